@@ -1,0 +1,135 @@
+"""The HTTP API: each route starts its workflow, waits for it, and gives its answer.
+
+Requests are judged by the workflow's own steps, so that an execution started by hand is held to the same rules;
+here only what cannot become an input at all is refused: what is not a JSON object, or is too large.
+"""
+
+import json
+import os
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import BadRequestError, RequestEntityTooLargeError
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from amberflo_workflows.entrypoints.ingest import ingest
+from amberflo_workflows.entrypoints.replies import Reply, run
+from amberflo_workflows.entrypoints.workflows import LARGEST_INPUT_BYTES
+
+logger = Logger()
+app = APIGatewayHttpResolver()
+
+# The input of an execution, less room for the path's id.
+LARGEST_BODY_BYTES: Final = LARGEST_INPUT_BYTES - 4_096
+
+
+@app.post("/meters")
+def create_meter() -> Response[str]:
+    """Create a meter."""
+    return _run("create_meter", _body())
+
+
+@app.get("/meters")
+def list_meters() -> Response[str]:
+    """List meters."""
+    return _run("list_meters", _query())
+
+
+@app.get("/meters/<meter_id>")
+def get_meter(meter_id: str) -> Response[str]:
+    """Read a meter."""
+    return _run("get_meter", {"meterId": _decoded(meter_id)})
+
+
+@app.put("/meters/<meter_id>")
+def update_meter(meter_id: str) -> Response[str]:
+    """Change a meter."""
+    return _run("update_meter", {**_body(), "meterId": _decoded(meter_id)})
+
+
+@app.delete("/meters/<meter_id>")
+def delete_meter(meter_id: str) -> Response[str]:
+    """Delete a meter."""
+    return _run("delete_meter", {"meterId": _decoded(meter_id)})
+
+
+@app.get("/usage/<meter_id>")
+def fetch_usage(meter_id: str) -> Response[str]:
+    """Fetch usage."""
+    return _run("fetch_usage", {**_query(), "meterId": _decoded(meter_id)})
+
+
+@app.delete("/usage")
+def cancel_usage() -> Response[str]:
+    """Cancel usage."""
+    return _run("cancel_usage", _body())
+
+
+@app.post("/ingest")
+def ingest_usage() -> Response[str]:
+    """Count usage now; the other way in, for events, is the queue."""
+    return _respond(ingest(_machine_arns()["ingest_usage"], _body()))
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Lambda entry point for an HTTP API's payload format 2.0."""
+    logger.set_correlation_id(str(event.get("requestContext", {}).get("requestId", "")))
+    try:
+        return app.resolve(event, context)
+    except Exception:
+        # Unhandled, the gateway would answer for us, and locally with the stack trace.
+        logger.exception("unexpected")
+        fault = {"statusCode": 500, "message": "The API failed for a reason of its own; its log tells which."}
+        return {"statusCode": 500, "headers": {"Content-Type": "application/json"}, "body": json.dumps(fault)}
+
+
+@cache
+def _machine_arns() -> dict[str, str]:
+    """ARN of each workflow by its name."""
+    arns: dict[str, str] = json.loads(os.environ["STATE_MACHINE_ARNS"])
+    return arns
+
+
+def _run(workflow: str, request: object) -> Response[str]:
+    return _respond(run(_machine_arns()[workflow], request))
+
+
+def _respond(reply: Reply) -> Response[str]:
+    return Response(
+        status_code=reply.status,
+        content_type="application/json",
+        headers=dict(reply.headers),
+        body=msgspec.json.encode(reply.body).decode(),
+    )
+
+
+def _decoded(from_route: str) -> str:
+    """The path's id as the gateway decoded it; the router's own view of the path may still be escaped."""
+    return app.current_event.path_parameters.get("meterId", from_route)
+
+
+def _query() -> dict[str, str]:
+    """Query parameters; one without a value is as good as absent."""
+    return {name: value for name, value in app.current_event.query_string_parameters.items() if value}
+
+
+def _body() -> dict[str, Any]:
+    try:
+        text = app.current_event.decoded_body or ""
+    except UnicodeDecodeError:
+        raise BadRequestError("The body is not UTF-8 text.") from None
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > LARGEST_BODY_BYTES:
+        raise RequestEntityTooLargeError(
+            f"The body has {size:,} bytes; at most {LARGEST_BODY_BYTES:,} can be taken at once."
+        )
+    try:
+        body = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
+        raise BadRequestError(f"The body is not JSON: {error}.") from None
+    if not isinstance(body, dict):
+        raise BadRequestError("The body must be a JSON object.")
+    return body

@@ -1,0 +1,96 @@
+"""What an HTTP caller is told of an execution: the status table of the API.
+
+| error of the execution | status |
+|---|---|
+| ``AmberfloThrottled``, Step Functions itself throttling | 503 with ``Retry-After`` |
+| ``AmberfloUnavailable``, ``AmberfloUnauthorized``, ``AmberfloBatchRejected``, ``ApiKeyUnavailable`` | 502 |
+| ``States.Timeout``, or no answer in time | 504 |
+| anything else: a fault of ours | 500 |
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aws_lambda_powertools import Logger
+
+from amberflo_workflows.entrypoints import workflows
+from amberflo_workflows.entrypoints.workflows import Finished
+
+logger = Logger(child=True)
+
+# Above the 25 s after which a synchronous workflow ends itself, below the API function's own 29 s.
+READ_TIMEOUT_SECONDS: Final = 27
+# The workflow has waited some seconds already; sooner would meet the same throttle.
+RETRY_AFTER_SECONDS: Final = 10
+
+_STATUS: Final = {
+    "AmberfloThrottled": 503,
+    "AmberfloUnavailable": 502,
+    "AmberfloUnauthorized": 502,
+    "AmberfloBatchRejected": 502,
+    "ApiKeyUnavailable": 502,
+    "States.Timeout": 504,
+}
+_LATE: Final = "The workflow's time ran out. What it began may still take effect: look before you repeat the call."
+_BROKEN: Final = "The workflow failed for a reason of its own; its execution tells which."
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP answer; ``execution_arns`` are those that worked on it."""
+
+    status: int
+    body: dict[str, Any]
+    execution_arns: tuple[str, ...] = ()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """``x-execution-arn`` to find the execution by, ``Retry-After`` (seconds) where a later call may do better."""
+        headers = {"x-execution-arn": ", ".join(self.execution_arns)} if self.execution_arns else {}
+        if self.status == 503:
+            headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return headers
+
+
+def problem(status: int, message: str, *execution_arns: str) -> Reply:
+    """A reply in the one shape that all errors have."""
+    return Reply(status, {"statusCode": status, "message": message}, execution_arns)
+
+
+def run(machine_arn: str, request: object) -> Reply:
+    """Run a workflow and tell its outcome; never raises for what AWS answers."""
+    from botocore.exceptions import (  # noqa: PLC0415 - see workflows.client
+        BotoCoreError,
+        ClientError,
+        ReadTimeoutError,
+    )
+
+    try:
+        return reply_to(workflows.run(machine_arn, request, read_timeout_seconds=READ_TIMEOUT_SECONDS))
+    except ReadTimeoutError:
+        return problem(504, _LATE)
+    except ClientError as error:
+        return _not_started(error.response.get("Error", {}).get("Code", ""))
+    except BotoCoreError:
+        logger.exception("Step Functions could not be reached")
+        return problem(500, "Step Functions could not be reached.")
+
+
+def reply_to(finished: Finished) -> Reply:
+    """The reply to an execution that ended."""
+    if finished.output is not None:
+        return Reply(finished.output["statusCode"], finished.output["body"], (finished.arn,))
+    logger.error("execution failed", extra={"execution_arn": finished.arn, "error": finished.error})
+    status = _STATUS.get(finished.error, 500)
+    # Only messages of our own are passed on; what a runtime says may hold anything.
+    message = {500: _BROKEN, 504: _LATE}.get(status, finished.cause)
+    return problem(status, message, finished.arn)
+
+
+def _not_started(code: str) -> Reply:
+    logger.error("execution not started", extra={"error": code})
+    if "Throttling" in code or code in {"TooManyRequestsException", "ServiceQuotaExceededException"}:
+        return problem(503, "Step Functions is throttling; nothing was started.")
+    if code in {"InvalidExecutionInput", "ValidationException"}:
+        return problem(413, f"The request is larger than {workflows.LARGEST_INPUT_BYTES:,} bytes, a workflow's input.")
+    return problem(500, f"The workflow could not be started ({code}).")

@@ -1,0 +1,65 @@
+"""Start a workflow and wait for its answer."""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+# What Step Functions takes as input, counted in UTF-8.
+LARGEST_INPUT_BYTES: Final = 262_144
+
+
+@dataclass(frozen=True)
+class Finished:
+    """An execution that ended.
+
+    ``output`` is its answer, ``None`` unless it succeeded; ``error`` the error's name, ``cause`` its message.
+    """
+
+    arn: str
+    output: dict[str, Any] | None
+    error: str = ""
+    cause: str = ""
+
+
+@cache
+def client(read_timeout_seconds: int) -> "SFNClient":
+    """One client per process. It makes one attempt: a second execution is the caller's decision."""
+    # Imported on first use: half of the cold start, and not needed to refuse a bad request.
+    import boto3  # noqa: PLC0415 - see above
+    from botocore.config import Config  # noqa: PLC0415 - see above
+
+    return boto3.client(
+        "stepfunctions",
+        config=Config(
+            connect_timeout=2,
+            read_timeout=read_timeout_seconds,
+            retries={"mode": "standard", "total_max_attempts": 1},
+            max_pool_connections=32,
+        ),
+    )
+
+
+def run(machine_arn: str, request: object, *, read_timeout_seconds: int) -> Finished:
+    """Run a workflow to its end. Raises botocore's errors when it cannot be started or heard of in time."""
+    answer = client(read_timeout_seconds).start_sync_execution(
+        stateMachineArn=machine_arn, input=msgspec.json.encode(request).decode()
+    )
+    if answer["status"] == "SUCCEEDED":
+        return Finished(answer["executionArn"], msgspec.json.decode(answer["output"]))
+    error = "States.Timeout" if answer["status"] == "TIMED_OUT" else answer.get("error", "States.Runtime")
+    return Finished(answer["executionArn"], None, error, _message(answer.get("cause", "")))
+
+
+def _message(cause: str) -> str:
+    """Our own sentence out of a failed Lambda's report, which holds a stack trace beside it."""
+    try:
+        report = json.loads(cause)
+    except ValueError:
+        return cause
+    return str(report.get("errorMessage", "")) if isinstance(report, dict) else ""

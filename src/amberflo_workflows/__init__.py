@@ -1,0 +1,1 @@
+"""Usage metering with Amberflo: every operation an AWS Step Functions workflow."""

@@ -1,0 +1,57 @@
+"""The answers that a workflow ends with: ``{"statusCode", "body"}``, in the SaaS Builder Toolkit's shape."""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+import msgspec
+
+from amberflo_workflows.tasks.amberflo.errors import AmberfloRefused
+
+
+class Answer(TypedDict):
+    """An HTTP status and the JSON that goes with it."""
+
+    statusCode: int
+    body: dict[str, object]
+
+
+class Detail(TypedDict):
+    """Which field is wrong, and what is wrong with it."""
+
+    field: str
+    problem: str
+
+
+def success(status: int, data: object, **beside: object) -> Answer:
+    """``{"data": data}``, with more members ``beside`` it where a list needs a token."""
+    return {"statusCode": status, "body": {"data": data, **beside}}
+
+
+def problem(status: int, message: str, details: Sequence[Detail] = ()) -> Answer:
+    """``{"statusCode", "message"}``, with ``details`` on a 400."""
+    body: dict[str, object] = {"statusCode": status, "message": message}
+    if details:
+        body["details"] = list(details)
+    return {"statusCode": status, "body": body}
+
+
+def wrong_field(field: str, what: str) -> Answer:
+    """400 for one field."""
+    return problem(400, f"The request is wrong: {field or 'the request'}: {what}.", [{"field": field, "problem": what}])
+
+
+def invalid(error: msgspec.ValidationError) -> Answer:
+    """400 from what msgspec says: ``Expected `str`, got `int` - at `$.label```."""
+    what, _, where = str(error).partition(" - at `$")
+    return wrong_field(where.strip("`.").replace("[...]", ""), what)
+
+
+def refused(error: AmberfloRefused) -> Answer:
+    """Amberflo's refusal as the caller should see it.
+
+    Amberflo says 400 for a name that is taken and for a meter that is locked (observed on its live API by
+    third-party clients); both are conflicts with what exists.
+    """
+    if error.status == 400 and ("already exists" in error.message or "lockingStatus" in error.message):
+        return problem(409, error.message)
+    return problem(400 if error.status == 422 else error.status, error.message)
