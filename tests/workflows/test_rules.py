@@ -1,0 +1,146 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amberflo_workflows.local import pictures
+from tests.workflows.asl import FILES, definition, longest_waits, states, tasks, worst_case
+
+SYNCHRONOUS_SECONDS = 25
+INGEST_SECONDS = 240
+MAP_ITEMS = 100
+LAMBDA_SERVICE_ERRORS = {
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+}
+AMBERFLO_ERRORS = {"AmberfloThrottled", "AmberfloUnavailable", "States.Timeout"}
+
+every_workflow = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name.removesuffix(".asl.json"))
+
+
+def _is_lambda(task: dict[str, Any]) -> bool:
+    return str(task["Resource"]).endswith("FunctionArn}")
+
+
+def _calls_amberflo(task: dict[str, Any]) -> bool:
+    return _is_lambda(task) and "ResolveApiKey" not in task["Resource"]
+
+
+def test_all_eight_operations_are_here() -> None:
+    assert {path.name.removesuffix(".asl.json") for path in FILES} >= {
+        "create_meter", "get_meter", "list_meters", "update_meter", "delete_meter",
+        "fetch_usage", "cancel_usage", "ingest_usage",
+    }  # fmt: skip
+
+
+@every_workflow
+def test_statelint_finds_nothing(path: Path, tmp_path: Path) -> None:
+    linted = tmp_path / path.name
+    linted.write_text(re.sub(r"\$\{\w+Arn\}", "arn:aws:lambda:us-east-1:000000000000:function:f", path.read_text()))
+    command = [str(Path(sys.executable).with_name("statelint")), str(linted)]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).stdout == ""
+
+
+@every_workflow
+def test_the_key_is_resolved_first_and_refreshed_at_most_once(path: Path) -> None:
+    machine = definition(path)
+    assert machine["StartAt"] == "ResolveApiKey"
+    assert machine["States"]["ResolveApiKey"]["Parameters"]["refresh"] is False
+    assert machine["States"]["RefreshApiKey"]["Parameters"]["refresh"] is True
+    assert machine["States"]["KeyWasRefreshed"]["Choices"] == [
+        {"Variable": "$.apiKey.refreshed", "BooleanEquals": True, "Next": "KeyRefused"}
+    ]
+    leading_there = [state.name for state in states(machine) if state.body.get("Next") == "RefreshApiKey"]
+    assert leading_there == []
+    assert machine["States"]["KeyWasRefreshed"]["Default"] == "RefreshApiKey"
+
+
+@every_workflow
+def test_every_state_says_why_it_is_there(path: Path) -> None:
+    machine = definition(path)
+    assert machine["Comment"]
+    assert [state.name for state in states(machine) if len(state.body.get("Comment", "")) < 12] == []
+
+
+@every_workflow
+def test_the_machine_has_the_time_limit_of_its_kind(path: Path) -> None:
+    expected = INGEST_SECONDS if path.name.startswith("ingest_") else SYNCHRONOUS_SECONDS
+    assert definition(path)["TimeoutSeconds"] == expected
+
+
+@every_workflow
+def test_every_task_has_a_time_limit_and_classified_retries_with_jitter_and_cap(path: Path) -> None:
+    for name, task in tasks(definition(path)):
+        assert task["TimeoutSeconds"] > 0, name
+        assert task["Retry"], name
+        for retrier in task["Retry"]:
+            assert not {"States.ALL", "States.TaskFailed"} & set(retrier["ErrorEquals"]), name
+            assert retrier["JitterStrategy"] == "FULL", name
+            assert retrier["MaxDelaySeconds"] >= retrier["IntervalSeconds"], name
+
+
+@every_workflow
+def test_every_lambda_task_retries_lambda_and_time_out_errors(path: Path) -> None:
+    for name, task in tasks(definition(path)):
+        if not _is_lambda(task):
+            continue
+        retried = {error for retrier in task["Retry"] for error in retrier["ErrorEquals"]}
+        expected = LAMBDA_SERVICE_ERRORS | (AMBERFLO_ERRORS if _calls_amberflo(task) else {"States.Timeout"})
+        assert retried == expected, name
+
+
+@every_workflow
+def test_every_step_that_calls_amberflo_leads_a_refused_key_to_the_refresh(path: Path) -> None:
+    machine = definition(path)
+    for name, state in machine["States"].items():
+        inner = [task.body for task in tasks(state["ItemProcessor"])] if "ItemProcessor" in state else []
+        callers = [task for task in [state, *inner] if task["Type"] == "Task" and _calls_amberflo(task)]
+        if callers:
+            catches = {catch["ErrorEquals"][0]: catch["Next"] for catch in state["Catch"]}
+            assert catches["AmberfloUnauthorized"] == "KeyWasRefreshed", name
+
+
+@every_workflow
+def test_a_step_is_told_the_time_limit_of_its_state(path: Path) -> None:
+    for name, task in tasks(definition(path)):
+        if _calls_amberflo(task):
+            assert task["Parameters"]["timeoutSeconds"] == task["TimeoutSeconds"], name
+
+
+@every_workflow
+def test_the_worst_case_of_each_state_fits_the_machines_limit(path: Path) -> None:
+    machine = definition(path)
+    for name, state in states(machine):
+        if state["Type"] == "Task":
+            assert worst_case(state) <= machine["TimeoutSeconds"], name
+        if state["Type"] == "Map":
+            rounds = MAP_ITEMS / state["MaxConcurrency"]
+            item = sum(worst_case(task.body) for task in tasks(state["ItemProcessor"]))
+            assert rounds * item <= machine["TimeoutSeconds"], name
+
+
+@every_workflow
+def test_no_state_asks_for_what_plain_paths_do_not_give(path: Path) -> None:
+    text = path.read_text()
+    assert not re.search(r"\$[\w.\[\]*]*(\.\.|\[\?|\[-|:\])", text)
+    assert "JSONata" not in text
+
+
+def test_ingest_waits_for_amberflo_longer_than_a_caller_would() -> None:
+    machine = definition(next(path for path in FILES if path.name == "ingest_usage.asl.json"))
+    patient = machine["States"]["SendPatiently"]["Retry"][0]
+    assert longest_waits(patient) >= 60
+    assert worst_case(machine["States"]["SendNow"]) <= SYNCHRONOUS_SECONDS
+
+
+def test_the_pictures_show_the_workflows_as_they_are() -> None:
+    root = pictures.ROOT
+    assert (root / "docs" / "workflows.md").read_text() == pictures.document(), "run: make pictures"
+    text = (root / "README.md").read_text()
+    assert text == pictures.readme(text), "run: make pictures"
+    assert "flowchart TD" in text
