@@ -1,20 +1,64 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
+# Extra words for the command behind a target: make test ARGS="-k usage"
+ARGS ?=
+# A CSV or NDJSON file of your own usages for the demo
+EVENTS ?=
 
-.PHONY: setup lock
-setup: .venv/.ready
+.PHONY: help setup demo up down test test-unit lint format pictures synth deploy lock clean
 
-# The lock decides what is installed, by hash; uv comes from its own one-line lock.
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## Virtual environment from the lock file
+
+demo: setup ## The main job in front of you: meters, usage, totals, a cancellation
+	@$(BIN)/metering demo $(if $(EVENTS),--events "$(EVENTS)") $(ARGS)
+
+up: setup ## Start the local system and leave it running
+	@$(BIN)/metering up $(ARGS)
+
+down: setup ## Stop it
+	@$(BIN)/metering down
+
+test: setup lint ## Every test
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-unit: setup ## The tests that take no emulated stack
+	@$(BIN)/python -m pytest -m "not emulator and not system" $(ARGS)
+
+lint: setup ## Style, types, lock file
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy --no-error-summary
+
+format: setup ## Put the code into its form
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+
+pictures: setup ## Draw docs/workflows.md and the README's picture from the ASL files
+	@$(BIN)/python -m amberflo_workflows.local.pictures
+
+synth: setup ## CloudFormation template into build/cdk.out; needs no AWS account
+	@$(BIN)/python -m amberflo_workflows.infra.app $(ARGS)
+
+deploy: setup ## Deploy to the AWS account of your credentials
+	@$(BIN)/python -m amberflo_workflows.infra.deploy $(ARGS)
+
+lock: ## Resolve the dependencies anew
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" pyproject.toml --extra lambda $(foreach p,boto3 botocore s3transfer python-dateutil six,--no-emit-package $(p)) -o requirements/lambda.txt
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" pyproject.toml --all-extras --group build --group test --group lint -c requirements/lambda.txt -o requirements/dev.txt
+	awk '/^uv==/ {take=1; print; next} take && /^ +--hash/ {print; next} take {exit}' requirements/dev.txt > requirements/bootstrap.txt
+
+clean: ## Remove what was built and what the local system keeps
+	rm -rf build dist .metering .venv
+
+# The lock decides what is installed, by hash; uv, which installs it, comes from a one-package lock of its own.
 .venv/.ready: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; '$(PYTHON)' is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed and '$(PYTHON)' is older; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
-
-lock:
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" pyproject.toml --extra lambda $(foreach p,boto3 botocore s3transfer python-dateutil six,--no-emit-package $(p)) -o requirements/lambda.txt
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" pyproject.toml --all-extras --group build --group test --group lint -c requirements/lambda.txt -o requirements/dev.txt
-	grep -A1000 '^uv==' requirements/dev.txt | awk 'NR==1 || /^ +--hash/ {print; next} {exit}' > requirements/bootstrap.txt

@@ -1,0 +1,92 @@
+import time
+from typing import Any
+
+import pytest
+
+from amberflo_workflows.tasks.amberflo.errors import AmberfloThrottled, AmberfloUnauthorized, AmberfloUnavailable
+from tests.tasks.conftest import Steps
+
+
+def _fault(**fault: Any) -> list[dict[str, Any]]:
+    return [{"path": "/meters*", **fault}]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"kind": "status", "status": 429}, AmberfloThrottled),
+        ({"kind": "status", "status": 429, "headers": {"Retry-After": "3600"}}, AmberfloThrottled),
+        ({"kind": "status", "status": 429, "headers": {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}}, AmberfloThrottled),
+        ({"kind": "status", "status": 401}, AmberfloUnauthorized),
+        ({"kind": "status", "status": 403}, AmberfloUnauthorized),
+        ({"kind": "wrong_key"}, AmberfloUnauthorized),
+        ({"kind": "status", "status": 500}, AmberfloUnavailable),
+        ({"kind": "status", "status": 503}, AmberfloUnavailable),
+        ({"kind": "status", "status": 418}, AmberfloUnavailable),
+        ({"kind": "drop"}, AmberfloUnavailable),
+        ({"kind": "garbage"}, AmberfloUnavailable),
+    ],
+    ids=lambda value: value.get("kind", "") + str(value.get("status", "")) if isinstance(value, dict) else value.__name__,
+)  # fmt: skip
+def test_what_amberflo_does_is_classified_after_one_attempt(
+    steps: Steps, fault: dict[str, Any], error: type[Exception]
+) -> None:
+    steps.sandbox.set_faults(_fault(**fault))
+    steps.sandbox.clear_requests()
+    with pytest.raises(error) as raised:
+        steps.run("list_meters", {})
+    assert "key-1" not in str(raised.value)
+    assert steps.sandbox.requests()["total"] <= 1
+
+
+def test_a_redirect_is_not_followed(steps: Steps) -> None:
+    location = f"{steps.sandbox.url}/elsewhere"
+    steps.sandbox.set_faults(_fault(kind="redirect", headers={"Location": location}))
+    steps.sandbox.clear_requests()
+    with pytest.raises(AmberfloUnavailable, match="307"):
+        steps.run("list_meters", {})
+    assert "/elsewhere" not in str(steps.sandbox.requests())
+
+
+def test_a_short_retry_after_is_waited_out_once(steps: Steps) -> None:
+    steps.sandbox.set_faults(_fault(kind="status", status=429, headers={"Retry-After": "1"}, times=1))
+    started = time.monotonic()
+    assert steps.run("list_meters", {})["statusCode"] == 200
+    assert time.monotonic() - started >= 1
+
+
+def test_a_retry_after_that_does_not_fit_is_left_to_the_workflow(steps: Steps) -> None:
+    steps.timeout_seconds = 3
+    steps.sandbox.set_faults(_fault(kind="status", status=429, headers={"Retry-After": "4"}, times=1))
+    with pytest.raises(AmberfloThrottled):
+        steps.run("list_meters", {})
+
+
+def test_a_hanging_amberflo_is_given_up_before_the_state_is(steps: Steps) -> None:
+    steps.timeout_seconds = 2
+    steps.sandbox.set_faults(_fault(kind="hang", seconds=10))
+    started = time.monotonic()
+    with pytest.raises(AmberfloUnavailable, match="ReadTimeout"):
+        steps.run("list_meters", {})
+    assert time.monotonic() - started < steps.timeout_seconds
+
+
+def test_no_connection_is_unavailability(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    from amberflo_workflows.tasks import config  # noqa: PLC0415 - its cache is what this test clears
+
+    monkeypatch.setenv("AMBERFLO_BASE_URL", "http://127.0.0.1:9")
+    config.endpoints.cache_clear()
+    with pytest.raises(AmberfloUnavailable, match="ConnectionError"):
+        steps.run("list_meters", {})
+
+
+def test_no_log_line_holds_the_key_or_a_body(steps: Steps, capsys: pytest.CaptureFixture[str]) -> None:
+    steps.create_meter("secret-meter-name")
+    steps.sandbox.set_faults(_fault(kind="wrong_key"))
+    with pytest.raises(AmberfloUnauthorized):
+        steps.run("list_meters", {})
+    out, err = capsys.readouterr()
+    assert '"correlation_id":"run-1"' in out
+    assert "AmberfloCalls" in out
+    assert "key-1" not in out + err
+    assert "secret-meter-name" not in out + err

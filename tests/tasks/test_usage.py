@@ -1,0 +1,169 @@
+import json
+import time
+from typing import Any
+
+import pytest
+
+from amberflo_workflows.tasks.amberflo.errors import AmberfloBatchRejected
+from tests.tasks.conftest import Steps
+
+NOW = int(time.time())
+
+
+def _usage(number: int = 0, **fields: Any) -> dict[str, Any]:
+    usage = {"tenantId": "t1", "meterApiName": "api-calls", "meterValue": 2, **fields}
+    time_ = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW - 60))
+    return {"eventId": f"e{number}", "eventTime": time_, "index": number, "usage": usage}
+
+
+def _fetch(steps: Steps, **question: Any) -> Any:
+    return steps.run("fetch_usage", {"question": {"meterId": "m", **question}, "meterApiName": "api-calls"})
+
+
+def _total(steps: Steps, **question: Any) -> float:
+    answer = _fetch(steps, **question)
+    assert answer["statusCode"] == 200, answer
+    return sum(group["groupValue"] for group in answer["body"]["data"]["clientMeters"])
+
+
+def test_what_is_sent_is_what_is_fetched_and_twice_the_same_counts_once(steps: Steps) -> None:
+    steps.create_meter()
+    usages = [_usage(number) for number in range(5)]
+    for _ in range(2):
+        sent = steps.run("send_usages", {"usages": usages})
+        assert sent == {"counted": ["e0", "e1", "e2", "e3", "e4"], "rejected": []}
+    assert _total(steps) == 10
+
+
+def test_usage_that_is_wrong_is_set_aside_and_its_neighbours_are_counted(steps: Steps) -> None:
+    steps.create_meter()
+    wrong = [
+        _usage(1, meterValue="two"),
+        _usage(2, meterTimeInMillis=(NOW - 61 * 86_400) * 1000),
+        _usage(3, meterTimeInMillis=(NOW + 400) * 1000),
+        {"eventId": "e4", "eventTime": "", "index": 4, "usage": "junk"},
+    ]
+    sent = steps.run("send_usages", {"usages": [_usage(0), *wrong, _usage(5)]})
+    assert sent["counted"] == ["e0", "e5"]
+    assert [(rejected["index"], rejected["reason"]) for rejected in sent["rejected"]] == [
+        (1, "meterValue must be a number, this is text"),
+        (2, "it is more than 60 days old"),
+        (3, "its time is more than 5 minutes ahead"),
+        (4, "a usage must be an object, this is text"),
+    ]
+    assert json.loads(sent["rejected"][0]["original"]) == wrong[0]
+    assert len({rejected["id"] for rejected in sent["rejected"]}) == 4
+    assert _total(steps) == 4
+
+
+def test_a_refused_batch_is_an_error_and_a_refused_record_an_outcome(steps: Steps) -> None:
+    steps.create_meter()
+    refusal = {"path": "/ingest*", "kind": "status", "status": 400, "body": '{"errorMessage": "Invalid request"}'}
+    steps.sandbox.set_faults([refusal])
+    with pytest.raises(AmberfloBatchRejected, match="2 records"):
+        steps.run("send_usages", {"usages": [_usage(0), _usage(1)]})
+    alone = steps.run("send_usages", {"usages": [_usage(0)]})
+    assert alone["counted"] == []
+    assert alone["rejected"][0]["reason"] == "Amberflo refused it: Invalid request"
+
+
+@pytest.mark.parametrize("request_", [{}, {"usages": []}, {"usages": [{}]}, {"usages": [_usage()] * 101}, None])
+def test_what_is_no_chunk_is_a_bad_request(steps: Steps, request_: Any) -> None:
+    assert steps.run("send_usages", request_)["statusCode"] == 400
+
+
+def test_a_question_is_asked_as_amberflo_wants_it(steps: Steps) -> None:
+    steps.create_meter(dimensions=["region"])
+    usages = [
+        _usage(0, region="eu"),
+        _usage(1, region="us", meterValue=5),
+        _usage(2, region="us", tenantId="t2", meterValue=7),
+    ]
+    steps.run("send_usages", {"usages": usages})
+    assert _total(steps) == 14
+    assert _total(steps, tenantId="t1") == 7
+    assert _total(steps, tenantId="t1", **{"filter.region": "us"}) == 5
+    assert _total(steps, **{"filter.region": "eu,us", "filter.customerId": "t2"}) == 7
+    groups = _fetch(steps, groupBy="customerId,region", timeGroupingInterval="hour")["body"]["data"]["clientMeters"]
+    assert [group["groupValue"] for group in groups] == [7, 5, 2]
+    assert _total(steps, groupBy="customerId", take="1") == 7
+    assert _total(steps, aggregation="max") == 7
+    assert _total(steps, startTimeInSeconds=str(NOW - 3600), endTimeInSeconds=str(NOW + 9999)) == 14
+    assert _total(steps, startTimeInSeconds=NOW - 10 * 86_400, endTimeInSeconds=NOW - 5 * 86_400) == 0
+
+
+@pytest.mark.parametrize(
+    ("question", "field"),
+    [
+        ({"startTimeInSeconds": "yesterday"}, "startTimeInSeconds"),
+        ({"startTimeInSeconds": "1.5"}, "startTimeInSeconds"),
+        ({"startTimeInSeconds": str(NOW * 1000)}, "startTimeInSeconds"),
+        ({"startTimeInSeconds": str(NOW), "endTimeInSeconds": str(NOW - 1)}, "startTimeInSeconds"),
+        ({"timeGroupingInterval": "YEAR"}, "timeGroupingInterval"),
+        ({"aggregation": "AVG"}, "aggregation"),
+        ({"take": "0"}, "take"),
+        ({"filter.": "x"}, "filter."),
+        ({"filter.region": ","}, "filter.region"),
+        ({"tenantId": "a", "filter.customerId": "b"}, "tenantId"),
+        ({"endTimeInSecond": "1"}, ""),
+    ],
+)
+def test_a_wrong_question_is_refused_before_amberflo_sees_it(steps: Steps, question: Any, field: str) -> None:
+    steps.sandbox.clear_requests()
+    answer = _fetch(steps, **question)
+    assert (answer["statusCode"], answer["body"]["details"][0]["field"]) == (400, field)
+    assert steps.sandbox.requests()["total"] == 0
+
+
+def test_a_report_too_large_to_carry_says_how_to_narrow_the_question(steps: Steps) -> None:
+    steps.create_meter()
+    usages = [_usage(number, tenantId=f"tenant-{number:04}") for number in range(100)]
+    steps.run("send_usages", {"usages": usages})
+    answer = _fetch(
+        steps, groupBy="customerId", timeGroupingInterval="HOUR", startTimeInSeconds=str(NOW - 3 * 86_400)
+    )
+    assert answer["statusCode"] == 413
+    assert "timeGroupingInterval" in answer["body"]["message"]
+
+
+def test_a_rule_cancels_what_was_ingested_in_its_range(steps: Steps) -> None:
+    steps.create_meter()
+    steps.run("send_usages", {"usages": [_usage()]})
+    begin = int(time.time()) - 5
+    rule = {
+        "id": "rule-1",
+        "meterApiName": "api-calls",
+        "ingestionTimeRange": {"startTimeInSeconds": begin, "endTimeInSeconds": begin + 10},
+    }
+    answer = steps.run("cancel_usage", rule)
+    assert answer["statusCode"] == 200
+    assert rule.items() <= answer["body"]["data"].items()
+    assert _total(steps) == 0
+
+
+def test_a_single_record_is_cancelled_by_sending_it_again_marked(steps: Steps) -> None:
+    steps.create_meter()
+    steps.run("send_usages", {"usages": [_usage(0), _usage(1, uniqueId="u", meterTimeInMillis=NOW * 1000, region="eu")]})
+    record = _usage(1, uniqueId="u", meterTimeInMillis=NOW * 1000, region="eu")["usage"]
+    answer = steps.run("cancel_usage", {"records": [record]})
+    assert answer == {"statusCode": 200, "body": {"data": {"cancelled": ["u"]}}}
+    assert _total(steps) == 2
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        ({"meterApiName": "m", "ingestionTimeRange": {"startTimeInSeconds": 1, "endTimeInSeconds": 2}}, ""),
+        ({"id": "r", "meterApiName": "m", "ingestionTimeRange": {"startTimeInSeconds": 1}}, "ingestionTimeRange"),
+        (
+            {"id": "r", "meterApiName": "m", "ingestionTimeRange": {"startTimeInSeconds": 2, "endTimeInSeconds": 2}},
+            "ingestionTimeRange.startTimeInSeconds",
+        ),
+        ({"records": []}, "records"),
+        ({"records": [{"tenantId": "t"}]}, "records[0].uniqueId"),
+        ({"records": [{"uniqueId": "u", "meterTimeInMillis": 1, "meterApiName": "m", "meterValue": 1}]}, "records[0]"),
+    ],
+)
+def test_a_wrong_cancellation_is_refused(steps: Steps, request_: Any, field: str) -> None:
+    answer = steps.run("cancel_usage", request_)
+    assert (answer["statusCode"], answer["body"]["details"][0]["field"]) == (400, field)
