@@ -1,0 +1,68 @@
+"""The HTTP API in front of the ``api`` function, for stacks without a control plane of their own."""
+
+import json
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
+from constructs import Construct
+
+from amberflo_workflows.infra.operations import OPERATIONS, pascal
+
+# What a stage of an HTTP API serves before it answers 429: above what one Amberflo account takes by far.
+REQUESTS_PER_SECOND = 100
+BURST = 200
+
+
+class MeteringApi(Construct):
+    """Every route of the table of operations, each behind the authorizer."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        function: lambda_.Function,
+        authorizer: apigateway.IHttpRouteAuthorizer,
+        retention: logs.RetentionDays,
+    ) -> None:
+        super().__init__(scope, id)
+        self.http_api = apigateway.HttpApi(
+            self, "HttpApi", description="Usage metering with Amberflo", create_default_stage=False
+        )
+        self.stage = apigateway.HttpStage(
+            self,
+            "Stage",
+            http_api=self.http_api,
+            stage_name="$default",
+            auto_deploy=True,
+            throttle=apigateway.ThrottleSettings(rate_limit=REQUESTS_PER_SECOND, burst_limit=BURST),
+        )
+        integration = HttpLambdaIntegration("Integration", function)
+        for operation in OPERATIONS:
+            apigateway.HttpRoute(
+                self,
+                f"{pascal(operation.name)}Route",
+                http_api=self.http_api,
+                route_key=apigateway.HttpRouteKey.with_(operation.path, apigateway.HttpMethod[operation.method]),
+                integration=integration,
+                authorizer=authorizer,
+            )
+        self._log_access(retention)
+
+    def _log_access(self, retention: logs.RetentionDays) -> None:
+        group = logs.LogGroup(self, "AccessLog", retention=retention, removal_policy=RemovalPolicy.DESTROY)
+        fields = ("requestId", "routeKey", "status", "responseLatency", "integrationErrorMessage")
+        stage = self.stage.node.default_child
+        if not isinstance(stage, apigateway.CfnStage):
+            raise TypeError(f"an HTTP stage is a CfnStage, not a {type(stage).__name__}")
+        stage.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
+            destination_arn=group.log_group_arn,
+            # Neither tokens nor bodies; the authorizer's error is why a 401 was one.
+            format=json.dumps(
+                {field: f"$context.{field}" for field in fields}
+                | {"authorizerError": "$context.authorizer.error", "time": "$context.requestTime"}
+            ),
+        )

@@ -1,0 +1,73 @@
+"""The CDK app. ``python -m amberflo_workflows.infra.app`` writes the template for AWS to ``build/cdk.out``."""
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from amberflo_workflows.infra.bundle import ROOT, BundleFailed
+from amberflo_workflows.infra.node import NodeMissing, use_packaged_node
+from amberflo_workflows.infra.settings import BadSetting, Runtime, Settings
+
+if TYPE_CHECKING:
+    from aws_cdk import App
+
+OUT: Final = ROOT / "build" / "cdk.out"
+Target = Literal["aws", "local"]
+
+
+def build(app: "App", target: Target, settings: Settings) -> None:
+    """Put the stack into an app."""
+    from amberflo_workflows.infra.stack import MeteringStack  # noqa: PLC0415 - Node has to be found first
+
+    runtime = Runtime(settings.python_version, settings.architecture) if target == "aws" else Runtime.of_this_machine()
+    MeteringStack(app, settings.stack_name, settings=settings, runtime=runtime)
+
+
+def synth(target: Target, outdir: Path, settings: Settings | None = None) -> Path:
+    """Synthesise in this process into ``outdir``, which is emptied; gives the assembly's folder.
+
+    Raises :class:`BadSetting`, :class:`BundleFailed`, :class:`NodeMissing`.
+    """
+    use_packaged_node()
+    from aws_cdk import App, AssetStaging  # noqa: PLC0415 - Node has to be found first
+
+    # Without these two, a second synthesis in one process finds stale or empty assets.
+    AssetStaging.clear_asset_hash_cache()
+    shutil.rmtree(outdir, ignore_errors=True)
+    app = App(outdir=str(outdir), analytics_reporting=False)
+    build(app, target, settings or Settings())
+    app.synth()
+    return outdir
+
+
+def main(arguments: Sequence[str]) -> int:
+    """As the command of ``cdk.json``, under the CDK command line, or by hand with ``-c key=value``."""
+    try:
+        use_packaged_node()
+        from aws_cdk import App  # noqa: PLC0415 - Node has to be found first
+
+        given = _context(arguments)
+        app = App(context=given, outdir=os.environ.get("CDK_OUTDIR", str(OUT)), analytics_reporting=False)
+        build(app, "aws", Settings.from_context(app.node.try_get_context))
+        app.synth()
+    except (BadSetting, BundleFailed, NodeMissing) as error:
+        print(error, file=sys.stderr)
+        return 1
+    if "CDK_OUTDIR" not in os.environ:
+        print(f"Template in {OUT.relative_to(Path.cwd()) if OUT.is_relative_to(Path.cwd()) else OUT}")
+    return 0
+
+
+def _context(arguments: Sequence[str]) -> dict[str, str]:
+    pairs = [argument for argument in arguments if argument != "-c"]
+    for pair in pairs:
+        if "=" not in pair:
+            raise BadSetting(f"Settings are given as -c key=value; '{pair}' is not.")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,77 @@
+"""The Lambda functions: one per task and entry point, each with a role and a log group of its own."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from amberflo_workflows.infra.nag import acknowledge
+from amberflo_workflows.infra.operations import snake
+from amberflo_workflows.infra.settings import Runtime
+
+NAMESPACE: Final = "AmberfloWorkflows"
+# More memory is more CPU; below this the imports take longer than they save.
+MEMORY_MB: Final = 512
+
+
+class Functions(Construct):
+    """Makes functions that share one bundle."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, bundle: Path, runtime: Runtime, retention: logs.RetentionDays
+    ) -> None:
+        super().__init__(scope, id)
+        self._code = lambda_.Code.from_asset(str(bundle))
+        self._retention = retention
+        self._architecture = (
+            lambda_.Architecture.ARM_64 if runtime.architecture == "arm64" else lambda_.Architecture.X86_64
+        )
+        self._runtime = (
+            lambda_.Runtime.PROVIDED_AL2023
+            if runtime.local
+            else lambda_.Runtime(f"python{runtime.python}", lambda_.RuntimeFamily.PYTHON)
+        )
+
+    def add(self, name: str, *, room: str, seconds: int, environment: Mapping[str, str]) -> lambda_.Function:
+        """A function ``name`` (Pascal case) for ``amberflo_workflows.ROOM.NAME.handler``."""
+        module = snake(name)
+        log_group = logs.LogGroup(self, f"{name}Log", retention=self._retention, removal_policy=RemovalPolicy.DESTROY)
+        role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log_group.grant_write(role)
+        function = lambda_.Function(
+            self,
+            name,
+            code=self._code,
+            handler=f"amberflo_workflows.{room}.{module}.handler",
+            runtime=self._runtime,
+            architecture=self._architecture,
+            memory_size=MEMORY_MB,
+            timeout=Duration.seconds(seconds),
+            role=role,
+            log_group=log_group,
+            tracing=lambda_.Tracing.ACTIVE,
+            environment={
+                "POWERTOOLS_SERVICE_NAME": module,
+                "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
+                "POWERTOOLS_LOG_LEVEL": "INFO",
+                **environment,
+            },
+        )
+        _explain(function, role, Stack.of(self))
+        return function
+
+
+def _explain(function: lambda_.Function, role: iam.Role, _stack: Stack) -> None:
+    acknowledge(
+        function,
+        {"AwsSolutions-L1": "The Python version is a setting, and the byte code in the bundle is made for it."},
+    )
+    acknowledge(
+        role,
+        {"AwsSolutions-IAM5[Resource::*]": "X-Ray's PutTraceSegments and PutTelemetryRecords take no resource."},
+    )

@@ -1,0 +1,82 @@
+"""The way of usage events: bus, rule, queue, dead-letter queue; and the table of what was refused."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+# Both generations of SBT's name for it.
+DETAIL_TYPES: Final = ("ingestUsage", "sbt_aws_ingestUsage")
+FUNCTION_SECONDS: Final = 270
+# AWS advises six times the function's time, so that a throttled batch is not taken for a failed one.
+VISIBILITY: Final = Duration.seconds(6 * FUNCTION_SECONDS)
+MOST_RECEIVES: Final = 5
+BATCH_SIZE: Final = 1000
+
+
+class IngestPath(Construct):
+    """Keeps usage from the moment an event is taken until it is counted, refused or given up."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        self.dead_letters = sqs.Queue(
+            self,
+            "DeadLetters",
+            retention_period=Duration.days(14),
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+        self.queue = sqs.Queue(
+            self,
+            "Usage",
+            visibility_timeout=VISIBILITY,
+            retention_period=Duration.days(14),
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MOST_RECEIVES),
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+        self.rejected = dynamodb.Table(
+            self,
+            "Rejected",
+            partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+
+    def listen(self, bus: events.IEventBus, event_sources: Sequence[str]) -> events.Rule:
+        """Queue the usage events of a bus; ``event_sources`` empty takes them from any source."""
+        return events.Rule(
+            self,
+            "UsageEvents",
+            event_bus=bus,
+            description="Usage events, to be counted",
+            event_pattern=events.EventPattern(
+                detail_type=list(DETAIL_TYPES), source=list(event_sources) if event_sources else None
+            ),
+            targets=[targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters)],
+        )
+
+    def consume(self, function: lambda_.Function, concurrency: int) -> None:
+        """Hand the queue to ``function`` in batches, at most ``concurrency`` at a time."""
+        function.add_event_source(
+            sources.SqsEventSource(
+                self.queue,
+                batch_size=BATCH_SIZE,
+                max_batching_window=Duration.seconds(1),
+                report_batch_item_failures=True,
+                max_concurrency=concurrency,
+            )
+        )

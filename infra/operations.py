@@ -1,0 +1,93 @@
+"""The table of operations, and what their ASL files ask of the infrastructure."""
+
+import json
+import re
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+WORKFLOWS: Final = Path(__file__).resolve().parent.with_name("workflows")
+_TOKEN: Final = re.compile(r"\$\{(\w+)\}")
+_FUNCTION_TOKEN: Final = re.compile(r"\$\{(\w+)FunctionArn\}")
+
+
+class Kind(Enum):
+    """Who waits for an execution: an HTTP caller, or nobody but a queue."""
+
+    SYNCHRONOUS = "synchronous"
+    INGEST = "ingest"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A workflow and the HTTP route that starts it."""
+
+    name: str
+    kind: Kind
+    method: str
+    path: str
+
+    @cached_property
+    def definition(self) -> str:
+        """The text of the ASL file, with its ``${Token}``."""
+        return (WORKFLOWS / f"{self.name}.asl.json").read_text()
+
+    @property
+    def pascal_name(self) -> str:
+        """``create_meter`` as ``CreateMeter``."""
+        return pascal(self.name)
+
+    @property
+    def tokens(self) -> frozenset[str]:
+        """All that has to be put into the definition."""
+        return frozenset(_TOKEN.findall(self.definition))
+
+    @property
+    def tasks(self) -> frozenset[str]:
+        """The task Lambdas that the definition calls, in Pascal case."""
+        return frozenset(_FUNCTION_TOKEN.findall(self.definition))
+
+
+def pascal(name: str) -> str:
+    """``create_meter`` as ``CreateMeter``."""
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+def snake(name: str) -> str:
+    """``CreateMeter`` as ``create_meter``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+OPERATIONS: Final = (
+    Operation("create_meter", Kind.SYNCHRONOUS, "POST", "/meters"),
+    Operation("list_meters", Kind.SYNCHRONOUS, "GET", "/meters"),
+    Operation("get_meter", Kind.SYNCHRONOUS, "GET", "/meters/{meterId}"),
+    Operation("update_meter", Kind.SYNCHRONOUS, "PUT", "/meters/{meterId}"),
+    Operation("delete_meter", Kind.SYNCHRONOUS, "DELETE", "/meters/{meterId}"),
+    Operation("fetch_usage", Kind.SYNCHRONOUS, "GET", "/usage/{meterId}"),
+    Operation("cancel_usage", Kind.SYNCHRONOUS, "DELETE", "/usage"),
+    Operation("ingest_usage", Kind.INGEST, "POST", "/ingest"),
+)
+
+
+def task_seconds(task: str) -> int:
+    """The longest ``TimeoutSeconds`` of the states that call a task; its Lambda needs a little more."""
+    token = f"${{{task}FunctionArn}}"
+    limits = [
+        int(state["TimeoutSeconds"])
+        for operation in OPERATIONS
+        for state in _states(json.loads(operation.definition))
+        if state.get("Resource") == token
+    ]
+    return max(limits)
+
+
+def _states(machine: dict[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for state in machine["States"].values():
+        found.append(state)
+        if "ItemProcessor" in state:
+            found += _states(state["ItemProcessor"])
+    return found

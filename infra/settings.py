@@ -1,0 +1,102 @@
+"""All that a deployment may decide, with its defaults."""
+
+import dataclasses
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+AMBERFLO_URL: Final = "https://app.amberflo.io"
+# Amberflo's ingest host with fail-over between regions; only its own cloud has one.
+AMBERFLO_INGEST_URL: Final = "https://ingest.amberflo.io"
+
+IngestLog = Literal["ALL_WITHOUT_DATA", "ERROR_WITH_DATA"]
+
+
+class BadSetting(ValueError):
+    """A setting is unknown or cannot be; the message says which and what it may be."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What the Lambdas run on.
+
+    ``local`` is the one thing that differs on the emulator: there the functions run on this machine's own Python
+    through a ``bootstrap``, since the emulator's managed runtimes lose the class of an error.
+    """
+
+    python: str = "3.13"
+    architecture: str = "arm64"
+    local: bool = False
+
+    @classmethod
+    def of_this_machine(cls) -> "Runtime":
+        """The runtime of the emulator."""
+        machine = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
+        return cls(f"{sys.version_info.major}.{sys.version_info.minor}", machine, local=True)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A deployment. Each field is also a CDK context key, in camel case: ``-c amberfloBaseUrl=…``."""
+
+    stack_name: str = "AmberfloMetering"
+    amberflo_api_key_secret_name: str = "AmberfloApiKey"  # noqa: S105 - a secret's name is not a secret
+    amberflo_api_key_secret_id: str = "apiKey"  # noqa: S105 - the field in it; the name is the npm package's
+    amberflo_base_url: str = AMBERFLO_URL
+    amberflo_ingest_url: str | None = None
+    event_bus_name: str | None = None
+    event_sources: tuple[str, ...] = ()
+    issuer: str | None = None
+    audience: tuple[str, ...] = ()
+    alarm_email: str | None = None
+    log_retention_days: int = 30
+    ingest_log: IngestLog = "ALL_WITHOUT_DATA"
+    ingest_concurrency: int = 10
+    python_version: str = "3.13"
+    architecture: str = "arm64"
+
+    def __post_init__(self) -> None:
+        """Raise :class:`BadSetting` for what can be seen to be wrong before anything is deployed."""
+        for name in ("amberflo_base_url", "amberflo_ingest_url"):
+            url = getattr(self, name)
+            if url is not None and not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+                raise BadSetting(f"{_camel(name)} must be an https address, not '{url}'.")
+        if bool(self.issuer) != bool(self.audience):
+            raise BadSetting("issuer and audience go together: give both, or neither for a Cognito pool of our own.")
+        if self.ingest_log not in {"ALL_WITHOUT_DATA", "ERROR_WITH_DATA"}:
+            raise BadSetting(f"ingestLog is ALL_WITHOUT_DATA or ERROR_WITH_DATA, not '{self.ingest_log}'.")
+        if self.architecture not in {"arm64", "x86_64"}:
+            raise BadSetting(f"architecture is arm64 or x86_64, not '{self.architecture}'.")
+        if not 2 <= self.ingest_concurrency <= 1000:
+            raise BadSetting(f"ingestConcurrency is 2 to 1000, not {self.ingest_concurrency}.")
+
+    @property
+    def ingest_url(self) -> str:
+        """Where usage is sent."""
+        if self.amberflo_ingest_url:
+            return self.amberflo_ingest_url
+        return AMBERFLO_INGEST_URL if self.amberflo_base_url == AMBERFLO_URL else self.amberflo_base_url
+
+    @classmethod
+    def from_context(cls, context: Callable[[str], Any]) -> "Settings":
+        """Settings out of CDK context. Lists are comma separated. Raises :class:`BadSetting`."""
+        given = {field: context(_camel(field.name)) for field in dataclasses.fields(cls)}
+        return cls(**{field.name: _typed(field, value) for field, value in given.items() if value is not None})
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _typed(field: "dataclasses.Field[Any]", value: Any) -> Any:
+    if isinstance(field.default, tuple):
+        return tuple(part.strip() for part in str(value).split(",") if part.strip())
+    if isinstance(field.default, int):
+        try:
+            return int(value)
+        except ValueError:
+            raise BadSetting(f"{_camel(field.name)} must be a whole number, not '{value}'.") from None
+    return str(value)
