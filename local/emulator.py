@@ -1,0 +1,160 @@
+"""The AWS emulator: MiniStack on loopback, with its state in a folder of its own."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import requests
+
+from amberflo_workflows.local.processes import (
+    LOOPBACK,
+    LocalError,
+    end,
+    free_port,
+    identity,
+    last_lines,
+    port_is_free,
+    python,
+    spawn,
+)
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+DEFAULT_PORT: Final = 4566
+REGION: Final = "us-east-1"
+READY_WITHIN_SECONDS: Final = 60.0
+_GONE: Final = "The emulator ended while it started; the end of its log {log}:\n{lines}"
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """An emulator that answers at ``url``."""
+
+    url: str
+    pid: int
+    started: float
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What points an AWS SDK at it; the credentials are those that it takes for nobody's."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            # StartSyncExecution goes to a host of its own on AWS.
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+        }
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of a service."""
+        return client(self.url, service)
+
+
+def client(url: str, service: str) -> "BaseClient":
+    """A boto3 client at an emulator's address; ``Any`` to callers, who know which they asked for."""
+    import boto3  # noqa: PLC0415 - a third of a second that most commands need not wait
+    from botocore.config import Config  # noqa: PLC0415 - as above
+
+    return boto3.client(
+        service,
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
+        config=Config(inject_host_prefix=False, read_timeout=300, retries={"total_max_attempts": 1}),
+    )
+
+
+def choose_port(asked: int | None) -> int:
+    """The port asked for, else the usual one, else any. Raises :class:`LocalError` when the one asked for is taken."""
+    if asked is not None and not port_is_free(asked):
+        raise LocalError(
+            f"Port {asked} is taken. Choose another with --port, or leave it out to have a free one chosen."
+        )
+    if asked is not None:
+        return asked
+    return DEFAULT_PORT if port_is_free(DEFAULT_PORT) else free_port()
+
+
+def start(folder: Path, *, port: int, wait_scale: float = 1.0, guarded: bool = False) -> Emulator:
+    """Start an emulator with its state under ``folder`` and wait until it answers. Raises :class:`LocalError`.
+
+    ``wait_scale`` shortens the waits of workflows; 0 leaves them out.
+    """
+    folders = {name: folder / name for name in ("tmp", "state", "s3")}
+    # Unpacked Lambda code of an earlier run.
+    shutil.rmtree(folders["tmp"], ignore_errors=True)
+    for path in folders.values():
+        path.mkdir(parents=True, exist_ok=True)
+    url, log = f"http://{LOOPBACK}:{port}", folder / "emulator.log"
+    process = spawn(
+        [python(), "-m", "ministack"],
+        environment=_environment(folders, port, wait_scale),
+        folder=folder,
+        log=log,
+        guarded=guarded,
+    )
+    emulator = Emulator(url, process.pid, identity(process.pid))
+    try:
+        _wait_until_ready(url, process, log)
+    except BaseException:
+        end(emulator.pid, emulator.started)
+        raise
+    return emulator
+
+
+def stop(emulator: Emulator) -> None:
+    """End an emulator and its Lambda workers; it saves its state first."""
+    end(emulator.pid, emulator.started)
+
+
+@contextlib.contextmanager
+def running_emulator(folder: Path, *, wait_scale: float = 1.0) -> Iterator[Emulator]:
+    """A private emulator on a free port, which ends with the ``with`` block or with this process."""
+    emulator = start(folder, port=free_port(), wait_scale=wait_scale, guarded=True)
+    try:
+        yield emulator
+    finally:
+        stop(emulator)
+
+
+def _environment(folders: dict[str, Path], port: int, wait_scale: float) -> dict[str, str]:
+    """All that the emulator and the Lambdas in it see of this machine's environment: nothing of the user's own."""
+    return {
+        "PATH": os.defpath,
+        "PYTHON": python(),
+        "LANG": "C.UTF-8",
+        "BIND_HOST": LOOPBACK,
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_HOST": "localhost",
+        "AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{port}",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "PERSIST_STATE": "1",
+        "S3_PERSIST": "1",
+        "SFN_WAIT_SCALE": str(wait_scale),
+        "TMPDIR": str(folders["tmp"]),
+        "STATE_DIR": str(folders["state"]),
+        "S3_DATA_DIR": str(folders["s3"]),
+    }
+
+
+def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise LocalError(_GONE.format(log=log, lines=last_lines(log)))
+        with contextlib.suppress(requests.RequestException):
+            if requests.get(f"{url}/_ministack/health", timeout=2).ok:
+                return
+        time.sleep(0.05)
+    raise LocalError(f"The emulator does not answer at {url}; see its log {log}.")

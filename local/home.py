@@ -1,0 +1,51 @@
+"""Where the local system keeps what it keeps, and what is running from there."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+STATE_FILE: Final = "running.json"
+
+
+def home() -> Path:
+    """``.metering`` in the current folder, or ``METERING_HOME``."""
+    return Path(os.environ.get("METERING_HOME", ".metering")).absolute()
+
+
+@dataclass(frozen=True)
+class Running:
+    """What a later command needs to know of a system that was started; it holds no Amberflo key.
+
+    ``sandbox_pid`` is 0 and ``sandbox_url`` empty when the system talks to the real Amberflo.
+    """
+
+    emulator_pid: int
+    emulator_started: float
+    emulator_url: str
+    sandbox_pid: int
+    sandbox_started: float
+    sandbox_url: str
+    amberflo_url: str
+    outputs: dict[str, str]
+
+
+def load(folder: Path) -> Running | None:
+    """What was started from a folder, or ``None``; it may have died since."""
+    try:
+        return Running(**json.loads((folder / STATE_FILE).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def save(folder: Path, running: Running) -> None:
+    """Remember what was started. Only the owner may read it."""
+    path = folder / STATE_FILE
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(asdict(running), indent=2))
+
+
+def forget(folder: Path) -> None:
+    """Nothing runs from here any more."""
+    (folder / STATE_FILE).unlink(missing_ok=True)
