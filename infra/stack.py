@@ -1,6 +1,5 @@
 """The standalone stack: metering with an HTTP API, tokens and alarms of its own."""
 
-
 from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_logs as logs

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from amberflo_workflows.local.emulator import Emulator
+from amberflo_workflows.local.emulator import REGION, Emulator
 from amberflo_workflows.local.processes import LocalError
 
+ACCOUNT: Final = "000000000000"
 _BOOTSTRAP: Final = ("/cdk-bootstrap/hnb659fds/version", "30")
 
 
@@ -69,7 +70,8 @@ def _first_failure(cloudformation: Any, stack: str) -> str:
     if not failed:
         return "no resource says why."
     first = min(failed, key=lambda event: event["Timestamp"])
-    return f"{first['LogicalResourceId']} ({first['ResourceType']}): {first.get('ResourceStatusReason', 'no reason given')}"
+    reason = first.get("ResourceStatusReason", "no reason given")
+    return f"{first['LogicalResourceId']} ({first['ResourceType']}): {reason}"
 
 
 def _upload_assets(emulator: Emulator, assembly: Path, stack: str) -> str:
@@ -80,11 +82,7 @@ def _upload_assets(emulator: Emulator, assembly: Path, stack: str) -> str:
     for file in manifest["files"].values():
         source = assembly / file["source"]["path"]
         for destination in file["destinations"].values():
-            bucket = (
-                destination["bucketName"]
-                .replace("${AWS::AccountId}", "000000000000")
-                .replace("${AWS::Region}", "us-east-1")
-            )
+            bucket = destination["bucketName"].replace("${AWS::AccountId}", ACCOUNT).replace("${AWS::Region}", REGION)
             key = destination["objectKey"]
             _ensure_bucket(s3, bucket)
             if file["source"]["packaging"] == "zip":

@@ -3,29 +3,24 @@
 import contextlib
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import requests
 
 from amberflo_workflows.local.processes import (
     LOOPBACK,
     LocalError,
-    end,
+    Server,
     free_port,
-    identity,
     last_lines,
     port_is_free,
     python,
     spawn,
 )
-
-if TYPE_CHECKING:
-    from botocore.client import BaseClient
 
 DEFAULT_PORT: Final = 4566
 REGION: Final = "us-east-1"
@@ -38,8 +33,7 @@ class Emulator:
     """An emulator that answers at ``url``."""
 
     url: str
-    pid: int
-    started: float
+    server: Server
 
     @property
     def environment(self) -> dict[str, str]:
@@ -59,12 +53,14 @@ class Emulator:
         return client(self.url, service)
 
 
-def client(url: str, service: str) -> "BaseClient":
-    """A boto3 client at an emulator's address; ``Any`` to callers, who know which they asked for."""
+def client(url: str, service: str) -> Any:
+    """A boto3 client of a service at an emulator's address."""
     import boto3  # noqa: PLC0415 - a third of a second that most commands need not wait
     from botocore.config import Config  # noqa: PLC0415 - as above
 
-    return boto3.client(
+    # The type stubs know each service by its literal name only.
+    make: Any = boto3.client
+    return make(
         service,
         endpoint_url=url,
         region_name=REGION,
@@ -96,25 +92,19 @@ def start(folder: Path, *, port: int, wait_scale: float = 1.0, guarded: bool = F
     for path in folders.values():
         path.mkdir(parents=True, exist_ok=True)
     url, log = f"http://{LOOPBACK}:{port}", folder / "emulator.log"
-    process = spawn(
+    server = spawn(
         [python(), "-m", "ministack"],
         environment=_environment(folders, port, wait_scale),
         folder=folder,
         log=log,
         guarded=guarded,
     )
-    emulator = Emulator(url, process.pid, identity(process.pid))
     try:
-        _wait_until_ready(url, process, log)
+        _wait_until_ready(url, server, log)
     except BaseException:
-        end(emulator.pid, emulator.started)
+        server.end()
         raise
-    return emulator
-
-
-def stop(emulator: Emulator) -> None:
-    """End an emulator and its Lambda workers; it saves its state first."""
-    end(emulator.pid, emulator.started)
+    return Emulator(url, server)
 
 
 @contextlib.contextmanager
@@ -124,7 +114,7 @@ def running_emulator(folder: Path, *, wait_scale: float = 1.0) -> Iterator[Emula
     try:
         yield emulator
     finally:
-        stop(emulator)
+        emulator.server.end()
 
 
 def _environment(folders: dict[str, Path], port: int, wait_scale: float) -> dict[str, str]:
@@ -148,10 +138,10 @@ def _environment(folders: dict[str, Path], port: int, wait_scale: float) -> dict
     }
 
 
-def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def _wait_until_ready(url: str, server: Server, log: Path) -> None:
     deadline = time.monotonic() + READY_WITHIN_SECONDS
     while time.monotonic() < deadline:
-        if process.poll() is not None:
+        if not server.is_alive:
             raise LocalError(_GONE.format(log=log, lines=last_lines(log)))
         with contextlib.suppress(requests.RequestException):
             if requests.get(f"{url}/_ministack/health", timeout=2).ok:

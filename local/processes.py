@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -43,17 +44,52 @@ def free_port() -> int:
         return port
 
 
-def spawn(
-    command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path, guarded: bool
-) -> "subprocess.Popen[bytes]":
-    """Start a server as the leader of a process group of its own.
+@dataclass(frozen=True)
+class Server:
+    """A process that was started, by its id and its start: together they name it for good, since ids come again.
+
+    ``process`` is there in the process that started it; with a guard it holds the pipe that both their lives hang on.
+    """
+
+    pid: int
+    started: float
+    process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still runs."""
+        try:
+            found = psutil.Process(self.pid)
+            return abs(found.create_time() - self.started) < 1 and found.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    def end(self) -> None:
+        """End it and what it started: kindly first, so that it saves its state, then for certain."""
+        if self.is_alive:
+            leader = psutil.Process(self.pid)
+            leader.terminate()
+            with contextlib.suppress(psutil.TimeoutExpired):
+                leader.wait(ENDS_WITHIN_SECONDS)
+        # Its session is ours even if it has died: the system does not give an id away that a session still bears.
+        for process in _members(self.pid, self.started):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        if self.process:
+            self.process.wait()
+            if self.process.stdin:
+                self.process.stdin.close()
+
+
+def spawn(command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path, guarded: bool) -> Server:
+    """Start a server as the leader of a session of its own.
 
     ``guarded`` ties its life to ours, however we end; otherwise it goes on when we are gone.
     """
     if guarded:
         command = [python(), "-m", "amberflo_workflows.local.guard", *command]
     with log.open("ab") as out:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             list(command),
             env=dict(environment),
             cwd=folder,
@@ -62,33 +98,7 @@ def spawn(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-
-
-def identity(pid: int) -> float:
-    """When a process was started; with its id this names it for good, since ids are used again."""
-    return psutil.Process(pid).create_time()
-
-
-def is_alive(pid: int, started: float) -> bool:
-    """Whether the process that had this id and start still runs."""
-    try:
-        process = psutil.Process(pid)
-        return abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def end(pid: int, started: float) -> None:
-    """End a server and what it started: kindly first, so that it saves its state, then for certain."""
-    if is_alive(pid, started):
-        leader = psutil.Process(pid)
-        leader.terminate()
-        with contextlib.suppress(psutil.TimeoutExpired):
-            leader.wait(ENDS_WITHIN_SECONDS)
-    # Its session is ours even if it has died: the system does not give an id away that a session still bears.
-    for process in _members(pid, started):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
+    return Server(process.pid, psutil.Process(process.pid).create_time(), process)
 
 
 def _members(session: int, since: float) -> Iterator[psutil.Process]:

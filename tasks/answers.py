@@ -1,5 +1,6 @@
 """The answers that a workflow ends with: ``{"statusCode", "body"}``, in the SaaS Builder Toolkit's shape."""
 
+import re
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -37,13 +38,22 @@ def problem(status: int, message: str, details: Sequence[Detail] = ()) -> Answer
 
 def wrong_field(field: str, what: str) -> Answer:
     """400 for one field."""
-    return problem(400, f"The request is wrong: {field or 'the request'}: {what}.", [{"field": field, "problem": what}])
+    message = f"{field}: {what}." if field else f"{what}."
+    return problem(400, f"The request is wrong. {message}", [{"field": field, "problem": what}])
+
+
+_NAMES_A_FIELD = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>[^`]*)`")
 
 
 def invalid(error: msgspec.ValidationError) -> Answer:
     """400 from what msgspec says: ``Expected `str`, got `int` - at `$.label```."""
     what, _, where = str(error).partition(" - at `$")
-    return wrong_field(where.strip("`.").replace("[...]", ""), what)
+    path = where.strip("`.")
+    named = _NAMES_A_FIELD.fullmatch(what)
+    if named:
+        problem = "It is missing" if named["what"] == "missing required" else "There is no such field"
+        return wrong_field(f"{path}.{named['name']}".strip("."), problem)
+    return wrong_field(path, what)
 
 
 def refused(error: AmberfloRefused) -> Answer:

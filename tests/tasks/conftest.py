@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from amberflo_workflows.local.sandbox.testing import Sandbox, running_sandbox
+from amberflo_workflows.local.emulator import Emulator
+from amberflo_workflows.local.sandbox.client import SandboxClient
+from amberflo_workflows.local.sandbox.testing import running_sandbox
 from amberflo_workflows.tasks import config
 from amberflo_workflows.tasks.amberflo import api_key
-from tests.conftest import Emulator
 
 SECRET = "AmberfloApiKey"
 
@@ -19,7 +20,7 @@ SECRET = "AmberfloApiKey"
 class Steps:
     """The steps as a workflow calls them: JSON in, JSON out, against the sandbox and Secrets Manager."""
 
-    sandbox: Sandbox
+    sandbox: SandboxClient
     emulator: Emulator
     retry_count: int = 0
     timeout_seconds: float = 6
@@ -54,13 +55,13 @@ class Steps:
 
 
 @pytest.fixture(scope="session")
-def sandbox() -> Iterator[Sandbox]:
+def sandbox() -> Iterator[SandboxClient]:
     with running_sandbox(api_key="key-1") as running:
         yield running
 
 
 @pytest.fixture
-def steps(sandbox: Sandbox, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]:
+def steps(sandbox: SandboxClient, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]:
     secrets = emulator.client("secretsmanager")
     secrets.create_secret(Name=SECRET, SecretString='{"apiKey": "key-1"}')
     sandbox.reset()

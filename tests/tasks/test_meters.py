@@ -33,7 +33,7 @@ def test_a_created_meter_can_be_read_listed_changed_and_deleted(steps: Steps) ->
 @pytest.mark.parametrize(
     ("request_", "field"),
     [
-        ({}, ""),
+        ({}, "label"),
         ({**METER, "label": ""}, "label"),
         ({**METER, "label": 3}, "label"),
         ({**METER, "meterType": "sum"}, "meterType"),
@@ -41,7 +41,7 @@ def test_a_created_meter_can_be_read_listed_changed_and_deleted(steps: Steps) ->
         ({**METER, "meterApiName": "a\n"}, "meterApiName"),
         ({**METER, "meterApiName": "x" * 51}, "meterApiName"),
         ({**METER, "dimensions": "region"}, "dimensions"),
-        ({**METER, "metertype": "x"}, ""),
+        ({**METER, "metertype": "x"}, "metertype"),
         ({**METER, "meterType": "active_users"}, "aggregationDimensions"),
         ([], ""),
         (None, ""),
@@ -116,7 +116,12 @@ def test_without_a_limit_all_meters_come_at_once(steps: Steps) -> None:
 
 @pytest.mark.parametrize(
     ("request_", "field"),
-    [({"limit": "0"}, "limit"), ({"limit": "x"}, "limit"), ({"next_token": "?"}, "next_token"), ({"page": "1"}, "")],
+    [
+        ({"limit": "0"}, "limit"),
+        ({"limit": "x"}, "limit"),
+        ({"next_token": "?"}, "next_token"),
+        ({"page": "1"}, "page"),
+    ],
 )
 def test_a_wrong_page_is_refused(steps: Steps, request_: Any, field: str) -> None:
     assert _problem(steps.run("list_meters", request_)) == (400, field)
