@@ -1,0 +1,237 @@
+"""The local system: the emulator with the stack in it, and the sandbox beside it."""
+
+import base64
+import contextlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import requests
+
+from amberflo_workflows.local import emulator as aws
+from amberflo_workflows.local import home
+from amberflo_workflows.local.emulator import Emulator
+from amberflo_workflows.local.home import Running
+from amberflo_workflows.local.processes import (
+    LOOPBACK,
+    LocalError,
+    Server,
+    free_port,
+    last_lines,
+    port_is_free,
+    python,
+    spawn,
+)
+from amberflo_workflows.local.sandbox.client import SandboxClient
+
+STACK: Final = "AmberfloMetering"
+SECRET: Final = "AmberfloApiKey"  # noqa: S105 - a secret's name is not a secret
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class System:
+    """A local system that runs."""
+
+    emulator: Emulator
+    outputs: dict[str, str]
+    sandbox: SandboxClient | None
+    sandbox_server: Server | None
+    amberflo_url: str
+
+    @property
+    def api_endpoint(self) -> str:
+        """The HTTP API's address, with a slash at its end."""
+        return f"{self.emulator.url}/_aws/execute-api/{self.outputs['HttpApiId']}/$default/"
+
+    @property
+    def access_token(self) -> str:
+        """A fresh bearer token of the machine client."""
+        return access_token(self.emulator, self.outputs)
+
+    @property
+    def state_machine_arns(self) -> dict[str, str]:
+        """ARN of each workflow by its name."""
+        arns: dict[str, str] = json.loads(self.outputs["StateMachineArns"])
+        return arns
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of a service."""
+        return self.emulator.client(service)
+
+    def stop(self) -> None:
+        """End everything; what was accepted is saved."""
+        self.emulator.server.end()
+        if self.sandbox_server:
+            self.sandbox_server.end()
+
+
+def access_token(emulator: Emulator, outputs: dict[str, str]) -> str:
+    """Client credentials for a token, as on AWS; only the host differs."""
+    pool, client_id = outputs["UserPoolId"], outputs["UserPoolClientId"]
+    described = emulator.client("cognito-idp").describe_user_pool_client(UserPoolId=pool, ClientId=client_id)
+    basic = base64.b64encode(f"{client_id}:{described['UserPoolClient']['ClientSecret']}".encode()).decode()
+    response = requests.post(
+        f"{emulator.url}/oauth2/token",
+        data={"grant_type": "client_credentials", "scope": "metering/use"},
+        headers={"Authorization": f"Basic {basic}"},
+        timeout=30,
+    )
+    if not response.ok:
+        raise LocalError(f"The emulator gave no token ({response.status_code}); see its log, or start anew.")
+    token: str = response.json()["access_token"]
+    return token
+
+
+def start(
+    folder: Path,
+    *,
+    port: int | None = None,
+    wait_scale: float = 1.0,
+    guarded: bool = False,
+    tell: Tell = lambda _: None,
+) -> System:
+    """Start everything under ``folder`` and deploy the stack. Raises :class:`LocalError`.
+
+    With ``AMBERFLO_BASE_URL`` and ``AMBERFLO_API_KEY`` in the environment the system talks to that Amberflo instead
+    of a sandbox.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    real_url, key = os.environ.get("AMBERFLO_BASE_URL"), os.environ.get("AMBERFLO_API_KEY")
+    if bool(real_url) != bool(key):
+        raise LocalError(
+            "AMBERFLO_BASE_URL and AMBERFLO_API_KEY go together: set both for the real Amberflo, or neither."
+        )
+    chosen = aws.choose_port(port)
+    key = key or _sandbox_key(folder)
+    amberflo_url = real_url or f"http://{LOOPBACK}:{_sandbox_port(folder)}"
+    with contextlib.ExitStack() as undo, ThreadPoolExecutor() as pool:
+        tell("Starting the emulator and the sandbox, synthesising the stack")
+        assembly = pool.submit(_synth, folder / "cdk.out", amberflo_url)
+        emulator = aws.start(folder / "emulator", port=chosen, wait_scale=wait_scale, guarded=guarded)
+        undo.callback(emulator.server.end)
+        sandbox = None if real_url else _start_sandbox(folder, amberflo_url, key, guarded=guarded)
+        if sandbox:
+            undo.callback(sandbox.end)
+        synthesised = assembly.result()
+        tell("Deploying the stack")
+        from amberflo_workflows.local.deploy import deploy, put_secret  # noqa: PLC0415 - imports botocore
+
+        put_secret(emulator, SECRET, {"apiKey": key})
+        outputs = deploy(emulator, synthesised, STACK)
+        undo.pop_all()
+    client = SandboxClient(amberflo_url) if sandbox else None
+    return System(emulator, outputs, client, sandbox, amberflo_url)
+
+
+@contextlib.contextmanager
+def running_system(folder: Path, *, wait_scale: float = 1.0, tell: Tell = lambda _: None) -> Iterator[System]:
+    """A private system on free ports, which ends with the ``with`` block or with this process."""
+    system = start(folder, port=free_port(), wait_scale=wait_scale, guarded=True, tell=tell)
+    try:
+        yield system
+    finally:
+        system.stop()
+
+
+def up(folder: Path, port: int | None, tell: Tell) -> System:
+    """Start the system that stays, and remember it. Raises :class:`LocalError`."""
+    clean_up(folder)
+    system = start(folder, port=port, tell=tell)
+    sandbox = system.sandbox_server
+    home.save(
+        folder,
+        Running(
+            emulator_pid=system.emulator.server.pid,
+            emulator_started=system.emulator.server.started,
+            emulator_url=system.emulator.url,
+            sandbox_pid=sandbox.pid if sandbox else 0,
+            sandbox_started=sandbox.started if sandbox else 0,
+            sandbox_url=system.amberflo_url if sandbox else "",
+            amberflo_url=system.amberflo_url,
+            outputs=system.outputs,
+        ),
+    )
+    return system
+
+
+def current(folder: Path) -> System | None:
+    """The system that was started from ``folder`` and still runs, whole; ``None`` if none does."""
+    running = home.load(folder)
+    system = _as_system(running) if running else None
+    if system is None or not system.emulator.server.is_alive:
+        return None
+    return system if system.sandbox_server is None or system.sandbox_server.is_alive else None
+
+
+def clean_up(folder: Path) -> bool:
+    """End what was started from ``folder``, all of it or what is left; false if nothing was."""
+    running = home.load(folder)
+    if running is None:
+        return False
+    _as_system(running).stop()
+    home.forget(folder)
+    return True
+
+
+def _as_system(running: Running) -> System:
+    emulator = Emulator(running.emulator_url, Server(running.emulator_pid, running.emulator_started))
+    sandbox = SandboxClient(running.sandbox_url) if running.sandbox_url else None
+    server = Server(running.sandbox_pid, running.sandbox_started) if running.sandbox_pid else None
+    return System(emulator, running.outputs, sandbox, server, running.amberflo_url)
+
+
+def _synth(outdir: Path, amberflo_url: str) -> Path:
+    from amberflo_workflows.infra.app import synth  # noqa: PLC0415 - starts Node
+    from amberflo_workflows.infra.bundle import BundleFailed  # noqa: PLC0415 - as above
+    from amberflo_workflows.infra.node import NodeMissing  # noqa: PLC0415 - as above
+    from amberflo_workflows.infra.settings import Settings  # noqa: PLC0415 - as above
+
+    settings = Settings(stack_name=STACK, amberflo_api_key_secret_name=SECRET, amberflo_base_url=amberflo_url)
+    try:
+        return synth("local", outdir, settings)
+    except (BundleFailed, NodeMissing) as error:
+        raise LocalError(str(error)) from None
+
+
+def _sandbox_key(folder: Path) -> str:
+    """The sandbox's own key, made once: what it keeps outlives a restart, so its key does too."""
+    path = folder / "sandbox.key"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(16))
+    return path.read_text()
+
+
+def _sandbox_port(folder: Path) -> int:
+    """The port that the sandbox had last, if it is free: an unchanged address is an unchanged stack."""
+    path = folder / "sandbox.port"
+    if not path.exists() or not port_is_free(int(path.read_text())):
+        path.write_text(str(free_port()))
+    return int(path.read_text())
+
+
+def _start_sandbox(folder: Path, url: str, key: str, *, guarded: bool) -> Server:
+    log = folder / "sandbox.log"
+    command = [python(), "-m", "amberflo_workflows.local.sandbox", "--port", url.rsplit(":", 1)[1]]
+    server = spawn(
+        [*command, "--data", str(folder / "sandbox.duckdb")],
+        environment={"PATH": os.defpath, "LANG": "C.UTF-8", "SANDBOX_API_KEY": key},
+        folder=folder,
+        log=log,
+        guarded=guarded,
+    )
+    deadline = time.monotonic() + aws.READY_WITHIN_SECONDS
+    while time.monotonic() < deadline and server.is_alive:
+        with contextlib.suppress(requests.RequestException):
+            if requests.get(f"{url}/_sandbox/health", timeout=2).ok:
+                return server
+        time.sleep(0.05)
+    server.end()
+    raise LocalError(f"The sandbox did not start; the end of its log {log}:\n{last_lines(log)}")
