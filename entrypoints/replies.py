@@ -67,6 +67,8 @@ def run(machine_arn: str, request: object) -> Reply:
 
     try:
         return reply_to(workflows.run(machine_arn, request, read_timeout_seconds=READ_TIMEOUT_SECONDS))
+    except workflows.InputTooLarge as error:
+        return problem(413, str(error))
     except ReadTimeoutError:
         return problem(504, _LATE)
     except ClientError as error:
@@ -91,6 +93,4 @@ def _not_started(code: str) -> Reply:
     logger.error("execution not started", extra={"error": code})
     if "Throttling" in code or code in {"TooManyRequestsException", "ServiceQuotaExceededException"}:
         return problem(503, "Step Functions is throttling; nothing was started.")
-    if code in {"InvalidExecutionInput", "ValidationException"}:
-        return problem(413, f"The request is larger than {workflows.LARGEST_INPUT_BYTES:,} bytes, a workflow's input.")
     return problem(500, f"The workflow could not be started ({code}).")

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 LARGEST_INPUT_BYTES: Final = 262_144
 
 
+class InputTooLarge(ValueError):
+    """A request is larger than what a workflow can be given."""
+
+
 @dataclass(frozen=True)
 class Finished:
     """An execution that ended.
@@ -46,10 +50,14 @@ def client(read_timeout_seconds: int) -> "SFNClient":
 
 
 def run(machine_arn: str, request: object, *, read_timeout_seconds: int) -> Finished:
-    """Run a workflow to its end. Raises botocore's errors when it cannot be started or heard of in time."""
-    answer = client(read_timeout_seconds).start_sync_execution(
-        stateMachineArn=machine_arn, input=msgspec.json.encode(request).decode()
-    )
+    """Run a workflow to its end.
+
+    Raises :class:`InputTooLarge`, and botocore's errors when it cannot be started or heard of in time.
+    """
+    given = msgspec.json.encode(request)
+    if len(given) > LARGEST_INPUT_BYTES:
+        raise InputTooLarge(f"The input has {len(given):,} bytes; a workflow takes at most {LARGEST_INPUT_BYTES:,}.")
+    answer = client(read_timeout_seconds).start_sync_execution(stateMachineArn=machine_arn, input=given.decode())
     if answer["status"] == "SUCCEEDED":
         return Finished(answer["executionArn"], msgspec.json.decode(answer["output"]))
     error = "States.Timeout" if answer["status"] == "TIMED_OUT" else answer.get("error", "States.Runtime")

@@ -162,7 +162,7 @@ def demo(
 
 
 @fault_app.command("set")
-def fault_set(
+def fault_set(  # noqa: PLR0917 - each is an option of the command line
     kind: Annotated[
         str, typer.Argument(help="status, delay, drop, hang, accept_then_drop, wrong_key, redirect, garbage")
     ],

@@ -111,18 +111,29 @@ def _check_age(milliseconds: int) -> None:
 
 
 def _rejected(reported: ReportedUsage, reason: str) -> Rejected:
-    unique_id = _named(reported.usage, "uniqueId") or reported.event_id
-    tenant, meter = _named(reported.usage, "tenantId"), _named(reported.usage, "meterApiName")
-    identity = msgspec.json.encode([tenant, meter, unique_id])
     return {
-        "id": hashlib.sha256(identity).hexdigest()[:32],
+        "id": _identity(reported),
         "index": reported.index,
-        "uniqueId": unique_id,
-        "tenantId": tenant,
-        "meterApiName": meter,
+        "uniqueId": _named(reported.usage, "uniqueId") or reported.event_id,
+        "tenantId": _named(reported.usage, "tenantId"),
+        "meterApiName": _named(reported.usage, "meterApiName"),
         "reason": reason,
         "original": msgspec.json.encode(reported).decode(),
     }
+
+
+def _identity(reported: ReportedUsage) -> str:
+    """The same for every delivery of a usage, and another for any other usage, be it wrong in whatever way.
+
+    As in the record itself, the event's identity and time count only where the usage has none of its own.
+    """
+    own = reported.usage if isinstance(reported.usage, dict) else {}
+    identity = [
+        None if own.get("uniqueId") else [reported.event_id, reported.index],
+        None if own.get("meterTimeInMillis") else reported.event_time,
+        reported.usage,
+    ]
+    return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:32]
 
 
 def _named(usage: Any, member: str) -> str:

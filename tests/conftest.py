@@ -1,11 +1,37 @@
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from amberflo_workflows.local.emulator import Emulator, running_emulator
+from amberflo_workflows.local.sandbox.client import SandboxClient
+from amberflo_workflows.local.system import System, running_system
+
+# Powertools reads these when a handler's module is imported, which a test may do before any fixture.
+os.environ["POWERTOOLS_SERVICE_NAME"] = "tests"
+os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "AmberfloWorkflows"
 
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     with running_emulator(tmp_path_factory.mktemp("emulator"), wait_scale=0) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def shared_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with running_system(tmp_path_factory.mktemp("system"), wait_scale=0) as running:
+        yield running
+
+
+@pytest.fixture
+def system(shared_system: System) -> Iterator[System]:
+    """The whole local system with an empty Amberflo; the waits of its workflows are left out."""
+    sandbox_of(shared_system).reset()
+    yield shared_system
+    sandbox_of(shared_system).clear_faults()
+
+
+def sandbox_of(system: System) -> SandboxClient:
+    assert system.sandbox is not None
+    return system.sandbox

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import requests
-from amberflo_workflows.local.system import System
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from amberflo_workflows.local.demo.usages import Totals, Usage, totals
+from amberflo_workflows.local.system import System
 
 # How long the first usage may take to show, and how long the totals may then stand still short of their goal.
 COUNTED_WITHIN_SECONDS: Final = 60
@@ -156,7 +156,8 @@ def batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
 def _earliest(usages: Sequence[Usage]) -> int:
     """Epoch seconds of the first usage, or of an hour ago for usages that take the time of their event."""
     now = int(time.time())
-    return min(usage.get("meterTimeInMillis", now * 1000) // 1000 for usage in usages) - 3600
+    times: list[int] = [usage.get("meterTimeInMillis", now * 1000) for usage in usages]
+    return min(times) // 1000 - 3600
 
 
 def _agree(expected: Totals, fetched: Totals) -> bool:

@@ -12,15 +12,28 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Kind = Literal[
-    "status", "delay", "drop", "hang", "accept_then_drop", "accept_then_status", "wrong_key", "redirect", "garbage"
+    "status",
+    "delay",
+    "drop",
+    "hang",
+    "trickle",
+    "accept_then_drop",
+    "accept_then_status",
+    "wrong_key",
+    "redirect",
+    "garbage",
 ]
+
+
+_TRICKLE_SECONDS = 0.5
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True):
     """What goes wrong, where and how often.
 
     ``path`` is a pattern with ``*``. ``times`` is for how many matching calls, after letting ``skip`` pass;
-    ``share`` the part of them that is struck, by chance from ``seed``. ``seconds`` is the length of a delay or hang.
+    ``share`` the part of them that is struck, by chance from ``seed``. ``seconds`` is how long a delay, hang or
+    trickle lasts.
     """
 
     kind: Kind
@@ -102,6 +115,8 @@ class FaultMiddleware:
         elif fault.kind in {"drop", "hang"}:
             await _until_gone(receive, fault.seconds if fault.kind == "hang" else 0)
             _drop(receive)
+        elif fault.kind == "trickle":
+            await _trickle(send, fault.seconds)
         elif fault.kind in {"accept_then_drop", "accept_then_status"}:
             await self._app(scope, receive, _into_the_void)
             if fault.kind == "accept_then_drop":
@@ -131,6 +146,15 @@ async def _until_gone(receive: Receive, seconds: float) -> None:
         await asyncio.wait_for(gone(), seconds)
     except TimeoutError:
         return
+
+
+async def _trickle(send: Send, seconds: float) -> None:
+    """An answer that never quite ends: each byte comes in time, all of it does not."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    for _ in range(int(seconds / _TRICKLE_SECONDS)):
+        await send({"type": "http.response.body", "body": b" ", "more_body": True})
+        await asyncio.sleep(_TRICKLE_SECONDS)
+    await send({"type": "http.response.body", "body": b"{}"})
 
 
 def _drop(receive: Receive) -> None:

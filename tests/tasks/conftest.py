@@ -71,8 +71,6 @@ def steps(sandbox: SandboxClient, emulator: Emulator, monkeypatch: pytest.Monkey
         "AMBERFLO_API_KEY_FIELD": "apiKey",
         "AMBERFLO_BASE_URL": sandbox.url,
         "AMBERFLO_INGEST_URL": sandbox.url,
-        "POWERTOOLS_SERVICE_NAME": "tests",
-        "POWERTOOLS_METRICS_NAMESPACE": "AmberfloWorkflows",
         **emulator.environment,
     }.items():
         monkeypatch.setenv(name, value)

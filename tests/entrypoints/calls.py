@@ -1,0 +1,31 @@
+"""Call the deployed HTTP API as its users do."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from amberflo_workflows.local.system import System
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: Any
+    headers: Any
+
+
+@dataclass
+class Api:
+    system: System
+    token: str = field(default="")
+
+    def __post_init__(self) -> None:
+        self.token = self.token or self.system.access_token
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        data = body if isinstance(body, bytes | str) or body is None else json.dumps(body)
+        given = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json", **headers}
+        response = requests.request(method, self.system.api_endpoint + path, data=data, headers=given, timeout=60)
+        return Answer(response.status_code, response.json(), response.headers)
