@@ -66,7 +66,13 @@ def _context(arguments: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         if "=" not in pair:
             raise BadSetting(f"Settings are given as -c key=value; '{pair}' is not.")
-    return dict(pair.split("=", 1) for pair in pairs)
+    context = dict(pair.split("=", 1) for pair in pairs)
+    unknown = sorted(context.keys() - Settings.context_keys())
+    if unknown:
+        raise BadSetting(
+            f"There is no setting '{unknown[0]}'; there are: {', '.join(sorted(Settings.context_keys()))}."
+        )
+    return context
 
 
 if __name__ == "__main__":

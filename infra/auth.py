@@ -37,7 +37,6 @@ class MachinePool(Construct):
             self.pool,
             {
                 "AwsSolutions-COG2": "No person signs in here; the one client is a machine.",
-                "AwsSolutions-COG3": "No person signs in here; the one client is a machine.",
                 "AwsSolutions-COG8": "The threat protection of the plus plan is for people who sign in.",
             },
         )

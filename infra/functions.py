@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -62,11 +62,11 @@ class Functions(Construct):
                 **environment,
             },
         )
-        _explain(function, role, Stack.of(self))
+        _explain(function, role)
         return function
 
 
-def _explain(function: lambda_.Function, role: iam.Role, _stack: Stack) -> None:
+def _explain(function: lambda_.Function, role: iam.Role) -> None:
     acknowledge(
         function,
         {"AwsSolutions-L1": "The Python version is a setting, and the byte code in the bundle is made for it."},

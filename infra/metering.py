@@ -5,6 +5,7 @@ from pathlib import Path
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -27,7 +28,8 @@ class AmberfloMetering(Construct):
     """Every metering operation as a workflow, the function that serves HTTP calls, and the way of usage events.
 
     ``amberflo_api_key_secret_name`` names the secret, ``amberflo_api_key_secret_id`` the field of its JSON with the
-    API key. The secret has to be there by the first call, not by the deployment. ``amberflo_ingest_url`` is
+    API key. The secret has to be there by the first call, not by the deployment; ``secret_key`` is what it is
+    encrypted with, if not AWS's own key. ``amberflo_ingest_url`` is
     Amberflo's ingest host with fail-over while the base URL is the default, else the base URL.
 
     Members: ``api_function`` (for any HTTP API or for SBT's ``IMetering``), ``queue_function``, ``event_bus``,
@@ -43,6 +45,7 @@ class AmberfloMetering(Construct):
         amberflo_api_key_secret_id: str = DEFAULTS.amberflo_api_key_secret_id,
         amberflo_base_url: str = DEFAULTS.amberflo_base_url,
         amberflo_ingest_url: str | None = None,
+        secret_key: kms.IKey | None = None,
         event_bus: events.IEventBus | None = None,
         event_sources: tuple[str, ...] = (),
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
@@ -76,6 +79,8 @@ class AmberfloMetering(Construct):
                 },
             )
             self._allow_to_read(task, secret)
+            if secret_key:
+                secret_key.grant_decrypt(task)
             self.tasks[name] = task
 
         machines = StateMachines(self, "Workflows", retention=log_retention, ingest_log=ingest_log)

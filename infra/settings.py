@@ -44,6 +44,7 @@ class Settings:
     stack_name: str = "AmberfloMetering"
     amberflo_api_key_secret_name: str = "AmberfloApiKey"  # noqa: S105 - a secret's name is not a secret
     amberflo_api_key_secret_id: str = "apiKey"  # noqa: S105 - the field in it; the name is the npm package's
+    secret_kms_key_arn: str | None = None
     amberflo_base_url: str = AMBERFLO_URL
     amberflo_ingest_url: str | None = None
     event_bus_name: str | None = None
@@ -78,6 +79,11 @@ class Settings:
         if self.amberflo_ingest_url:
             return self.amberflo_ingest_url
         return AMBERFLO_INGEST_URL if self.amberflo_base_url == AMBERFLO_URL else self.amberflo_base_url
+
+    @classmethod
+    def context_keys(cls) -> set[str]:
+        """The names of all settings as CDK context."""
+        return {_camel(field.name) for field in dataclasses.fields(cls)}
 
     @classmethod
     def from_context(cls, context: Callable[[str], Any]) -> "Settings":

@@ -2,6 +2,7 @@
 
 from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_events as events
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
@@ -11,7 +12,6 @@ from amberflo_workflows.infra.api import MeteringApi
 from amberflo_workflows.infra.auth import MachinePool, given_issuer
 from amberflo_workflows.infra.metering import AmberfloMetering
 from amberflo_workflows.infra.monitoring import Monitoring
-from amberflo_workflows.infra.nag import acknowledge
 from amberflo_workflows.infra.settings import BadSetting, Runtime, Settings
 
 
@@ -35,6 +35,7 @@ class MeteringStack(Stack):
             log_retention=retention,
             ingest_log=settings.ingest_log,
             ingest_concurrency=settings.ingest_concurrency,
+            secret_key=self._given_key(settings.secret_kms_key_arn),
             runtime=runtime,
         )
         pool = None if settings.issuer else MachinePool(self, "Auth")
@@ -48,17 +49,14 @@ class MeteringStack(Stack):
     def _given_bus(self, name: str | None) -> events.IEventBus | None:
         return events.EventBus.from_event_bus_name(self, "GivenBus", name) if name else None
 
+    def _given_key(self, arn: str | None) -> kms.IKey | None:
+        return kms.Key.from_key_arn(self, "SecretKey", arn) if arn else None
+
     def _topic(self, email: str | None) -> sns.ITopic | None:
         if not email:
             return None
         topic = sns.Topic(self, "Alarms", enforce_ssl=True)
         topic.add_subscription(subscriptions.EmailSubscription(email))
-        acknowledge(
-            topic,
-            {
-                "AwsSolutions-SNS2": "Alarms hold no data of tenants; a key of its own would keep CloudWatch from publishing."
-            },
-        )
         return topic
 
     def _outputs(self, pool: MachinePool | None) -> None:

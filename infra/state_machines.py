@@ -55,14 +55,8 @@ class StateMachines(Construct):
                 "the Lambda functions are named one by one."
             },
         )
-        if operation.kind is Kind.INGEST:
-            acknowledge(
-                machine,
-                {
-                    "AwsSolutions-SF1": "Execution data of usage in the log would cost more than the work itself; "
-                    "every state transition is logged, the data is not."
-                },
-            )
+        if operation.kind is Kind.INGEST and self._ingest_log == "ERROR_WITH_DATA":
+            acknowledge(machine, {"AwsSolutions-SF1": "Chosen by a setting: errors with their data, and nothing else."})
         return machine
 
     def _log_options(self, operation: Operation) -> sfn.LogOptions:

@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+
+from amberflo_workflows.infra.app import build
+from amberflo_workflows.infra.node import use_packaged_node
+from amberflo_workflows.infra.settings import IngestLog, Settings
+
+use_packaged_node()
+
+from aws_cdk import App, Stack, Validations, aws_sqs  # noqa: E402 - Node has to be found first
+from cdk_nag import AwsSolutionsChecks  # noqa: E402 - as above
+
+
+def _checked_app(folder: Path) -> App:
+    app = App(outdir=str(folder / "out"), analytics_reporting=False)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return app
+
+
+@pytest.mark.parametrize("ingest_log", ["ALL_WITHOUT_DATA", "ERROR_WITH_DATA"])
+def test_the_stack_leaves_no_finding_of_aws_solutions_unanswered(tmp_path: Path, ingest_log: IngestLog) -> None:
+    app = _checked_app(tmp_path)
+    build(app, "aws", Settings(alarm_email="ops@example.com", ingest_log=ingest_log))
+    # Raises ValidationFailed, and prints the findings, if there is any.
+    app.synth()
+
+
+def test_the_checks_do_find_what_is_wrong(tmp_path: Path) -> None:
+    app = _checked_app(tmp_path)
+    aws_sqs.Queue(Stack(app, "Careless"), "Queue")
+    with pytest.raises(Exception, match="ValidationFailed"):
+        app.synth()
