@@ -1,5 +1,6 @@
 """The CDK app. ``python -m amberflo_workflows.infra.app`` writes the template for AWS to ``build/cdk.out``."""
 
+import json
 import os
 import shutil
 import sys
@@ -46,12 +47,14 @@ def synth(target: Target, outdir: Path, settings: Settings | None = None) -> Pat
 def main(arguments: Sequence[str]) -> int:
     """As the command of ``cdk.json``, under the CDK command line, or by hand with ``-c key=value``."""
     try:
+        # The CDK command line hands its context over in the environment.
+        context = json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}")) | _context(arguments)
+        settings = Settings.from_context(context.get)
         use_packaged_node()
         from aws_cdk import App  # noqa: PLC0415 - Node has to be found first
 
-        given = _context(arguments)
-        app = App(context=given, outdir=os.environ.get("CDK_OUTDIR", str(OUT)), analytics_reporting=False)
-        build(app, "aws", Settings.from_context(app.node.try_get_context))
+        app = App(outdir=os.environ.get("CDK_OUTDIR", str(OUT)), analytics_reporting=False)
+        build(app, "aws", settings)
         app.synth()
     except (BadSetting, BundleFailed, NodeMissing) as error:
         print(error, file=sys.stderr)

@@ -11,6 +11,9 @@ AMBERFLO_URL: Final = "https://app.amberflo.io"
 # Amberflo's ingest host with fail-over between regions; only its own cloud has one.
 AMBERFLO_INGEST_URL: Final = "https://ingest.amberflo.io"
 
+# Days that CloudWatch can keep a log for, and CDK's names of them.
+RETENTION: Final = {1: "ONE_DAY", 7: "ONE_WEEK", 30: "ONE_MONTH", 90: "THREE_MONTHS", 365: "ONE_YEAR"}
+
 IngestLog = Literal["ALL_WITHOUT_DATA", "ERROR_WITH_DATA"]
 
 
@@ -70,6 +73,10 @@ class Settings:
             raise BadSetting(f"ingestLog is ALL_WITHOUT_DATA or ERROR_WITH_DATA, not '{self.ingest_log}'.")
         if self.architecture not in {"arm64", "x86_64"}:
             raise BadSetting(f"architecture is arm64 or x86_64, not '{self.architecture}'.")
+        if self.log_retention_days not in RETENTION:
+            raise BadSetting(
+                f"logRetentionDays is one of {', '.join(map(str, RETENTION))}, not {self.log_retention_days}."
+            )
         if not 2 <= self.ingest_concurrency <= 1000:
             raise BadSetting(f"ingestConcurrency is 2 to 1000, not {self.ingest_concurrency}.")
 

@@ -12,7 +12,7 @@ from amberflo_workflows.infra.api import MeteringApi
 from amberflo_workflows.infra.auth import MachinePool, given_issuer
 from amberflo_workflows.infra.metering import AmberfloMetering
 from amberflo_workflows.infra.monitoring import Monitoring
-from amberflo_workflows.infra.settings import BadSetting, Runtime, Settings
+from amberflo_workflows.infra.settings import RETENTION, Runtime, Settings
 
 
 class MeteringStack(Stack):
@@ -22,7 +22,7 @@ class MeteringStack(Stack):
         self, scope: Construct, id: str, *, settings: Settings, runtime: Runtime, env: Environment | None = None
     ) -> None:
         super().__init__(scope, id, env=env, description="Usage metering with Amberflo, as workflows")
-        retention = _retention(settings.log_retention_days)
+        retention = logs.RetentionDays[RETENTION[settings.log_retention_days]]
         self.metering = AmberfloMetering(
             self,
             "Metering",
@@ -78,10 +78,3 @@ class MeteringStack(Stack):
             values["TokenEndpoint"] = f"{pool.domain.base_url()}/oauth2/token"
         for name, value in values.items():
             CfnOutput(self, name, value=value)
-
-
-def _retention(days: int) -> logs.RetentionDays:
-    by_days = {1: "ONE_DAY", 7: "ONE_WEEK", 30: "ONE_MONTH", 90: "THREE_MONTHS", 365: "ONE_YEAR"}
-    if days not in by_days:
-        raise BadSetting(f"logRetentionDays is one of {', '.join(map(str, by_days))}, not {days}.")
-    return logs.RetentionDays[by_days[days]]

@@ -3,28 +3,14 @@
 Request: ``{"meterId", …}``. Answer: 200 with what Amberflo says of the meter, or 409 when its lock forbids it.
 """
 
-from typing import Any
-
-import msgspec
-
 from amberflo_workflows.tasks.amberflo.client import path
 from amberflo_workflows.tasks.answers import Answer, success
-from amberflo_workflows.tasks.meters import MeterId
+from amberflo_workflows.tasks.meters import MeterReference, meter_reference
 from amberflo_workflows.tasks.step import Step, step
 
 
-class DeleteMeter(msgspec.Struct, rename="camel"):
-    """Which meter."""
-
-    meter_id: MeterId
-
-
-def _request(request: Any) -> DeleteMeter:
-    return msgspec.convert(request, DeleteMeter)
-
-
-@step(_request)
-def handler(request: DeleteMeter, step: Step) -> Answer:
+@step(meter_reference)
+def handler(request: MeterReference, step: Step) -> Answer:
     """Lambda entry point."""
     deleted = step.amberflo.call("DELETE", path("meters", request.meter_id))
     return success(200, deleted or {"id": request.meter_id})

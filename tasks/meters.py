@@ -73,6 +73,17 @@ class NewMeter(MeterFields, kw_only=True):
     meter_type: MeterType
 
 
+class MeterReference(Struct, rename="camel"):
+    """Which meter. Other members are left alone: workflows that look a meter up pass their whole request."""
+
+    meter_id: MeterId
+
+
+def meter_reference(request: Any) -> MeterReference:
+    """The meter that a request is about. Raises ``msgspec.ValidationError``."""
+    return msgspec.convert(request, MeterReference)
+
+
 def new_meter(request: Any) -> NewMeter:
     """The meter of a create request. Raises ``msgspec.ValidationError``."""
     meter = msgspec.convert(_writable(request), NewMeter)

@@ -23,7 +23,8 @@ def _fetch(steps: Steps, **question: Any) -> Any:
 def _total(steps: Steps, **question: Any) -> float:
     answer = _fetch(steps, **question)
     assert answer["statusCode"] == 200, answer
-    return sum(group["groupValue"] for group in answer["body"]["data"]["clientMeters"])
+    values: list[float] = [group["groupValue"] for group in answer["body"]["data"]["clientMeters"]]
+    return sum(values)
 
 
 def test_what_is_sent_is_what_is_fetched_and_twice_the_same_counts_once(steps: Steps) -> None:

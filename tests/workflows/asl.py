@@ -33,12 +33,12 @@ def tasks(machine: dict[str, Any]) -> Iterator[State]:
 
 
 def longest_waits(retrier: dict[str, Any]) -> float:
-    return sum(
-        min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** attempt, retrier["MaxDelaySeconds"])
-        for attempt in range(retrier["MaxAttempts"])
-    )
+    first, rate, cap = retrier["IntervalSeconds"], retrier["BackoffRate"], retrier["MaxDelaySeconds"]
+    waits: list[float] = [min(first * rate**attempt, cap) for attempt in range(retrier["MaxAttempts"])]
+    return sum(waits)
 
 
 def worst_case(task: dict[str, Any]) -> float:
     limit: float = task["TimeoutSeconds"]
-    return max((r["MaxAttempts"] + 1) * limit + longest_waits(r) for r in task["Retry"])
+    cases: list[float] = [(r["MaxAttempts"] + 1) * limit + longest_waits(r) for r in task["Retry"]]
+    return max(cases)
