@@ -14,9 +14,8 @@ from rich.table import Table
 from amberflo_workflows.local.demo.usages import Totals, Usage, totals
 from amberflo_workflows.local.system import System
 
-# How long the first usage may take to show, and how long the totals may then stand still short of their goal.
-COUNTED_WITHIN_SECONDS: Final = 60
-QUIET_SECONDS: Final = 20
+# How long totals may stand still with nothing in the queue before they are taken for final.
+QUIET_SECONDS: Final = 5.0
 _RECORDS_AN_EVENT: Final = 100
 _EVENTS_A_CALL: Final = 10
 _SINGLE_EVENTS: Final = 50
@@ -102,19 +101,26 @@ class Demo:
         }
 
     def _compare(self, title: str, expected: Totals, *, by_id: bool) -> bool:
-        """Fetch until the totals are there or no longer come, and show them beside what they should be."""
+        """Fetch until the totals are there or nothing more is to come, and show them beside what they should be."""
         with self._progress() as progress:
             task = progress.add_task("Counting", total=1.0)
-            fetched, deadline = self._fetch(by_id=by_id), time.monotonic() + COUNTED_WITHIN_SECONDS
-            while not _agree(expected, fetched) and time.monotonic() < deadline:
+            fetched, quiet_since = self._fetch(by_id=by_id), time.monotonic()
+            while not _agree(expected, fetched) and time.monotonic() - quiet_since < QUIET_SECONDS:
                 progress.update(task, completed=min(sum(fetched.values()) / (sum(expected.values()) or 1), 1.0))
                 time.sleep(0.3)
                 before, fetched = fetched, self._fetch(by_id=by_id)
-                if fetched != before:
-                    deadline = time.monotonic() + QUIET_SECONDS
+                if fetched != before or not self._queue_is_empty():
+                    quiet_since = time.monotonic()
             progress.update(task, completed=1.0)
         self._console.print(_table(title, expected, fetched))
         return _agree(expected, fetched)
+
+    def _queue_is_empty(self) -> bool:
+        attributes = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self._system.client("sqs").get_queue_attributes(
+            QueueUrl=self._system.outputs["UsageQueueUrl"], AttributeNames=attributes
+        )
+        return all(int(number) == 0 for number in answer["Attributes"].values())
 
     def _fetch(self, *, by_id: bool) -> Totals:
         query = f"startTimeInSeconds={self._since}&timeGroupingInterval=MONTH&groupBy=customerId"
