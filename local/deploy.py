@@ -4,6 +4,7 @@ import io
 import json
 import os
 import stat
+import time
 import zipfile
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from amberflo_workflows.local.emulator import REGION, Emulator
 from amberflo_workflows.local.processes import LocalError
 
 ACCOUNT: Final = "000000000000"
+_POLL_SECONDS: Final = 0.05
 _BOOTSTRAP: Final = ("/cdk-bootstrap/hnb659fds/version", "30")
 
 
@@ -34,7 +36,7 @@ def deploy(emulator: Emulator, assembly: Path, stack: str) -> dict[str, str]:
     cloudformation = emulator.client("cloudformation")
     arguments = {"StackName": stack, "TemplateURL": template_url, "Capabilities": ["CAPABILITY_IAM"]}
     try:
-        if _exists(cloudformation, stack):
+        if _can_be_updated(cloudformation, stack):
             cloudformation.update_stack(**arguments)
         else:
             cloudformation.create_stack(**arguments)
@@ -46,30 +48,46 @@ def deploy(emulator: Emulator, assembly: Path, stack: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
 
-def _exists(cloudformation: Any, stack: str) -> bool:
-    try:
-        found = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-    except ClientError:
+def _can_be_updated(cloudformation: Any, stack: str) -> bool:
+    """Whether the stack is there and whole; what a failure left of it is deleted, else it could never be mended."""
+    status = _status(cloudformation, stack)
+    if status.endswith("_FAILED") or status == "ROLLBACK_COMPLETE":
+        cloudformation.delete_stack(StackName=stack)
+        _settled(cloudformation, stack)
         return False
-    return any("DELETE" not in item["StackStatus"] for item in found)
+    return bool(status) and not status.startswith("DELETE")
+
+
+def _status(cloudformation: Any, stack: str) -> str:
+    """The stack's status, empty if there is none."""
+    try:
+        status: str = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+    except ClientError:
+        return ""
+    return status
+
+
+def _settled(cloudformation: Any, stack: str) -> str:
+    while (status := _status(cloudformation, stack)).endswith("_IN_PROGRESS"):
+        time.sleep(_POLL_SECONDS)
+    return status
 
 
 def _wait(cloudformation: Any, stack: str) -> None:
-    while True:
-        described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
-        status = described["StackStatus"]
-        if not status.endswith("_IN_PROGRESS"):
-            break
+    status = _settled(cloudformation, stack)
     if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         raise LocalError(f"The stack {stack} ended as {status}: {_first_failure(cloudformation, stack)}")
 
 
 def _first_failure(cloudformation: Any, stack: str) -> str:
     events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
-    failed = [event for event in events if event["ResourceStatus"].endswith("FAILED")]
+    # The stack's own event only says that one of its resources failed; the newest events come first.
+    failed = [
+        event for event in events if event["ResourceStatus"].endswith("FAILED") and event["LogicalResourceId"] != stack
+    ]
     if not failed:
         return "no resource says why."
-    first = min(failed, key=lambda event: event["Timestamp"])
+    first = failed[-1]
     reason = first.get("ResourceStatusReason", "no reason given")
     return f"{first['LogicalResourceId']} ({first['ResourceType']}): {reason}"
 

@@ -1,6 +1,7 @@
 """The AWS emulator: MiniStack on loopback, with its state in a folder of its own."""
 
 import contextlib
+import json
 import os
 import shutil
 import time
@@ -25,6 +26,10 @@ from amberflo_workflows.local.processes import (
 DEFAULT_PORT: Final = 4566
 REGION: Final = "us-east-1"
 READY_WITHIN_SECONDS: Final = 60.0
+# For calls to this machine: no proxy, whatever the user's environment says.
+HTTP: Final = requests.Session()
+HTTP.trust_env = False
+_NO_PROFILE: Final = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
 _GONE: Final = "The emulator ended while it started; the end of its log {log}:\n{lines}"
 
 
@@ -57,16 +62,19 @@ def client(url: str, service: str) -> Any:
     """A boto3 client of a service at an emulator's address."""
     import boto3  # noqa: PLC0415 - a third of a second that most commands need not wait
     from botocore.config import Config  # noqa: PLC0415 - as above
+    from botocore.session import Session  # noqa: PLC0415 - as above
 
+    # The user's own profile and settings are for their own AWS.
+    own = Session({name: (None, None, value, None) for name, value in _NO_PROFILE.items()})
     # The type stubs know each service by its literal name only.
-    make: Any = boto3.client
+    make: Any = boto3.Session(botocore_session=own).client
     return make(
         service,
         endpoint_url=url,
         region_name=REGION,
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
-        config=Config(inject_host_prefix=False, read_timeout=300, retries={"total_max_attempts": 1}),
+        config=Config(inject_host_prefix=False, proxies={}, read_timeout=300, retries={"total_max_attempts": 1}),
     )
 
 
@@ -81,9 +89,10 @@ def choose_port(asked: int | None) -> int:
     return DEFAULT_PORT if port_is_free(DEFAULT_PORT) else free_port()
 
 
-def start(folder: Path, *, port: int, wait_scale: float = 1.0, guarded: bool = False) -> Emulator:
+def start(folder: Path, *, port: int, wait_scale: float = 1.0) -> Emulator:
     """Start an emulator with its state under ``folder`` and wait until it answers. Raises :class:`LocalError`.
 
+    It ends with this process, unless its server is let go.
     ``wait_scale`` shortens the waits of workflows; 0 leaves them out.
     """
     folders = {name: folder / name for name in ("tmp", "state", "s3")}
@@ -91,14 +100,9 @@ def start(folder: Path, *, port: int, wait_scale: float = 1.0, guarded: bool = F
     shutil.rmtree(folders["tmp"], ignore_errors=True)
     for path in folders.values():
         path.mkdir(parents=True, exist_ok=True)
+    _make_visible(folders["state"] / "sqs.json")
     url, log = f"http://{LOOPBACK}:{port}", folder / "emulator.log"
-    server = spawn(
-        [python(), "-m", "ministack"],
-        environment=_environment(folders, port, wait_scale),
-        folder=folder,
-        log=log,
-        guarded=guarded,
-    )
+    server = spawn("ministack", environment=_environment(folders, port, wait_scale), folder=folder, log=log)
     try:
         _wait_until_ready(url, server, log)
     except BaseException:
@@ -110,11 +114,27 @@ def start(folder: Path, *, port: int, wait_scale: float = 1.0, guarded: bool = F
 @contextlib.contextmanager
 def running_emulator(folder: Path, *, wait_scale: float = 1.0) -> Iterator[Emulator]:
     """A private emulator on a free port, which ends with the ``with`` block or with this process."""
-    emulator = start(folder, port=free_port(), wait_scale=wait_scale, guarded=True)
+    emulator = start(folder, port=free_port(), wait_scale=wait_scale)
     try:
         yield emulator
     finally:
         emulator.server.end()
+
+
+def forget_secrets(folder: Path) -> None:
+    """Take the secrets, among them Amberflo's key, out of what a stopped emulator saved."""
+    (folder / "state" / "secretsmanager.json").unlink(missing_ok=True)
+
+
+def _make_visible(saved: Path) -> None:
+    """Messages at work when the emulator stopped would stay hidden for their visibility time, half an hour."""
+    if not saved.exists():
+        return
+    state = json.loads(saved.read_text())
+    for queue in state["payload"]["queues"]["data"].values():
+        for message in queue["messages"]:
+            message["visible_at"] = 0
+    saved.write_text(json.dumps(state))
 
 
 def _environment(folders: dict[str, Path], port: int, wait_scale: float) -> dict[str, str]:
@@ -123,6 +143,8 @@ def _environment(folders: dict[str, Path], port: int, wait_scale: float) -> dict
         "PATH": os.defpath,
         "PYTHON": python(),
         "LANG": "C.UTF-8",
+        # Without it boto3 in a Lambda would look up the user's own home and read their AWS settings.
+        "HOME": str(folders["tmp"]),
         "BIND_HOST": LOOPBACK,
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": "localhost",
@@ -144,7 +166,7 @@ def _wait_until_ready(url: str, server: Server, log: Path) -> None:
         if not server.is_alive:
             raise LocalError(_GONE.format(log=log, lines=last_lines(log)))
         with contextlib.suppress(requests.RequestException):
-            if requests.get(f"{url}/_ministack/health", timeout=2).ok:
+            if HTTP.get(f"{url}/_ministack/health", timeout=2).ok:
                 return
         time.sleep(0.05)
     raise LocalError(f"The emulator does not answer at {url}; see its log {log}.")

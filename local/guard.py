@@ -1,37 +1,42 @@
-"""Run a server for as long as its starter lives: ``python -m amberflo_workflows.local.guard COMMAND…``.
+"""Run a module as a server that ends with its starter: ``python -m amberflo_workflows.local.guard MODULE ARG…``.
 
-The starter holds the other end of our standard input. When it ends, in whatever way, the input ends, and so do the
-server and all that is in our session.
+The starter holds the other end of our standard input. When it ends, in whatever way, the input ends and so do we,
+unless the starter has let us go by writing to it.
 """
 
-import contextlib
 import os
+import runpy
 import signal
-import subprocess
 import sys
 import threading
+import time
+import traceback
+
+from amberflo_workflows.local.processes import ENDS_WITHIN_SECONDS
 
 
-def main() -> int:
-    """Start the command, and end it with its starter."""
-    server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+def _end_with_starter() -> None:
+    if os.read(sys.stdin.fileno(), 1):
+        return
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+    time.sleep(ENDS_WITHIN_SECONDS)
+    os.killpg(0, signal.SIGKILL)
 
-    def end_with_starter() -> None:
-        sys.stdin.buffer.read()
-        server.terminate()
 
-    def forward(_number: int, _frame: object) -> None:
-        server.terminate()
-
-    signal.signal(signal.SIGTERM, forward)
-    threading.Thread(target=end_with_starter, daemon=True).start()
-    code = server.wait()
-    # Workers that the server left; we are the leader of their group, so this ends us as well.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    with contextlib.suppress(ProcessLookupError):
+def main() -> None:
+    """Run the module as if it had been started itself; what it leaves in our group ends with us."""
+    _, module, *arguments = sys.argv
+    sys.argv = [module, *arguments]
+    threading.Thread(target=_end_with_starter, daemon=True).start()
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except Exception:  # noqa: BLE001 - the log has to hold it before the group ends
+        traceback.print_exc()
+        sys.exit(1)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         os.killpg(0, signal.SIGTERM)
-    return code
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

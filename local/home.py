@@ -1,10 +1,15 @@
 """Where the local system keeps what it keeps, and what is running from there."""
 
+import contextlib
+import fcntl
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
+
+from amberflo_workflows.local.processes import LocalError
 
 STATE_FILE: Final = "running.json"
 
@@ -29,6 +34,18 @@ class Running:
     sandbox_url: str
     amberflo_url: str
     outputs: dict[str, str]
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other commands from starting or stopping the same system. Raises :class:`LocalError` if one is at it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LocalError(f"Another command is starting or stopping the system in {folder}; wait for it.") from None
+        yield
 
 
 def load(folder: Path) -> Running | None:

@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -48,7 +50,7 @@ def free_port() -> int:
 class Server:
     """A process that was started, by its id and its start: together they name it for good, since ids come again.
 
-    ``process`` is there in the process that started it; with a guard it holds the pipe that both their lives hang on.
+    ``process`` is there in the process that started it, and holds the pipe that both their lives hang on.
     """
 
     pid: int
@@ -67,33 +69,40 @@ class Server:
     def end(self) -> None:
         """End it and what it started: kindly first, so that it saves its state, then for certain."""
         if self.is_alive:
-            leader = psutil.Process(self.pid)
-            leader.terminate()
-            with contextlib.suppress(psutil.TimeoutExpired):
-                leader.wait(ENDS_WITHIN_SECONDS)
+            os.kill(self.pid, signal.SIGTERM)
+        deadline = time.monotonic() + ENDS_WITHIN_SECONDS
+        while self.is_alive and time.monotonic() < deadline:
+            # The emulator saves nothing before the Lambdas at work have answered, which may take minutes.
+            self._kill(spare=self.pid)
+            time.sleep(0.05)
         # Its session is ours even if it has died: the system does not give an id away that a session still bears.
-        for process in _members(self.pid, self.started):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+        self._kill()
         if self.process:
             self.process.wait()
             if self.process.stdin:
                 self.process.stdin.close()
 
+    def let_go(self) -> None:
+        """From now on it outlives us."""
+        if self.process and self.process.stdin:
+            self.process.stdin.write(b".")
+            self.process.stdin.close()
 
-def spawn(command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path, guarded: bool) -> Server:
-    """Start a server as the leader of a session of its own.
+    def _kill(self, spare: int = 0) -> None:
+        for process in _members(self.pid, self.started):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.pid != spare:
+                    process.kill()
 
-    ``guarded`` ties its life to ours, however we end; otherwise it goes on when we are gone.
-    """
-    if guarded:
-        command = [python(), "-m", "amberflo_workflows.local.guard", *command]
+
+def spawn(module: str, *arguments: str, environment: Mapping[str, str], folder: Path, log: Path) -> Server:
+    """Start a Python module as the leader of a session of its own; it ends when we do, however, unless let go."""
     with log.open("ab") as out:
         process = subprocess.Popen(
-            list(command),
+            [python(), "-m", "amberflo_workflows.local.guard", module, *arguments],
             env=dict(environment),
             cwd=folder,
-            stdin=subprocess.PIPE if guarded else subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -103,7 +112,8 @@ def spawn(command: Sequence[str], *, environment: Mapping[str, str], folder: Pat
 
 def _members(session: int, since: float) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
-        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+        # Elsewhere than on Linux one may not ask for another user's.
+        with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
             if os.getsid(process.pid) == session and process.create_time() >= since - 1:
                 yield process
 

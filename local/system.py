@@ -6,10 +6,11 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import requests
@@ -25,7 +26,6 @@ from amberflo_workflows.local.processes import (
     free_port,
     last_lines,
     port_is_free,
-    python,
     spawn,
 )
 from amberflo_workflows.local.sandbox.client import SandboxClient
@@ -75,9 +75,15 @@ class System:
 def access_token(emulator: Emulator, outputs: dict[str, str]) -> str:
     """Client credentials for a token, as on AWS; only the host differs."""
     pool, client_id = outputs["UserPoolId"], outputs["UserPoolClientId"]
-    described = emulator.client("cognito-idp").describe_user_pool_client(UserPoolId=pool, ClientId=client_id)
+    # By hand: importing boto3 for one question would double what `metering env` takes.
+    described = aws.HTTP.post(
+        emulator.url,
+        json={"UserPoolId": pool, "ClientId": client_id},
+        headers={"X-Amz-Target": "AWSCognitoIdentityProviderService.DescribeUserPoolClient"},
+        timeout=30,
+    ).json()
     basic = base64.b64encode(f"{client_id}:{described['UserPoolClient']['ClientSecret']}".encode()).decode()
-    response = requests.post(
+    response = aws.HTTP.post(
         f"{emulator.url}/oauth2/token",
         data={"grant_type": "client_credentials", "scope": "metering/use"},
         headers={"Authorization": f"Basic {basic}"},
@@ -94,16 +100,16 @@ def start(
     *,
     port: int | None = None,
     wait_scale: float = 1.0,
-    guarded: bool = False,
+    environment: Mapping[str, str] = MappingProxyType({}),
     tell: Tell = lambda _: None,
 ) -> System:
-    """Start everything under ``folder`` and deploy the stack. Raises :class:`LocalError`.
+    """Start everything under ``folder`` and deploy the stack; it ends with this process. Raises :class:`LocalError`.
 
-    With ``AMBERFLO_BASE_URL`` and ``AMBERFLO_API_KEY`` in the environment the system talks to that Amberflo instead
+    With ``AMBERFLO_BASE_URL`` and ``AMBERFLO_API_KEY`` in ``environment`` the system talks to that Amberflo instead
     of a sandbox.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    real_url, key = os.environ.get("AMBERFLO_BASE_URL"), os.environ.get("AMBERFLO_API_KEY")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    real_url, key = environment.get("AMBERFLO_BASE_URL"), environment.get("AMBERFLO_API_KEY")
     if bool(real_url) != bool(key):
         raise LocalError(
             "AMBERFLO_BASE_URL and AMBERFLO_API_KEY go together: set both for the real Amberflo, or neither."
@@ -114,9 +120,9 @@ def start(
     with contextlib.ExitStack() as undo, ThreadPoolExecutor() as pool:
         tell("Starting the emulator and the sandbox, synthesising the stack")
         assembly = pool.submit(_synth, folder / "cdk.out", amberflo_url)
-        emulator = aws.start(folder / "emulator", port=chosen, wait_scale=wait_scale, guarded=guarded)
+        emulator = aws.start(folder / "emulator", port=chosen, wait_scale=wait_scale)
         undo.callback(emulator.server.end)
-        sandbox = None if real_url else _start_sandbox(folder, amberflo_url, key, guarded=guarded)
+        sandbox = None if real_url else _start_sandbox(folder, amberflo_url, key)
         if sandbox:
             undo.callback(sandbox.end)
         synthesised = assembly.result()
@@ -131,9 +137,14 @@ def start(
 
 
 @contextlib.contextmanager
-def running_system(folder: Path, *, wait_scale: float = 1.0, tell: Tell = lambda _: None) -> Iterator[System]:
-    """A private system on free ports, which ends with the ``with`` block or with this process."""
-    system = start(folder, port=free_port(), wait_scale=wait_scale, guarded=True, tell=tell)
+def running_system(
+    folder: Path, *, port: int | None = None, wait_scale: float = 1.0, tell: Tell = lambda _: None
+) -> Iterator[System]:
+    """A private system, always with a sandbox; it ends with the ``with`` block or with this process.
+
+    Without a ``port`` of its emulator it takes a free one.
+    """
+    system = start(folder, port=port or free_port(), wait_scale=wait_scale, tell=tell)
     try:
         yield system
     finally:
@@ -142,22 +153,14 @@ def running_system(folder: Path, *, wait_scale: float = 1.0, tell: Tell = lambda
 
 def up(folder: Path, port: int | None, tell: Tell) -> System:
     """Start the system that stays, and remember it. Raises :class:`LocalError`."""
-    clean_up(folder)
-    system = start(folder, port=port, tell=tell)
-    sandbox = system.sandbox_server
-    home.save(
-        folder,
-        Running(
-            emulator_pid=system.emulator.server.pid,
-            emulator_started=system.emulator.server.started,
-            emulator_url=system.emulator.url,
-            sandbox_pid=sandbox.pid if sandbox else 0,
-            sandbox_started=sandbox.started if sandbox else 0,
-            sandbox_url=system.amberflo_url if sandbox else "",
-            amberflo_url=system.amberflo_url,
-            outputs=system.outputs,
-        ),
-    )
+    with home.alone(folder):
+        _clean_up(folder)
+        system = start(folder, port=port, environment=os.environ, tell=tell)
+        home.save(folder, _as_running(system))
+        # Had this process been ended before here, they would have ended with it.
+        system.emulator.server.let_go()
+        if system.sandbox_server:
+            system.sandbox_server.let_go()
     return system
 
 
@@ -172,10 +175,28 @@ def current(folder: Path) -> System | None:
 
 def clean_up(folder: Path) -> bool:
     """End what was started from ``folder``, all of it or what is left; false if nothing was."""
+    with home.alone(folder):
+        return _clean_up(folder)
+
+
+def died(folder: Path) -> str | None:
+    """Which part of the system that was started from ``folder`` has ended by itself, and where to read why."""
+    running = home.load(folder)
+    if running is None:
+        return None
+    if not Server(running.emulator_pid, running.emulator_started).is_alive:
+        return f"the emulator has ended by itself, see {folder / 'emulator' / 'emulator.log'}"
+    if running.sandbox_pid and not Server(running.sandbox_pid, running.sandbox_started).is_alive:
+        return f"the sandbox has ended by itself, see {folder / 'sandbox.log'}"
+    return None
+
+
+def _clean_up(folder: Path) -> bool:
     running = home.load(folder)
     if running is None:
         return False
     _as_system(running).stop()
+    aws.forget_secrets(folder / "emulator")
     home.forget(folder)
     return True
 
@@ -187,16 +208,30 @@ def _as_system(running: Running) -> System:
     return System(emulator, running.outputs, sandbox, server, running.amberflo_url)
 
 
+def _as_running(system: System) -> Running:
+    sandbox = system.sandbox_server
+    return Running(
+        emulator_pid=system.emulator.server.pid,
+        emulator_started=system.emulator.server.started,
+        emulator_url=system.emulator.url,
+        sandbox_pid=sandbox.pid if sandbox else 0,
+        sandbox_started=sandbox.started if sandbox else 0,
+        sandbox_url=system.amberflo_url if sandbox else "",
+        amberflo_url=system.amberflo_url,
+        outputs=system.outputs,
+    )
+
+
 def _synth(outdir: Path, amberflo_url: str) -> Path:
     from amberflo_workflows.infra.app import synth  # noqa: PLC0415 - starts Node
     from amberflo_workflows.infra.bundle import BundleFailed  # noqa: PLC0415 - as above
     from amberflo_workflows.infra.node import NodeMissing  # noqa: PLC0415 - as above
-    from amberflo_workflows.infra.settings import Settings  # noqa: PLC0415 - as above
+    from amberflo_workflows.infra.settings import BadSetting, Settings  # noqa: PLC0415 - as above
 
-    settings = Settings(stack_name=STACK, amberflo_api_key_secret_name=SECRET, amberflo_base_url=amberflo_url)
     try:
+        settings = Settings(stack_name=STACK, amberflo_api_key_secret_name=SECRET, amberflo_base_url=amberflo_url)
         return synth("local", outdir, settings)
-    except (BundleFailed, NodeMissing) as error:
+    except (BadSetting, BundleFailed, NodeMissing) as error:
         raise LocalError(str(error)) from None
 
 
@@ -217,20 +252,19 @@ def _sandbox_port(folder: Path) -> int:
     return int(path.read_text())
 
 
-def _start_sandbox(folder: Path, url: str, key: str, *, guarded: bool) -> Server:
+def _start_sandbox(folder: Path, url: str, key: str) -> Server:
     log = folder / "sandbox.log"
-    command = [python(), "-m", "amberflo_workflows.local.sandbox", "--port", url.rsplit(":", 1)[1]]
     server = spawn(
-        [*command, "--data", str(folder / "sandbox.duckdb")],
+        "amberflo_workflows.local.sandbox",
+        *("--port", url.rsplit(":", 1)[1], "--data", str(folder / "sandbox.duckdb")),
         environment={"PATH": os.defpath, "LANG": "C.UTF-8", "SANDBOX_API_KEY": key},
         folder=folder,
         log=log,
-        guarded=guarded,
     )
     deadline = time.monotonic() + aws.READY_WITHIN_SECONDS
     while time.monotonic() < deadline and server.is_alive:
         with contextlib.suppress(requests.RequestException):
-            if requests.get(f"{url}/_sandbox/health", timeout=2).ok:
+            if aws.HTTP.get(f"{url}/_sandbox/health", timeout=2).ok:
                 return server
         time.sleep(0.05)
     server.end()

@@ -20,7 +20,9 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="session")
 def shared_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with running_system(tmp_path_factory.mktemp("system"), wait_scale=0) as running:
+    # A Step Functions outside has to be told where the Lambdas are, so their place can be fixed.
+    port = int(os.environ.get("METERING_TEST_PORT", "0")) or None
+    with running_system(tmp_path_factory.mktemp("system"), port=port, wait_scale=0) as running:
         yield running
 
 

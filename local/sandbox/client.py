@@ -5,6 +5,10 @@ from typing import Any
 
 import requests
 
+# For calls to this machine: no proxy, whatever the user's environment says.
+_HTTP = requests.Session()
+_HTTP.trust_env = False
+
 
 @dataclass(frozen=True)
 class SandboxClient:
@@ -48,7 +52,7 @@ class SandboxClient:
         self._call("POST", "reset")
 
     def _call(self, method: str, path: str, body: object = None) -> Any:
-        response = requests.request(method, f"{self.url}/_sandbox/{path}", json=body, timeout=30)
+        response = _HTTP.request(method, f"{self.url}/_sandbox/{path}", json=body, timeout=30)
         if not response.ok:
             raise ValueError(f"the sandbox refused {method} {path}: {response.text}")
         return response.json()

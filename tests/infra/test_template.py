@@ -242,6 +242,14 @@ def test_without_node_there_is_one_line_that_says_how_to_get_it(tmp_path: Path) 
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_a_node_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "amberflo_workflows.infra.app"]
+    environment = {"PATH": str(tmp_path), "JSII_NODE": "/nowhere/node"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (1, 1)
+    assert "JSII_NODE is '/nowhere/node'" in done.stderr
+
+
 def test_cfn_lint_finds_nothing(aws: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "template.json"
     path.write_text(json.dumps(aws))

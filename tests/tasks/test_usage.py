@@ -41,7 +41,7 @@ def test_usage_that_is_wrong_is_set_aside_and_its_neighbours_are_counted(steps: 
     wrong = [
         _usage(1, meterValue="two"),
         _usage(2, meterTimeInMillis=(NOW - 61 * 86_400) * 1000),
-        _usage(3, meterTimeInMillis=(NOW + 400) * 1000),
+        _usage(3, meterTimeInMillis=int(time.time() + 400) * 1000),
         {"eventId": "e4", "eventTime": "", "index": 4, "usage": "junk"},
     ]
     sent = steps.run("send_usages", {"usages": [_usage(0), *wrong, _usage(5)]})

@@ -1,0 +1,50 @@
+import io
+import json
+import os
+import stat
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from amberflo_workflows.local.emulator import Emulator
+
+BOOTSTRAP = '#!/bin/sh\nexec "$PYTHON" -m awslambdaric "$_HANDLER"\n'
+Invoke = Callable[[Emulator, str], Any]
+
+
+@pytest.fixture
+def invoke() -> Invoke:
+    """Deploys the text of a ``handler`` and gives its answer."""
+
+    def run(emulator: Emulator, code: str) -> Any:
+        client = emulator.client("lambda")
+        client.create_function(
+            FunctionName="tiny",
+            Runtime="provided.al2023",
+            Handler="tiny.handler",
+            Role="arn:aws:iam::000000000000:role/tiny",
+            Code={"ZipFile": _zipped({"bootstrap": BOOTSTRAP, "tiny.py": code})},
+            Timeout=20,
+        )
+        return json.loads(client.invoke(FunctionName="tiny")["Payload"].read())
+
+    return run
+
+
+def _zipped(files: dict[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in files.items():
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = (stat.S_IFREG | 0o755) << 16
+            archive.writestr(entry, text)
+    return buffer.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def _of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here may depend on, or reach, the AWS settings of whoever runs it."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "AMBERFLO_"))]:
+        monkeypatch.delenv(name)
