@@ -29,14 +29,11 @@ def test_generated_usages_are_the_same_every_time_but_for_their_moment() -> None
 
 
 def test_a_csv_file_gives_numbers_and_dimensions(tmp_path: Path) -> None:
-    path = _file(
-        tmp_path,
-        "tenantId,meterApiName,meterValue,meterTimeInMillis,region\nt1,calls,2.5,1700000000000,eu\nt2,calls,1,,\n",
-    )
-    assert read(path) == [
-        {"tenantId": "t1", "meterApiName": "calls", "meterValue": 2.5, "meterTimeInMillis": 1_700_000_000_000, "region": "eu"},
-        {"tenantId": "t2", "meterApiName": "calls", "meterValue": 1},
-    ]  # fmt: skip
+    header = "tenantId,meterApiName,meterValue,meterTimeInMillis,region"
+    first, second = read(_file(tmp_path, f"{header}\nt1,calls,2.5,1700000000000,eu\nt2,calls,1,,\n"))
+    named = {"tenantId": "t1", "meterApiName": "calls", "meterValue": 2.5}
+    assert first == {**named, "meterTimeInMillis": 1_700_000_000_000, "region": "eu"}
+    assert second == {"tenantId": "t2", "meterApiName": "calls", "meterValue": 1}
 
 
 def test_a_file_with_a_json_object_a_line_is_taken_as_it_is(tmp_path: Path) -> None:
