@@ -15,8 +15,16 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import BadRequestError, RequestEntityTooLargeError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from amberflo_workflows.entrypoints.call_identity import (
+    CallIdentity,
+    KeyNotRemembered,
+    KeyRefused,
+    KeyTaken,
+    new_identity,
+    remembered_identity,
+)
 from amberflo_workflows.entrypoints.ingest import ingest
-from amberflo_workflows.entrypoints.replies import Reply, run
+from amberflo_workflows.entrypoints.replies import Reply, problem, run
 from amberflo_workflows.entrypoints.workflows import LARGEST_INPUT_BYTES
 
 logger = Logger()
@@ -71,7 +79,17 @@ def cancel_usage() -> Response[str]:
 @app.post("/ingest")
 def ingest_usage() -> Response[str]:
     """Count usage now; the other way in, for events, is the queue."""
-    return _respond(ingest(_machine_arns()["ingest_usage"], _body()))
+    body = _body()
+    try:
+        call = _call_identity(body)
+    except KeyRefused as error:
+        return _respond(problem(400, f"The request is wrong. {error}"))
+    except KeyTaken as error:
+        return _respond(problem(409, str(error)))
+    except KeyNotRemembered as error:
+        logger.exception("idempotency key")
+        return _respond(problem(503, str(error)))
+    return _respond(ingest(_machine_arns()["ingest_usage"], body, call))
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -91,6 +109,19 @@ def _machine_arns() -> dict[str, str]:
     """ARN of each workflow by its name."""
     arns: dict[str, str] = json.loads(os.environ["STATE_MACHINE_ARNS"])
     return arns
+
+
+def _call_identity(body: dict[str, Any]) -> CallIdentity:
+    key = app.current_event.headers.get("idempotency-key")
+    if key is None:
+        return new_identity()
+    return remembered_identity(key, caller=_caller(), body=body, context=app.lambda_context)
+
+
+def _caller() -> str:
+    """Who calls, by the token: one caller's keys are nothing to another."""
+    claims = app.current_event.raw_event["requestContext"].get("authorizer", {}).get("jwt", {}).get("claims", {})
+    return str(claims.get("sub") or claims.get("client_id") or "")
 
 
 def _run(workflow: str, request: object) -> Response[str]:

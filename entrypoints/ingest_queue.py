@@ -4,7 +4,6 @@ Each SQS message is one EventBridge event. Messages whose usages were not all de
 that SQS delivers those again; a usage that comes twice is the same record and counts once.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from amberflo_workflows.entrypoints import workflows
-from amberflo_workflows.entrypoints.usages import Usage, chunks, usages_in
+from amberflo_workflows.entrypoints.oversized import park
+from amberflo_workflows.entrypoints.usages import chunks, decoded, is_too_large, usages_in
+from amberflo_workflows.tasks.reported_usage import ReportedUsage
 
 logger = Logger()
 
@@ -50,8 +51,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
 def _unsent_messages(records: list[dict[str, Any]]) -> dict[str, str]:
     """Ids of messages to be delivered again, with the reason."""
-    work = list(chunks(usage for record in records for usage in _usages_of(record)))
     unsent: dict[str, str] = {}
+    fitting: list[tuple[str, ReportedUsage]] = []
+    for message_id, usage in (pair for record in records for pair in _usages_of(record)):
+        if not is_too_large(usage):
+            fitting.append((message_id, usage))
+        elif reason := _park(usage):
+            unsent[message_id] = reason
+    work = list(chunks(fitting))
     with ThreadPoolExecutor(max_workers=min(PARALLEL_CHUNKS, max(len(work), 1))) as pool:
         outcomes = pool.map(_send, ([usage for _, usage in chunk] for chunk in work))
         for chunk, reason in zip(work, outcomes, strict=True):
@@ -60,24 +67,39 @@ def _unsent_messages(records: list[dict[str, Any]]) -> dict[str, str]:
     return unsent
 
 
-def _usages_of(record: dict[str, Any]) -> Iterator[tuple[str, Usage]]:
-    """The usages of an SQS message, each with the message's id."""
-    message_id = record["messageId"]
+def _usages_of(record: dict[str, Any]) -> Iterator[tuple[str, ReportedUsage]]:
+    """The usages of an SQS message, each with the message's id; what is no event is one usage, to be refused."""
+    message_id, body = record["messageId"], record["body"]
+    envelope = decoded(body)
+    sent = datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC).isoformat()
     try:
-        envelope = json.loads(record["body"])
-    except ValueError:
-        envelope = None
-    if isinstance(envelope, dict) and "detail" in envelope:
-        identity, time, detail = str(envelope.get("id", message_id)), str(envelope.get("time", "")), envelope["detail"]
-    else:
-        # Not an event. The workflow refuses and keeps it as it came.
-        sent = int(record["attributes"]["SentTimestamp"]) / 1000
-        identity, time, detail = message_id, datetime.fromtimestamp(sent, UTC).isoformat(), record["body"]
-    for usage in usages_in(detail, event_id=identity, event_time=time):
+        if isinstance(envelope, dict) and "detail" in envelope:
+            identity, time = _text(envelope.get("id", message_id)), _text(envelope.get("time", sent))
+            found = usages_in(envelope["detail"], event_id=identity, event_time=time)
+        else:
+            found = usages_in(body, event_id=message_id, event_time=sent)
+    except RecursionError:
+        found = usages_in(body, event_id=message_id, event_time=sent)
+    for usage in found:
         yield message_id, usage
 
 
-def _send(usages: list[Usage]) -> str:
+def _text(value: object) -> str:
+    """Text that can be encoded, whatever a message has in the place of an id or a time."""
+    return str(value).encode("utf-8", "replace").decode()
+
+
+def _park(usage: ReportedUsage) -> str:
+    """Keep a usage that is too large; empty, or why its message has to be delivered again."""
+    try:
+        park(usage)
+    except Exception as error:
+        logger.exception("a usage that is too large could not be parked")
+        return f"a usage that is too large could not be parked ({type(error).__name__})"
+    return ""
+
+
+def _send(usages: list[ReportedUsage]) -> str:
     """Run one chunk through the workflow; empty, or why it has to be delivered again."""
     try:
         finished = workflows.run(

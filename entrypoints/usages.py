@@ -1,46 +1,78 @@
 """From events to chunks of usages that one ``ingest_usage`` execution takes.
 
 A chunk is at most 100 usages (what Amberflo's own clients send at once) and 100 kB: should all of it be refused,
-the refusals quote it once more, escaped, within the 262,144 bytes that a state may hand on.
+the refusals quote it once more, escaped, within the 262,144 bytes that a state may hand on. A usage that is larger
+than that by itself is none; its like is parked without a workflow.
 """
 
+import json
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeVar
 
 import msgspec
 
+from amberflo_workflows.tasks.reported_usage import ReportedUsage
+
 MOST_USAGES: Final = 100
 LARGEST_CHUNK_BYTES: Final = 100_000
+TOO_LARGE: Final = f"it is larger than the {LARGEST_CHUNK_BYTES:,} bytes that a usage may have"
 
 Origin = TypeVar("Origin")
 
 
-class Usage(msgspec.Struct, rename="camel", frozen=True):
-    """A usage as it was reported, with the identity and ISO 8601 time of what brought it, and its place therein."""
+def decoded(text: str) -> Any:
+    """JSON as Python values; what cannot be read as JSON comes back as the text that it is.
 
-    event_id: str
-    event_time: str
-    index: int
-    usage: Any
+    Numbers that are none (``NaN``, ``1e999``) become their text, so that the usage they are in is refused for them
+    and its neighbours are not.
+    """
+    try:
+        return json.loads(text, parse_float=_finite, parse_constant=str)
+    except (ValueError, RecursionError):
+        return text
 
 
-def usages_in(detail: Any, *, event_id: str, event_time: str) -> list[Usage]:
+def _finite(digits: str) -> float | str:
+    number = float(digits)
+    return number if math.isfinite(number) else digits
+
+
+def usages_in(detail: Any, *, event_id: str, event_time: str) -> list[ReportedUsage]:
     """The usages of an event's detail: one, or those of ``{"records": […]}``.
 
     Within a batch each gets an identity of its own, from the event's and its index. Nothing is judged here: what
-    is no usage at all is passed on for the workflow to refuse and keep.
+    is no usage at all is passed on for the workflow to refuse and keep. Raises ``RecursionError`` for what is nested
+    deeper than can be carried.
     """
     if isinstance(detail, dict) and isinstance(detail.get("records"), list):
-        return [Usage(f"{event_id}:{index}", event_time, index, usage) for index, usage in enumerate(detail["records"])]
-    return [Usage(event_id, event_time, 0, detail)]
+        return [
+            ReportedUsage(f"{event_id}:{index}", event_time, index, _carried(usage))
+            for index, usage in enumerate(detail["records"])
+        ]
+    return [ReportedUsage(event_id, event_time, 0, _carried(detail))]
 
 
-def chunks(usages: Iterable[tuple[Origin, Usage]]) -> Iterator[list[tuple[Origin, Usage]]]:
-    """Cut into chunks in order; a usage larger than a chunk is one of its own."""
-    chunk: list[tuple[Origin, Usage]] = []
+def _carried(usage: Any) -> Any:
+    """The usage, or its text in ASCII where half of a character in it would break its way."""
+    try:
+        msgspec.json.encode(usage)
+    except UnicodeEncodeError:
+        return json.dumps(usage)
+    return usage
+
+
+def is_too_large(usage: ReportedUsage) -> bool:
+    """Whether it does not even fit into a chunk of its own."""
+    return _size(usage) > LARGEST_CHUNK_BYTES
+
+
+def chunks(usages: Iterable[tuple[Origin, ReportedUsage]]) -> Iterator[list[tuple[Origin, ReportedUsage]]]:
+    """Cut into chunks in order; none of the usages is too large for one."""
+    chunk: list[tuple[Origin, ReportedUsage]] = []
     room = LARGEST_CHUNK_BYTES
     for origin, usage in usages:
-        size = len(msgspec.json.encode(usage)) + 1
+        size = _size(usage)
         if chunk and (size > room or len(chunk) == MOST_USAGES):
             yield chunk
             chunk, room = [], LARGEST_CHUNK_BYTES
@@ -48,3 +80,8 @@ def chunks(usages: Iterable[tuple[Origin, Usage]]) -> Iterator[list[tuple[Origin
         room -= size
     if chunk:
         yield chunk
+
+
+def _size(usage: ReportedUsage) -> int:
+    """Its bytes, with the comma behind it."""
+    return len(msgspec.json.encode(usage)) + 1

@@ -12,6 +12,8 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from amberflo_workflows.infra.nag import acknowledge
+
 # Both generations of SBT's name for it.
 DETAIL_TYPES: Final = ("ingestUsage", "sbt_aws_ingestUsage")
 FUNCTION_SECONDS: Final = 270
@@ -54,6 +56,20 @@ class IngestPath(Construct):
                 point_in_time_recovery_enabled=True
             ),
             removal_policy=RemovalPolicy.RETAIN,
+        )
+
+        self.call_identities = dynamodb.Table(
+            self,
+            "CallIdentities",
+            partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+            time_to_live_attribute="expiration",
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        acknowledge(
+            self.call_identities,
+            {"AwsSolutions-DDB3": "Keys of calls for 60 days: to lose them only lets a repeated call count anew."},
         )
 
     def listen(self, bus: events.IEventBus, event_sources: Sequence[str]) -> events.Rule:

@@ -92,21 +92,31 @@ class AmberfloMetering(Construct):
         self.ingest.rejected.grant(ingest_machine, "dynamodb:PutItem")
 
         arns = {name: machine.state_machine_arn for name, machine in self.state_machines.items()}
+        parking = {"REJECTED_TABLE_NAME": self.ingest.rejected.table_name}
         self.api_function = functions.add(
             "Api",
             room="entrypoints",
             seconds=API_SECONDS,
-            environment={"STATE_MACHINE_ARNS": Stack.of(self).to_json_string(arns)},
+            environment={
+                "STATE_MACHINE_ARNS": Stack.of(self).to_json_string(arns),
+                "IDEMPOTENCY_TABLE_NAME": self.ingest.call_identities.table_name,
+                **parking,
+            },
         )
         self.queue_function = functions.add(
             "IngestQueue",
             room="entrypoints",
             seconds=FUNCTION_SECONDS,
-            environment={"INGEST_USAGE_STATE_MACHINE_ARN": ingest_machine.state_machine_arn},
+            environment={"INGEST_USAGE_STATE_MACHINE_ARN": ingest_machine.state_machine_arn, **parking},
         )
         for machine in self.state_machines.values():
             machine.grant_start_sync_execution(self.api_function)
         ingest_machine.grant_start_sync_execution(self.queue_function)
+        for entry_point in (self.api_function, self.queue_function):
+            self.ingest.rejected.grant(entry_point, "dynamodb:PutItem")
+        self.ingest.call_identities.grant(
+            self.api_function, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
+        )
         self.ingest.listen(self.event_bus, event_sources)
         self.ingest.consume(self.queue_function, ingest_concurrency)
 

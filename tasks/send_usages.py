@@ -9,7 +9,6 @@ Amberflo refuses more than one record at once; the workflow then sends them one 
 refusal is that record's.
 """
 
-import hashlib
 import time
 from typing import Annotated, Any, Final, NamedTuple, TypedDict
 
@@ -17,42 +16,21 @@ import msgspec
 from aws_lambda_powertools.metrics import MetricUnit
 from msgspec import Meta, Struct
 
-from amberflo_workflows.tasks.amberflo.errors import AmberfloBatchRejected, AmberfloRefused
+from amberflo_workflows.tasks.amberflo.errors import AmberfloBatchRejected, AmberfloRefused, AmberfloUnavailable
 from amberflo_workflows.tasks.observability import metrics
+from amberflo_workflows.tasks.reported_usage import Rejected, ReportedUsage, refusal_of
 from amberflo_workflows.tasks.step import Step, step
-from amberflo_workflows.tasks.usage_record import UsageRecord, UsageRefused, record_of
+from amberflo_workflows.tasks.usage_record import UsageRecord, UsageRefused, check_age, record_of
 
 MOST_USAGES: Final = 100
-# Amberflo takes events up to 60 days back; the clock of a sender may be a little ahead.
-OLDEST_MILLISECONDS: Final = 60 * 24 * 60 * 60 * 1000
-AHEAD_MILLISECONDS: Final = 5 * 60 * 1000
-
-
-class ReportedUsage(Struct, rename="camel"):
-    """A usage, with the identity and time of the event that brought it and its place therein."""
-
-    event_id: str
-    event_time: str
-    index: int
-    usage: Any
+# Any other refusal is about the address or the account. To park all usage for it would be wrong: it can still count.
+_ABOUT_RECORDS: Final = {400, 413, 422}
 
 
 class SendUsages(Struct, rename="camel"):
     """The chunk. Members beside it are the workflow's."""
 
     usages: Annotated[list[ReportedUsage], Meta(min_length=1, max_length=MOST_USAGES)]
-
-
-class Rejected(TypedDict):
-    """A usage that was not counted, as the rejected table keeps it."""
-
-    id: str
-    index: int
-    uniqueId: str
-    tenantId: str
-    meterApiName: str
-    reason: str
-    original: str
 
 
 class Outcome(TypedDict):
@@ -79,9 +57,11 @@ def handler(request: SendUsages, step: Step) -> Outcome:
         if good:
             step.amberflo.ingest(msgspec.json.encode([pair.record for pair in good]))
     except AmberfloRefused as refusal:
+        if refusal.status not in _ABOUT_RECORDS:
+            raise AmberfloUnavailable(f"Amberflo answered POST /ingest with status {refusal.status}.") from None
         if len(good) > 1:
             raise AmberfloBatchRejected(f"Amberflo refused {len(good)} records at once: {refusal.message}") from None
-        rejected.append(_rejected(good[0].reported, f"Amberflo refused it: {refusal.message}"))
+        rejected.append(refusal_of(good[0].reported, f"Amberflo refused it: {refusal.message}"))
         good = []
     metrics.add_metric("UsagesCounted", MetricUnit.Count, len(good))
     metrics.add_metric("UsagesRejected", MetricUnit.Count, len(rejected))
@@ -91,52 +71,13 @@ def handler(request: SendUsages, step: Step) -> Outcome:
 def _sorted_out(usages: list[ReportedUsage]) -> tuple[list[_Pair], list[Rejected]]:
     good: list[_Pair] = []
     rejected: list[Rejected] = []
+    now = int(time.time() * 1000)
     for reported in usages:
         try:
             record = record_of(reported.usage, event_id=reported.event_id, event_time=reported.event_time)
-            _check_age(record.meter_time_in_millis)
+            check_age(record, now_in_millis=now)
         except UsageRefused as refusal:
-            rejected.append(_rejected(reported, str(refusal)))
+            rejected.append(refusal_of(reported, str(refusal)))
         else:
             good.append(_Pair(reported, record))
     return good, rejected
-
-
-def _check_age(milliseconds: int) -> None:
-    now = time.time() * 1000
-    if milliseconds < now - OLDEST_MILLISECONDS:
-        raise UsageRefused("it is more than 60 days old")
-    if milliseconds > now + AHEAD_MILLISECONDS:
-        raise UsageRefused("its time is more than 5 minutes ahead")
-
-
-def _rejected(reported: ReportedUsage, reason: str) -> Rejected:
-    return {
-        "id": _identity(reported),
-        "index": reported.index,
-        "uniqueId": _named(reported.usage, "uniqueId") or reported.event_id,
-        "tenantId": _named(reported.usage, "tenantId"),
-        "meterApiName": _named(reported.usage, "meterApiName"),
-        "reason": reason,
-        "original": msgspec.json.encode(reported).decode(),
-    }
-
-
-def _identity(reported: ReportedUsage) -> str:
-    """The same for every delivery of a usage, and another for any other usage, be it wrong in whatever way.
-
-    As in the record itself, the event's identity and time count only where the usage has none of its own.
-    """
-    own = reported.usage if isinstance(reported.usage, dict) else {}
-    identity = [
-        None if own.get("uniqueId") else [reported.event_id, reported.index],
-        None if own.get("meterTimeInMillis") else reported.event_time,
-        reported.usage,
-    ]
-    return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:32]
-
-
-def _named(usage: Any, member: str) -> str:
-    """A member for finding the rejected usage again; at most 200 characters, since this one may be anything."""
-    value = usage.get(member) if isinstance(usage, dict) else None
-    return str(value)[:200] if isinstance(value, str | int) else ""

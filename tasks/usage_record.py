@@ -14,6 +14,9 @@ from msgspec import Struct
 # Amberflo documents 1 to 200 characters for a dimension and 50 for a meter's API name.
 LONGEST_TEXT: Final = 200
 LONGEST_METER_NAME: Final = 50
+# Amberflo takes events up to 60 days back; the clock of a sender may be a little ahead.
+OLDEST_MILLISECONDS: Final = 60 * 24 * 60 * 60 * 1000
+AHEAD_MILLISECONDS: Final = 5 * 60 * 1000
 _OWN_MEMBERS: Final = frozenset(
     {"tenantId", "meterApiName", "meterValue", "meterTimeInMillis", "uniqueId", "dimensions"}
 )
@@ -57,6 +60,14 @@ def record_of(usage: Any, *, event_id: str, event_time: str) -> UsageRecord:
     return record
 
 
+def check_age(record: UsageRecord, *, now_in_millis: int) -> None:
+    """Raise :class:`UsageRefused` for a time that Amberflo does not take any more, or not yet."""
+    if record.meter_time_in_millis < now_in_millis - OLDEST_MILLISECONDS:
+        raise UsageRefused("it is more than 60 days old")
+    if record.meter_time_in_millis > now_in_millis + AHEAD_MILLISECONDS:
+        raise UsageRefused("its time is more than 5 minutes ahead")
+
+
 def _text(usage: dict[str, Any], member: str, longest: int = LONGEST_TEXT) -> str:
     value = usage.get(member)
     if value is None:
@@ -78,7 +89,11 @@ def _value(usage: dict[str, Any]) -> int | float:
         raise UsageRefused("meterValue is missing")
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UsageRefused(f"meterValue must be a number, this is {_kind(value)}")
-    if not math.isfinite(value):
+    try:
+        finite = math.isfinite(value)
+    except OverflowError:
+        finite = False
+    if not finite:
         raise UsageRefused("meterValue is not a finite number")
     return value
 

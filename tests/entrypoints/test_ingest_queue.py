@@ -1,4 +1,7 @@
+import base64
+import gzip
 import json
+import os
 import time
 import uuid
 from typing import Any
@@ -86,7 +89,7 @@ def test_a_poison_message_is_parked_alone_wherever_it_stands(system: System, pos
         # Delivered again, it is not parked again.
         assert _invoke(system, bodies) == []
     items = system.client("dynamodb").scan(TableName=system.outputs["RejectedTableName"])["Items"]
-    assert len([item for item in items if mark in item["original"]["S"]]) == 4
+    assert len([item for item in items if mark in str(item["original"])]) == 4
 
 
 def test_when_amberflo_is_down_only_the_messages_of_the_failed_chunk_come_again(system: System) -> None:
@@ -97,7 +100,47 @@ def test_when_amberflo_is_down_only_the_messages_of_the_failed_chunk_come_again(
     assert _invoke(system, [json.dumps(_event(_usage()))]) == []
 
 
-def test_a_usage_too_large_for_a_workflow_stays_in_the_queue(system: System) -> None:
-    large = _event({**_usage(), "note": "x" * 300_000})
-    assert _invoke(system, [json.dumps(_event(_usage())), json.dumps(large)]) == ["message-1"]
+def _parked(system: System, mark: str) -> list[Any]:
+    pages = system.client("dynamodb").get_paginator("scan").paginate(TableName=system.outputs["RejectedTableName"])
+    items = [item for page in pages for item in page["Items"]]
+    return [item for item in items if mark in str(item["tenantId"])]
+
+
+@pytest.mark.parametrize("position", [0, 1, 2])
+@pytest.mark.parametrize("size", [150_000, 300_000, 900_000])
+def test_a_usage_too_large_for_a_workflow_is_parked_alone_and_whole(system: System, position: int, size: int) -> None:
+    mark = f"large-{uuid.uuid4()}"
+    large = {**_usage(tenant=mark), "note": "x" * size}
+    bodies = [json.dumps(_event(_usage())) for _ in range(2)]
+    bodies.insert(position, json.dumps(_event({"records": [_usage(), large, _usage()]})))
+    for _ in range(2):
+        assert _invoke(system, bodies) == []
+    assert sandbox_of(system).totals("api-calls") == {"t1": 4}
+    (item,) = _parked(system, mark)
+    assert "larger than the 100,000 bytes" in item["reason"]["S"]
+    text = item["original"]["S"] if "S" in item["original"] else gzip.decompress(item["original"]["B"]).decode()
+    assert json.loads(text)["usage"] == large
+
+
+def test_a_usage_that_not_even_the_table_can_hold_stays_in_the_queue(system: System) -> None:
+    large = {**_usage(), "note": base64.b64encode(os.urandom(600_000)).decode()}
+    assert _invoke(system, [json.dumps(_event(_usage())), json.dumps(_event(large))]) == ["message-1"]
     assert sandbox_of(system).totals("api-calls") == {"t1": 1}
+
+
+@pytest.mark.parametrize("value", ["1e999", "NaN", "1" * 400, '"\\ud800"', "[" * 600 + "]" * 600])
+def test_a_value_that_json_can_write_and_we_cannot_carry_harms_no_neighbour(system: System, value: str) -> None:
+    mark = f"odd-{uuid.uuid4()}"
+    odd = json.dumps(_event({"records": [_usage(), "ODD", _usage()]}))
+    usage = f'{{"tenantId": "{mark}", "meterApiName": "api-calls", "meterValue": {value}}}'
+    assert _invoke(system, [json.dumps(_event(_usage())), odd.replace('"ODD"', usage)]) == []
+    assert sandbox_of(system).totals("api-calls") == {"t1": 3}
+    items = system.client("dynamodb").scan(TableName=system.outputs["RejectedTableName"])["Items"]
+    assert len([item for item in items if mark in str(item["original"])]) == 1
+
+
+@pytest.mark.parametrize("name", ["id", "time"])
+@pytest.mark.parametrize("value", [None, {}, "\ud800", 5])
+def test_an_envelope_may_be_odd_without_harm_to_others(system: System, name: str, value: Any) -> None:
+    assert _invoke(system, [json.dumps({**_event(_usage()), name: value}), json.dumps(_event(_usage()))]) == []
+    assert sandbox_of(system).totals("api-calls")["t1"] >= 1

@@ -20,8 +20,10 @@ from aws_cdk.aws_logs import RetentionDays  # noqa: E402 - as above
 
 from amberflo_workflows.infra.state_machines import StateMachines  # noqa: E402 - as above
 
+TABLE = "AWS::DynamoDB::Table"
 LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"]
 XRAY = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+CALL_IDENTITIES = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
 QUEUE = [
     "sqs:ChangeMessageVisibility",
     "sqs:DeleteMessage",
@@ -65,8 +67,8 @@ def test_every_route_has_the_api_function_behind_it_and_the_authorizer_before_it
 
 def test_each_function_may_do_what_it_does_and_no_more(aws: dict[str, Any]) -> None:
     extra = {
-        "api": [["states:StartSyncExecution"]] * len(OPERATIONS),
-        "ingest_queue": [QUEUE, ["states:StartSyncExecution"]],
+        "api": [*[["states:StartSyncExecution"]] * len(OPERATIONS), ["dynamodb:PutItem"], CALL_IDENTITIES],
+        "ingest_queue": [QUEUE, ["states:StartSyncExecution"], ["dynamodb:PutItem"]],
     }
     for name, function in functions(aws).items():
         role = function["Role"]["Fn::GetAtt"][0]
@@ -146,8 +148,10 @@ def test_usage_waits_in_a_queue_that_forgets_nothing(aws: dict[str, Any]) -> Non
     (mapping,) = resources(aws, "AWS::Lambda::EventSourceMapping").values()
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (1000, 1)
-    kept = [item for item in aws["Resources"].values() if item["Type"] in {"AWS::SQS::Queue", "AWS::DynamoDB::Table"}]
-    assert {item["DeletionPolicy"] for item in kept} == {"Retain"}
+    kept = {name: item for name, item in aws["Resources"].items() if item["Type"] in {"AWS::SQS::Queue", TABLE}}
+    gone = {name for name, item in kept.items() if item["DeletionPolicy"] != "Retain"}
+    assert [name for name in gone if "CallIdentities" not in name] == []
+    assert len(kept) == 4
 
 
 def test_the_rule_takes_both_generations_of_event_names(aws: dict[str, Any]) -> None:

@@ -61,6 +61,7 @@ def test_a_dimension_given_twice_alike_is_one() -> None:
         ({"meterValue": True}, "meterValue must be a number, this is true or false"),
         ({"meterValue": float("nan")}, "meterValue is not a finite number"),
         ({"meterValue": float("inf")}, "meterValue is not a finite number"),
+        ({"meterValue": 10**400}, "meterValue is not a finite number"),
         ({"meterTimeInMillis": "today"}, "meterTimeInMillis must be a positive whole number"),
         ({"meterTimeInMillis": -1}, "meterTimeInMillis must be a positive whole number"),
         ({"dimensions": ["a"]}, "dimensions must be an object, this is a list"),

@@ -1,0 +1,73 @@
+"""Usage that is too large for a workflow: put into the rejected table from here, as ``ingest_usage`` would."""
+
+import gzip
+import os
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_lambda_powertools import Logger, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+
+from amberflo_workflows.entrypoints.usages import TOO_LARGE
+from amberflo_workflows.tasks.reported_usage import Rejected, ReportedUsage, refusal_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+logger = Logger(child=True)
+
+# An item may have 400 kB in all.
+LARGEST_ORIGINAL_BYTES: Final = 380_000
+
+
+class TooLargeToPark(ValueError):
+    """Not even compressed does it fit into the rejected table."""
+
+
+@cache
+def _client() -> "DynamoDBClient":
+    import boto3  # noqa: PLC0415 - hardly ever needed, and half of a cold start
+    from botocore.config import Config  # noqa: PLC0415 - as above
+
+    return boto3.client("dynamodb", config=Config(connect_timeout=2, read_timeout=4))
+
+
+def park(usage: ReportedUsage) -> Rejected:
+    """Keep it in the rejected table, once however often it comes. Raises :class:`TooLargeToPark`, botocore's errors."""
+    refused = refusal_of(usage, TOO_LARGE)
+    client = _client()
+    try:
+        client.put_item(
+            TableName=os.environ["REJECTED_TABLE_NAME"],
+            ConditionExpression="attribute_not_exists(id)",
+            Item={
+                **{
+                    name: {"S": str(refused[name])} for name in ("id", "reason", "uniqueId", "tenantId", "meterApiName")
+                },
+                "original": _original(refused["original"]),
+                "executionArn": {"S": ""},
+                "rejectedAt": {"S": datetime.now(UTC).isoformat()},
+                "status": {"S": "rejected"},
+            },
+        )
+    except client.exceptions.ConditionalCheckFailedException:
+        logger.info("usage is parked already", extra={"id": refused["id"]})
+    _count()
+    return refused
+
+
+def _count() -> None:
+    """The alarm on refused usage watches one metric, whoever refused it."""
+    with single_metric(name="UsagesRejected", unit=MetricUnit.Count, value=1) as metric:
+        metric.add_dimension("service", "send_usages")
+
+
+def _original(text: str) -> Any:
+    """The text as it is, or compressed where it would not fit."""
+    if len(text.encode()) <= LARGEST_ORIGINAL_BYTES:
+        return {"S": text}
+    packed = gzip.compress(text.encode(), mtime=0)
+    if len(packed) > LARGEST_ORIGINAL_BYTES:
+        raise TooLargeToPark(f"a usage has {len(text.encode()):,} bytes, {len(packed):,} compressed")
+    return {"B": packed}

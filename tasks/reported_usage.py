@@ -1,0 +1,65 @@
+"""A usage on its way: as it was reported, with what it was reported by; and what is kept of one that is refused."""
+
+import hashlib
+from typing import Any, TypedDict
+
+import msgspec
+from msgspec import Struct
+
+
+class ReportedUsage(Struct, rename="camel", omit_defaults=True):
+    """A usage, with the identity and ISO 8601 time of the event that brought it and its place therein.
+
+    ``rejected_id`` is there when it comes again from the rejected table: the item that it is in already.
+    """
+
+    event_id: str
+    event_time: str
+    index: int
+    usage: Any
+    rejected_id: str | None = None
+
+
+class Rejected(TypedDict):
+    """A usage that was not counted, as the rejected table keeps it; ``original`` is a :class:`ReportedUsage`."""
+
+    id: str
+    index: int
+    uniqueId: str
+    tenantId: str
+    meterApiName: str
+    reason: str
+    original: str
+
+
+def refusal_of(reported: ReportedUsage, reason: str) -> Rejected:
+    """What is kept of a usage that was refused for ``reason``."""
+    return {
+        "id": reported.rejected_id or _identity(reported),
+        "index": reported.index,
+        "uniqueId": _named(reported.usage, "uniqueId") or reported.event_id,
+        "tenantId": _named(reported.usage, "tenantId"),
+        "meterApiName": _named(reported.usage, "meterApiName"),
+        "reason": reason,
+        "original": msgspec.json.encode(reported).decode(),
+    }
+
+
+def _identity(reported: ReportedUsage) -> str:
+    """The same for every delivery of a usage, and another for any other usage, be it wrong in whatever way.
+
+    As in the record itself, the event's identity and time count only where the usage has none of its own.
+    """
+    own = reported.usage if isinstance(reported.usage, dict) else {}
+    identity = [
+        None if own.get("uniqueId") else [reported.event_id, reported.index],
+        None if own.get("meterTimeInMillis") else reported.event_time,
+        reported.usage,
+    ]
+    return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:32]
+
+
+def _named(usage: Any, member: str) -> str:
+    """A member for finding the rejected usage again; at most 200 characters, since this one may be anything."""
+    value = usage.get(member) if isinstance(usage, dict) else None
+    return str(value)[:200] if isinstance(value, str | int) else ""
