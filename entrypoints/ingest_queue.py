@@ -105,7 +105,7 @@ def _send(usages: list[ReportedUsage]) -> str:
         finished = workflows.run(
             os.environ["INGEST_USAGE_STATE_MACHINE_ARN"],
             {"usages": usages},
-            read_timeout_seconds=READ_TIMEOUT_SECONDS,
+            workflows.client(READ_TIMEOUT_SECONDS),
         )
     except Exception as error:
         logger.exception("ingest_usage could not be run", extra={"usages": len(usages)})

@@ -66,7 +66,7 @@ def run(machine_arn: str, request: object) -> Reply:
     )
 
     try:
-        return reply_to(workflows.run(machine_arn, request, read_timeout_seconds=READ_TIMEOUT_SECONDS))
+        return reply_to(workflows.run(machine_arn, request, workflows.client(READ_TIMEOUT_SECONDS)))
     except workflows.InputTooLarge as error:
         return problem(413, str(error))
     except ReadTimeoutError:

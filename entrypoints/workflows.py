@@ -49,7 +49,7 @@ def client(read_timeout_seconds: int) -> "SFNClient":
     )
 
 
-def run(machine_arn: str, request: object, *, read_timeout_seconds: int) -> Finished:
+def run(machine_arn: str, request: object, client: "SFNClient") -> Finished:
     """Run a workflow to its end.
 
     Raises :class:`InputTooLarge`, and botocore's errors when it cannot be started or heard of in time.
@@ -57,7 +57,7 @@ def run(machine_arn: str, request: object, *, read_timeout_seconds: int) -> Fini
     given = msgspec.json.encode(request)
     if len(given) > LARGEST_INPUT_BYTES:
         raise InputTooLarge(f"The input has {len(given):,} bytes; a workflow takes at most {LARGEST_INPUT_BYTES:,}.")
-    answer = client(read_timeout_seconds).start_sync_execution(stateMachineArn=machine_arn, input=given.decode())
+    answer = client.start_sync_execution(stateMachineArn=machine_arn, input=given.decode())
     if answer["status"] == "SUCCEEDED":
         return Finished(answer["executionArn"], msgspec.json.decode(answer["output"]))
     error = "States.Timeout" if answer["status"] == "TIMED_OUT" else answer.get("error", "States.Runtime")

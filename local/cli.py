@@ -6,57 +6,38 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 nothing is running.
 import json
 import shlex
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from amberflo_workflows.local import system as systems
+from amberflo_workflows.local.commands import dead, rejected
+from amberflo_workflows.local.commands.shared import Json, console, fail, progress, running, told
+from amberflo_workflows.local.deployment import AwsDeployment
 from amberflo_workflows.local.home import home
-from amberflo_workflows.local.processes import LocalError
-from amberflo_workflows.local.system import System
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, help=__doc__)
 fault_app = typer.Typer(no_args_is_help=True, help="Make the sandbox misbehave, and behave again.")
 app.add_typer(fault_app, name="fault")
-console = Console()
-errors = Console(stderr=True)
-
-NOT_RUNNING = 3
-Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+app.add_typer(rejected.app, name="rejected")
+app.add_typer(dead.app, name="dead")
 
 
-@contextmanager
-def _told() -> Iterator[None]:
-    """Errors as one line and an exit code, not as a stack trace."""
-    try:
-        yield
-    except LocalError as error:
-        errors.print(f"metering: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Tell what is going on: in place on a terminal, else a line each."""
-    if not console.is_terminal:
-        yield console.print
-        return
-    with console.status("Starting") as status:
-        yield status.update
-
-
-def _running() -> System:
-    found = systems.current(home())
-    if found is None:
-        why = systems.died(home()) or "nothing is running here"
-        errors.print(f"metering: {why}; start it with: metering up", style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(NOT_RUNNING)
-    return found
+@app.callback()
+def main(
+    context: typer.Context,
+    stack: Annotated[str | None, typer.Option(help="Work on this stack on AWS, not on the local system.")] = None,
+    profile: Annotated[str | None, typer.Option(help="With --stack: the AWS profile.")] = None,
+    region: Annotated[str | None, typer.Option(help="With --stack: the AWS region.")] = None,
+) -> None:
+    """Take down what all commands have in common."""
+    if stack:
+        context.obj = AwsDeployment(stack, profile, region)
+    elif profile or region:
+        raise fail("--profile and --region go with --stack", 2)
 
 
 @app.command()
@@ -70,7 +51,7 @@ def up(
     if found:
         console.print(f"It is running already, at {found.api_endpoint}", highlight=False, soft_wrap=True)
         return
-    with _told(), _progress() as tell:
+    with told(), progress() as tell:
         started = systems.up(home(), port, tell)
     console.print(f"The API is at {started.api_endpoint}", highlight=False)
     console.print('Next: eval "$(.venv/bin/metering env)"', markup=False, highlight=False)
@@ -79,7 +60,7 @@ def up(
 @app.command()
 def down() -> None:
     """Stop the local system; meters, usage and queued events are there again when it is next started."""
-    with _told():
+    with told():
         stopped = systems.clean_up(home())
     console.print("Stopped." if stopped else "Nothing was running.")
 
@@ -87,7 +68,7 @@ def down() -> None:
 @app.command()
 def status(as_json: Json = False) -> None:
     """What runs, and where."""
-    found = _running()
+    found = running()
     facts = {
         "api": found.api_endpoint,
         "aws": found.emulator.url,
@@ -114,8 +95,8 @@ def status(as_json: Json = False) -> None:
 @app.command()
 def env() -> None:
     """Shell settings for curl and the AWS command line: eval "$(metering env)"."""
-    found = _running()
-    with _told():
+    found = running()
+    with told():
         values = {
             "CONTROL_PLANE_API_ENDPOINT": found.api_endpoint,
             "ACCESS_TOKEN": found.access_token,
@@ -133,8 +114,8 @@ def env() -> None:
 @app.command()
 def token() -> None:
     """A bearer token for the API."""
-    found = _running()
-    with _told():
+    found = running()
+    with told():
         print(found.access_token)
 
 
@@ -146,7 +127,7 @@ def logs(
     """What the Lambdas wrote."""
     from amberflo_workflows.local.logs import lines  # noqa: PLC0415 - imports boto3
 
-    for line in lines(_running(), minutes=minutes, follow=follow):
+    for line in lines(running(), minutes=minutes, follow=follow):
         print(line)
 
 
@@ -160,13 +141,12 @@ def demo(
 
     try:
         usages = read(events) if events else generated()
-        with _told(), tempfile.TemporaryDirectory(prefix="metering-demo-") as folder, ExitStack() as ends:
-            with _progress() as tell:
+        with told(), tempfile.TemporaryDirectory(prefix="metering-demo-") as folder, ExitStack() as ends:
+            with progress() as tell:
                 system = ends.enter_context(systems.running_system(Path(folder), tell=tell))
             good = Demo(system, console).run(usages)
     except (BadFile, DemoFailed) as error:
-        errors.print(f"metering: {error}", style="red", markup=False, highlight=False)
-        raise typer.Exit(1) from None
+        raise fail(error) from None
     console.print("All totals are as expected." if good else "[red]Totals differ from what was expected.[/red]")
     raise typer.Exit(0 if good else 1)
 
@@ -196,15 +176,13 @@ def fault_clear() -> None:
 
 
 def _arm(faults: list[dict[str, Any]]) -> None:
-    sandbox = _running().sandbox
+    sandbox = running().sandbox
     if sandbox is None:
-        errors.print("metering: this system talks to the real Amberflo; only a sandbox has faults.", style="red")
-        raise typer.Exit(1)
+        raise fail("this system talks to the real Amberflo; only a sandbox has faults.")
     try:
         sandbox.set_faults(faults)
     except ValueError as error:
-        errors.print(f"metering: {error}", style="red", markup=False)
-        raise typer.Exit(1) from None
+        raise fail(error) from None
     console.print("The sandbox misbehaves as told." if faults else "The sandbox behaves.")
 
 

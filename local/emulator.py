@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,8 +59,9 @@ class Emulator:
         return client(self.url, service)
 
 
+@cache
 def client(url: str, service: str) -> Any:
-    """A boto3 client of a service at an emulator's address."""
+    """A boto3 client of a service at an emulator's address; one for all, since making one takes a tenth of a second."""
     import boto3  # noqa: PLC0415 - a third of a second that most commands need not wait
     from botocore.config import Config  # noqa: PLC0415 - as above
     from botocore.session import Session  # noqa: PLC0415 - as above

@@ -37,9 +37,9 @@ def refusal_of(reported: ReportedUsage, reason: str) -> Rejected:
     return {
         "id": reported.rejected_id or _identity(reported),
         "index": reported.index,
-        "uniqueId": _named(reported.usage, "uniqueId") or reported.event_id,
-        "tenantId": _named(reported.usage, "tenantId"),
-        "meterApiName": _named(reported.usage, "meterApiName"),
+        "uniqueId": named(reported.usage, "uniqueId") or reported.event_id,
+        "tenantId": named(reported.usage, "tenantId"),
+        "meterApiName": named(reported.usage, "meterApiName"),
         "reason": reason,
         "original": msgspec.json.encode(reported).decode(),
     }
@@ -59,7 +59,7 @@ def _identity(reported: ReportedUsage) -> str:
     return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:32]
 
 
-def _named(usage: Any, member: str) -> str:
+def named(usage: Any, member: str) -> str:
     """A member for finding the rejected usage again; at most 200 characters, since this one may be anything."""
     value = usage.get(member) if isinstance(usage, dict) else None
     return str(value)[:200] if isinstance(value, str | int) else ""

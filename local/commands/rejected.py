@@ -1,0 +1,150 @@
+"""``metering rejected``: usage that was refused, and what to do with it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from amberflo_workflows.local.commands.shared import Json, console, deployment, fail, told, tracked
+
+if TYPE_CHECKING:
+    from amberflo_workflows.local.rejected.items import Item
+    from amberflo_workflows.local.rejected.table import RejectedTable
+
+app = typer.Typer(no_args_is_help=True, help="Usage that was refused: list it, mend it, send it again, give it up.")
+
+Ids = Annotated[list[str] | None, typer.Argument(help="Ids; or choose with the options.")]
+Tenant = Annotated[str | None, typer.Option(help="Of this tenant.")]
+Meter = Annotated[str | None, typer.Option(help="Of this meter.")]
+Reason = Annotated[str | None, typer.Option(help="Refused for a reason that has this in it.")]
+All = Annotated[bool, typer.Option("--all", help="All that is waiting.")]
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    *,
+    tenant: Tenant = None,
+    meter: Meter = None,
+    reason: Reason = None,
+    every: Annotated[bool, typer.Option("--all", help="Also what was redriven or dropped.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What waits, oldest first."""
+    from amberflo_workflows.local.rejected.items import OPEN, STATUSES, Wanted  # noqa: PLC0415 - slow to import
+
+    with told():
+        found = _table(context).find(Wanted(STATUSES if every else OPEN, tenant, meter, reason))
+    if as_json:
+        print(json.dumps([asdict(item) for item in found], indent=2))
+        return
+    table = Table(box=None)
+    for column in ("id", "status", "tenant", "meter", "since", "reason"):
+        table.add_column(column, overflow="fold")
+    for item in found:
+        table.add_row(item.id, item.status, item.tenant_id, item.meter_api_name, item.rejected_at[:19], item.reason)
+    console.print(table if found else "Nothing is waiting.")
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    *,
+    item_id: Annotated[str, typer.Argument(metavar="ID")],
+) -> None:
+    """One item whole, with its history, as JSON."""
+    with told():
+        (item,) = _table(context).get([item_id])
+    print(json.dumps(asdict(item), indent=2, ensure_ascii=False))
+
+
+@app.command()
+def redrive(
+    context: typer.Context,
+    *,
+    ids: Ids = None,
+    tenant: Tenant = None,
+    meter: Meter = None,
+    reason: Reason = None,
+    every: All = False,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a member first: NAME=VALUE, the value as JSON or text.")
+    ] = None,
+    usage: Annotated[str | None, typer.Option(help="Put this JSON object in the place of the usage first.")] = None,
+) -> None:
+    """Send usage again, as it is or mended; it keeps its identity, and counts once however often it is sent."""
+    from amberflo_workflows.local.rejected.redrive import redrive as send  # noqa: PLC0415 - slow to import
+
+    with told():
+        table = _table(context)
+        items = [
+            _edited(table, item, change or [], usage)
+            for item in _chosen(table, ids, every=every, tenant=tenant, meter=meter, reason=reason)
+        ]
+        outcomes = list(tracked(send(table.deployment, items), "Sending", len(items)))
+    refused = [outcome.item for outcome in outcomes if not outcome.counted]
+    console.print(f"{len(outcomes) - len(refused)} counted, {len(refused)} refused again.")
+    for item in refused:
+        console.print(f"  {item.id}: {item.reason}", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(1 if refused else 0)
+
+
+@app.command()
+def drop(
+    context: typer.Context,
+    *,
+    ids: Ids = None,
+    tenant: Tenant = None,
+    meter: Meter = None,
+    reason: Reason = None,
+    every: All = False,
+    why: Annotated[str, typer.Option(help="Kept in its history.")] = "",
+) -> None:
+    """Give usage up: it will not be billed. It stays listed with --all."""
+    with told():
+        table = _table(context)
+        items = _chosen(table, ids, every=every, tenant=tenant, meter=meter, reason=reason)
+        for item in tracked(items, "Dropping", len(items)):
+            table.drop(item, why)
+    console.print(f"{len(items)} dropped.")
+
+
+def _table(context: typer.Context) -> "RejectedTable":
+    from amberflo_workflows.local.rejected.table import RejectedTable  # noqa: PLC0415 - slow to import
+
+    return RejectedTable(deployment(context))
+
+
+def _chosen(table: "RejectedTable", ids: Sequence[str] | None, *, every: bool, **what: str | None) -> "list[Item]":
+    """The items meant, by their ids or by what they are; never all of them by mistake."""
+    from amberflo_workflows.local.rejected.items import OPEN, Wanted  # noqa: PLC0415 - slow to import
+
+    if bool(ids) == (every or any(what.values())):
+        raise fail("say which: ids, or --tenant, --meter, --reason, or --all", 2)
+    if ids:
+        return list(table.get(dict.fromkeys(ids)))
+    return table.find(Wanted(OPEN, **what))
+
+
+def _edited(table: "RejectedTable", item: "Item", changes: Sequence[str], usage: str | None) -> "Item":
+    if not changes and usage is None:
+        return item
+    mended = item.original["usage"] if usage is None else _json(usage)
+    if not isinstance(mended, dict):
+        raise fail(f"{item.id} is no object that --set could change; give all of it with --usage", 2)
+    for change in changes:
+        name, equals, value = change.partition("=")
+        if not (name and equals):
+            raise fail(f"--set takes NAME=VALUE, not '{change}'", 2)
+        mended = {**mended, name: _json(value)}
+    return table.edit(item, mended)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,74 @@
+"""Where the product is deployed: the local system, or a stack on AWS. What operators' commands work on."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+from amberflo_workflows.local.processes import LocalError
+
+
+class Deployment(Protocol):
+    """A deployed stack: its outputs, and clients of the services that it is made of."""
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        """The outputs of the stack."""
+
+    @property
+    def state_machine_arns(self) -> dict[str, str]:
+        """ARN of each workflow by its name."""
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of a service."""
+
+
+@dataclass(frozen=True)
+class AwsDeployment:
+    """A stack on AWS, found by its name with the caller's own credentials.
+
+    Everything raises :class:`LocalError` when the stack cannot be read.
+    """
+
+    stack: str
+    profile: str | None = None
+    region: str | None = None
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def outputs(self) -> dict[str, str]:
+        """The outputs of the stack."""
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import
+
+        try:
+            found = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"][0]
+        except (BotoCoreError, ClientError) as error:
+            raise LocalError(f"The stack {self.stack} cannot be read: {error}") from None
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+        if "RejectedTableName" not in outputs:
+            raise LocalError(f"The stack {self.stack} is not one of this product; name another with --stack.")
+        return outputs
+
+    @property
+    def state_machine_arns(self) -> dict[str, str]:
+        """ARN of each workflow by its name."""
+        arns: dict[str, str] = json.loads(self.outputs["StateMachineArns"])
+        return arns
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of a service."""
+        if service not in self._clients:
+            import boto3  # noqa: PLC0415 - slow to import
+            from botocore.config import Config  # noqa: PLC0415 - as above
+            from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - as above
+
+            try:
+                make: Any = boto3.Session(profile_name=self.profile, region_name=self.region).client
+                # Workflows answer late, and are not to be started a second time.
+                self._clients[service] = make(
+                    service, config=Config(read_timeout=300, retries={"mode": "standard", "total_max_attempts": 1})
+                )
+            except (BotoCoreError, ValueError) as error:
+                raise LocalError(f"AWS cannot be called: {error}") from None
+        return self._clients[service]

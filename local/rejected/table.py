@@ -1,0 +1,133 @@
+"""The rejected table of a deployment, and each step that can be taken with an item."""
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from amberflo_workflows.local.deployment import Deployment
+from amberflo_workflows.local.processes import LocalError
+from amberflo_workflows.local.rejected.items import OPEN, Item, Status, Wanted, decoded, packed
+from amberflo_workflows.tasks.reported_usage import named
+
+
+class Changed(LocalError):
+    """Somebody else has done something with the item since it was read."""
+
+
+@dataclass(frozen=True)
+class RejectedTable:
+    """The table of a deployment. Methods raise :class:`LocalError` and botocore's errors."""
+
+    deployment: Deployment
+
+    def find(self, wanted: Wanted) -> list[Item]:
+        """The items that are wanted, oldest first."""
+        pages = self._client.get_paginator("scan").paginate(TableName=self._name, ConsistentRead=True)
+        items = (decoded(found) for page in pages for found in page["Items"])
+        return sorted((item for item in items if wanted.takes(item)), key=lambda item: (item.rejected_at, item.id))
+
+    def get(self, ids: Iterable[str]) -> Iterator[Item]:
+        """Items by their ids. Raises :class:`LocalError` for one that is not there."""
+        for item_id in ids:
+            found = self._client.get_item(TableName=self._name, Key={"id": {"S": item_id}}, ConsistentRead=True)
+            if "Item" not in found:
+                raise LocalError(f"There is no rejected usage with the id {item_id}; see: metering rejected list --all")
+            yield decoded(found["Item"])
+
+    def edit(self, item: Item, usage: Any) -> Item:
+        """Put another usage in the place of a refused one; it keeps the event's identity and time."""
+        if item.status != "rejected" or item.is_event:
+            raise LocalError(f"{item.id} is {item.status}; only refused usage can be edited.")
+        before = json.dumps(item.original["usage"], ensure_ascii=False)
+        return self._write(
+            replace(item, original={**item.original, "usage": usage}), "rejected", "edited", before=before
+        )
+
+    def claim(self, item: Item) -> Item:
+        """Say that it is being sent: from now on only this very usage may be."""
+        if item.status not in OPEN or item.is_event:
+            raise LocalError(f"{item.id} is {item.status}; there is nothing to send.")
+        return self._write(item, "redriving", "sent")
+
+    def settle_counted(self, item: Item, execution_arn: str) -> Item:
+        """It counts now."""
+        return self._write(item, "redriven", "counted", execution=execution_arn)
+
+    def settle_refused(self, item: Item, reason: str, execution_arn: str) -> Item:
+        """It was refused once more."""
+        return self._write(item, "rejected", "refused", reason=reason, execution=execution_arn)
+
+    def drop(self, item: Item, why: str) -> Item:
+        """Give it up. It stays in the table."""
+        if item.status != "rejected":
+            raise LocalError(f"{item.id} is {item.status}; only refused usage can be dropped.")
+        return self._write(item, "dropped", "dropped", note=why)
+
+    def note_event(self, item_id: str, text: str, status: Status, note: str) -> None:
+        """Keep what became of an event that could not be delivered."""
+        entry = {"M": _entry("dropped" if status == "dropped" else "sent", {"note": note} if note else {})}
+        self._client.update_item(
+            TableName=self._name,
+            Key={"id": {"S": item_id}},
+            UpdateExpression="SET #status = :status, reason = :reason, original = :original, "
+            "history = list_append(if_not_exists(history, :none), :entry), "
+            "rejectedAt = if_not_exists(rejectedAt, :now)",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={
+                ":status": {"S": status},
+                ":reason": {"S": "it could not be delivered"},
+                ":original": {"B": gzip.compress(text.encode(), mtime=0)},
+                ":none": {"L": []},
+                ":entry": {"L": [entry]},
+                ":now": {"S": _now()},
+            },
+        )
+
+    def _write(self, item: Item, status: Status, what: str, **about: str) -> Item:
+        """Take the item to a status, with a line in its history, if nobody else has done anything with it."""
+        usage = item.original["usage"]
+        values = {
+            ":status": {"S": status},
+            ":reason": {"S": about.get("reason", item.reason)},
+            ":original": packed(item.original),
+            ":tenant": {"S": named(usage, "tenantId")},
+            ":meter": {"S": named(usage, "meterApiName")},
+            ":none": {"L": []},
+            ":entry": {"L": [{"M": _entry(what, about)}]},
+            ":was": {"S": item.status},
+            ":steps": {"N": str(len(item.history))},
+            ":zero": {"N": "0"},
+        }
+        try:
+            self._client.update_item(
+                TableName=self._name,
+                Key={"id": {"S": item.id}},
+                UpdateExpression="SET #status = :status, reason = :reason, original = :original, tenantId = :tenant, "
+                "meterApiName = :meter, history = list_append(if_not_exists(history, :none), :entry)",
+                ConditionExpression="#status = :was AND (size(history) = :steps OR "
+                "(attribute_not_exists(history) AND :steps = :zero))",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=values,
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            raise Changed(f"Somebody else has changed {item.id} since it was read; look at it again.") from None
+        return next(self.get([item.id]))
+
+    @property
+    def _client(self) -> Any:
+        return self.deployment.client("dynamodb")
+
+    @property
+    def _name(self) -> str:
+        return self.deployment.outputs["RejectedTableName"]
+
+
+def _entry(what: str, about: dict[str, str]) -> dict[str, dict[str, str]]:
+    return {name: {"S": value} for name, value in {"at": _now(), "what": what, **about}.items()}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
