@@ -1,9 +1,11 @@
 """``POST /ingest``: usages of one HTTP call, counted before it is answered."""
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+from amberflo_workflows.entrypoints import oversized
 from amberflo_workflows.entrypoints.call_identity import CallIdentity
 from amberflo_workflows.entrypoints.oversized import park
 from amberflo_workflows.entrypoints.replies import Reply, problem, run
@@ -27,23 +29,21 @@ def ingest(machine_arn: str, body: dict[str, Any], call: CallIdentity) -> Reply:
         return problem(400, "The request is wrong: it is nested too deep.")
     if not usages:
         return problem(400, "The request is wrong: records: it is empty.")
-    work = [[usage for _, usage in chunk] for chunk in chunks((None, u) for u in usages if not is_too_large(u))]
-    with ThreadPoolExecutor(max_workers=min(PARALLEL_CHUNKS, max(len(work), 1))) as pool:
+    work = [[usage for _, usage in chunk] for chunk in chunks((None, usage) for usage in usages)]
+    with ThreadPoolExecutor(max_workers=min(PARALLEL_CHUNKS, len(work))) as pool:
         replies = list(pool.map(lambda chunk: _send(machine_arn, chunk), work))
-    parked = [_parked(usage) for usage in usages if is_too_large(usage)]
-    return _together(replies, parked)
+    return _together(replies)
 
 
 def _send(machine_arn: str, usages: list[ReportedUsage]) -> Reply:
-    return run(machine_arn, {"callerWaits": True, "usages": usages})
+    if not is_too_large(usages):
+        return run(machine_arn, {"callerWaits": True, "usages": usages})
+    refused = park(usages[0], os.environ["REJECTED_TABLE_NAME"], oversized.client())
+    told = {"index": refused["index"], "uniqueId": refused["uniqueId"], "reason": refused["reason"]}
+    return Reply(200, {"data": {"accepted": 0, "uniqueIds": [], "rejected": [told]}})
 
 
-def _parked(usage: ReportedUsage) -> dict[str, object]:
-    refused = park(usage)
-    return {"index": refused["index"], "uniqueId": refused["uniqueId"], "reason": refused["reason"]}
-
-
-def _together(replies: Sequence[Reply], parked: list[dict[str, object]]) -> Reply:
+def _together(replies: Sequence[Reply]) -> Reply:
     arns = tuple(arn for reply in replies for arn in reply.execution_arns)
     failed = next((reply for reply in replies if reply.status != 200), None)
     if failed:
@@ -52,6 +52,6 @@ def _together(replies: Sequence[Reply], parked: list[dict[str, object]]) -> Repl
     data = {
         "accepted": sum(part["accepted"] for part in parts),
         "uniqueIds": [unique_id for part in parts for unique_id in part["uniqueIds"]],
-        "rejected": [*(rejected for part in parts for rejected in part["rejected"]), *parked],
+        "rejected": [rejected for part in parts for rejected in part["rejected"]],
     }
     return Reply(200, {"data": data}, arns)

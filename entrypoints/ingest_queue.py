@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from amberflo_workflows.entrypoints import workflows
+from amberflo_workflows.entrypoints import oversized, workflows
 from amberflo_workflows.entrypoints.oversized import park
 from amberflo_workflows.entrypoints.usages import chunks, decoded, is_too_large, usages_in
 from amberflo_workflows.tasks.reported_usage import ReportedUsage
@@ -51,14 +51,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
 def _unsent_messages(records: list[dict[str, Any]]) -> dict[str, str]:
     """Ids of messages to be delivered again, with the reason."""
+    work = list(chunks(usage for record in records for usage in _usages_of(record)))
     unsent: dict[str, str] = {}
-    fitting: list[tuple[str, ReportedUsage]] = []
-    for message_id, usage in (pair for record in records for pair in _usages_of(record)):
-        if not is_too_large(usage):
-            fitting.append((message_id, usage))
-        elif reason := _park(usage):
-            unsent[message_id] = reason
-    work = list(chunks(fitting))
     with ThreadPoolExecutor(max_workers=min(PARALLEL_CHUNKS, max(len(work), 1))) as pool:
         outcomes = pool.map(_send, ([usage for _, usage in chunk] for chunk in work))
         for chunk, reason in zip(work, outcomes, strict=True):
@@ -89,27 +83,20 @@ def _text(value: object) -> str:
     return str(value).encode("utf-8", "replace").decode()
 
 
-def _park(usage: ReportedUsage) -> str:
-    """Keep a usage that is too large; empty, or why its message has to be delivered again."""
-    try:
-        park(usage)
-    except Exception as error:
-        logger.exception("a usage that is too large could not be parked")
-        return f"a usage that is too large could not be parked ({type(error).__name__})"
-    return ""
-
-
 def _send(usages: list[ReportedUsage]) -> str:
     """Run one chunk through the workflow; empty, or why it has to be delivered again."""
     try:
+        if is_too_large(usages):
+            park(usages[0], os.environ["REJECTED_TABLE_NAME"], oversized.client())
+            return ""
         finished = workflows.run(
             os.environ["INGEST_USAGE_STATE_MACHINE_ARN"],
             {"usages": usages},
             workflows.client(READ_TIMEOUT_SECONDS),
         )
     except Exception as error:
-        logger.exception("ingest_usage could not be run", extra={"usages": len(usages)})
-        return f"ingest_usage could not be run ({type(error).__name__})"
+        logger.exception("a chunk could not be sent", extra={"usages": len(usages)})
+        return f"a chunk could not be sent ({type(error).__name__})"
     if finished.output is None or finished.output["statusCode"] != 200:
         logger.error(
             "ingest_usage failed",

@@ -1,7 +1,6 @@
 """Usage that is too large for a workflow: put into the rejected table from here, as ``ingest_usage`` would."""
 
 import gzip
-import os
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -26,20 +25,20 @@ class TooLargeToPark(ValueError):
 
 
 @cache
-def _client() -> "DynamoDBClient":
+def client() -> "DynamoDBClient":
+    """One client per process."""
     import boto3  # noqa: PLC0415 - hardly ever needed, and half of a cold start
     from botocore.config import Config  # noqa: PLC0415 - as above
 
     return boto3.client("dynamodb", config=Config(connect_timeout=2, read_timeout=4))
 
 
-def park(usage: ReportedUsage) -> Rejected:
+def park(usage: ReportedUsage, table: str, client: "DynamoDBClient") -> Rejected:
     """Keep it in the rejected table, once however often it comes. Raises :class:`TooLargeToPark`, botocore's errors."""
     refused = refusal_of(usage, TOO_LARGE)
-    client = _client()
     try:
         client.put_item(
-            TableName=os.environ["REJECTED_TABLE_NAME"],
+            TableName=table,
             ConditionExpression="attribute_not_exists(id)",
             Item={
                 **{

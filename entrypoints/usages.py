@@ -2,12 +2,12 @@
 
 A chunk is at most 100 usages (what Amberflo's own clients send at once) and 100 kB: should all of it be refused,
 the refusals quote it once more, escaped, within the 262,144 bytes that a state may hand on. A usage that is larger
-than that by itself is none; its like is parked without a workflow.
+than that by itself is a chunk of its own, and parked without a workflow.
 """
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -62,13 +62,13 @@ def _carried(usage: Any) -> Any:
     return usage
 
 
-def is_too_large(usage: ReportedUsage) -> bool:
-    """Whether it does not even fit into a chunk of its own."""
-    return _size(usage) > LARGEST_CHUNK_BYTES
+def is_too_large(chunk: Sequence[ReportedUsage]) -> bool:
+    """Whether this is a usage that no workflow could carry, alone in its chunk."""
+    return len(chunk) == 1 and _size(chunk[0]) > LARGEST_CHUNK_BYTES
 
 
 def chunks(usages: Iterable[tuple[Origin, ReportedUsage]]) -> Iterator[list[tuple[Origin, ReportedUsage]]]:
-    """Cut into chunks in order; none of the usages is too large for one."""
+    """Cut into chunks in order; a usage larger than a chunk is one of its own."""
     chunk: list[tuple[Origin, ReportedUsage]] = []
     room = LARGEST_CHUNK_BYTES
     for origin, usage in usages:

@@ -42,11 +42,15 @@ class MeteringApi(Construct):
         )
         integration = HttpLambdaIntegration("Integration", function)
         for operation in OPERATIONS:
+            if operation.route is None:
+                continue
             apigateway.HttpRoute(
                 self,
                 f"{pascal(operation.name)}Route",
                 http_api=self.http_api,
-                route_key=apigateway.HttpRouteKey.with_(operation.path, apigateway.HttpMethod[operation.method]),
+                route_key=apigateway.HttpRouteKey.with_(
+                    operation.route.path, apigateway.HttpMethod[operation.route.method]
+                ),
                 integration=integration,
                 authorizer=authorizer,
             )

@@ -37,9 +37,8 @@ class Functions(Construct):
             else lambda_.Runtime(f"python{runtime.python}", lambda_.RuntimeFamily.PYTHON)
         )
 
-    def add(self, name: str, *, room: str, seconds: int, environment: Mapping[str, str]) -> lambda_.Function:
-        """A function ``name`` (Pascal case) for ``amberflo_workflows.ROOM.NAME.handler``."""
-        module = snake(name)
+    def add(self, name: str, *, module: str, seconds: int, environment: Mapping[str, str]) -> lambda_.Function:
+        """A function ``name`` (Pascal case) for ``amberflo_workflows.MODULE.handler``."""
         log_group = logs.LogGroup(self, f"{name}Log", retention=self._retention, removal_policy=RemovalPolicy.DESTROY)
         role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
@@ -47,7 +46,7 @@ class Functions(Construct):
             self,
             name,
             code=self._code,
-            handler=f"amberflo_workflows.{room}.{module}.handler",
+            handler=f"amberflo_workflows.{module}.handler",
             runtime=self._runtime,
             architecture=self._architecture,
             memory_size=MEMORY_MB,
@@ -56,7 +55,7 @@ class Functions(Construct):
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,
             environment={
-                "POWERTOOLS_SERVICE_NAME": module,
+                "POWERTOOLS_SERVICE_NAME": snake(name),
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
                 **environment,

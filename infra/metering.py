@@ -12,10 +12,11 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from amberflo_workflows.infra.backfill import Backfill
 from amberflo_workflows.infra.bundle import ROOT, bundle
 from amberflo_workflows.infra.functions import Functions
 from amberflo_workflows.infra.ingest import FUNCTION_SECONDS, IngestPath
-from amberflo_workflows.infra.operations import OPERATIONS, task_seconds
+from amberflo_workflows.infra.operations import OPERATIONS, Kind, snake, task_seconds
 from amberflo_workflows.infra.settings import IngestLog, Runtime, Settings
 from amberflo_workflows.infra.state_machines import StateMachines
 
@@ -64,12 +65,13 @@ class AmberfloMetering(Construct):
         functions = Functions(
             self, "Functions", bundle=bundle(runtime, bundle_cache), runtime=runtime, retention=log_retention
         )
-        names = sorted({task for operation in OPERATIONS for task in operation.tasks})
+        synchronous = [operation for operation in OPERATIONS if operation.kind is not Kind.BACKFILL]
+        names = sorted({task for operation in synchronous for task in operation.tasks})
         self.tasks: dict[str, lambda_.Function] = {}
         for name in names:
             task = functions.add(
                 name,
-                room="tasks",
+                module=f"tasks.{snake(name)}",
                 seconds=task_seconds(name) + 1,
                 environment={
                     "AMBERFLO_API_KEY_SECRET_ID": amberflo_api_key_secret_name,
@@ -86,7 +88,7 @@ class AmberfloMetering(Construct):
         machines = StateMachines(self, "Workflows", retention=log_retention, ingest_log=ingest_log)
         others = {"RejectedTableName": self.ingest.rejected.table_name}
         self.state_machines: dict[str, sfn.StateMachine] = {
-            operation.name: machines.add(operation, self.tasks, others) for operation in OPERATIONS
+            operation.name: machines.add(operation, self.tasks, others) for operation in synchronous
         }
         ingest_machine = self.state_machines["ingest_usage"]
         self.ingest.rejected.grant(ingest_machine, "dynamodb:PutItem")
@@ -95,7 +97,7 @@ class AmberfloMetering(Construct):
         parking = {"REJECTED_TABLE_NAME": self.ingest.rejected.table_name}
         self.api_function = functions.add(
             "Api",
-            room="entrypoints",
+            module="entrypoints.api",
             seconds=API_SECONDS,
             environment={
                 "STATE_MACHINE_ARNS": Stack.of(self).to_json_string(arns),
@@ -105,7 +107,7 @@ class AmberfloMetering(Construct):
         )
         self.queue_function = functions.add(
             "IngestQueue",
-            room="entrypoints",
+            module="entrypoints.ingest_queue",
             seconds=FUNCTION_SECONDS,
             environment={"INGEST_USAGE_STATE_MACHINE_ARN": ingest_machine.state_machine_arn, **parking},
         )
@@ -117,6 +119,15 @@ class AmberfloMetering(Construct):
         self.ingest.call_identities.grant(
             self.api_function, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
         )
+        self.backfill = Backfill(
+            self,
+            "Backfill",
+            functions=functions,
+            machines=machines,
+            ingest=self.ingest,
+            ingest_machine=ingest_machine,
+        )
+        self.state_machines["backfill_usage"] = self.backfill.machine
         self.ingest.listen(self.event_bus, event_sources)
         self.ingest.consume(self.queue_function, ingest_concurrency)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 WORKFLOWS: Final = Path(__file__).resolve().parent.with_name("workflows")
 _TOKEN: Final = re.compile(r"\$\{(\w+)\}")
@@ -14,20 +14,27 @@ _FUNCTION_TOKEN: Final = re.compile(r"\$\{(\w+)FunctionArn\}")
 
 
 class Kind(Enum):
-    """Who waits for an execution: an HTTP caller, or nobody but a queue."""
+    """Who waits for an execution: an HTTP caller, nobody but a queue, or a person with a file."""
 
     SYNCHRONOUS = "synchronous"
     INGEST = "ingest"
+    BACKFILL = "backfill"
+
+
+class Route(NamedTuple):
+    """A method and a path."""
+
+    method: str
+    path: str
 
 
 @dataclass(frozen=True)
 class Operation:
-    """A workflow and the HTTP route that starts it."""
+    """A workflow, and the HTTP route that starts it if there is one."""
 
     name: str
     kind: Kind
-    method: str
-    path: str
+    route: Route | None = None
 
     @cached_property
     def definition(self) -> str:
@@ -46,7 +53,7 @@ class Operation:
 
     @property
     def tasks(self) -> frozenset[str]:
-        """The task Lambdas that the definition calls, in Pascal case."""
+        """The Lambdas that the definition calls, in Pascal case."""
         return frozenset(_FUNCTION_TOKEN.findall(self.definition))
 
 
@@ -61,14 +68,15 @@ def snake(name: str) -> str:
 
 
 OPERATIONS: Final = (
-    Operation("create_meter", Kind.SYNCHRONOUS, "POST", "/meters"),
-    Operation("list_meters", Kind.SYNCHRONOUS, "GET", "/meters"),
-    Operation("get_meter", Kind.SYNCHRONOUS, "GET", "/meters/{meterId}"),
-    Operation("update_meter", Kind.SYNCHRONOUS, "PUT", "/meters/{meterId}"),
-    Operation("delete_meter", Kind.SYNCHRONOUS, "DELETE", "/meters/{meterId}"),
-    Operation("fetch_usage", Kind.SYNCHRONOUS, "GET", "/usage/{meterId}"),
-    Operation("cancel_usage", Kind.SYNCHRONOUS, "DELETE", "/usage"),
-    Operation("ingest_usage", Kind.INGEST, "POST", "/ingest"),
+    Operation("create_meter", Kind.SYNCHRONOUS, Route("POST", "/meters")),
+    Operation("list_meters", Kind.SYNCHRONOUS, Route("GET", "/meters")),
+    Operation("get_meter", Kind.SYNCHRONOUS, Route("GET", "/meters/{meterId}")),
+    Operation("update_meter", Kind.SYNCHRONOUS, Route("PUT", "/meters/{meterId}")),
+    Operation("delete_meter", Kind.SYNCHRONOUS, Route("DELETE", "/meters/{meterId}")),
+    Operation("fetch_usage", Kind.SYNCHRONOUS, Route("GET", "/usage/{meterId}")),
+    Operation("cancel_usage", Kind.SYNCHRONOUS, Route("DELETE", "/usage")),
+    Operation("ingest_usage", Kind.INGEST, Route("POST", "/ingest")),
+    Operation("backfill_usage", Kind.BACKFILL),
 )
 
 

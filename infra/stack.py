@@ -69,6 +69,7 @@ class MeteringStack(Stack):
             "UsageQueueUrl": path.queue.queue_url,
             "UsageDeadLetterQueueUrl": path.dead_letters.queue_url,
             "RejectedTableName": path.rejected.table_name,
+            "BackfillBucketName": self.metering.backfill.bucket.bucket_name,
             "StateMachineArns": self.to_json_string(arns),
             "IngestQueueFunctionName": self.metering.queue_function.function_name,
         }

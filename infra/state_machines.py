@@ -1,6 +1,7 @@
 """The Step Functions state machines, from the ASL files."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -12,6 +13,13 @@ from constructs import Construct
 from amberflo_workflows.infra.nag import acknowledge
 from amberflo_workflows.infra.operations import Kind, Operation
 from amberflo_workflows.infra.settings import BadSetting, IngestLog
+
+# A file may take hours, which no express workflow may.
+_TYPES: Final = {
+    Kind.SYNCHRONOUS: sfn.StateMachineType.EXPRESS,
+    Kind.INGEST: sfn.StateMachineType.EXPRESS,
+    Kind.BACKFILL: sfn.StateMachineType.STANDARD,
+}
 
 
 class StateMachines(Construct):
@@ -43,7 +51,7 @@ class StateMachines(Construct):
             name,
             definition_body=sfn.DefinitionBody.from_string(operation.definition),
             definition_substitutions={token: provided[token] for token in sorted(operation.tokens)},
-            state_machine_type=sfn.StateMachineType.EXPRESS,
+            state_machine_type=_TYPES[operation.kind],
             role=role,
             tracing_enabled=True,
             logs=self._log_options(operation),
@@ -67,7 +75,7 @@ class StateMachines(Construct):
             retention=self._retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        if operation.kind is Kind.SYNCHRONOUS:
+        if operation.kind is not Kind.INGEST:
             return sfn.LogOptions(destination=group, level=sfn.LogLevel.ALL, include_execution_data=True)
         if self._ingest_log == "ALL_WITHOUT_DATA":
             return sfn.LogOptions(destination=group, level=sfn.LogLevel.ALL, include_execution_data=False)

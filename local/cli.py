@@ -15,6 +15,7 @@ from rich.table import Table
 
 from amberflo_workflows.local import system as systems
 from amberflo_workflows.local.commands import dead, rejected
+from amberflo_workflows.local.commands.backfill import backfill
 from amberflo_workflows.local.commands.shared import Json, console, fail, progress, running, told
 from amberflo_workflows.local.deployment import AwsDeployment
 from amberflo_workflows.local.home import home
@@ -22,6 +23,7 @@ from amberflo_workflows.local.home import home
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, help=__doc__)
 fault_app = typer.Typer(no_args_is_help=True, help="Make the sandbox misbehave, and behave again.")
 app.add_typer(fault_app, name="fault")
+app.command()(backfill)
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(dead.app, name="dead")
 

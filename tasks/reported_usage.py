@@ -8,8 +8,9 @@ from msgspec import Struct
 
 
 class ReportedUsage(Struct, rename="camel", omit_defaults=True):
-    """A usage, with the identity and ISO 8601 time of the event that brought it and its place therein.
+    """A usage, with the identity and ISO 8601 time of what brought it.
 
+    ``index`` is its place therein, for whoever reads the answer; neither the record nor its identity hangs on it.
     ``rejected_id`` is there when it comes again from the rejected table: the item that it is in already.
     """
 
@@ -52,7 +53,7 @@ def _identity(reported: ReportedUsage) -> str:
     """
     own = reported.usage if isinstance(reported.usage, dict) else {}
     identity = [
-        None if own.get("uniqueId") else [reported.event_id, reported.index],
+        None if own.get("uniqueId") else reported.event_id,
         None if own.get("meterTimeInMillis") else reported.event_time,
         reported.usage,
     ]

@@ -5,7 +5,7 @@ by whichever way it comes: no clock and no random id in here, and dimensions in 
 """
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -108,9 +108,10 @@ def _time(usage: dict[str, Any], event_time: str) -> int:
 
 
 def milliseconds(iso: str) -> int:
-    """ISO 8601 as epoch milliseconds. Raises :class:`UsageRefused`."""
+    """ISO 8601 as epoch milliseconds; without an offset it is UTC, wherever this runs. Raises :class:`UsageRefused`."""
     try:
-        return round(datetime.fromisoformat(iso).timestamp() * 1000)
+        moment = datetime.fromisoformat(iso)
+        return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError):
         raise UsageRefused("there is no time: give meterTimeInMillis (milliseconds since 1970)") from None
 

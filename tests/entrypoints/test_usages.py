@@ -46,7 +46,7 @@ def test_a_chunk_is_cut_at_its_count() -> None:
 
 @pytest.mark.parametrize(("note", "too_large"), [("x" * 90_000, False), ("é" * 45_000, False), ("é" * 50_000, True)])
 def test_a_usage_is_too_large_when_a_chunk_of_its_own_would_not_hold_it(note: str, *, too_large: bool) -> None:
-    assert is_too_large(ReportedUsage("e", "", 0, {"note": note})) == too_large
+    assert is_too_large([ReportedUsage("e", "", 0, {"note": note})]) == too_large
 
 
 @pytest.mark.parametrize(

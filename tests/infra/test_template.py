@@ -33,6 +33,9 @@ QUEUE = [
 ]
 
 
+ROUTED = [operation for operation in OPERATIONS if operation.route]
+
+
 def _machines(found: dict[str, Any]) -> dict[str, Any]:
     """Properties of each machine by its workflow, told by the comment of its definition."""
     machines = resources(found, "AWS::StepFunctions::StateMachine").values()
@@ -48,14 +51,14 @@ def test_the_targets_differ_in_the_runtime_lines_only(aws: dict[str, Any], local
             assert len(architectures) == 1
             # The bundle holds byte code and binaries for its runtime, so its hash is another.
             assert function.pop("Code").keys() == {"S3Bucket", "S3Key"}
-    assert len(functions(aws)) == 11
+    assert len(functions(aws)) == 14
     assert aws == local
 
 
 def test_every_route_has_the_api_function_behind_it_and_the_authorizer_before_it(aws: dict[str, Any]) -> None:
     routes = resources(aws, "AWS::ApiGatewayV2::Route").values()
     assert {route["RouteKey"] for route in routes} == {
-        f"{operation.method} {operation.path}" for operation in OPERATIONS
+        f"{operation.route.method} {operation.route.path}" for operation in OPERATIONS if operation.route
     }
     assert {route["AuthorizationType"] for route in routes} == {"JWT"}
     (authorizer,) = resources(aws, "AWS::ApiGatewayV2::Authorizer")
@@ -67,8 +70,11 @@ def test_every_route_has_the_api_function_behind_it_and_the_authorizer_before_it
 
 def test_each_function_may_do_what_it_does_and_no_more(aws: dict[str, Any]) -> None:
     extra = {
-        "api": [*[["states:StartSyncExecution"]] * len(OPERATIONS), ["dynamodb:PutItem"], CALL_IDENTITIES],
+        "api": [*[["states:StartSyncExecution"]] * len(ROUTED), ["dynamodb:PutItem"], CALL_IDENTITIES],
         "ingest_queue": [QUEUE, ["states:StartSyncExecution"], ["dynamodb:PutItem"]],
+        "plan": [["s3:GetObject"], ["s3:ListBucket"]],
+        "send_range": [["s3:GetObject"], ["states:StartSyncExecution"], ["dynamodb:PutItem"]],
+        "sum_up": [],
     }
     for name, function in functions(aws).items():
         role = function["Role"]["Fn::GetAtt"][0]
@@ -109,7 +115,7 @@ def test_a_token_that_nothing_provides_stops_the_synthesis() -> None:
 
     machines = StateMachines(Stack(), "Machines", retention=RetentionDays.ONE_DAY, ingest_log="ALL_WITHOUT_DATA")
     with pytest.raises(BadSetting, match="StrangeTableName"):
-        machines.add(Strange("strange", Kind.SYNCHRONOUS, "GET", "/strange"), {}, {"OtherName": "x"})
+        machines.add(Strange("strange", Kind.SYNCHRONOUS), {}, {"OtherName": "x"})
 
 
 def test_every_workflow_file_is_an_operation() -> None:
@@ -117,21 +123,21 @@ def test_every_workflow_file_is_an_operation() -> None:
     assert {path.name.removesuffix(".asl.json") for path in files} == {operation.name for operation in OPERATIONS}
 
 
-def test_machines_are_express_traced_and_logged_by_their_kind(aws: dict[str, Any]) -> None:
+def test_machines_are_typed_traced_and_logged_by_their_kind(aws: dict[str, Any]) -> None:
     for operation in OPERATIONS:
         machine = _machines(aws)[operation.name]
         logging = machine["LoggingConfiguration"]
-        assert machine["StateMachineType"] == "EXPRESS"
+        assert machine["StateMachineType"] == ("STANDARD" if operation.kind is Kind.BACKFILL else "EXPRESS")
         assert machine["TracingConfiguration"] == {"Enabled": True}
         assert logging["Level"] == "ALL"
-        assert logging["IncludeExecutionData"] == (operation.kind is Kind.SYNCHRONOUS)
+        assert logging["IncludeExecutionData"] == (operation.kind is not Kind.INGEST)
 
 
 def test_functions_live_a_little_longer_than_the_states_that_call_them(aws: dict[str, Any]) -> None:
     found = functions(aws)
     for operation in OPERATIONS:
         for task in operation.tasks:
-            module = re.sub(r"(?<!^)(?=[A-Z])", "_", task).lower()
+            module = re.sub(r"(?<!^)(?=[A-Z])", "_", task).lower().removeprefix("backfill_")
             assert found[module]["Timeout"] == task_seconds(task) + 1
             assert found[module]["TracingConfig"] == {"Mode": "Active"}
     assert found["api"]["Timeout"] < 30

@@ -2,6 +2,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ pytestmark = pytest.mark.emulator
 
 
 @pytest.fixture
-def metering(system: System) -> Iterator[Metering]:
-    yield Metering(system)
+def metering(system: System, tmp_path: Path) -> Iterator[Metering]:
+    yield Metering(system, tmp_path)
     system.client("sqs").purge_queue(QueueUrl=system.outputs["UsageDeadLetterQueueUrl"])
 
 

@@ -1,6 +1,7 @@
 import json
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ pytestmark = pytest.mark.emulator
 
 
 @pytest.fixture
-def metering(system: System) -> Metering:
-    return Metering(system)
+def metering(system: System, tmp_path: Path) -> Metering:
+    return Metering(system, tmp_path)
 
 
 @pytest.fixture
