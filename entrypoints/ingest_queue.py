@@ -26,7 +26,7 @@ logger = Logger()
 # Above the 240 s after which ingest_usage ends itself, below the function's own 270 s.
 READ_TIMEOUT_SECONDS: Final = 250
 # Executions of one invocation at a time: each is mostly waiting, and a large batch has to end in time.
-PARALLEL_CHUNKS: Final = 8
+PARALLEL_CHUNKS: Final = 16
 
 
 class UsageNotSent(Exception):

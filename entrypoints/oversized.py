@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
@@ -35,7 +36,7 @@ def client() -> "DynamoDBClient":
 
 def park(usage: ReportedUsage, table: str, client: "DynamoDBClient") -> Rejected:
     """Keep it in the rejected table, once however often it comes. Raises :class:`TooLargeToPark`, botocore's errors."""
-    refused = refusal_of(usage, TOO_LARGE)
+    refused = refusal_of(usage, 0, TOO_LARGE)
     try:
         client.put_item(
             TableName=table,
@@ -44,7 +45,7 @@ def park(usage: ReportedUsage, table: str, client: "DynamoDBClient") -> Rejected
                 **{
                     name: {"S": str(refused[name])} for name in ("id", "reason", "uniqueId", "tenantId", "meterApiName")
                 },
-                "original": _original(refused["original"]),
+                "original": _original(msgspec.json.encode(usage).decode()),
                 "executionArn": {"S": ""},
                 "rejectedAt": {"S": datetime.now(UTC).isoformat()},
                 "status": {"S": "rejected"},

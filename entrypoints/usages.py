@@ -1,8 +1,8 @@
 """From events to chunks of usages that one ``ingest_usage`` execution takes.
 
-A chunk is at most 100 usages (what Amberflo's own clients send at once) and 100 kB: should all of it be refused,
-the refusals quote it once more, escaped, within the 262,144 bytes that a state may hand on. A usage that is larger
-than that by itself is a chunk of its own, and parked without a workflow.
+A chunk is at most 300 usages and 100 kB: should all of them be refused, what the refusals tell of them has to fit
+into the 262,144 bytes that a state may hand on. A usage that is larger than that by itself is a chunk of its own, and
+parked without a workflow.
 """
 
 import json
@@ -14,7 +14,7 @@ import msgspec
 
 from amberflo_workflows.tasks.reported_usage import ReportedUsage
 
-MOST_USAGES: Final = 100
+MOST_USAGES: Final = 300
 LARGEST_CHUNK_BYTES: Final = 100_000
 TOO_LARGE: Final = f"it is larger than the {LARGEST_CHUNK_BYTES:,} bytes that a usage may have"
 

@@ -1,7 +1,7 @@
 """A usage on its way: as it was reported, with what it was reported by; and what is kept of one that is refused."""
 
 import hashlib
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict
 
 import msgspec
 from msgspec import Struct
@@ -21,28 +21,33 @@ class ReportedUsage(Struct, rename="camel", omit_defaults=True):
     rejected_id: str | None = None
 
 
+# Of all 300 usages of a chunk the refusals have to fit into 262,144 bytes; a refusal holds nothing of its usage but
+# the three members that it is found by.
+LONGEST_REASON: Final = 250
+
+
 class Rejected(TypedDict):
-    """A usage that was not counted, as the rejected table keeps it; ``original`` is a :class:`ReportedUsage`."""
+    """A usage that was not counted; ``place`` is where it stands in the chunk, which the execution's input holds."""
 
     id: str
+    place: int
     index: int
     uniqueId: str
     tenantId: str
     meterApiName: str
     reason: str
-    original: str
 
 
-def refusal_of(reported: ReportedUsage, reason: str) -> Rejected:
-    """What is kept of a usage that was refused for ``reason``."""
+def refusal_of(reported: ReportedUsage, place: int, reason: str) -> Rejected:
+    """What is told of a usage that was refused for ``reason``."""
     return {
         "id": reported.rejected_id or _identity(reported),
+        "place": place,
         "index": reported.index,
         "uniqueId": named(reported.usage, "uniqueId") or reported.event_id,
         "tenantId": named(reported.usage, "tenantId"),
         "meterApiName": named(reported.usage, "meterApiName"),
         "reason": reason,
-        "original": msgspec.json.encode(reported).decode(),
     }
 
 

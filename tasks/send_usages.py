@@ -1,28 +1,32 @@
-"""Send a chunk of usages to Amberflo in one request.
+"""Send a chunk of usages to Amberflo, a hundred in a request, the requests at once.
 
-Request: ``{"usages": [{"eventId", "eventTime", "index", "usage"}…]}``, at most 100. Out: ``{"counted":
-[uniqueId…], "rejected": [{id, index, uniqueId, tenantId, meterApiName, reason, original}…]}``, or a 400 answer
-when the request has not this form.
+Request: ``{"usages": [{"eventId", "eventTime", "index", "usage"}…], "first"?}``, at most 300 usages; ``first`` is the
+place of the first one in the execution's own chunk. Out: ``{"counted": [uniqueId…], "rejected": [{id, place, index,
+uniqueId, tenantId, meterApiName, reason}…]}``, or a 400 answer when the request has not this form.
 
 A usage that is wrong by its form is set aside and the others are sent. Raises ``AmberfloBatchRejected`` when
 Amberflo refuses more than one record at once; the workflow then sends them one by one, and of a single record a
-refusal is that record's.
+refusal is that record's. What is sent twice for that counts once.
 """
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, Final, NamedTuple, TypedDict
 
 import msgspec
 from aws_lambda_powertools.metrics import MetricUnit
 from msgspec import Meta, Struct
 
+from amberflo_workflows.tasks.amberflo.client import AmberfloClient
 from amberflo_workflows.tasks.amberflo.errors import AmberfloBatchRejected, AmberfloRefused, AmberfloUnavailable
 from amberflo_workflows.tasks.observability import metrics
-from amberflo_workflows.tasks.reported_usage import Rejected, ReportedUsage, refusal_of
+from amberflo_workflows.tasks.reported_usage import LONGEST_REASON, Rejected, ReportedUsage, refusal_of
 from amberflo_workflows.tasks.step import Step, step
 from amberflo_workflows.tasks.usage_record import UsageRecord, UsageRefused, check_age, record_of
 
-MOST_USAGES: Final = 100
+MOST_USAGES: Final = 300
+# What Amberflo's own clients send at once.
+USAGES_A_REQUEST: Final = 100
 # Any other refusal is about the address or the account. To park all usage for it would be wrong: it can still count.
 _ABOUT_RECORDS: Final = {400, 413, 422}
 
@@ -31,6 +35,7 @@ class SendUsages(Struct, rename="camel"):
     """The chunk. Members beside it are the workflow's."""
 
     usages: Annotated[list[ReportedUsage], Meta(min_length=1, max_length=MOST_USAGES)]
+    first: int = 0
 
 
 class Outcome(TypedDict):
@@ -40,7 +45,8 @@ class Outcome(TypedDict):
     rejected: list[Rejected]
 
 
-class _Pair(NamedTuple):
+class _Good(NamedTuple):
+    place: int
     reported: ReportedUsage
     record: UsageRecord
 
@@ -52,32 +58,49 @@ def _request(request: Any) -> SendUsages:
 @step(_request)
 def handler(request: SendUsages, step: Step) -> Outcome:
     """Lambda entry point."""
-    good, rejected = _sorted_out(request.usages)
-    try:
-        if good:
-            step.amberflo.ingest(msgspec.json.encode([pair.record for pair in good]))
-    except AmberfloRefused as refusal:
+    good, rejected = _sorted_out(request)
+    parts = [good[start : start + USAGES_A_REQUEST] for start in range(0, len(good), USAGES_A_REQUEST)]
+    for part, refusal in zip(parts, _sent(step.amberflo, parts), strict=True):
+        if refusal is None:
+            continue
         if refusal.status not in _ABOUT_RECORDS:
-            raise AmberfloUnavailable(f"Amberflo answered POST /ingest with status {refusal.status}.") from None
+            raise AmberfloUnavailable(f"Amberflo answered POST /ingest with status {refusal.status}.")
         if len(good) > 1:
-            raise AmberfloBatchRejected(f"Amberflo refused {len(good)} records at once: {refusal.message}") from None
-        rejected.append(refusal_of(good[0].reported, f"Amberflo refused it: {refusal.message}"))
+            raise AmberfloBatchRejected(f"Amberflo refused {len(part)} records at once: {refusal.message}")
+        reason = f"Amberflo refused it: {refusal.message}"[:LONGEST_REASON]
+        rejected.append(refusal_of(part[0].reported, part[0].place, reason))
         good = []
     metrics.add_metric("UsagesCounted", MetricUnit.Count, len(good))
     metrics.add_metric("UsagesRejected", MetricUnit.Count, len(rejected))
     return {"counted": [pair.record.unique_id for pair in good], "rejected": rejected}
 
 
-def _sorted_out(usages: list[ReportedUsage]) -> tuple[list[_Pair], list[Rejected]]:
-    good: list[_Pair] = []
+def _sent(amberflo: AmberfloClient, parts: list[list[_Good]]) -> list[AmberfloRefused | None]:
+    """Send each part in a request of its own; what Amberflo refused, in their order. Raises what the client raises."""
+
+    def send(part: list[_Good]) -> AmberfloRefused | None:
+        try:
+            amberflo.ingest(msgspec.json.encode([pair.record for pair in part]))
+        except AmberfloRefused as refusal:
+            return refusal
+        return None
+
+    if len(parts) < 2:
+        return [send(part) for part in parts]
+    with ThreadPoolExecutor(len(parts)) as pool:
+        return list(pool.map(send, parts))
+
+
+def _sorted_out(request: SendUsages) -> tuple[list[_Good], list[Rejected]]:
+    good: list[_Good] = []
     rejected: list[Rejected] = []
     now = int(time.time() * 1000)
-    for reported in usages:
+    for place, reported in enumerate(request.usages, request.first):
         try:
             record = record_of(reported.usage, event_id=reported.event_id, event_time=reported.event_time)
             check_age(record, now_in_millis=now)
         except UsageRefused as refusal:
-            rejected.append(refusal_of(reported, str(refusal)))
+            rejected.append(refusal_of(reported, place, str(refusal)))
         else:
-            good.append(_Pair(reported, record))
+            good.append(_Good(place, reported, record))
     return good, rejected

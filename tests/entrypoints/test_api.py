@@ -218,14 +218,14 @@ def test_pages_are_walked_by_their_token(api: Api) -> None:
 
 def test_many_usages_are_ingested_in_chunks_and_each_wrong_one_is_named(api: Api) -> None:
     _created(api)
-    usages: list[Any] = [{"tenantId": "t", "meterApiName": "api-calls", "meterValue": 1} for _ in range(250)]
-    usages[120] = {"tenantId": "t", "meterApiName": "api-calls", "meterValue": "many"}
+    usages: list[Any] = [{"tenantId": "t", "meterApiName": "api-calls", "meterValue": 1} for _ in range(650)]
+    usages[420] = {"tenantId": "t", "meterApiName": "api-calls", "meterValue": "many"}
     answer = api.call("POST", "ingest", {"records": usages})
     data = answer.body["data"]
-    assert (answer.status, data["accepted"], len(set(data["uniqueIds"]))) == (200, 249, 249)
-    assert [rejected["index"] for rejected in data["rejected"]] == [120]
+    assert (answer.status, data["accepted"], len(set(data["uniqueIds"]))) == (200, 649, 649)
+    assert [rejected["index"] for rejected in data["rejected"]] == [420]
     assert answer.headers["x-execution-arn"].count(":execution:") == 3
-    assert sandbox_of(api.system).totals("api-calls") == {"t": 249}
+    assert sandbox_of(api.system).totals("api-calls") == {"t": 649}
 
 
 def test_the_same_usage_with_its_own_identity_counts_once(api: Api) -> None:

@@ -57,6 +57,12 @@ def _invoke(system: System, bodies: list[str]) -> list[str]:
     return [failure["itemIdentifier"] for failure in payload["batchItemFailures"]]
 
 
+def _items(system: System) -> list[Any]:
+    """All that is in the rejected table; other tests' too."""
+    pages = system.client("dynamodb").get_paginator("scan").paginate(TableName=system.outputs["RejectedTableName"])
+    return [item for page in pages for item in page["Items"]]
+
+
 def test_hundreds_of_messages_become_a_few_requests(system: System) -> None:
     assert _invoke(system, [json.dumps(_event(_usage())) for _ in range(350)]) == []
     assert sandbox_of(system).totals("api-calls") == {"t1": 350}
@@ -88,8 +94,7 @@ def test_a_poison_message_is_parked_alone_wherever_it_stands(system: System, pos
         assert sandbox_of(system).totals("api-calls") == {"t1": 2}
         # Delivered again, it is not parked again.
         assert _invoke(system, bodies) == []
-    items = system.client("dynamodb").scan(TableName=system.outputs["RejectedTableName"])["Items"]
-    assert len([item for item in items if mark in str(item["original"])]) == 4
+    assert len([item for item in _items(system) if mark in str(item["original"])]) == 4
 
 
 def test_when_amberflo_is_down_only_the_messages_of_the_failed_chunk_come_again(system: System) -> None:
@@ -98,12 +103,6 @@ def test_when_amberflo_is_down_only_the_messages_of_the_failed_chunk_come_again(
     assert again == ["message-0"]
     assert sandbox_of(system).totals("api-calls") == {}
     assert _invoke(system, [json.dumps(_event(_usage()))]) == []
-
-
-def _parked(system: System, mark: str) -> list[Any]:
-    pages = system.client("dynamodb").get_paginator("scan").paginate(TableName=system.outputs["RejectedTableName"])
-    items = [item for page in pages for item in page["Items"]]
-    return [item for item in items if mark in str(item["tenantId"])]
 
 
 @pytest.mark.parametrize("position", [0, 1, 2])
@@ -116,7 +115,7 @@ def test_a_usage_too_large_for_a_workflow_is_parked_alone_and_whole(system: Syst
     for _ in range(2):
         assert _invoke(system, bodies) == []
     assert sandbox_of(system).totals("api-calls") == {"t1": 4}
-    (item,) = _parked(system, mark)
+    (item,) = [item for item in _items(system) if mark in str(item["tenantId"])]
     assert "larger than the 100,000 bytes" in item["reason"]["S"]
     text = item["original"]["S"] if "S" in item["original"] else gzip.decompress(item["original"]["B"]).decode()
     assert json.loads(text)["usage"] == large
@@ -135,8 +134,7 @@ def test_a_value_that_json_can_write_and_we_cannot_carry_harms_no_neighbour(syst
     usage = f'{{"tenantId": "{mark}", "meterApiName": "api-calls", "meterValue": {value}}}'
     assert _invoke(system, [json.dumps(_event(_usage())), odd.replace('"ODD"', usage)]) == []
     assert sandbox_of(system).totals("api-calls") == {"t1": 3}
-    items = system.client("dynamodb").scan(TableName=system.outputs["RejectedTableName"])["Items"]
-    assert len([item for item in items if mark in str(item["original"])]) == 1
+    assert len([item for item in _items(system) if mark in str(item["original"])]) == 1
 
 
 @pytest.mark.parametrize("name", ["id", "time"])

@@ -1,10 +1,9 @@
-import json
 import time
 from typing import Any
 
 import pytest
 
-from amberflo_workflows.tasks.amberflo.errors import AmberfloBatchRejected
+from amberflo_workflows.tasks.amberflo.errors import AmberfloBatchRejected, AmberfloThrottled, AmberfloUnavailable
 from tests.tasks.conftest import Steps
 
 NOW = int(time.time())
@@ -52,9 +51,33 @@ def test_usage_that_is_wrong_is_set_aside_and_its_neighbours_are_counted(steps: 
         (3, "its time is more than 5 minutes ahead"),
         (4, "a usage must be an object, this is text"),
     ]
-    assert json.loads(sent["rejected"][0]["original"]) == wrong[0]
+    assert [rejected["place"] for rejected in sent["rejected"]] == [1, 2, 3, 4]
     assert len({rejected["id"] for rejected in sent["rejected"]}) == 4
     assert _total(steps) == 4
+
+
+def test_many_usages_are_sent_a_hundred_in_a_request(steps: Steps) -> None:
+    steps.create_meter()
+    usages = [_usage(number) for number in range(250)]
+    steps.sandbox.clear_requests()
+    sent = steps.run("send_usages", {"usages": usages})
+    assert sent == {"counted": [f"e{number}" for number in range(250)], "rejected": []}
+    assert (steps.sandbox.requests()["total"], _total(steps)) == (3, 500)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(404, AmberfloUnavailable), (429, AmberfloThrottled), (503, AmberfloUnavailable)]
+)
+def test_one_request_of_several_that_fails_fails_the_step_and_again_it_counts_once(
+    steps: Steps, status: int, error: type[Exception]
+) -> None:
+    steps.create_meter()
+    usages = [_usage(number) for number in range(250)]
+    steps.sandbox.set_faults([{"path": "/ingest*", "kind": "status", "status": status, "times": 1, "skip": 1}])
+    with pytest.raises(error):
+        steps.run("send_usages", {"usages": usages})
+    steps.run("send_usages", {"usages": usages})
+    assert _total(steps) == 500
 
 
 def test_a_refused_batch_is_an_error_and_a_refused_record_an_outcome(steps: Steps) -> None:
@@ -68,7 +91,7 @@ def test_a_refused_batch_is_an_error_and_a_refused_record_an_outcome(steps: Step
     assert alone["rejected"][0]["reason"] == "Amberflo refused it: Invalid request"
 
 
-@pytest.mark.parametrize("request_", [{}, {"usages": []}, {"usages": [{}]}, {"usages": [_usage()] * 101}, None])
+@pytest.mark.parametrize("request_", [{}, {"usages": []}, {"usages": [{}]}, {"usages": [_usage()] * 301}, None])
 def test_what_is_no_chunk_is_a_bad_request(steps: Steps, request_: Any) -> None:
     assert steps.run("send_usages", request_)["statusCode"] == 400
 

@@ -189,8 +189,12 @@ def test_a_queue_is_more_patient_than_a_caller(runner: Runner, *, caller_waits: 
 
 
 def _rejected_items(runner: Runner, execution: Execution) -> list[dict[str, str]]:
-    table = runner.system.outputs["RejectedTableName"]
-    items = runner.system.client("dynamodb").scan(TableName=table)["Items"]
+    pages = (
+        runner.system.client("dynamodb")
+        .get_paginator("scan")
+        .paginate(TableName=runner.system.outputs["RejectedTableName"])
+    )
+    items = [item for page in pages for item in page["Items"] if "S" in item["original"]]
     plain = [{key: value["S"] for key, value in item.items()} for item in items]
     return [item for item in plain if item["executionArn"] == execution.arn]
 
@@ -244,10 +248,23 @@ def test_a_key_rotated_in_mid_ingest_is_picked_up(runner: Runner) -> None:
     assert [state for state in execution.states if state in REFRESHED] == REFRESHED
 
 
-def test_a_chunk_that_is_refused_whole_fits_into_what_states_hand_on(runner: Runner) -> None:
-    filler = '"' * 450
-    usages = [_usage(number, meterValue="x", tenantId="t", a=filler) for number in range(100)]
+@pytest.mark.parametrize(("count", "filler"), [(300, '"' * 40), (90, '"' * 450)])
+def test_a_chunk_that_is_refused_whole_fits_into_what_states_hand_on(runner: Runner, count: int, filler: str) -> None:
+    names = {"tenantId": "t" * 20, "uniqueId": "u" * 36, "meterApiName": "m" * 60}
+    usages = [_usage(number, a=filler, **names) for number in range(count)]
+    assert 80_000 < len(json.dumps(usages)) < 110_000
     execution = runner.run("ingest_usage", {"usages": usages})
-    assert len(execution.output["body"]["data"]["rejected"]) == 100
+    assert len(execution.output["body"]["data"]["rejected"]) == count
     # The emulator does not hold to AWS's limit, so it is held here.
-    assert 100_000 < max(runner.payloads(execution.arn)) <= 262_144
+    assert 20_000 < max(runner.payloads(execution.arn)) <= 262_144
+    (parked, *_) = _rejected_items(runner, execution)
+    assert json.loads(parked["original"]) in usages
+
+
+def test_three_hundred_usages_are_three_requests_and_one_that_is_refused_is_found(runner: Runner) -> None:
+    _meter(runner)
+    _fault(runner, kind="status", status=400, path="/ingest", body='{"errorMessage": "no"}', times=1)
+    execution = runner.run("ingest_usage", {"usages": [_usage(number) for number in range(300)]})
+    data = execution.output["body"]["data"]
+    assert (data["accepted"], len(set(data["uniqueIds"])), data["rejected"]) == (300, 300, [])
+    assert sandbox_of(runner.system).totals("api-calls") == {"t1": 600}

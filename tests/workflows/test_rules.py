@@ -12,7 +12,7 @@ from tests.workflows.asl import FILES, definition, longest_waits, states, tasks,
 SYNCHRONOUS_SECONDS = 25
 INGEST_SECONDS = 240
 BACKFILL_SECONDS = 86_400
-MAP_ITEMS = 100
+MAP_ITEMS = 300
 LAMBDA_SERVICE_ERRORS = {
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
