@@ -6,7 +6,7 @@ ARGS ?=
 # A CSV or NDJSON file of your own usages for the demo
 EVENTS ?=
 
-.PHONY: help setup demo up down test test-unit lint format pictures synth deploy lock clean
+.PHONY: help setup demo up down test test-unit bench soak lint format pictures synth deploy lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,12 @@ test: setup lint ## Every test
 
 test-unit: setup ## The tests that take no emulated stack
 	@$(BIN)/python -m pytest -m "not emulator and not system" $(ARGS)
+
+bench: setup ## Measure speed and cost; prints tables, keeps build/bench.json
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+soak: setup ## The storm of faults with every usage of the trace; takes a quarter of an hour
+	@METERING_SOAK=1 $(BIN)/python -m pytest -q -s tests/system/test_faults.py $(ARGS)
 
 lint: setup ## Style, types, lock file
 	@$(BIN)/ruff check --quiet .

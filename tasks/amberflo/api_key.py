@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from amberflo_workflows.tasks.amberflo.errors import ApiKeyUnavailable
 from amberflo_workflows.tasks.config import secret_location
+from amberflo_workflows.tasks.observability import logger
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -57,6 +58,7 @@ class ApiKeys:
         while len(self._by_version) >= _KEPT_VERSIONS:
             del self._by_version[next(iter(self._by_version))]
         self._by_version[answer["VersionId"]] = key
+        logger.info("secret read", extra={"version_id": answer["VersionId"]})
         return answer["VersionId"]
 
 

@@ -1,0 +1,1 @@
+"""``make bench``: figures, each beside what it is compared with, measured in the same run. Not a test."""
