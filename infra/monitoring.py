@@ -135,15 +135,15 @@ def _usage_watches(metering: AmberfloMetering) -> list[_Watch]:
             "UsageRejected",
             _usages("UsagesRejected").with_(period=FIVE_MINUTES),
             1,
-            "Usage was refused and is not billed until someone mends it. Look at the reasons in the rejected table, "
-            "mend the sender, and report the usage again with the same uniqueId.",
+            "Usage was refused and is not billed until someone mends it. See why with `metering rejected list`, mend "
+            "the sender, and send the usage again with `metering rejected redrive`.",
         ),
         _Watch(
             "UsageDead",
             path.dead_letters.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES),
             1,
             "Usage events could not be delivered five times and wait in the dead-letter queue, for 14 days. Find the "
-            "cause in the failed executions of ingest_usage, then start a redrive from that queue.",
+            "cause in the failed executions of ingest_usage, then send them again with `metering dead redrive`.",
         ),
         _Watch(
             "UsageLate",
