@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Event
 from typing import Any, Final
 
 from aws_lambda_powertools import Logger
@@ -27,6 +28,8 @@ logger = Logger()
 READ_TIMEOUT_SECONDS: Final = 250
 # Executions of one invocation at a time: each is mostly waiting, and a large batch has to end in time.
 PARALLEL_CHUNKS: Final = 16
+# Errors that would meet every other chunk too. To wait for each of them would take longer than the function may.
+OF_NO_CHUNK_ALONE: Final = {"AmberfloThrottled", "AmberfloUnavailable", "AmberfloUnauthorized", "ApiKeyUnavailable"}
 
 
 class UsageNotSent(Exception):
@@ -53,8 +56,9 @@ def _unsent_messages(records: list[dict[str, Any]]) -> dict[str, str]:
     """Ids of messages to be delivered again, with the reason."""
     work = list(chunks(usage for record in records for usage in _usages_of(record)))
     unsent: dict[str, str] = {}
+    amberflo_is_down = Event()
     with ThreadPoolExecutor(max_workers=min(PARALLEL_CHUNKS, max(len(work), 1))) as pool:
-        outcomes = pool.map(_send, ([usage for _, usage in chunk] for chunk in work))
+        outcomes = pool.map(lambda chunk: _send([usage for _, usage in chunk], amberflo_is_down), work)
         for chunk, reason in zip(work, outcomes, strict=True):
             if reason:
                 unsent.update((message_id, reason) for message_id, _ in chunk)
@@ -83,8 +87,10 @@ def _text(value: object) -> str:
     return str(value).encode("utf-8", "replace").decode()
 
 
-def _send(usages: list[ReportedUsage]) -> str:
+def _send(usages: list[ReportedUsage], amberflo_is_down: Event) -> str:
     """Run one chunk through the workflow; empty, or why it has to be delivered again."""
+    if amberflo_is_down.is_set():
+        return "Amberflo is down, as an earlier chunk of the batch has found"
     try:
         if is_too_large(usages):
             park(usages[0], os.environ["REJECTED_TABLE_NAME"], oversized.client())
@@ -97,10 +103,11 @@ def _send(usages: list[ReportedUsage]) -> str:
     except Exception as error:
         logger.exception("a chunk could not be sent", extra={"usages": len(usages)})
         return f"a chunk could not be sent ({type(error).__name__})"
-    if finished.output is None or finished.output["statusCode"] != 200:
-        logger.error(
-            "ingest_usage failed",
-            extra={"execution_arn": finished.arn, "error": finished.error, "usages": len(usages)},
-        )
-        return f"ingest_usage ended with {finished.error}; execution {finished.arn}"
-    return ""
+    if finished.output is not None and finished.output["statusCode"] == 200:
+        return ""
+    if finished.error in OF_NO_CHUNK_ALONE:
+        amberflo_is_down.set()
+    logger.error(
+        "ingest_usage failed", extra={"execution_arn": finished.arn, "error": finished.error, "usages": len(usages)}
+    )
+    return f"ingest_usage ended with {finished.error}; execution {finished.arn}"

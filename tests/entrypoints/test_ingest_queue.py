@@ -105,6 +105,17 @@ def test_when_amberflo_is_down_only_the_messages_of_the_failed_chunk_come_again(
     assert _invoke(system, [json.dumps(_event(_usage()))]) == []
 
 
+def test_when_amberflo_is_down_a_large_batch_does_not_wait_for_each_of_its_chunks(system: System) -> None:
+    bodies = [json.dumps(_event({"records": [_usage() for _ in range(300)]})) for _ in range(40)]
+    sandbox_of(system).set_faults([{"kind": "status", "status": 503}])
+    assert len(_invoke(system, bodies)) == 40
+    # Seven tries of three requests, of the sixteen chunks that were on their way; some more may just have begun.
+    assert sandbox_of(system).faults()[0]["struck"] < 32 * 7 * 3
+    sandbox_of(system).clear_faults()
+    assert _invoke(system, bodies) == []
+    assert sandbox_of(system).totals("api-calls") == {"t1": 12_000}
+
+
 @pytest.mark.parametrize("position", [0, 1, 2])
 @pytest.mark.parametrize("size", [150_000, 300_000, 900_000])
 def test_a_usage_too_large_for_a_workflow_is_parked_alone_and_whole(system: System, position: int, size: int) -> None:
