@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from amberflo_workflows.local.rejected.items import Wanted
+from amberflo_workflows.local.rejected.table import RejectedTable
 from amberflo_workflows.local.system import System
 from tests.conftest import sandbox_of
 
@@ -130,6 +132,17 @@ def test_a_usage_too_large_for_a_workflow_is_parked_alone_and_whole(system: Syst
     assert "larger than the 100,000 bytes" in item["reason"]["S"]
     text = item["original"]["S"] if "S" in item["original"] else gzip.decompress(item["original"]["B"]).decode()
     assert json.loads(text)["usage"] == large
+
+
+def test_a_redelivery_does_not_undo_what_was_done_with_a_usage_too_large(system: System) -> None:
+    mark = f"large-{uuid.uuid4()}"
+    body = json.dumps(_event({**_usage(tenant=mark), "note": "x" * 150_000}))
+    assert _invoke(system, [body]) == []
+    table = RejectedTable(system)
+    (item,) = table.find(Wanted(tenant=mark))
+    table.drop(item, "")
+    assert _invoke(system, [body]) == []
+    assert table.find(Wanted(tenant=mark)) == []
 
 
 def test_a_usage_that_not_even_the_table_can_hold_stays_in_the_queue(system: System) -> None:
