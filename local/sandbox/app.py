@@ -1,4 +1,4 @@
-"""The sandbox's routes: Amberflo's paths behind an API key, and the sandbox's own under ``/_sandbox/``."""
+"""Amberflo's routes, behind an API key; the sandbox's own are in ``switches``."""
 
 import contextlib
 from collections import Counter, deque
@@ -16,9 +16,10 @@ from starlette.routing import Route
 
 from amberflo_workflows.local.sandbox import customers, ingest, meters, usage
 from amberflo_workflows.local.sandbox.errors import Refused
-from amberflo_workflows.local.sandbox.faults import Fault, FaultMiddleware, Faults
+from amberflo_workflows.local.sandbox.faults import FaultMiddleware, Faults
 from amberflo_workflows.local.sandbox.settings import SandboxSettings
 from amberflo_workflows.local.sandbox.store import Store
+from amberflo_workflows.local.sandbox.switches import OWN_ROUTES
 
 Endpoint = Callable[["Sandbox", Request], Awaitable[Response]]
 _RECENT = 200
@@ -50,7 +51,7 @@ class Sandbox:
             self.store.close()
 
         routes = [Route(path, self._served(path, endpoint), methods=[method]) for method, path, endpoint in _ROUTES]
-        routes += [Route(path, self._own(endpoint), methods=[method]) for method, path, endpoint in _OWN_ROUTES]
+        routes += [Route(path, self._own(endpoint), methods=[method]) for method, path, endpoint in OWN_ROUTES]
         inner = Starlette(routes=routes, middleware=[Middleware(GZipMiddleware, minimum_size=1000)], lifespan=lifespan)
         # Paths with and without a slash at the end are both in use; a redirect would lose the body.
         inner.router.redirect_slashes = False
@@ -112,10 +113,10 @@ async def _delete_meter(sandbox: Sandbox, request: Request) -> Response:
 
 async def _ingest(sandbox: Sandbox, request: Request) -> Response:
     body = await request.body()
-    records = ingest.parse(body, request.headers.get("content-encoding", ""), sandbox.settings)
-    sandbox.store.add(records)
-    sandbox.records += len(records)
-    return PlainTextResponse(ingest.reply(len(records)))
+    given = ingest.parse(body, request.headers.get("content-encoding", ""), sandbox.settings)
+    sandbox.store.add([record for records in given for record in records])
+    sandbox.records += len(given)
+    return PlainTextResponse(ingest.reply(len(given)))
 
 
 def _usage(*, sparse: bool, batch: bool) -> Endpoint:
@@ -217,55 +218,6 @@ async def _reinstate_customer(sandbox: Sandbox, request: Request) -> Response:
     return JSONResponse(customers.reinstate(sandbox.store, str(body.get("customerId"))))
 
 
-async def _health(_sandbox: Sandbox, _request: Request) -> Response:
-    return JSONResponse({"status": "ok"})
-
-
-async def _requests(sandbox: Sandbox, _request: Request) -> Response:
-    counts = [
-        {"method": method, "path": path, "status": status, "count": count}
-        for (method, path, status), count in sorted(sandbox.calls.items())
-    ]
-    total = sum(sandbox.calls.values())
-    return JSONResponse({"total": total, "records": sandbox.records, "counts": counts, "recent": list(sandbox.recent)})
-
-
-async def _forget_requests(sandbox: Sandbox, _request: Request) -> Response:
-    sandbox.calls.clear()
-    sandbox.recent.clear()
-    sandbox.records = 0
-    return JSONResponse({})
-
-
-async def _faults(sandbox: Sandbox, _request: Request) -> Response:
-    return JSONResponse(sandbox.faults.described())
-
-
-async def _arm_faults(sandbox: Sandbox, request: Request) -> Response:
-    sandbox.faults.arm(msgspec.json.decode(await request.body(), type=list[Fault]))
-    return JSONResponse(sandbox.faults.described())
-
-
-async def _disarm_faults(sandbox: Sandbox, _request: Request) -> Response:
-    sandbox.faults.arm([])
-    return JSONResponse([])
-
-
-async def _put_keys(sandbox: Sandbox, request: Request) -> Response:
-    sandbox.keys = set(msgspec.json.decode(await request.body(), type=dict[str, list[str]]).get("keys", []))
-    return JSONResponse({"keys": len(sandbox.keys)})
-
-
-async def _totals(sandbox: Sandbox, request: Request) -> Response:
-    name = request.query_params.get("meterApiName", "")
-    return JSONResponse(await run_in_threadpool(usage.totals, sandbox.store, sandbox.settings, name))
-
-
-async def _reset(sandbox: Sandbox, request: Request) -> Response:
-    sandbox.store.clear()
-    return await _forget_requests(sandbox, request)
-
-
 _ROUTES: list[tuple[str, str, Endpoint]] = [
     ("POST", "/meters", _create_meter),
     ("PUT", "/meters", _update_meter),
@@ -276,6 +228,7 @@ _ROUTES: list[tuple[str, str, Endpoint]] = [
     ("POST", "/ingest", _ingest),
     ("POST", "/ingest/", _ingest),
     ("POST", "/usage", _usage(sparse=False, batch=False)),
+    ("POST", "/usage/", _usage(sparse=False, batch=False)),
     ("POST", "/usage/batch", _usage(sparse=False, batch=True)),
     ("POST", "/usage/sparse", _usage(sparse=True, batch=False)),
     ("POST", "/usage/sparse/batch", _usage(sparse=True, batch=True)),
@@ -293,15 +246,4 @@ _ROUTES: list[tuple[str, str, Endpoint]] = [
     ("PUT", "/customers/reinstate", _reinstate_customer),
     ("GET", "/customers/{id}", _customer),
     ("DELETE", "/customers/{id}", _hide_customer),
-]
-_OWN_ROUTES: list[tuple[str, str, Endpoint]] = [
-    ("GET", "/_sandbox/health", _health),
-    ("GET", "/_sandbox/requests", _requests),
-    ("DELETE", "/_sandbox/requests", _forget_requests),
-    ("GET", "/_sandbox/faults", _faults),
-    ("PUT", "/_sandbox/faults", _arm_faults),
-    ("DELETE", "/_sandbox/faults", _disarm_faults),
-    ("PUT", "/_sandbox/keys", _put_keys),
-    ("GET", "/_sandbox/totals", _totals),
-    ("POST", "/_sandbox/reset", _reset),
 ]

@@ -19,8 +19,10 @@ _BACKFILL_MS: Final = 60 * _DAY_MS
 _AHEAD_MS: Final = 5 * 60_000
 
 
-def parse(body: bytes, encoding: str, settings: SandboxSettings) -> list[Record]:
-    """The records of a body: an object, an array, or an object a line; gzip if ``encoding`` says so.
+def parse(body: bytes, encoding: str, settings: SandboxSettings) -> list[list[Record]]:
+    """The records of a body, each with its value of every meter: an object, an array, or an object a line.
+
+    gzip if ``encoding`` says so.
 
     One wrong record refuses the whole body (not documented; assumed). Raises :class:`Refused`.
     """
@@ -32,7 +34,7 @@ def parse(body: bytes, encoding: str, settings: SandboxSettings) -> list[Record]
     except (OSError, EOFError, msgspec.DecodeError) as error:
         raise Refused(f"Invalid request: {error}") from None
     now = time.time()
-    return [record for item in given for record in _records(item, now, settings)]
+    return [_records(item, now, settings) for item in given]
 
 
 def reply(count: int) -> str:

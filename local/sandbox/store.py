@@ -100,11 +100,12 @@ class Store:
                 self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - the three names above
 
     def close(self) -> None:
-        """Write what waits and close."""
-        self._closed.set()
+        """Write what waits and close; once is enough."""
         with self._lock:
-            self._flush()
-            self._database.close()
+            if not self._closed.is_set():
+                self._closed.set()
+                self._flush()
+                self._database.close()
 
     def _flush(self) -> None:
         if self._pending:
