@@ -69,6 +69,16 @@ def test_half_of_a_character_is_carried_in_ascii() -> None:
     assert neighbour.usage == {"a": 1}
 
 
+@pytest.mark.parametrize(("levels", "carried"), [(15, list), (30, str), (600, str)])
+def test_what_is_nested_deep_is_carried_as_text(levels: int, carried: type) -> None:
+    deep: list[Any] = []
+    for _ in range(levels):
+        deep = [deep]
+    (usage, neighbour) = usages_in({"records": [deep, {"a": 1}]}, event_id="e", event_time="")
+    assert isinstance(usage.usage, carried)
+    assert neighbour.usage == {"a": 1}
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),

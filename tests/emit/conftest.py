@@ -1,0 +1,51 @@
+import contextlib
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from amberflo_workflows.emit import UsageEmitter, UsageNotSent
+from amberflo_workflows.local.emulator import Emulator
+from tests.emit.bus import (
+    NEVER,
+    Bus,
+)
+from tests.emit.target import Target
+
+
+@pytest.fixture(autouse=True)
+def _no_test_waits_for_ever() -> Iterator[None]:
+    """What is wrong with threads shows as a wait without end."""
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError("the test takes too long")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, 90, 5)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def bus() -> Iterator[Bus]:
+    bus = Bus()
+    yield bus
+    bus.end()
+
+
+@pytest.fixture
+def emitter(bus: Bus) -> Iterator[UsageEmitter]:
+    """Sends when it is flushed or closed, and tries three times."""
+    emitter = UsageEmitter("the-bus", "my.app", client=bus.client, linger=NEVER, max_tries=3, max_wait=0.05)
+    yield emitter
+    bus.open.set()
+    with contextlib.suppress(UsageNotSent):
+        emitter.close()
+
+
+@pytest.fixture
+def target(emulator: Emulator) -> Iterator[Target]:
+    target = Target(emulator)
+    yield target
+    target.end()
