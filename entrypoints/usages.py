@@ -16,6 +16,8 @@ from amberflo_workflows.tasks.reported_usage import ReportedUsage
 
 MOST_USAGES: Final = 300
 LARGEST_CHUNK_BYTES: Final = 100_000
+# A usage has two levels. What has many more is none, and many a tool on the way would choke on it.
+DEEPEST: Final = 20
 TOO_LARGE: Final = f"it is larger than the {LARGEST_CHUNK_BYTES:,} bytes that a usage may have"
 
 Origin = TypeVar("Origin")
@@ -54,12 +56,22 @@ def usages_in(detail: Any, *, event_id: str, event_time: str) -> list[ReportedUs
 
 
 def _carried(usage: Any) -> Any:
-    """The usage, or its text in ASCII where half of a character in it would break its way."""
+    """The usage, or its text in ASCII where half of a character or deep nesting would break its way."""
+    if _is_deep(usage, DEEPEST):
+        return json.dumps(usage)
     try:
         msgspec.json.encode(usage)
     except UnicodeEncodeError:
         return json.dumps(usage)
     return usage
+
+
+def _is_deep(value: Any, levels: int) -> bool:
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return False
+    return levels == 0 or any(_is_deep(inner, levels - 1) for inner in value)
 
 
 def is_too_large(chunk: Sequence[ReportedUsage]) -> bool:

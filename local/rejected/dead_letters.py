@@ -35,7 +35,10 @@ class DeadEvent:
         """The usages in it; of what is no event, the text."""
         event = decoded(self.text)
         detail = event["detail"] if isinstance(event, dict) and "detail" in event else self.text
-        return [reported.usage for reported in usages_in(detail, event_id="", event_time="")]
+        try:
+            return [reported.usage for reported in usages_in(detail, event_id="", event_time="")]
+        except RecursionError:
+            return [self.text]
 
     @property
     def tenants(self) -> list[str]:

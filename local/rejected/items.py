@@ -34,7 +34,7 @@ class Item:
     @property
     def is_event(self) -> bool:
         """Whether this is an event that could not be delivered, not a usage."""
-        return isinstance(self.original, str)
+        return self.id.startswith(EVENT_PREFIX)
 
 
 @dataclass(frozen=True)
