@@ -78,12 +78,14 @@ def redrive(
     """Send usage again, as it is or mended; it keeps its identity, and counts once however often it is sent."""
     from amberflo_workflows.local.rejected.redrive import redrive as send  # noqa: PLC0415 - slow to import
 
+    changes = dict(_pair(text) for text in change or [])
     with told():
         table = _table(context)
-        items = [
-            _edited(table, item, change or [], usage)
-            for item in _chosen(table, ids, every=every, tenant=tenant, meter=meter, reason=reason)
-        ]
+        items = _chosen(table, ids, every=every, tenant=tenant, meter=meter, reason=reason)
+        if changes or usage is not None:
+            # All are looked at before the first is changed.
+            mended = [(item, _mended(item, changes, usage)) for item in items]
+            items = [table.edit(item, given) for item, given in mended]
         outcomes = list(tracked(send(table.deployment, items), "Sending", len(items)))
     refused = [outcome.item for outcome in outcomes if not outcome.counted]
     console.print(f"{len(outcomes) - len(refused)} counted, {len(refused)} refused again.")
@@ -129,18 +131,18 @@ def _chosen(table: "RejectedTable", ids: Sequence[str] | None, *, every: bool, *
     return table.find(Wanted(OPEN, **what))
 
 
-def _edited(table: "RejectedTable", item: "Item", changes: Sequence[str], usage: str | None) -> "Item":
-    if not changes and usage is None:
-        return item
-    mended = item.original["usage"] if usage is None else _json(usage)
-    if not isinstance(mended, dict):
+def _pair(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise fail(f"--set takes NAME=VALUE, not '{text}'", 2)
+    return name, _json(value)
+
+
+def _mended(item: "Item", changes: dict[str, Any], usage: str | None) -> dict[str, Any]:
+    given = item.original["usage"] if usage is None else _json(usage)
+    if not isinstance(given, dict):
         raise fail(f"{item.id} is no object that --set could change; give all of it with --usage", 2)
-    for change in changes:
-        name, equals, value = change.partition("=")
-        if not (name and equals):
-            raise fail(f"--set takes NAME=VALUE, not '{change}'", 2)
-        mended = {**mended, name: _json(value)}
-    return table.edit(item, mended)
+    return {**given, **changes}
 
 
 def _json(text: str) -> Any:

@@ -195,7 +195,7 @@ def _rejected_items(runner: Runner, execution: Execution) -> list[dict[str, str]
         .paginate(TableName=runner.system.outputs["RejectedTableName"])
     )
     items = [item for page in pages for item in page["Items"] if "S" in item["original"]]
-    plain = [{key: value["S"] for key, value in item.items()} for item in items]
+    plain = [{key: value["S"] for key, value in item.items() if "S" in value} for item in items]
     return [item for item in plain if item["executionArn"] == execution.arn]
 
 

@@ -83,6 +83,18 @@ def test_usage_that_is_given_up_is_not_counted_and_stays_listed(metering: Meteri
     assert [item["history"][-1]["note"] for item in listed] == ["a test of ours"] * 2
 
 
+def test_nothing_is_changed_unless_all_can_be(metering: Metering, tenant: str) -> None:
+    text = f"text-{uuid.uuid4()}"
+    chunk = [{"eventId": text, "eventTime": "", "index": 0, "usage": text}]
+    Runner(metering.system, endpoint=None).run("ingest_usage", {"usages": chunk})
+    ids = _ids(metering, "--tenant", tenant)
+    (wrong,) = [item["id"] for item in metering.json("rejected", "list") if item["unique_id"] == text]
+    done = metering("rejected", "redrive", *ids, wrong, "--set", "meterValue=5")
+    assert (done.returncode, f"{wrong} is no object" in done.stderr) == (2, True)
+    listed = metering.json("rejected", "list", "--tenant", tenant)
+    assert [item["history"] for item in listed] == [[], []]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
