@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from amberflo_workflows.infra.bundle import ROOT, BundleFailed
+from amberflo_workflows.infra.bundle import BundleFailed
 from amberflo_workflows.infra.node import NodeMissing, use_packaged_node
 from amberflo_workflows.infra.settings import BadSetting, Runtime, Settings
 
 if TYPE_CHECKING:
     from aws_cdk import App
 
-OUT: Final = ROOT / "build" / "cdk.out"
+OUT: Final = Path("build") / "cdk.out"
 Target = Literal["aws", "local"]
 
 
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     if "CDK_OUTDIR" not in os.environ:
-        print(f"Template in {OUT.relative_to(Path.cwd()) if OUT.is_relative_to(Path.cwd()) else OUT}")
+        print(f"Template in {OUT}")
     return 0
 
 

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Final
 
@@ -18,8 +19,10 @@ import uv
 
 from amberflo_workflows.infra.settings import Runtime
 
-ROOT: Final = Path(__file__).resolve().parents[1]
-LOCK: Final = ROOT / "requirements" / "lambda.txt"
+# The package as Python sees it, in a checkout through links: every room is beside this one.
+PACKAGE: Final = Path(__file__).absolute().parents[1]
+LOCK: Final = PACKAGE / "requirements" / "lambda.txt"
+UNUSED_SECONDS: Final = 30 * 24 * 60 * 60
 _PLATFORMS: Final = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
 # PYTHON is set where the emulator is started: the interpreter whose packages hold AWS's runtime client.
 _BOOTSTRAP: Final = '#!/bin/sh\nexec "$PYTHON" -m awslambdaric "$_HANDLER"\n'
@@ -29,12 +32,23 @@ class BundleFailed(RuntimeError):
     """The bundle could not be built; the message says what to do."""
 
 
-def bundle(runtime: Runtime, cache: Path) -> Path:
-    """The folder with the Lambdas' code for a runtime, built in ``cache`` unless it is there."""
+def default_cache() -> Path:
+    """Where bundles are kept for this user: ``$XDG_CACHE_HOME``, else ``~/.cache``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "amberflo-workflows"
+
+
+def bundle(runtime: Runtime, cache: Path | None = None) -> Path:
+    """The folder with the Lambdas' code for a runtime, built in ``cache`` unless it is there.
+
+    Raises :class:`BundleFailed`.
+    """
+    cache = cache or default_cache()
     built = cache / f"lambda-{_fingerprint(runtime)}"
     if built.is_dir():
+        built.touch()
         return built
     cache.mkdir(parents=True, exist_ok=True)
+    _forget_unused(cache)
     with tempfile.TemporaryDirectory(dir=cache, prefix="building-") as folder:
         half = Path(folder) / "lambda"
         _install(half, runtime)
@@ -51,12 +65,17 @@ def bundle(runtime: Runtime, cache: Path) -> Path:
     return built
 
 
+def _forget_unused(cache: Path) -> None:
+    for old in cache.glob("lambda-*"):
+        if time.time() - old.stat().st_mtime > UNUSED_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+
+
 def _sources() -> list[tuple[str, Path]]:
     """Our own files, by their place in the bundle."""
-    package = ROOT / "src" / "amberflo_workflows"
-    files = [("amberflo_workflows/__init__.py", package / "__init__.py")]
+    files = [("amberflo_workflows/__init__.py", PACKAGE / "__init__.py")]
     for room in ("tasks", "entrypoints"):
-        folder = ROOT / room
+        folder = PACKAGE / room
         found = sorted(path for path in folder.rglob("*.py") if "__pycache__" not in path.parts)
         files += [(f"amberflo_workflows/{room}/{path.relative_to(folder).as_posix()}", path) for path in found]
     return files

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from amberflo_workflows.infra.bundle import ROOT
 from amberflo_workflows.infra.node import NodeMissing, node, npx, use_packaged_node
 
 # npm's `latest` is 3.0.0, which cannot read what aws-cdk-lib 2 writes.
@@ -27,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     cdk = ["--yes", CDK, "deploy", "--app", f"{sys.executable} -m amberflo_workflows.infra.app"]
     path = f"{Path(node()).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     command = [*npx(), *cdk, *arguments]
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, "PATH": path}, check=False).returncode
+    return subprocess.run(command, env={**os.environ, "PATH": path}, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from amberflo_workflows.infra.backfill import Backfill
-from amberflo_workflows.infra.bundle import ROOT, bundle
+from amberflo_workflows.infra.bundle import bundle
 from amberflo_workflows.infra.functions import Functions
 from amberflo_workflows.infra.ingest import FUNCTION_SECONDS, IngestPath
 from amberflo_workflows.infra.operations import OPERATIONS, Kind, snake, task_seconds
@@ -53,7 +53,7 @@ class AmberfloMetering(Construct):
         ingest_log: IngestLog = DEFAULTS.ingest_log,
         ingest_concurrency: int = DEFAULTS.ingest_concurrency,
         runtime: Runtime | None = None,
-        bundle_cache: Path = ROOT / "build" / "bundles",
+        bundle_cache: Path | None = None,
     ) -> None:
         super().__init__(scope, id)
         runtime = runtime or Runtime()

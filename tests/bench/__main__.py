@@ -11,7 +11,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from amberflo_workflows.infra.bundle import ROOT
 from amberflo_workflows.local.system import running_system
 from tests.bench import costs, drain, imports, throughput
 from tests.bench.prices import PRICES_OF
@@ -39,10 +38,10 @@ def main(arguments: list[str]) -> int:
         if "drain" in wanted:
             found["drain"] = drain.measure(system)
             _show_drain(found["drain"])
-    out = ROOT / "build" / "bench.json"
+    out = Path("build") / "bench.json"
     out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps(found, indent=2) + "\n")
-    console.print(f"Kept in {out.relative_to(ROOT)}")
+    console.print(f"Kept in {out}")
     return 0
 
 

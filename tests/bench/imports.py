@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from amberflo_workflows.infra.bundle import ROOT, bundle
+from amberflo_workflows.infra.bundle import bundle
 from amberflo_workflows.infra.settings import Runtime
 
 RUNS = 10
@@ -20,7 +20,7 @@ _ENVIRONMENT = {"POWERTOOLS_SERVICE_NAME": "bench", "POWERTOOLS_METRICS_NAMESPAC
 
 def measure() -> list[dict[str, Any]]:
     """Milliseconds, the median of ten, and the share of importing boto3, requests and Powertools' event handler."""
-    code = bundle(Runtime.of_this_machine(), ROOT / "build" / "bundles")
+    code = bundle(Runtime.of_this_machine())
     handlers = sorted(
         str(path.relative_to(code).with_suffix("")).replace("/", ".")
         for path in (code / "amberflo_workflows").rglob("*.py")

@@ -1,0 +1,96 @@
+"""The wheel in an environment of its own, with nothing of this repository around it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uv
+
+import amberflo_workflows
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted(path.parent.name for path in ROOT.glob("examples/*/app.py"))
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    _uv("build", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", str(folder), str(ROOT))
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The interpreter of a new environment, with the wheel and what a CDK app needs in it, at the locked versions."""
+    folder = tmp_path_factory.mktemp("environment")
+    _uv("venv", "--python", sys.executable, str(folder / "venv"))
+    found = folder / "venv" / "bin" / "python"
+    lock = str(ROOT / "requirements" / "dev.txt")
+    _uv("pip", "install", "--python", str(found), "--constraint", lock, f"amberflo-workflows[cdk] @ {wheel.as_uri()}")
+    yield found
+    shutil.rmtree(folder)
+
+
+def _uv(*arguments: str) -> None:
+    done = subprocess.run([uv.find_uv_bin(), *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def _run(python: Path, folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    # No Node on the path, and no bundle from elsewhere.
+    environment = {"PATH": os.defpath, "HOME": str(folder), "CDK_OUTDIR": "out"}
+    kept = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_", "PIP_"))}
+    command = [str(python), *arguments]
+    return subprocess.run(command, cwd=folder, env={**kept, **environment}, capture_output=True, text=True, check=False)
+
+
+def test_the_wheel_holds_every_room_as_plain_files_and_nothing_that_is_only_for_us(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if name.startswith("amberflo_workflows/")}
+        assert len(archive.read("amberflo_workflows/requirements/lambda.txt")) > 1_000
+    for room in ("workflows", "tasks", "entrypoints", "infra", "local", "emit"):
+        own = ROOT / "src" / "amberflo_workflows" / room
+        files = {path for path in own.rglob("*") if path.suffix in {".py", ".json"} and "__pycache__" not in path.parts}
+        assert {f"amberflo_workflows/{room}/{path.relative_to(own).as_posix()}" for path in files} <= names
+    assert "amberflo_workflows/py.typed" in names
+    assert [name for name in names if "/requirements/" in name] == ["amberflo_workflows/requirements/lambda.txt"]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_synthesises_outside_the_repository(python: Path, tmp_path: Path, example: str) -> None:
+    shutil.copy(ROOT / "examples" / example / "app.py", tmp_path / "app.py")
+    done = _run(python, tmp_path, "app.py")
+    assert done.returncode == 0, done.stderr
+    template = json.loads((tmp_path / "out" / "MyStack.template.json").read_text())
+    kinds = [resource["Type"] for resource in template["Resources"].values()]
+    assert kinds.count("AWS::StepFunctions::StateMachine") == 9
+    (bundle,) = {
+        path.parent
+        for path in (tmp_path / "out").glob("asset.*/amberflo_workflows")
+        if (path / "tasks" / "send_usages.py").exists()
+    }
+    assert (bundle / "requests").is_dir()
+
+
+def test_the_public_face_is_what_it_says(python: Path, tmp_path: Path) -> None:
+    assert amberflo_workflows.__all__ == ["AmberfloMetering", "__version__"]
+    code = (
+        "import sys, amberflo_workflows as face; assert 'aws_cdk' not in sys.modules; "
+        "print(face.__version__, face.AmberfloMetering.__name__); face.nothing"
+    )
+    done = _run(python, tmp_path, "-c", code)
+    assert done.stdout.split() == [amberflo_workflows.__version__, "AmberfloMetering"]
+    assert "module 'amberflo_workflows' has no attribute 'nothing'" in done.stderr
+
+
+def test_without_cdk_the_construct_says_what_to_install(wheel: Path) -> None:
+    code = f"import sys; sys.path.insert(0, {str(wheel)!r}); from amberflo_workflows import AmberfloMetering"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1].endswith("is not installed: pip install 'amberflo-workflows[cdk]'"), done.stderr
