@@ -1,4 +1,4 @@
-"""``metering``: the local system from the command line.
+"""Usage metering with Amberflo: the local system, and what operators do there or, with --stack, on AWS.
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 nothing is running.
 """

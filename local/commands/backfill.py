@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from amberflo_workflows.local.commands.shared import Json, console, deployment, fail, told
+from amberflo_workflows.local.commands.shared import Json, console, deployment, fail, say, told
 from amberflo_workflows.local.home import home
 
 if TYPE_CHECKING:
@@ -118,8 +118,8 @@ def _send_from_here(deployed: "Deployment", source: "Source", layout: "Layout", 
     if restart:
         journal.forget()
     begun = journal.read()
-    if begun:
-        _say(f"Going on after {begun.accepted + begun.rejected:,} rows; --restart begins anew.", as_json)
+    if begun and not as_json:
+        say(f"Going on after {begun.accepted + begun.rejected:,} rows; --restart begins anew.")
     place = Place(machine, table, deployed.client("stepfunctions"), deployed.client("dynamodb"))
     _tell(_followed(send(source, layout, place, journal), "Sending", source), "counted", as_json)
 
@@ -128,7 +128,8 @@ def _send_there(deployed: "Deployment", source: "S3File", reading: "Reading", as
     from amberflo_workflows.local.backfill import on_aws  # noqa: PLC0415 - slow to import
 
     arn = on_aws.start(deployed, source.found, reading)
-    _say(f"backfill_usage reads it: {arn}", as_json)
+    if not as_json:
+        say(f"backfill_usage reads it: {arn}")
     with _bar() as bar:
         task = bar.add_task("Ranges of the file", total=None)
         for ranges in on_aws.follow(deployed, arn):
@@ -137,7 +138,7 @@ def _send_there(deployed: "Deployment", source: "S3File", reading: "Reading", as
     if as_json:
         print(json.dumps({**data, "execution": arn}))
     else:
-        console.print(f"{data['accepted']:,} counted, {data['rejected']:,} refused; see: metering rejected list")
+        say(f"{data['accepted']:,} counted, {data['rejected']:,} refused; see: metering rejected list")
     raise typer.Exit(1 if data["rejected"] else 0)
 
 
@@ -157,19 +158,14 @@ def _tell(report: "Report", done: str, as_json: bool) -> None:
         facts = {"accepted": report.accepted, "rejected": report.rejected, "totals": report.totals}
         print(json.dumps({**facts, "reasons": report.reasons, "examples": report.examples}))
     else:
-        console.print(f"{report.accepted:,} {done}, {report.rejected:,} refused.")
+        say(f"{report.accepted:,} {done}, {report.rejected:,} refused.")
         for meter, total in sorted(report.totals.items()):
-            console.print(f"  {meter}: {total:,.10g} in all", markup=False, highlight=False)
+            say(f"  {meter}: {total:,.10g} in all")
         for reason, count in report.reasons.most_common():
-            console.print(f"  {count:,} x {reason}, at byte", markup=False, highlight=False, soft_wrap=True)
+            say(f"  {count:,} x {reason}, at byte")
             for example in report.examples[reason]:
-                console.print(f"    {example}", markup=False, highlight=False, soft_wrap=True)
+                say(f"    {example}")
     raise typer.Exit(1 if report.rejected else 0)
-
-
-def _say(text: str, as_json: bool) -> None:
-    if not as_json:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _bar() -> Progress:

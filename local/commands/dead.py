@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from amberflo_workflows.local.commands.shared import Json, console, deployment, fail, told, tracked
+from amberflo_workflows.local.commands.shared import Json, deployment, fail, say, told, tracked
 
 if TYPE_CHECKING:
     from amberflo_workflows.local.rejected.dead_letters import DeadEvent, DeadLetters
@@ -34,12 +33,10 @@ def list_(
     if as_json:
         print(json.dumps([_facts(event) for event in events], indent=2))
         return
-    table = Table(box=None)
-    for column in ("id", "since", "usages", "tenants"):
-        table.add_column(column, overflow="fold")
     for event in events:
-        table.add_row(event.id, _moment(event), str(len(event.usages)), ", ".join(event.tenants))
-    console.print(table if events else "Nothing is waiting.")
+        say(f"{event.id}  {_moment(event)}  {len(event.usages)} usages of {', '.join(event.tenants) or 'nobody'}")
+    if not events:
+        say("Nothing is waiting.")
 
 
 @app.command()
@@ -109,7 +106,7 @@ def _chosen(
 def _each(events: "list[DeadEvent]", title: str, act: "Callable[[DeadEvent], None]", done: str) -> None:
     for event in tracked(events, title, len(events)):
         act(event)
-    console.print(f"{len(events)} events {done}.")
+    say(f"{len(events)} events {done}.")
 
 
 def _facts(event: "DeadEvent") -> dict[str, object]:

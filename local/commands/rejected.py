@@ -6,9 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
-from amberflo_workflows.local.commands.shared import Json, console, deployment, fail, told, tracked
+from amberflo_workflows.local.commands.shared import Json, deployment, fail, say, told, tracked
 
 if TYPE_CHECKING:
     from amberflo_workflows.local.rejected.items import Item
@@ -41,12 +40,12 @@ def list_(
     if as_json:
         print(json.dumps([asdict(item) for item in found], indent=2))
         return
-    table = Table(box=None)
-    for column in ("id", "status", "tenant", "meter", "since", "reason"):
-        table.add_column(column, overflow="fold")
     for item in found:
-        table.add_row(item.id, item.status, item.tenant_id, item.meter_api_name, item.rejected_at[:19], item.reason)
-    console.print(table if found else "Nothing is waiting.")
+        about = " ".join(part for part in (item.tenant_id, item.meter_api_name) if part)
+        say(f"{item.id}  {item.rejected_at[:19]}  {item.status}  {about}")
+        say(f"    {item.reason}")
+    if not found:
+        say("Nothing is waiting.")
 
 
 @app.command()
@@ -88,9 +87,9 @@ def redrive(
             items = [table.edit(item, given) for item, given in mended]
         outcomes = list(tracked(send(table.deployment, items), "Sending", len(items)))
     refused = [outcome.item for outcome in outcomes if not outcome.counted]
-    console.print(f"{len(outcomes) - len(refused)} counted, {len(refused)} refused again.")
+    say(f"{len(outcomes) - len(refused)} counted, {len(refused)} refused again.")
     for item in refused:
-        console.print(f"  {item.id}: {item.reason}", markup=False, highlight=False, soft_wrap=True)
+        say(f"    {item.id}  {item.reason}")
     raise typer.Exit(1 if refused else 0)
 
 
@@ -111,7 +110,7 @@ def drop(
         items = _chosen(table, ids, every=every, tenant=tenant, meter=meter, reason=reason)
         for item in tracked(items, "Dropping", len(items)):
             table.drop(item, why)
-    console.print(f"{len(items)} dropped.")
+    say(f"{len(items)} dropped.")
 
 
 def _table(context: typer.Context) -> "RejectedTable":

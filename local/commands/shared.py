@@ -23,6 +23,11 @@ NOT_RUNNING: Final = 3
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
+def say(text: str) -> None:
+    """A line as it is: neither wrapped, so that it can be copied, nor read as markup, since usage may be in it."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def fail(message: object, code: int = 1) -> typer.Exit:
     """Say what is wrong in one line; to be raised."""
     errors.print(f"metering: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
