@@ -28,8 +28,9 @@ logger = Logger()
 READ_TIMEOUT_SECONDS: Final = 250
 # Executions of one invocation at a time: each is mostly waiting, and a large batch has to end in time.
 PARALLEL_CHUNKS: Final = 16
-# Errors that would meet every other chunk too. To wait for each of them would take longer than the function may.
-OF_NO_CHUNK_ALONE: Final = {"AmberfloThrottled", "AmberfloUnavailable", "AmberfloUnauthorized", "ApiKeyUnavailable"}
+# Errors that come late, after all tries, and would meet every other chunk too: to wait for each of them would take
+# longer than the function may.
+OF_NO_CHUNK_ALONE: Final = {"AmberfloThrottled", "AmberfloUnavailable"}
 
 
 class UsageNotSent(Exception):

@@ -19,6 +19,7 @@ from amberflo_workflows.infra.ingest import FUNCTION_SECONDS, IngestPath
 from amberflo_workflows.infra.operations import OPERATIONS, Kind, snake, task_seconds
 from amberflo_workflows.infra.settings import IngestLog, Runtime, Settings
 from amberflo_workflows.infra.state_machines import StateMachines
+from amberflo_workflows.infra.tenants import TenantPath
 
 # API Gateway answers for us after 30 s; the function comes before it.
 API_SECONDS = 29
@@ -61,12 +62,13 @@ class AmberfloMetering(Construct):
         secret = secretsmanager.Secret.from_secret_name_v2(self, "ApiKey", amberflo_api_key_secret_name)
         self.event_bus = event_bus or events.EventBus(self, "Bus")
         self.ingest = IngestPath(self, "Ingest")
+        self.tenants = TenantPath(self, "Tenants")
 
         functions = Functions(
             self, "Functions", bundle=bundle(runtime, bundle_cache), runtime=runtime, retention=log_retention
         )
-        synchronous = [operation for operation in OPERATIONS if operation.kind is not Kind.BACKFILL]
-        names = sorted({task for operation in synchronous for task in operation.tasks})
+        with_a_key = [operation for operation in OPERATIONS if operation.kind is not Kind.BACKFILL]
+        names = sorted({task for operation in with_a_key for task in operation.tasks})
         self.tasks: dict[str, lambda_.Function] = {}
         for name in names:
             task = functions.add(
@@ -86,14 +88,20 @@ class AmberfloMetering(Construct):
             self.tasks[name] = task
 
         machines = StateMachines(self, "Workflows", retention=log_retention, ingest_log=ingest_log)
-        others = {"RejectedTableName": self.ingest.rejected.table_name}
+        others = {
+            "RejectedTableName": self.ingest.rejected.table_name,
+            "TenantDeadLettersUrl": self.tenants.dead_letters.queue_url,
+        }
         self.state_machines: dict[str, sfn.StateMachine] = {
-            operation.name: machines.add(operation, self.tasks, others) for operation in synchronous
+            operation.name: machines.add(operation, self.tasks, others) for operation in with_a_key
         }
         ingest_machine = self.state_machines["ingest_usage"]
-        self.ingest.rejected.grant(ingest_machine, "dynamodb:PutItem")
+        for operation in with_a_key:
+            if "RejectedTableName" in operation.tokens:
+                self.ingest.rejected.grant(self.state_machines[operation.name], "dynamodb:PutItem")
 
-        arns = {name: machine.state_machine_arn for name, machine in self.state_machines.items()}
+        routed = {operation.name: self.state_machines[operation.name] for operation in OPERATIONS if operation.route}
+        arns = {name: machine.state_machine_arn for name, machine in routed.items()}
         parking = {"REJECTED_TABLE_NAME": self.ingest.rejected.table_name}
         self.api_function = functions.add(
             "Api",
@@ -111,7 +119,7 @@ class AmberfloMetering(Construct):
             seconds=FUNCTION_SECONDS,
             environment={"INGEST_USAGE_STATE_MACHINE_ARN": ingest_machine.state_machine_arn, **parking},
         )
-        for machine in self.state_machines.values():
+        for machine in routed.values():
             machine.grant_start_sync_execution(self.api_function)
         ingest_machine.grant_start_sync_execution(self.queue_function)
         for entry_point in (self.api_function, self.queue_function):
@@ -129,6 +137,7 @@ class AmberfloMetering(Construct):
         )
         self.state_machines["backfill_usage"] = self.backfill.machine
         self.ingest.listen(self.event_bus, event_sources)
+        self.tenants.listen(self.event_bus, self.state_machines)
         self.ingest.consume(self.queue_function, ingest_concurrency)
 
     @staticmethod

@@ -146,6 +146,13 @@ def _usage_watches(metering: AmberfloMetering) -> list[_Watch]:
             "cause in the failed executions of ingest_usage, then send them again with `metering dead redrive`.",
         ),
         _Watch(
+            "TenantDead",
+            metering.tenants.dead_letters.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES),
+            1,
+            "A tenant's customer could not be brought up to date; its event waits in a dead-letter queue, for 14 days. "
+            "Find the cause in the failed executions, then send it again with `metering dead redrive`.",
+        ),
+        _Watch(
             "UsageLate",
             path.queue.metric_approximate_age_of_oldest_message(period=FIVE_MINUTES),
             LATE_USAGE.to_seconds(),

@@ -14,11 +14,12 @@ _FUNCTION_TOKEN: Final = re.compile(r"\$\{(\w+)FunctionArn\}")
 
 
 class Kind(Enum):
-    """Who waits for an execution: an HTTP caller, nobody but a queue, or a person with a file."""
+    """Who waits for an execution: an HTTP caller, nobody but a queue, a person with a file, or nobody at all."""
 
     SYNCHRONOUS = "synchronous"
     INGEST = "ingest"
     BACKFILL = "backfill"
+    TENANT = "tenant"
 
 
 class Route(NamedTuple):
@@ -30,11 +31,12 @@ class Route(NamedTuple):
 
 @dataclass(frozen=True)
 class Operation:
-    """A workflow, and the HTTP route that starts it if there is one."""
+    """A workflow, and the HTTP route or the events (by detail-type) that start it if there are any."""
 
     name: str
     kind: Kind
     route: Route | None = None
+    detail_types: tuple[str, ...] = ()
 
     @cached_property
     def definition(self) -> str:
@@ -77,6 +79,9 @@ OPERATIONS: Final = (
     Operation("cancel_usage", Kind.SYNCHRONOUS, Route("DELETE", "/usage")),
     Operation("ingest_usage", Kind.INGEST, Route("POST", "/ingest")),
     Operation("backfill_usage", Kind.BACKFILL),
+    # Both generations of SBT's names.
+    Operation("create_customer", Kind.TENANT, detail_types=("onboardingRequest", "sbt_aws_onboardingRequest")),
+    Operation("delete_customer", Kind.TENANT, detail_types=("offboardingRequest", "sbt_aws_offboardingRequest")),
 )
 
 

@@ -68,6 +68,7 @@ class MeteringStack(Stack):
             "EventBusName": self.metering.event_bus.event_bus_name,
             "UsageQueueUrl": path.queue.queue_url,
             "UsageDeadLetterQueueUrl": path.dead_letters.queue_url,
+            "TenantDeadLetterQueueUrl": self.metering.tenants.dead_letters.queue_url,
             "RejectedTableName": path.rejected.table_name,
             "BackfillBucketName": self.metering.backfill.bucket.bucket_name,
             "StateMachineArns": self.to_json_string(arns),

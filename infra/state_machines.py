@@ -14,11 +14,12 @@ from amberflo_workflows.infra.nag import acknowledge
 from amberflo_workflows.infra.operations import Kind, Operation
 from amberflo_workflows.infra.settings import BadSetting, IngestLog
 
-# A file may take hours, which no express workflow may.
+# A file may take hours, which no express workflow may; and of the few tenants each execution is worth its history.
 _TYPES: Final = {
     Kind.SYNCHRONOUS: sfn.StateMachineType.EXPRESS,
     Kind.INGEST: sfn.StateMachineType.EXPRESS,
     Kind.BACKFILL: sfn.StateMachineType.STANDARD,
+    Kind.TENANT: sfn.StateMachineType.STANDARD,
 }
 
 

@@ -70,7 +70,7 @@ def test_an_example_synthesises_outside_the_repository(python: Path, tmp_path: P
     assert done.returncode == 0, done.stderr
     template = json.loads((tmp_path / "out" / "MyStack.template.json").read_text())
     kinds = [resource["Type"] for resource in template["Resources"].values()]
-    assert kinds.count("AWS::StepFunctions::StateMachine") == 9
+    assert kinds.count("AWS::StepFunctions::StateMachine") == 11
     (bundle,) = {
         path.parent
         for path in (tmp_path / "out").glob("asset.*/amberflo_workflows")

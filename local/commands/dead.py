@@ -1,4 +1,4 @@
-"""``metering dead``: usage events that could not be delivered."""
+"""``metering dead``: usage and tenant events that could not be dealt with."""
 
 import json
 import time
@@ -13,10 +13,10 @@ from amberflo_workflows.local.commands.shared import Json, deployment, fail, say
 if TYPE_CHECKING:
     from amberflo_workflows.local.rejected.dead_letters import DeadEvent, DeadLetters
 
-app = typer.Typer(no_args_is_help=True, help="Usage events that could not be delivered: list, send again, give up.")
+app = typer.Typer(no_args_is_help=True, help="Events that could not be dealt with: list, send again, give up.")
 
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids; or choose with the options.")]
-Tenant = Annotated[str | None, typer.Option(help="With usage of this tenant.")]
+Tenant = Annotated[str | None, typer.Option(help="About this tenant.")]
 All = Annotated[bool, typer.Option("--all", help="All that is waiting.")]
 
 
@@ -34,7 +34,7 @@ def list_(
         print(json.dumps([_facts(event) for event in events], indent=2))
         return
     for event in events:
-        say(f"{event.id}  {_moment(event)}  {len(event.usages)} usages of {', '.join(event.tenants) or 'nobody'}")
+        say(f"{event.id}  {_moment(event)}  {_about(event)} of {', '.join(event.tenants) or 'nobody'}")
     if not events:
         say("Nothing is waiting.")
 
@@ -59,9 +59,9 @@ def redrive(
     tenant: Tenant = None,
     every: All = False,
 ) -> None:
-    """Back into the queue; usage keeps its identity, and counts once however often it comes."""
+    """Send events again as they are; usage keeps its identity, and counts once however often it comes."""
     with _letters(context) as (letters, found):
-        _each(_chosen(found, ids, tenant, every=every), "Sending", letters.redrive, "are in the queue again")
+        _each(_chosen(found, ids, tenant, every=every), "Sending", letters.redrive, "are on their way again")
 
 
 @app.command()
@@ -110,7 +110,12 @@ def _each(events: "list[DeadEvent]", title: str, act: "Callable[[DeadEvent], Non
 
 
 def _facts(event: "DeadEvent") -> dict[str, object]:
-    return {"id": event.id, "since": _moment(event), "usages": event.usages, "tenants": event.tenants}
+    about = {"type": event.detail_type, "usages": event.usages, "tenants": event.tenants}
+    return {"id": event.id, "since": _moment(event), **about}
+
+
+def _about(event: "DeadEvent") -> str:
+    return event.detail_type if event.workflow else f"{len(event.usages)} usages"
 
 
 def _moment(event: "DeadEvent") -> str:

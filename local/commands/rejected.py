@@ -138,6 +138,8 @@ def _pair(text: str) -> tuple[str, Any]:
 
 
 def _mended(item: "Item", changes: dict[str, Any], usage: str | None) -> dict[str, Any]:
+    if item.is_event:
+        raise fail(f"{item.id} is an event, no usage: mend what sent it, and have it sent again; or drop it.")
     given = item.original["usage"] if usage is None else _json(usage)
     if not isinstance(given, dict):
         raise fail(f"{item.id} is no object that --set could change; give all of it with --usage", 2)

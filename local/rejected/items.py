@@ -5,11 +5,11 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from amberflo_workflows.tasks.customers import EVENT_PREFIX
+
 Status = Literal["rejected", "redriving", "redriven", "dropped"]
 STATUSES: Final[tuple[Status, ...]] = ("rejected", "redriving", "redriven", "dropped")
 OPEN: Final[tuple[Status, ...]] = ("rejected", "redriving")
-# What begins the id of an event that could not be delivered; a usage's id is a hash.
-EVENT_PREFIX: Final = "event-"
 _STORED_PLAIN_BYTES: Final = 100_000
 
 
@@ -33,7 +33,7 @@ class Item:
 
     @property
     def is_event(self) -> bool:
-        """Whether this is an event that could not be delivered, not a usage."""
+        """Whether this is an event that could not be dealt with, not a usage."""
         return self.id.startswith(EVENT_PREFIX)
 
 

@@ -42,7 +42,7 @@ def redrive(deployment: Deployment, items: Sequence[Item]) -> Iterator[Redriven]
 
 def _reported(item: Item) -> ReportedUsage:
     if item.is_event:
-        raise LocalError(f"{item.id} is an event that could not be delivered; see: metering dead")
+        raise LocalError(f"{item.id} is an event, no usage: mend what sent it, and have it sent again; or drop it.")
     return msgspec.structs.replace(msgspec.convert(item.original, ReportedUsage), rejected_id=item.id)
 
 

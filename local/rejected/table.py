@@ -39,7 +39,7 @@ class RejectedTable:
 
     def edit(self, item: Item, usage: Any) -> Item:
         """Put another usage in the place of a refused one; it keeps the event's identity and time."""
-        if item.status != "rejected" or item.is_event:
+        if item.status != "rejected":
             raise LocalError(f"{item.id} is {item.status}; only refused usage can be edited.")
         before = json.dumps(item.original["usage"], ensure_ascii=False)
         return self._write(
@@ -48,7 +48,7 @@ class RejectedTable:
 
     def claim(self, item: Item) -> Item:
         """Say that it is being sent: from now on only this very usage may be."""
-        if item.status not in OPEN or item.is_event:
+        if item.status not in OPEN:
             raise LocalError(f"{item.id} is {item.status}; there is nothing to send.")
         return self._write(item, "redriving", "sent")
 
@@ -88,11 +88,12 @@ class RejectedTable:
 
     def _write(self, item: Item, status: Status, what: str, **about: str) -> Item:
         """Take the item to a status, with a line in its history, if nobody else has done anything with it."""
-        usage = item.original["usage"]
+        usage = None if item.is_event else item.original["usage"]
+        original = {"B": gzip.compress(item.original.encode(), mtime=0)} if item.is_event else packed(item.original)
         values = {
             ":status": {"S": status},
             ":reason": {"S": about.get("reason", item.reason)},
-            ":original": packed(item.original),
+            ":original": original,
             ":tenant": {"S": named(usage, "tenantId")},
             ":meter": {"S": named(usage, "meterApiName")},
             ":none": {"L": []},

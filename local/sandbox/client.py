@@ -47,6 +47,11 @@ class SandboxClient:
         found: dict[str, float] = self._call("GET", f"totals?meterApiName={meter_api_name}")
         return found
 
+    def customers(self) -> dict[str, dict[str, Any]]:
+        """All customers by their id, the hidden ones too."""
+        found: dict[str, dict[str, Any]] = self._call("GET", "customers")
+        return found
+
     def reset(self) -> None:
         """Empty everything."""
         self._call("POST", "reset")

@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from amberflo_workflows.local.sandbox import usage
+from amberflo_workflows.local.sandbox import customers, usage
 from amberflo_workflows.local.sandbox.faults import Fault
 
 if TYPE_CHECKING:
@@ -60,6 +60,10 @@ async def _totals(sandbox: "Sandbox", request: Request) -> Response:
     return JSONResponse(await run_in_threadpool(usage.totals, sandbox.store, sandbox.settings, name))
 
 
+async def _customers(sandbox: "Sandbox", _request: Request) -> Response:
+    return JSONResponse(sandbox.store.documents(customers.KIND))
+
+
 async def _reset(sandbox: "Sandbox", request: Request) -> Response:
     sandbox.store.clear()
     return await _forget_requests(sandbox, request)
@@ -74,5 +78,6 @@ OWN_ROUTES: list[tuple[str, str, "Callable[[Sandbox, Request], Awaitable[Respons
     ("DELETE", "/_sandbox/faults", _disarm_faults),
     ("PUT", "/_sandbox/keys", _put_keys),
     ("GET", "/_sandbox/totals", _totals),
+    ("GET", "/_sandbox/customers", _customers),
     ("POST", "/_sandbox/reset", _reset),
 ]

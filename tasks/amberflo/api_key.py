@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from amberflo_workflows.tasks.amberflo.errors import ApiKeyUnavailable
+from amberflo_workflows.tasks.amberflo.errors import AmberfloUnauthorized, ApiKeyUnavailable
 from amberflo_workflows.tasks.config import secret_location
 from amberflo_workflows.tasks.observability import logger
 
@@ -47,7 +47,10 @@ class ApiKeys:
         return self._current
 
     def key(self, version_id: str) -> str:
-        """The key of a version. Raises :class:`ApiKeyUnavailable`."""
+        """The key of a version.
+
+        Raises :class:`ApiKeyUnavailable`, and :class:`AmberfloUnauthorized` for a version that is gone.
+        """
         if version_id not in self._by_version:
             self._read(version_id)
         return self._by_version[version_id]
@@ -88,6 +91,9 @@ def _get_secret_value(secret_id: str, version_id: str | None) -> "GetSecretValue
         return _client().get_secret_value(SecretId=secret_id, **wanted)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "unknown error")
+        if version_id and code == "ResourceNotFoundException":
+            # Secrets Manager keeps two versions; whoever told us of this one did so before two rotations.
+            raise AmberfloUnauthorized("The version of the secret with the API key is gone: it was rotated.") from None
         raise ApiKeyUnavailable(_reason(code, secret_id)) from None
     except BotoCoreError as error:
         raise ApiKeyUnavailable(

@@ -6,7 +6,7 @@ The class names are what ``Retry`` and ``Catch`` in ``workflows/`` match::
     ├── AmberfloError
     │   ├── AmberfloThrottled      429: slow down
     │   ├── AmberfloUnavailable    5xx, no connection, time-out, redirect, an answer that makes no sense
-    │   ├── AmberfloUnauthorized   401, 403: the API key was refused
+    │   ├── AmberfloUnauthorized   401, 403: the API key was refused; or its version is gone
     │   ├── AmberfloBatchRejected  an ingest batch was refused as a whole
     │   └── AmberfloRefused        the caller can mend it: a step turns it into a 4xx answer, so no workflow sees it
     └── ApiKeyUnavailable          the secret is missing, empty, not JSON or lacks the key
@@ -28,7 +28,7 @@ class AmberfloUnavailable(AmberfloError):
 
 
 class AmberfloUnauthorized(AmberfloError):
-    """Amberflo answered 401 or 403."""
+    """Amberflo answered 401 or 403, or the key is of a version that is gone: ask for the one in force."""
 
 
 class AmberfloBatchRejected(AmberfloError):

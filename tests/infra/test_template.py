@@ -51,7 +51,7 @@ def test_the_targets_differ_in_the_runtime_lines_only(aws: dict[str, Any], local
             assert len(architectures) == 1
             # The bundle holds byte code and binaries for its runtime, so its hash is another.
             assert function.pop("Code").keys() == {"S3Bucket", "S3Key"}
-    assert len(functions(aws)) == 14
+    assert len(functions(aws)) == 16
     assert aws == local
 
 
@@ -99,7 +99,8 @@ def test_each_machine_may_call_exactly_the_tasks_in_it(aws: dict[str, Any]) -> N
         assert len(called) == len(operation.tasks)
         assert all(any(f"Functions{task}" in resource for resource in called) for task in operation.tasks)
         tables = [actions for actions, _ in statements if "dynamodb" in str(actions)]
-        assert tables == ([["dynamodb:PutItem"]] if operation.name == "ingest_usage" else [])
+        keeps = operation.name in {"ingest_usage", "create_customer", "delete_customer"}
+        assert tables == ([["dynamodb:PutItem"]] if keeps else [])
 
 
 def test_every_token_of_every_definition_is_provided(aws: dict[str, Any]) -> None:
@@ -127,7 +128,8 @@ def test_machines_are_typed_traced_and_logged_by_their_kind(aws: dict[str, Any])
     for operation in OPERATIONS:
         machine = _machines(aws)[operation.name]
         logging = machine["LoggingConfiguration"]
-        assert machine["StateMachineType"] == ("STANDARD" if operation.kind is Kind.BACKFILL else "EXPRESS")
+        standard = operation.kind in {Kind.BACKFILL, Kind.TENANT}
+        assert machine["StateMachineType"] == ("STANDARD" if standard else "EXPRESS")
         assert machine["TracingConfiguration"] == {"Enabled": True}
         assert logging["Level"] == "ALL"
         assert logging["IncludeExecutionData"] == (operation.kind is not Kind.INGEST)
@@ -157,18 +159,23 @@ def test_usage_waits_in_a_queue_that_forgets_nothing(aws: dict[str, Any]) -> Non
     kept = {name: item for name, item in aws["Resources"].items() if item["Type"] in {"AWS::SQS::Queue", TABLE}}
     gone = {name for name, item in kept.items() if item["DeletionPolicy"] != "Retain"}
     assert [name for name in gone if "CallIdentities" not in name] == []
-    assert len(kept) == 4
+    assert len(kept) == 5
 
 
-def test_the_rule_takes_both_generations_of_event_names(aws: dict[str, Any]) -> None:
-    (rule,) = resources(aws, "AWS::Events::Rule").values()
-    assert rule["EventPattern"] == {"detail-type": ["ingestUsage", "sbt_aws_ingestUsage"]}
-    assert "DeadLetterConfig" in rule["Targets"][0]
+def test_the_rules_take_both_generations_of_event_names_and_lose_none(aws: dict[str, Any]) -> None:
+    rules = list(resources(aws, "AWS::Events::Rule").values())
+    assert sorted(rule["EventPattern"]["detail-type"] for rule in rules) == [
+        ["ingestUsage", "sbt_aws_ingestUsage"],
+        ["offboardingRequest", "sbt_aws_offboardingRequest"],
+        ["onboardingRequest", "sbt_aws_onboardingRequest"],
+    ]
+    assert all(rule["EventPattern"].keys() == {"detail-type"} for rule in rules)
+    assert all("DeadLetterConfig" in target for rule in rules for target in rule["Targets"])
 
 
 def test_every_alarm_says_what_it_means_and_what_to_do(aws: dict[str, Any]) -> None:
     alarms = resources(aws, "AWS::CloudWatch::Alarm").values()
-    assert len(alarms) == 2 * len(OPERATIONS) + 6
+    assert len(alarms) == 2 * len(OPERATIONS) + 7
     assert all(len(alarm["AlarmDescription"]) > 80 for alarm in alarms)
     assert len(resources(aws, "AWS::CloudWatch::Dashboard")) == 1
 
@@ -203,8 +210,10 @@ def test_what_is_given_is_used_and_not_made(tmp_path: Path) -> None:
         assert resources(found, made) == {}
     (authorizer,) = resources(found, "AWS::ApiGatewayV2::Authorizer").values()
     assert authorizer["JwtConfiguration"] == {"Audience": ["clients"], "Issuer": "https://issuer.example.com"}
-    (rule,) = resources(found, "AWS::Events::Rule").values()
-    assert (rule["EventBusName"], rule["EventPattern"]["source"]) == ("theirs", ["my.app"])
+    rules = list(resources(found, "AWS::Events::Rule").values())
+    assert {rule["EventBusName"] for rule in rules} == {"theirs"}
+    sources = {rule["EventPattern"]["detail-type"][0]: rule["EventPattern"].get("source") for rule in rules}
+    assert sources == {"ingestUsage": ["my.app"], "onboardingRequest": None, "offboardingRequest": None}
     assert all("AlarmActions" in alarm for alarm in resources(found, "AWS::CloudWatch::Alarm").values())
     assert "kms:Decrypt" in json.dumps(role_statements(found, functions(found)["send_usages"]["Role"]["Fn::GetAtt"][0]))
     logging = _machines(found)["ingest_usage"]["LoggingConfiguration"]

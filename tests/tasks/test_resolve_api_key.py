@@ -1,6 +1,7 @@
 import pytest
 
-from amberflo_workflows.tasks.amberflo.errors import ApiKeyUnavailable
+from amberflo_workflows.tasks.amberflo import api_key
+from amberflo_workflows.tasks.amberflo.errors import AmberfloUnauthorized, ApiKeyUnavailable
 from tests.tasks.conftest import SECRET, Steps
 
 
@@ -20,6 +21,15 @@ def test_a_rotated_key_is_seen_on_refresh_and_its_old_version_can_still_be_read(
     assert new["versionId"] != old["versionId"]
     steps.sandbox.set_keys(["key-2"])
     assert steps.run("list_meters", {})["statusCode"] == 200
+
+
+def test_a_version_that_two_rotations_have_swept_away_leads_to_the_refresh(steps: Steps) -> None:
+    old = steps.resolve()
+    for key in ("key-2", "key-3"):
+        steps.put_secret(SecretString=f'{{"apiKey": "{key}"}}')
+    api_key.api_keys.cache_clear()
+    with pytest.raises(AmberfloUnauthorized, match="it was rotated"):
+        api_key.api_keys().key(old["versionId"])
 
 
 @pytest.mark.parametrize(

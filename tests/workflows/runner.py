@@ -10,6 +10,7 @@ import boto3
 
 from amberflo_workflows.local.system import System
 
+STANDARD = {"create_customer", "delete_customer", "backfill_usage"}
 ROLE = "arn:aws:iam::000000000000:role/tests"
 
 
@@ -33,11 +34,12 @@ class Runner:
 
     def run(self, workflow: str, request: Any) -> Execution:
         client = self._client()
-        if self.endpoint is None:
+        if self.endpoint is None and workflow not in STANDARD:
             arn = self.system.state_machine_arns[workflow]
             ended = client.start_sync_execution(stateMachineArn=arn, input=json.dumps(request))
         else:
-            started = client.start_execution(stateMachineArn=self._copy(workflow), input=json.dumps(request))
+            machine = self._copy(workflow) if self.endpoint else self.system.state_machine_arns[workflow]
+            started = client.start_execution(stateMachineArn=machine, input=json.dumps(request))
             while (ended := client.describe_execution(executionArn=started["executionArn"]))["status"] == "RUNNING":
                 time.sleep(0.2)
         history = client.get_execution_history(executionArn=ended["executionArn"], maxResults=1000)["events"]

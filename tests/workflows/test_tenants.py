@@ -1,0 +1,133 @@
+import json
+import time
+import uuid
+from typing import Any
+
+import pytest
+
+from amberflo_workflows.local.deploy import put_secret
+from amberflo_workflows.local.rejected.dead_letters import DeadLetters
+from amberflo_workflows.local.rejected.items import Wanted
+from amberflo_workflows.local.rejected.table import RejectedTable
+from amberflo_workflows.local.system import SECRET
+from tests.conftest import sandbox_of
+from tests.local.watching import soon
+from tests.workflows.runner import Runner
+
+pytestmark = pytest.mark.emulator
+
+WORKFLOWS = ("create_customer", "delete_customer")
+every_workflow = pytest.mark.parametrize("workflow", WORKFLOWS)
+
+
+@pytest.fixture
+def tenant() -> str:
+    return f"tenant-{uuid.uuid4()}"
+
+
+def _event(workflow: str, detail: Any) -> dict[str, Any]:
+    kind = "onboardingRequest" if workflow == "create_customer" else "offboardingRequest"
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": kind,
+        "source": "controlPlaneEventSource",
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "detail": detail,
+    }
+
+
+def _customer(runner: Runner, tenant: str) -> Any:
+    answer = runner.run("create_customer", _event("create_customer", {"tenantId": tenant}))
+    return answer.output["body"]["data"]
+
+
+@every_workflow
+def test_a_tenant_event_ends_in_the_customer_that_it_is_about(runner: Runner, tenant: str, workflow: str) -> None:
+    for _ in range(2):
+        execution = runner.run(workflow, _event(workflow, {"tenantData": {"tenantId": tenant, "tenantName": "Acme"}}))
+        assert (execution.status, execution.output["statusCode"]) == ("SUCCEEDED", 200), execution
+        assert execution.output["body"]["data"]["customerId"] == tenant
+    stage = _customer(runner, tenant)["lifecycleStage"]
+    assert stage == ("ONBOARDING" if workflow == "create_customer" else "OFFBOARDED")
+
+
+@every_workflow
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_fault_is_waited_out_with_patience(runner: Runner, tenant: str, workflow: str, status: int) -> None:
+    sandbox_of(runner.system).set_faults([{"kind": "status", "status": status, "times": 6}])
+    execution = runner.run(workflow, _event(workflow, {"tenantId": tenant}))
+    assert (execution.status, execution.output["statusCode"]) == ("SUCCEEDED", 200)
+
+
+@every_workflow
+def test_a_rotated_key_is_picked_up(runner: Runner, tenant: str, workflow: str) -> None:
+    key = f"rotated-{tenant}"
+    sandbox_of(runner.system).set_keys([key])
+    put_secret(runner.system.emulator, SECRET, {"apiKey": key})
+    execution = runner.run(workflow, _event(workflow, {"tenantId": tenant}))
+    assert execution.status == "SUCCEEDED"
+    assert "RefreshApiKey" in execution.states
+
+
+@every_workflow
+@pytest.mark.parametrize("fault", ["amberflo", "key", "secret"])
+def test_an_event_that_cannot_be_dealt_with_waits_and_counts_when_it_is_sent_again(
+    runner: Runner, tenant: str, workflow: str, fault: str
+) -> None:
+    system, key = runner.system, f"key-{tenant}"
+    put_secret(system.emulator, SECRET, {"other": "x"} if fault == "secret" else {"apiKey": key})
+    sandbox_of(system).set_keys(["another"] if fault == "key" else [key])
+    if fault == "amberflo":
+        sandbox_of(system).set_faults([{"kind": "status", "status": 503}])
+    event = _event(workflow, {"tenantId": tenant})
+    execution = runner.run(workflow, event)
+    assert (execution.status, execution.error) == ("FAILED", "TenantEventParked")
+    assert execution.states[-2:] == ["ParkEvent", "Parked"]
+    sandbox_of(system).clear_faults()
+    sandbox_of(system).set_keys([key])
+    put_secret(system.emulator, SECRET, {"apiKey": key})
+    letters = DeadLetters(system)
+    with letters.looked_at() as found:
+        (parked,) = [one for one in found if one.tenants == [tenant]]
+        assert (json.loads(parked.text), parked.workflow) == (event, workflow)
+        letters.redrive(parked)
+    stages = {"create_customer": "ONBOARDING", "delete_customer": "OFFBOARDED"}
+    assert soon(lambda: _stage(runner, tenant) == stages[workflow])
+    with letters.looked_at() as found:
+        assert [one for one in found if one.tenants == [tenant]] == []
+
+
+def _stage(runner: Runner, tenant: str) -> str:
+    return str(sandbox_of(runner.system).customers().get(tenant, {}).get("lifecycleStage", ""))
+
+
+@every_workflow
+def test_an_event_that_names_no_tenant_is_kept_once_with_its_reason_and_can_be_dropped(
+    runner: Runner, workflow: str
+) -> None:
+    event = _event(workflow, {"nobody": "here"})
+    for _ in range(2):
+        execution = runner.run(workflow, event)
+        assert (execution.status, execution.output["statusCode"]) == ("SUCCEEDED", 400)
+    table = RejectedTable(runner.system)
+    (kept,) = [item for item in table.find(Wanted()) if event["id"] in item.id]
+    assert (kept.reason, json.loads(kept.original)) == ("there is no tenantId in the event's detail", event)
+    dropped = table.drop(kept, "a test of ours")
+    assert (dropped.status, json.loads(dropped.original)) == ("dropped", event)
+
+
+@pytest.mark.parametrize("prefix", ["", "sbt_aws_"])
+def test_events_of_both_generations_reach_the_workflows_through_the_bus(
+    runner: Runner, tenant: str, prefix: str
+) -> None:
+    bus = runner.system.outputs["EventBusName"]
+    for kind, stage in (("onboardingRequest", "ONBOARDING"), ("offboardingRequest", "OFFBOARDED")):
+        entry = {
+            "EventBusName": bus,
+            "Source": "sbt.control.plane",
+            "DetailType": prefix + kind,
+            "Detail": json.dumps({"tenantId": tenant}),
+        }
+        assert runner.system.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
+        assert soon(lambda expected=stage: _stage(runner, tenant) == expected)  # type: ignore[misc] # a default
