@@ -25,7 +25,16 @@ def _blocks(*beginnings: str) -> str:
 def _run(script: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     # The AWS command line of the test requirements, whatever the machine has.
     path = f"{METERING.parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {"PATH": path, "HOME": str(folder), "METERING_HOME": str(folder / "metering")}
+    # How this machine reaches PyPI, and the bundles that are built already.
+    kept = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_", "PIP_"))}
+    cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+    environment = {
+        **kept,
+        "PATH": path,
+        "HOME": str(folder),
+        "XDG_CACHE_HOME": cache,
+        "METERING_HOME": str(folder / "metering"),
+    }
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],  # noqa: S607 - bash is where the system has it
         cwd=ROOT,
