@@ -2,12 +2,15 @@
 
 import contextlib
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
@@ -23,6 +26,25 @@ from amberflo_workflows.local.sandbox.switches import OWN_ROUTES
 
 Endpoint = Callable[["Sandbox", Request], Awaitable[Response]]
 _RECENT = 200
+_Text = Annotated[str, Meta(min_length=1)]
+_Seconds = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class _Window(msgspec.Struct, forbid_unknown_fields=True):
+    startTimeInSeconds: _Seconds  # noqa: N815 - as it is on the wire
+    endTimeInSeconds: _Seconds  # noqa: N815
+
+
+class _Rule(msgspec.Struct, forbid_unknown_fields=True):
+    """A rule without a property filter: the shape of one is not documented.
+
+    To apply half of a rule would cancel other tenants' usage, so an unknown part is refused.
+    """
+
+    id: _Text
+    meterApiName: _Text  # noqa: N815
+    ingestionTimeRange: _Window  # noqa: N815
+    type: Literal["by_property_filter_out"]
 
 
 class Sandbox:
@@ -52,7 +74,12 @@ class Sandbox:
 
         routes = [Route(path, self._served(path, endpoint), methods=[method]) for method, path, endpoint in _ROUTES]
         routes += [Route(path, self._own(endpoint), methods=[method]) for method, path, endpoint in OWN_ROUTES]
-        inner = Starlette(routes=routes, middleware=[Middleware(GZipMiddleware, minimum_size=1000)], lifespan=lifespan)
+        inner = Starlette(
+            routes=routes,
+            middleware=[Middleware(GZipMiddleware, minimum_size=1000)],
+            exception_handlers={HTTPException: _gateway_says},
+            lifespan=lifespan,
+        )
         # Paths with and without a slash at the end are both in use; a redirect would lose the body.
         inner.router.redirect_slashes = False
         return FaultMiddleware(inner, self.faults)
@@ -83,8 +110,23 @@ class Sandbox:
             return JSONResponse({"errorMessage": f"Invalid request: {error}"}, 400)
 
 
+async def _gateway_says(_request: Request, error: Exception) -> Response:
+    """No such path, or no such method there."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return JSONResponse({"message": HTTPStatus(status).phrase}, status)
+
+
 async def _body(request: Request) -> Any:
     return msgspec.json.decode(await request.body())
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    return msgspec.json.decode(await request.body(), type=dict[str, Any])
+
+
+def _count(query: Mapping[str, str], name: str, default: int) -> int:
+    count: int = msgspec.convert(query.get(name, default), Annotated[int, Meta(ge=1)], strict=False)
+    return count
 
 
 async def _create_meter(sandbox: Sandbox, request: Request) -> Response:
@@ -121,8 +163,7 @@ async def _ingest(sandbox: Sandbox, request: Request) -> Response:
 
 def _usage(*, sparse: bool, batch: bool) -> Endpoint:
     async def serve(sandbox: Sandbox, request: Request) -> Response:
-        body = await _body(request)
-        questions = body if batch else [body]
+        questions = msgspec.convert(await _body(request), list[Any]) if batch else [await _body(request)]
         reports = [
             await run_in_threadpool(usage.report, sandbox.store, sandbox.settings, question, sparse=sparse)
             for question in questions
@@ -154,23 +195,7 @@ async def _usage_of_all(sandbox: Sandbox, request: Request) -> Response:
 
 
 async def _put_rule(sandbox: Sandbox, request: Request) -> Response:
-    rule = await _body(request)
-    window = rule.get("ingestionTimeRange") if isinstance(rule, dict) else None
-    numbers = (
-        [window.get(key) for key in ("startTimeInSeconds", "endTimeInSeconds")] if isinstance(window, dict) else []
-    )
-    if not numbers or not all(isinstance(number, int) for number in numbers):
-        raise Refused("Invalid request: 'ingestionTimeRange' is required")
-    if not rule.get("id") or not rule.get("meterApiName"):
-        raise Refused("Invalid request: 'id' and 'meterApiName' are required")
-    if rule.get("type") != "by_property_filter_out" or rule.keys() - {
-        "id",
-        "meterApiName",
-        "ingestionTimeRange",
-        "type",
-    }:
-        # Its shape is not documented; to apply half of a rule would cancel other tenants' usage.
-        raise Refused("Invalid request: this rule has a part that the sandbox cannot apply")
+    rule = msgspec.to_builtins(msgspec.json.decode(await request.body(), type=_Rule))
     await run_in_threadpool(sandbox.store.put_rule, rule)
     return JSONResponse(rule)
 
@@ -200,7 +225,7 @@ async def _customer(sandbox: Sandbox, request: Request) -> Response:
 
 async def _customer_page(sandbox: Sandbox, request: Request) -> Response:
     query = request.query_params
-    number, limit = int(query.get("page", 1)), int(query.get("limit", 25))
+    number, limit = _count(query, "page", 1), _count(query, "limit", 25)
     return JSONResponse(customers.page(sandbox.store, number, limit, query.get("search", "")))
 
 
@@ -209,12 +234,12 @@ async def _hide_customer(sandbox: Sandbox, request: Request) -> Response:
 
 
 async def _move_customer(sandbox: Sandbox, request: Request) -> Response:
-    body = await _body(request)
+    body = await _object(request)
     return JSONResponse(customers.move(sandbox.store, str(body.get("customerId")), str(body.get("lifecycleStage"))))
 
 
 async def _reinstate_customer(sandbox: Sandbox, request: Request) -> Response:
-    body = await _body(request)
+    body = await _object(request)
     return JSONResponse(customers.reinstate(sandbox.store, str(body.get("customerId"))))
 
 

@@ -64,23 +64,31 @@ def reinstate(store: Store, customer_id: str) -> dict[str, Any]:
 
 def move(store: Store, customer_id: str, stage: str) -> dict[str, Any]:
     """Move a customer to a later stage. Raises :class:`Refused` for an earlier one."""
-    wanted = stage.upper()
-    if wanted not in _STAGES:
-        raise Refused("Invalid request: Invalid lifecycleStage")
+    wanted = _stage(stage)
     current = store.documents(KIND).get(customer_id, {}).get("lifecycleStage", _STAGES[0])
     if _STAGES.index(wanted) < _STAGES.index(current):
         raise Refused(f"Invalid request: Invalid lifecycleStage transition from {current} to {wanted}")
     return _changed(store, customer_id, {"lifecycleStage": wanted})
 
 
+def _stage(given: Any) -> str:
+    """A stage in Amberflo's upper case."""
+    stage = str(given).upper()
+    if stage not in _STAGES:
+        raise Refused("Invalid request: Invalid lifecycleStage")
+    return stage
+
+
 def _checked(body: Any) -> dict[str, Any]:
-    if not isinstance(body, dict) or not body.get("customerId") or not body.get("customerName"):
+    if not isinstance(body, dict) or not all(
+        isinstance(body.get(field), str) and body[field] for field in ("customerId", "customerName")
+    ):
         raise Refused("Invalid request: 'customerId' and 'customerName' are required")
     return body
 
 
 def _put(store: Store, customer: dict[str, Any], created: int) -> dict[str, Any]:
-    stage = str(customer.get("lifecycleStage") or "ONBOARDING").upper()
+    stage = _stage(customer.get("lifecycleStage") or _STAGES[0])
     made = {
         "traits": {},
         **customer,

@@ -2,8 +2,9 @@
 
 import gzip
 import json
-import math
+import sys
 import time
+import zlib
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +18,7 @@ CANCEL_DIMENSION: Final = "aflo.cancel_previous_resource_event"
 _DAY_MS: Final = 86_400_000
 _BACKFILL_MS: Final = 60 * _DAY_MS
 _AHEAD_MS: Final = 5 * 60_000
+_INT64: Final = 2**63
 
 
 def parse(body: bytes, encoding: str, settings: SandboxSettings) -> list[list[Record]]:
@@ -31,7 +33,7 @@ def parse(body: bytes, encoding: str, settings: SandboxSettings) -> list[list[Re
     try:
         text = gzip.decompress(body) if encoding == "gzip" else body
         given = _decoded(text)
-    except (OSError, EOFError, msgspec.DecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise Refused(f"Invalid request: {error}") from None
     now = time.time()
     return [_records(item, now, settings) for item in given]
@@ -43,11 +45,11 @@ def reply(count: int) -> str:
 
 
 def _decoded(text: bytes) -> list[Any]:
-    stripped = text.strip()
-    if stripped.startswith(b"["):
-        items: list[Any] = msgspec.json.decode(stripped)
-        return items
-    return [msgspec.json.decode(line) for line in stripped.splitlines() if line.strip()]
+    try:
+        given = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return [msgspec.json.decode(line) for line in text.splitlines() if line.strip()]
+    return given if isinstance(given, list) else [given]
 
 
 def _records(item: Any, now: float, settings: SandboxSettings) -> list[Record]:
@@ -56,7 +58,7 @@ def _records(item: Any, now: float, settings: SandboxSettings) -> list[Record]:
     customer, at_ms = item.get("customerId"), item.get("meterTimeInMillis")
     if not isinstance(customer, str) or not customer:
         raise Refused("Invalid request: 'customerId' is required")
-    if isinstance(at_ms, bool) or not isinstance(at_ms, int) or at_ms <= 0:
+    if isinstance(at_ms, bool) or not isinstance(at_ms, int) or not 0 < at_ms < _INT64:
         raise Refused("Invalid request: 'meterTimeInMillis' must be a positive number")
     dimensions = _dimensions(item.get("dimensions") or {}, settings)
     cancels = dimensions.pop(CANCEL_DIMENSION, "") == "true"
@@ -76,7 +78,7 @@ def _values(item: dict[str, Any]) -> list[tuple[str, float]]:
     for meter, value in pairs.items():
         if not isinstance(meter, str) or not meter:
             raise Refused("Invalid request: 'meterApiName' is required")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > sys.float_info.max:
             raise Refused("Invalid request: 'meterValue' must be a number")
         found.append((meter, float(value)))
     return found

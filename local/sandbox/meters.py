@@ -3,9 +3,12 @@
 The wording of refusals is that of the live service as third-party clients quote it; they match on parts of it.
 """
 
+import re
 import time
 import uuid
 from typing import Any, Final
+
+import msgspec
 
 from amberflo_workflows.local.sandbox.errors import Refused
 from amberflo_workflows.local.sandbox.settings import SandboxSettings
@@ -25,6 +28,8 @@ _STRICT_TYPES: Final = {"sum_of_all_usage", "active_users", "event_duration"}
 # One way only, in this order; the two middle ones are alternatives.
 _LOCKS: Final = {"open": 0, "close_to_changes": 1, "close_to_deletion": 1, "deprecated": 2}
 _FIXED: Final = ("meterApiName", "meterType")
+# Not documented; assumed.
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,50}")
 _SERVER_FIELDS: Final = {"id", "createTime", "updateTime", "aggregation", "accountId"}
 
 
@@ -50,7 +55,7 @@ def update(store: Store, settings: SandboxSettings, body: Any) -> dict[str, Any]
     """Replace the meter whose id is in the body; without an id this is a create. Raises :class:`Refused`."""
     if not isinstance(body, dict) or not body.get("id"):
         return create(store, settings, body)
-    found = store.documents(KIND).get(body["id"])
+    found = store.documents(KIND).get(str(body["id"]))
     if found is None:
         raise Refused(f"Invalid request: meter '{body['id']}' does not exist")
     meter = _checked(body, settings)
@@ -96,11 +101,13 @@ def _checked(body: Any, settings: SandboxSettings) -> dict[str, Any]:
             raise Refused(f"Invalid request: '{field}' is required")
     if body["meterType"] not in (_STRICT_TYPES if settings.strict else TYPES):
         raise Refused("Invalid request: Invalid meter type")
-    if len(body["meterApiName"]) > 50:
-        raise Refused("Invalid request: 'meterApiName' is too long")
+    if not _NAME.fullmatch(body["meterApiName"]):
+        raise Refused("Invalid request: 'meterApiName' is too long or has an invalid character")
     if body["meterType"] == "active_users" and not body.get("aggregationDimensions"):
         raise Refused("Invalid request: 'aggregationDimensions' is required")
-    if body.get("lockingStatus", "open") not in _LOCKS:
+    for field in ("dimensions", "aggregationDimensions"):
+        msgspec.convert(body.get(field), list[str] | None)
+    if body.get("lockingStatus", "open") not in [*_LOCKS]:
         raise Refused("Invalid request: Invalid lockingStatus")
     return body
 

@@ -4,7 +4,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
 
 from amberflo_workflows.local.sandbox.errors import Refused
 from amberflo_workflows.local.sandbox.settings import SandboxSettings
@@ -32,6 +35,19 @@ _AGGREGATES: Final = {"SUM": "sum(value)", "COUNT": "count(*)", "MIN": "min(valu
 _NATURAL: Final = {"max_usage": "MAX", "active_users": "UNIQUE", "unique_count": "UNIQUE"}
 
 
+class _Take(msgspec.Struct):
+    limit: Annotated[int, Meta(ge=1)] | None = None
+    isAscending: bool = False  # noqa: N815 - as it is on the wire
+
+
+class _Asked(msgspec.Struct):
+    """The parts of a request whose form matters before their content does."""
+
+    groupBy: list[str] | None = None  # noqa: N815
+    filter: dict[str, list[str]] | None = None
+    take: _Take | None = None
+
+
 @dataclass(frozen=True)
 class Question:
     """A usage request that was understood. Times are epoch seconds."""
@@ -48,7 +64,7 @@ class Question:
 
 
 def report(store: Store, settings: SandboxSettings, body: Any, *, sparse: bool) -> dict[str, Any]:
-    """The answer to one usage request. Raises :class:`Refused`."""
+    """The answer to one usage request. Raises :class:`Refused`, or msgspec's error for a part of the wrong type."""
     question = _understood(store, body)
     intervals = list(_intervals(question))
     by_bucket, totals = _read(store, settings, question, intervals)
@@ -99,7 +115,8 @@ def _understood(store: Store, body: Any) -> Question:
     if meter is None:
         raise Refused(f"Invalid request: meter '{body.get('meterApiName')}' does not exist")
     known = {"customerId", *(meter.get("dimensions") or [])}
-    group_by, filters = body.get("groupBy") or [], body.get("filter") or {}
+    asked = msgspec.convert(body, _Asked, strict=False)
+    group_by, filters, take = asked.groupBy or [], asked.filter or {}, asked.take or _Take()
     unknown = [key for key in [*group_by, *filters] if key not in known]
     if unknown:
         raise Refused(f"Invalid request: unknown dimension '{unknown[0]}'")
@@ -109,11 +126,8 @@ def _understood(store: Store, body: Any) -> Question:
         raise Refused("Invalid request: 'timeGroupingInterval' is not valid")
     if aggregation not in {*_AGGREGATES, "UNIQUE"}:
         raise Refused("Invalid request: 'aggregation' is not valid")
-    take = body.get("take") or {}
     start, end = _time_range(body.get("timeRange"))
-    return Question(
-        meter, start, end, interval, aggregation, group_by, filters, take.get("limit"), bool(take.get("isAscending"))
-    )
+    return Question(meter, start, end, interval, aggregation, group_by, filters, take.limit, take.isAscending)
 
 
 def _time_range(given: Any) -> tuple[int, int]:

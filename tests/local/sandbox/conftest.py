@@ -12,6 +12,8 @@ from amberflo_workflows.local.sandbox.settings import SandboxSettings
 from amberflo_workflows.local.sandbox.testing import running_sandbox
 
 KEY = "key-1"
+# Once: two records that are meant to be the same must not fall on both sides of a second.
+_AN_HOUR_AGO = int(time.time() - 3_600) * 1000
 METER = {"label": "API calls", "meterApiName": "api-calls", "meterType": "sum_of_all_usage", "dimensions": ["region"]}
 
 
@@ -56,7 +58,7 @@ def record(**fields: Any) -> dict[str, Any]:
         "customerId": "acme",
         "meterApiName": "api-calls",
         "meterValue": 1,
-        "meterTimeInMillis": int(time.time() - 3_600) * 1000,
+        "meterTimeInMillis": _AN_HOUR_AGO,
         "uniqueId": "u",
         "dimensions": {"region": "eu"},
     }

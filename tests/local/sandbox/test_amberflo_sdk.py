@@ -1,6 +1,7 @@
 """Amberflo's own Python SDK, pointed at the sandbox: what it can do there, it can do at Amberflo."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -135,3 +136,63 @@ def test_a_wrong_key_is_an_error() -> None:
     for call in (CustomerApiClient("wrong").list, lambda: IngestApiClient("wrong").send(_payload(0))):
         with pytest.raises(ApiError, match="401"):
             call()
+
+
+def _at_once(**_arguments: Any) -> Iterator[float | None]:
+    # The first value is for the generator's start, not a delay.
+    yield None
+    while True:
+        yield 0.01
+
+
+@pytest.mark.parametrize(
+    ("fault", "taken"),
+    [
+        ({"kind": "status", "status": 429}, 5),
+        ({"kind": "accept_then_status", "status": 500}, 15),
+        ({"kind": "accept_then_drop"}, 15),
+    ],
+)
+def test_what_the_queued_client_sends_again_counts_once(amberflo: Amberflo, fault: dict[str, Any], taken: int) -> None:
+    amberflo.sandbox.set_faults([{**fault, "path": "/ingest*", "times": 2}])
+    client = create_ingest_client(api_key=KEY, threads=1, send_interval_in_secs=0.1, backoff_delay=_at_once)
+    for number in range(5):
+        client.send(_payload(number, customer_id="acme"))
+    client.shutdown()
+    assert (amberflo.sandbox.faults()[0]["struck"], amberflo.sandbox.requests()["records"]) == (2, taken)
+    assert amberflo.sandbox.totals("api-calls") == {"acme": 15}
+
+
+def test_a_batch_that_is_refused_is_not_sent_again_and_the_callback_hears_of_it(amberflo: Amberflo) -> None:
+    heard: list[Any] = []
+    client = create_ingest_client(
+        api_key=KEY, threads=1, send_interval_in_secs=0.1, on_error=lambda error, batch: heard.append((error, batch))
+    )
+    client.send({**_payload(0), "customerId": ""})
+    client.shutdown()
+    ((error, batch),) = heard
+    assert (error.status_code, len(batch)) == (400, 1)
+    assert "'customerId' is required" in error.text
+    assert amberflo.sandbox.requests()["total"] == 1
+
+
+def test_records_in_a_form_of_ones_own_are_taken_in_amberflos(amberflo: Amberflo) -> None:
+    assert IngestApiClient(KEY).send_custom([_payload(0)]) == "1 records were ingested"
+    assert amberflo.sandbox.totals("api-calls") == {"acme": 1}
+
+
+def test_all_meters_are_reported_for_one_customer(amberflo: Amberflo) -> None:
+    amberflo.create_meter()
+    IngestApiClient(KEY).send([_payload(number) for number in range(3)])
+    asked = create_all_usage_query(TimeGroupingInterval.DAY, TimeRange(NOW - 86_400, NOW), filter_by_customer_id="acme")
+    (report,) = UsageApiClient(KEY).get_all(asked)
+    assert _values(report) == {"": 3}
+
+
+def test_an_update_keeps_what_it_is_given_and_loses_the_rest() -> None:
+    client = CustomerApiClient(KEY)
+    client.add(create_customer_payload("acme", "Acme", "a@acme.example", enabled=True, traits={"a": "1", "b": "2"}))
+    client.update(create_customer_payload("acme", "Acme", traits={"b": "2"}))
+    found = client.get("acme")
+    assert found["traits"] == {"b": "2"}
+    assert not {"customerEmail", "enabled"} & found.keys()

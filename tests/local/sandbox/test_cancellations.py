@@ -1,5 +1,4 @@
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -34,6 +33,27 @@ def test_a_rule_takes_away_what_was_taken_in_then_whatever_time_it_bears(amberfl
     assert amberflo.json("GET", f"{RULES}?meterApiName=other") == []
 
 
+@pytest.mark.parametrize(("begin", "end", "left"), [(-60, 0, 1), (0, 60, 0), (60, 120, 1)])
+def test_a_report_leaves_out_what_came_in_from_the_first_second_up_to_the_last(
+    amberflo: Amberflo, begin: int, end: int, left: float
+) -> None:
+    now = int(time.time())
+    amberflo.create_meter()
+    amberflo.ingest(record())
+    amberflo.json("POST", RULES, _rule(now + begin, now + end))
+    assert amberflo.usage()["clientMeters"][0]["groupValue"] == left
+
+
+def test_rules_add_up_and_are_listed_by_id(amberflo: Amberflo) -> None:
+    now = int(time.time())
+    amberflo.ingest(record())
+    rules = [_rule(now - 5, now + 5, id="a"), _rule(1, 2, id="b")]
+    for rule in reversed(rules):
+        amberflo.json("POST", RULES, rule)
+    assert amberflo.json("GET", RULES) == rules
+    assert _total(amberflo) == 0
+
+
 def test_the_same_id_again_replaces_the_rule(amberflo: Amberflo) -> None:
     now = int(time.time())
     amberflo.ingest(record())
@@ -50,7 +70,13 @@ def test_the_same_id_again_replaces_the_rule(amberflo: Amberflo) -> None:
         {"ingestionTimeRange": {"startTimeInSeconds": 1}},
         {"ingestionTimeRange": None},
         {"type": "other"},
+        {"type": None},
+        {"id": 5},
+        {"meterApiName": ["api-calls"]},
         {"customerId": "acme"},
+        {"ingestionTimeRange": {"startTimeInSeconds": 1, "endTimeInSeconds": 2, "customerId": "acme"}},
+        {"ingestionTimeRange": {"startTimeInSeconds": "1", "endTimeInSeconds": "2"}},
+        {"ingestionTimeRange": {"startTimeInSeconds": 1, "endTimeInSeconds": 2**63}},
     ],
 )
 def test_a_rule_with_a_part_that_cannot_be_applied_is_a_400_and_cancels_nothing(
@@ -62,15 +88,6 @@ def test_a_rule_with_a_part_that_cannot_be_applied_is_a_400_and_cancels_nothing(
     assert _total(amberflo) == 1
 
 
-def test_a_rule_works_after_the_delay_that_was_chosen(started: Callable[..., Amberflo]) -> None:
-    amberflo, now = started(rule_delay_seconds=0.5), int(time.time())
-    amberflo.ingest(record())
-    amberflo.json("POST", RULES, _rule(now - 5, now + 5))
-    assert _total(amberflo) == 1
-    time.sleep(0.6)
-    assert _total(amberflo) == 0
-
-
 def test_a_record_that_comes_again_marked_is_taken_back_and_no_other(amberflo: Amberflo) -> None:
     amberflo.ingest(record(), record(uniqueId="v"), record(meterValue=5, uniqueId="w"))
     marked = record(dimensions={"region": "eu", "aflo.cancel_previous_resource_event": "true"})
@@ -79,3 +96,18 @@ def test_a_record_that_comes_again_marked_is_taken_back_and_no_other(amberflo: A
         assert _total(amberflo) == 6
     amberflo.ingest({**marked, "uniqueId": "w"})
     assert _total(amberflo) == 6, "its value is another"
+
+
+@pytest.mark.parametrize("mark", ["false", "TRUE", ""])
+def test_only_the_mark_true_takes_a_record_back(amberflo: Amberflo, mark: str) -> None:
+    amberflo.ingest(record())
+    amberflo.ingest(record(dimensions={"region": "eu", "aflo.cancel_previous_resource_event": mark}))
+    assert _total(amberflo) == 1
+
+
+def test_a_report_leaves_out_what_was_taken_back(amberflo: Amberflo) -> None:
+    amberflo.create_meter()
+    amberflo.ingest(record(), record(uniqueId="v", meterValue=2))
+    amberflo.ingest(record(dimensions={"aflo.cancel_previous_resource_event": "true", "region": "eu"}))
+    (group,) = amberflo.usage(groupBy=["region"])["clientMeters"]
+    assert (group["groupValue"], amberflo.usage(aggregation="COUNT")["clientMeters"][0]["groupValue"]) == (2, 1)

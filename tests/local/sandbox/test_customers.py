@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.local.sandbox.conftest import Amberflo
+from tests.local.sandbox.conftest import Amberflo, record
 
 ACME = {"customerId": "acme", "customerName": "Acme", "traits": {"tier": "gold"}}
 
@@ -48,6 +48,14 @@ def test_a_stage_only_goes_forward_in_any_case(amberflo: Amberflo) -> None:
     ("method", "path", "body"),
     [
         ("POST", "/customers", {"customerId": "acme"}),
+        ("POST", "/customers", {**ACME, "customerId": 5}),
+        ("POST", "/customers", {**ACME, "customerName": ["Acme"]}),
+        ("POST", "/customers", {**ACME, "lifecycleStage": "GONE"}),
+        ("GET", "/customers/paging?page=x", None),
+        ("GET", "/customers/paging?page=0", None),
+        ("GET", "/customers/paging?limit=0", None),
+        ("PUT", "/customers/stage", []),
+        ("PUT", "/customers/reinstate", None),
         ("PUT", "/customers", []),
         ("PUT", "/customers/stage", {"customerId": "nobody", "lifecycleStage": "ACTIVE"}),
         ("PUT", "/customers/stage", {"customerId": "acme", "lifecycleStage": "GONE"}),
@@ -66,3 +74,19 @@ def test_customers_come_in_pages_that_begin_at_one(amberflo: Amberflo) -> None:
     assert (page["metadata"]["totalRowCount"], page["metadata"]["totalFilteredPages"]) == (5, 3)
     found = amberflo.json("GET", "/customers/paging?search=Name 4")
     assert [customer["customerId"] for customer in found["items"]] == ["c4"]
+
+
+def test_what_a_customer_is_given_comes_back_with_what_the_server_knows(amberflo: Amberflo) -> None:
+    given = {**ACME, "description": "d", "address": {"city": "Oslo"}, "test": True, "lifecycleStage": "trial"}
+    made = amberflo.json("POST", "/customers", given)
+    assert {**given, "lifecycleStage": "TRIAL", "id": "acme"}.items() <= made.items()
+    assert made["createTime"] <= made["updateTime"]
+
+
+def test_the_usage_of_a_hidden_customer_stays(amberflo: Amberflo) -> None:
+    amberflo.json("POST", "/customers", ACME)
+    amberflo.ingest(record(customerId="acme"))
+    hidden = amberflo.json("DELETE", "/customers/acme")
+    assert (hidden["customerId"], hidden["deleteTime"] > 0) == ("acme", True)
+    assert amberflo.sandbox.totals("api-calls") == {"acme": 1}
+    assert amberflo.json("GET", "/customers/?customerId=acme") == {}

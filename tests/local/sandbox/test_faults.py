@@ -1,3 +1,4 @@
+import contextlib
 import time
 from typing import Any
 
@@ -106,3 +107,48 @@ def test_calls_are_counted_without_what_was_in_them(amberflo: Amberflo) -> None:
     assert told["counts"] == [{"method": "POST", "path": "/ingest", "status": 200, "count": 1}]
     assert KEY not in str(told)
     assert "secret-tenant" not in str(told)
+
+
+@pytest.mark.parametrize(
+    "kind", ["status", "drop", "hang", "trickle", "wrong_key", "redirect", "garbage", "accept_then_status"]
+)
+def test_only_what_is_accepted_is_counted(amberflo: Amberflo, kind: str) -> None:
+    amberflo.sandbox.set_faults([{"kind": kind, "seconds": 0.1}])
+    with contextlib.suppress(requests.ConnectionError):
+        amberflo.call("POST", "/ingest", record(), allow_redirects=False)
+    assert amberflo.sandbox.totals("api-calls") == ({"acme": 1} if kind == "accept_then_status" else {})
+
+
+def test_the_first_fault_that_strikes_is_the_one_a_call_gets(amberflo: Amberflo) -> None:
+    first = {"kind": "status", "status": 500, "path": "/meters/*"}
+    amberflo.sandbox.set_faults([{**first, "times": 1}, {"kind": "status", "status": 502, "path": "/meters*"}])
+    assert _statuses(amberflo, "/meters/x", 2) == [500, 502]
+    assert _statuses(amberflo, "/meters", 1) == [502]
+    assert _statuses(amberflo, "/customers", 1) == [200]
+    assert [fault["struck"] for fault in amberflo.sandbox.faults()] == [1, 2]
+
+
+def test_a_hang_that_is_waited_out_ends_in_no_answer(amberflo: Amberflo) -> None:
+    amberflo.sandbox.set_faults([{"kind": "hang", "seconds": 0.2}])
+    began = time.monotonic()
+    with pytest.raises(requests.ConnectionError):
+        amberflo.call("GET", "/meters")
+    assert time.monotonic() - began >= 0.2
+
+
+def test_an_answer_may_have_no_body(amberflo: Amberflo) -> None:
+    amberflo.sandbox.set_faults([{"kind": "status", "status": 200, "body": "", "method": "DELETE"}])
+    answer = amberflo.call("DELETE", "/meters/x")
+    assert (answer.status_code, answer.text) == (200, "")
+    assert amberflo.json("GET", "/meters/x") == {}, "of another method"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "message"),
+    [("GET", "/nowhere", 404, "Not Found"), ("PATCH", "/meters", 405, "Method Not Allowed")],
+)
+def test_what_is_not_served_is_said_in_json(
+    amberflo: Amberflo, method: str, path: str, status: int, message: str
+) -> None:
+    answer = amberflo.call(method, path)
+    assert (answer.status_code, answer.json()) == (status, {"message": message})

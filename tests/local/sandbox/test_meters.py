@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.local.sandbox.conftest import METER, Amberflo
+from tests.local.sandbox.conftest import METER, Amberflo, record
 
 
 def test_a_meter_gets_an_id_of_the_servers_and_what_the_server_knows(amberflo: Amberflo) -> None:
@@ -41,6 +41,11 @@ def test_a_name_or_label_that_is_taken_is_a_400(amberflo: Amberflo, field: dict[
         ({"label": None}, "'label' is required"),
         ({"meterType": "sum"}, "Invalid meter type"),
         ({"meterApiName": "x" * 51}, "too long"),
+        ({"meterApiName": "a b"}, "invalid character"),
+        ({"meterApiName": "calls\n"}, "invalid character"),
+        ({"dimensions": "region"}, "Invalid request"),
+        ({"aggregationDimensions": [5]}, "Invalid request"),
+        ({"lockingStatus": ["open"]}, "Invalid lockingStatus"),
         ({"meterType": "active_users"}, "'aggregationDimensions' is required"),
         ({"lockingStatus": "shut"}, "Invalid lockingStatus"),
     ],
@@ -101,18 +106,36 @@ def test_a_locked_meter_keeps_its_name_and_type_and_takes_another_label(amberflo
     assert "prevents meter from being changed" in amberflo.refusal("PUT", "/meters", {**made, "meterApiName": "other"})
 
 
-@pytest.mark.parametrize(("missing_meter", "status", "body"), [("empty_object", 200, {}), ("404", 404, None)])
-def test_what_an_unknown_meter_is_can_be_chosen(
-    started: Callable[..., Amberflo], missing_meter: str, status: int, body: Any
-) -> None:
-    answer = started(missing_meter=missing_meter).call("GET", "/meters/unknown")
-    assert answer.status_code == status
-    assert body is None or answer.json() == body
-
-
 @pytest.mark.parametrize(("strict", "status"), [(False, 200), (True, 400)])
 def test_types_that_only_older_clients_know_can_be_refused(
     started: Callable[..., Amberflo], *, strict: bool, status: int
 ) -> None:
     answer = started(strict=strict).call("POST", "/meters", {**METER, "meterType": "running_total"})
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize("meter_id", ["unknown", 5, ["unknown"]])
+def test_an_update_of_what_is_not_there_is_a_400_and_makes_nothing(amberflo: Amberflo, meter_id: Any) -> None:
+    assert "does not exist" in amberflo.refusal("PUT", "/meters", {**METER, "id": meter_id})
+    assert amberflo.json("GET", "/meters") == []
+
+
+@pytest.mark.parametrize("field", ["label", "meterApiName"])
+def test_an_update_cannot_take_anothers_name_or_label_but_keeps_its_own(amberflo: Amberflo, field: str) -> None:
+    made = amberflo.create_meter()
+    other = amberflo.create_meter(label="other", meterApiName="other")
+    assert f"already exists with '{field}'" in amberflo.refusal("PUT", "/meters", {**other, field: made[field]})
+    assert amberflo.json("PUT", "/meters", {**other, "description": "d"})["description"] == "d"
+
+
+def test_a_name_of_50_characters_of_every_kind_is_taken(amberflo: Amberflo) -> None:
+    name = "aZ09-_." + "x" * 43
+    assert amberflo.create_meter(meterApiName=name)["meterApiName"] == name
+
+
+def test_a_deleted_meter_frees_its_name_and_its_usage_stays(amberflo: Amberflo) -> None:
+    amberflo.ingest(record())
+    made = amberflo.create_meter(lockingStatus="deprecated")
+    amberflo.json("DELETE", f"/meters/{made['id']}")
+    amberflo.create_meter()
+    assert amberflo.usage()["clientMeters"][0]["groupValue"] == 1

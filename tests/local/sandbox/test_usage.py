@@ -63,7 +63,8 @@ def test_intervals_begin_in_utc_and_weeks_on_monday(moment: int, interval: str, 
 
 def test_without_an_interval_it_is_the_hour(amberflo: Amberflo) -> None:
     amberflo.create_meter()
-    intervals = amberflo.usage()["secondsSinceEpochIntervals"]
+    time_range = {"startTimeInSeconds": MIDNIGHT + 60, "endTimeInSeconds": MIDNIGHT + 2 * 3_600 + 60}
+    intervals = amberflo.usage(timeRange=time_range)["secondsSinceEpochIntervals"]
     assert len(intervals) == 3
     assert {later - earlier for earlier, later in pairwise(intervals)} == {3_600}
 
@@ -121,11 +122,36 @@ def test_a_sparse_report_leaves_the_gaps_out(amberflo: Amberflo) -> None:
     assert amberflo.json("POST", "/usage/sparse/batch", [question]) == [report]
 
 
+def test_a_batch_is_a_list_and_is_answered_whole_or_not_at_all(amberflo: Amberflo) -> None:
+    amberflo.create_meter()
+    question = {"meterApiName": "api-calls", "timeRange": {"startTimeInSeconds": MIDNIGHT}}
+    assert "Invalid request" in amberflo.refusal("POST", "/usage/batch", None)
+    assert "Invalid request" in amberflo.refusal("POST", "/usage/batch", question)
+    assert "does not exist" in amberflo.refusal("POST", "/usage/batch", [question, {**question, "meterApiName": "x"}])
+
+
+def test_a_meter_of_a_maximum_reports_it_unless_asked_otherwise(amberflo: Amberflo) -> None:
+    amberflo.create_meter(meterType="max_usage", dimensions=None)
+    amberflo.ingest(_at(0, 5), _at(1, 3))
+    for asked, value in ((None, 5), ("sum", 8)):
+        assert _ask(amberflo, aggregation=asked)["clientMeters"][0]["groupValue"] == value
+
+
+def test_a_large_report_is_packed_for_who_can_unpack_it(amberflo: Amberflo) -> None:
+    amberflo.create_meter()
+    question = {"meterApiName": "api-calls", "timeRange": {"startTimeInSeconds": MIDNIGHT}}
+    answers = [
+        amberflo.call("POST", "/usage", question, headers={"Accept-Encoding": form}) for form in ("gzip", "identity")
+    ]
+    assert [answer.headers.get("Content-Encoding") for answer in answers] == ["gzip", None]
+    assert answers[0].json()["clientMeters"] == answers[1].json()["clientMeters"]
+
+
 def test_what_the_npm_package_sends_is_taken(amberflo: Amberflo) -> None:
     amberflo.create_meter()
     amberflo.ingest(_at(0, 2))
     time_range = {"startTimeInSeconds": str(MIDNIGHT), "endTimeInSeconds": None}
-    report = amberflo.usage(timeRange=time_range, timeGroupingInterval="DAY", startTimeInSeconds="5", more="x")
+    report = amberflo.usage(timeRange=time_range, timeGroupingInterval="DAY", take={"limit": "1"}, more="x")
     assert report["clientMeters"][0]["groupValue"] == 2
     assert abs(report["metadata"]["timeRange"]["endTimeInSeconds"] - time.time()) < 60
 
@@ -140,6 +166,13 @@ def test_what_the_npm_package_sends_is_taken(amberflo: Amberflo) -> None:
         ({"aggregation": "AVG"}, "'aggregation' is not valid"),
         ({"timeRange": {"startTimeInSeconds": "today"}}, "'timeRange' is not valid"),
         ({"timeRange": {"startTimeInSeconds": 9, "endTimeInSeconds": 9}}, "'timeRange' is empty"),
+        ({"groupBy": "customerId"}, "`$.groupBy`"),
+        ({"groupBy": [["customerId"]]}, "`$.groupBy"),
+        ({"filter": {"customerId": "acme"}}, "`$.filter"),
+        ({"filter": {"customerId": [1]}}, "`$.filter"),
+        ({"filter": ["customerId"]}, "`$.filter`"),
+        ({"take": "5"}, "`$.take`"),
+        ({"take": {"limit": 0}}, "`$.take.limit`"),
     ],
 )
 def test_a_wrong_question_is_a_400(amberflo: Amberflo, question: dict[str, Any], fragment: str) -> None:
