@@ -1,6 +1,7 @@
 """The HTTP API in front of the ``api`` function, for stacks without a control plane of their own."""
 
 import json
+from typing import NamedTuple
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigateway
@@ -9,15 +10,55 @@ from aws_cdk import aws_logs as logs
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
-from amberflo_workflows.infra.operations import OPERATIONS, pascal
+from amberflo_workflows.infra.operations import OPERATIONS, Route
 
 # What a stage of an HTTP API serves before it answers 429: above what one Amberflo account takes by far.
 REQUESTS_PER_SECOND = 100
 BURST = 200
 
 
+class Scopes(NamedTuple):
+    """The scopes that a token needs for reading and for changing; ``None`` asks for none."""
+
+    read: str | None = None
+    write: str | None = None
+
+    def of(self, route: Route) -> list[str]:
+        """What a route asks for, as API Gateway takes it."""
+        scope = self.read if route.method == "GET" else self.write
+        return [scope] if scope else []
+
+
+def add_routes(
+    scope: Construct,
+    *,
+    http_api: apigateway.IHttpApi,
+    function: lambda_.IFunction,
+    authorizer: apigateway.IHttpRouteAuthorizer,
+    scopes: Scopes,
+) -> None:
+    """Put every route of the table of operations on an API, each behind the authorizer."""
+    integration = HttpLambdaIntegration("Integration", function)
+    for operation in OPERATIONS:
+        if operation.route:
+            apigateway.HttpRoute(
+                scope,
+                f"{operation.pascal_name}Route",
+                http_api=http_api,
+                route_key=route_key(operation.route),
+                integration=integration,
+                authorizer=authorizer,
+                authorization_scopes=scopes.of(operation.route),
+            )
+
+
+def route_key(route: Route) -> apigateway.HttpRouteKey:
+    """A route as CDK has it."""
+    return apigateway.HttpRouteKey.with_(route.path, apigateway.HttpMethod[route.method])
+
+
 class MeteringApi(Construct):
-    """Every route of the table of operations, each behind the authorizer."""
+    """An HTTP API of our own with every route on it."""
 
     def __init__(
         self,
@@ -26,6 +67,7 @@ class MeteringApi(Construct):
         *,
         function: lambda_.Function,
         authorizer: apigateway.IHttpRouteAuthorizer,
+        scopes: Scopes,
         retention: logs.RetentionDays,
     ) -> None:
         super().__init__(scope, id)
@@ -40,20 +82,7 @@ class MeteringApi(Construct):
             auto_deploy=True,
             throttle=apigateway.ThrottleSettings(rate_limit=REQUESTS_PER_SECOND, burst_limit=BURST),
         )
-        integration = HttpLambdaIntegration("Integration", function)
-        for operation in OPERATIONS:
-            if operation.route is None:
-                continue
-            apigateway.HttpRoute(
-                self,
-                f"{pascal(operation.name)}Route",
-                http_api=self.http_api,
-                route_key=apigateway.HttpRouteKey.with_(
-                    operation.route.path, apigateway.HttpMethod[operation.route.method]
-                ),
-                integration=integration,
-                authorizer=authorizer,
-            )
+        add_routes(self, http_api=self.http_api, function=function, authorizer=authorizer, scopes=scopes)
         self._log_access(retention)
 
     def _log_access(self, retention: logs.RetentionDays) -> None:

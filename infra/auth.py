@@ -1,4 +1,4 @@
-"""Who may call the API: a Cognito pool with a machine client, or tokens of an issuer that is there already."""
+"""Who may call the API: the clients of a Cognito pool of our own, or tokens of an issuer that is there already."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,10 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk.aws_apigatewayv2_authorizers import HttpJwtAuthorizer
 from constructs import Construct
 
+from amberflo_workflows.infra.api import Scopes
+from amberflo_workflows.infra.functions import Functions
 from amberflo_workflows.infra.nag import acknowledge
+from amberflo_workflows.infra.settings import READ_SCOPE, WRITE_SCOPE
 
 TOKEN_LIFE = Duration.hours(1)
 
@@ -19,45 +22,99 @@ def given_issuer(issuer: str, audience: Sequence[str]) -> HttpJwtAuthorizer:
     )
 
 
-class MachinePool(Construct):
-    """A user pool without users: one client that gets tokens with its id and secret."""
+class OwnPool(Construct):
+    """A user pool with a client for machines, and with ``admin_email`` one for people and a first user.
 
-    def __init__(self, scope: Construct, id: str) -> None:
+    With ``scopes`` the tokens that people sign in for bear both scopes of the pool: who is in it was put there by an
+    operator. A machine's token bears those that it asks for.
+    """
+
+    def __init__(
+        self, scope: Construct, id: str, *, functions: Functions, admin_email: str | None, scopes: Scopes
+    ) -> None:
         super().__init__(scope, id)
-        self.pool = cognito.UserPool(
+        self.pool = self._pool()
+        # Prefixes are taken once in a region; the stack's own id makes this one ours.
+        unique = Fn.select(2, Fn.split("/", Aws.STACK_ID))
+        self.domain = self.pool.add_domain(
+            "Domain", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=f"metering-{unique}")
+        )
+        self.client = self._machine_client()
+        self.user_client: cognito.UserPoolClient | None = None
+        if admin_email:
+            self.user_client = self._user_client(admin_email)
+            if scopes.read or scopes.write:
+                self._give_scopes(functions)
+
+    def authorizer(self) -> HttpJwtAuthorizer:
+        """Accept this pool's tokens for its clients."""
+        clients = [client for client in (self.client, self.user_client) if client]
+        issuer = f"https://cognito-idp.{Aws.REGION}.{Aws.URL_SUFFIX}/{self.pool.user_pool_id}"
+        return given_issuer(issuer, [client.user_pool_client_id for client in clients])
+
+    def _pool(self) -> cognito.UserPool:
+        pool = cognito.UserPool(
             self,
             "Pool",
             self_sign_up_enabled=False,
+            sign_in_aliases=cognito.SignInAliases(email=True),
+            mfa=cognito.Mfa.OPTIONAL,
+            mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False),
+            account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
             password_policy=cognito.PasswordPolicy(
                 min_length=12, require_digits=True, require_lowercase=True, require_uppercase=True, require_symbols=True
             ),
             removal_policy=RemovalPolicy.DESTROY,
         )
         acknowledge(
-            self.pool,
+            pool,
             {
-                "AwsSolutions-COG2": "No person signs in here; the one client is a machine.",
-                "AwsSolutions-COG8": "The threat protection of the plus plan is for people who sign in.",
+                "AwsSolutions-COG2": "A second factor is offered; to demand one is the operator's choice.",
+                "AwsSolutions-COG8": "The threat protection of the plus plan is for pools that are open to the public.",
             },
         )
-        # Prefixes are taken once in a region; the stack's own id makes this one ours.
-        unique = Fn.select(2, Fn.split("/", Aws.STACK_ID))
-        self.domain = self.pool.add_domain(
-            "Domain", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=f"metering-{unique}")
+        return pool
+
+    def _machine_client(self) -> cognito.UserPoolClient:
+        offered = [
+            cognito.ResourceServerScope(scope_name=name.split("/")[1], scope_description=text)
+            for name, text in ((READ_SCOPE, "Read meters and usage"), (WRITE_SCOPE, "Change meters, report usage"))
+        ]
+        server = self.pool.add_resource_server(
+            "Server", identifier=READ_SCOPE.split("/", maxsplit=1)[0], scopes=offered
         )
-        scope_ = cognito.ResourceServerScope(scope_name="use", scope_description="Call the metering API")
-        server = self.pool.add_resource_server("Server", identifier="metering", scopes=[scope_])
-        self.client = self.pool.add_client(
+        return self.pool.add_client(
             "Client",
             generate_secret=True,
             o_auth=cognito.OAuthSettings(
                 flows=cognito.OAuthFlows(client_credentials=True),
-                scopes=[cognito.OAuthScope.resource_server(server, scope_)],
+                scopes=[cognito.OAuthScope.resource_server(server, one) for one in offered],
             ),
             access_token_validity=TOKEN_LIFE,
         )
 
-    def authorizer(self) -> HttpJwtAuthorizer:
-        """Accept this pool's tokens for its client."""
-        issuer = f"https://cognito-idp.{Aws.REGION}.{Aws.URL_SUFFIX}/{self.pool.user_pool_id}"
-        return given_issuer(issuer, [self.client.user_pool_client_id])
+    def _user_client(self, admin_email: str) -> cognito.UserPoolClient:
+        cognito.CfnUserPoolUser(
+            self,
+            "Admin",
+            user_pool_id=self.pool.user_pool_id,
+            username=admin_email,
+            desired_delivery_mediums=["EMAIL"],
+            user_attributes=[
+                cognito.CfnUserPoolUser.AttributeTypeProperty(name="email", value=admin_email),
+                cognito.CfnUserPoolUser.AttributeTypeProperty(name="email_verified", value="true"),
+            ],
+        )
+        return self.pool.add_client(
+            "UserClient",
+            auth_flows=cognito.AuthFlow(user_password=True, user_srp=True),
+            disable_o_auth=True,
+            access_token_validity=TOKEN_LIFE,
+            prevent_user_existence_errors=True,
+        )
+
+    def _give_scopes(self, functions: Functions) -> None:
+        function = functions.add("SignIn", module="entrypoints.sign_in", seconds=5, environment={})
+        self.pool.add_trigger(
+            cognito.UserPoolOperation.PRE_TOKEN_GENERATION_CONFIG, function, cognito.LambdaVersion.V2_0
+        )

@@ -8,6 +8,7 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from amberflo_workflows.infra.nag import acknowledge
@@ -37,8 +38,19 @@ class Functions(Construct):
             else lambda_.Runtime(f"python{runtime.python}", lambda_.RuntimeFamily.PYTHON)
         )
 
-    def add(self, name: str, *, module: str, seconds: int, environment: Mapping[str, str]) -> lambda_.Function:
-        """A function ``name`` (Pascal case) for ``amberflo_workflows.MODULE.handler``."""
+    def add(
+        self,
+        name: str,
+        *,
+        module: str,
+        seconds: int,
+        environment: Mapping[str, str],
+        dead_letters: sqs.IQueue | None = None,
+    ) -> lambda_.Function:
+        """A function ``name`` (Pascal case) for ``amberflo_workflows.MODULE.handler``.
+
+        ``dead_letters`` takes the events of calls that nobody waits for and that failed three times.
+        """
         log_group = logs.LogGroup(self, f"{name}Log", retention=self._retention, removal_policy=RemovalPolicy.DESTROY)
         role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
@@ -54,6 +66,7 @@ class Functions(Construct):
             role=role,
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,
+            dead_letter_queue=dead_letters,
             environment={
                 "POWERTOOLS_SERVICE_NAME": snake(name),
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
@@ -63,6 +76,11 @@ class Functions(Construct):
         )
         _explain(function, role)
         return function
+
+    def remove(self, name: str) -> None:
+        """Take a function away again, with its role and its log group."""
+        for part in (name, f"{name}Role", f"{name}Log"):
+            self.node.try_remove_child(part)
 
 
 def _explain(function: lambda_.Function, role: iam.Role) -> None:

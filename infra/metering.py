@@ -1,6 +1,8 @@
 """The construct that puts usage metering with Amberflo into a stack."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
@@ -24,6 +26,7 @@ from amberflo_workflows.infra.tenants import TenantPath
 # API Gateway answers for us after 30 s; the function comes before it.
 API_SECONDS = 29
 DEFAULTS = Settings()
+_WITH_A_KEY: Final = tuple(operation for operation in OPERATIONS if operation.kind is not Kind.BACKFILL)
 
 
 class AmberfloMetering(Construct):
@@ -31,11 +34,12 @@ class AmberfloMetering(Construct):
 
     ``amberflo_api_key_secret_name`` names the secret, ``amberflo_api_key_secret_id`` the field of its JSON with the
     API key. The secret has to be there by the first call, not by the deployment; ``secret_key`` is what it is
-    encrypted with, if not AWS's own key. ``amberflo_ingest_url`` is
-    Amberflo's ingest host with fail-over while the base URL is the default, else the base URL.
+    encrypted with, if not AWS's own key. ``amberflo_ingest_url`` is Amberflo's ingest host with fail-over while the
+    base URL is the default, else the base URL. ``event_bus`` is listened to, see :meth:`listen`.
 
-    Members: ``api_function`` (for any HTTP API or for SBT's ``IMetering``), ``queue_function``, ``event_bus``,
-    ``ingest`` (queue, dead letters, rejected table), ``tasks`` and ``state_machines`` by name.
+    Members: ``api_function`` (for any HTTP API), ``queue_function``, ``ingest`` (queue, dead letters, rejected
+    table), ``tenants`` (dead letters), ``backfill`` (bucket), ``tasks`` and ``state_machines`` by name, ``functions``
+    (makes more functions of the same bundle).
     """
 
     def __init__(
@@ -59,89 +63,111 @@ class AmberfloMetering(Construct):
         super().__init__(scope, id)
         runtime = runtime or Runtime()
         where = Settings(amberflo_base_url=amberflo_base_url, amberflo_ingest_url=amberflo_ingest_url)
-        secret = secretsmanager.Secret.from_secret_name_v2(self, "ApiKey", amberflo_api_key_secret_name)
-        self.event_bus = event_bus or events.EventBus(self, "Bus")
         self.ingest = IngestPath(self, "Ingest")
         self.tenants = TenantPath(self, "Tenants")
-
-        functions = Functions(
+        self.functions = Functions(
             self, "Functions", bundle=bundle(runtime, bundle_cache), runtime=runtime, retention=log_retention
         )
-        with_a_key = [operation for operation in OPERATIONS if operation.kind is not Kind.BACKFILL]
-        names = sorted({task for operation in with_a_key for task in operation.tasks})
-        self.tasks: dict[str, lambda_.Function] = {}
-        for name in names:
-            task = functions.add(
-                name,
-                module=f"tasks.{snake(name)}",
-                seconds=task_seconds(name) + 1,
-                environment={
-                    "AMBERFLO_API_KEY_SECRET_ID": amberflo_api_key_secret_name,
-                    "AMBERFLO_API_KEY_FIELD": amberflo_api_key_secret_id,
-                    "AMBERFLO_BASE_URL": where.amberflo_base_url,
-                    "AMBERFLO_INGEST_URL": where.ingest_url,
-                },
+        self.tasks = self._add_tasks(
+            {
+                "AMBERFLO_API_KEY_SECRET_ID": amberflo_api_key_secret_name,
+                "AMBERFLO_API_KEY_FIELD": amberflo_api_key_secret_id,
+                "AMBERFLO_BASE_URL": where.amberflo_base_url,
+                "AMBERFLO_INGEST_URL": where.ingest_url,
+            }
+        )
+        self._allow_to_read(amberflo_api_key_secret_name, secret_key)
+        machines = StateMachines(self, "Workflows", retention=log_retention, ingest_log=ingest_log)
+        self.state_machines = self._add_machines(machines)
+        self.api_function = self._add_api()
+        self.queue_function = self._add_queue_consumer()
+        self.ingest.consume(self.queue_function, ingest_concurrency)
+        self.backfill = Backfill(
+            self,
+            "Backfill",
+            functions=self.functions,
+            machines=machines,
+            ingest=self.ingest,
+            ingest_machine=self.state_machines["ingest_usage"],
+        )
+        self.state_machines["backfill_usage"] = self.backfill.machine
+        if event_bus:
+            self.listen(event_bus, event_sources)
+
+    def listen(self, event_bus: events.IEventBus, event_sources: Sequence[str] = ()) -> None:
+        """Take the usage and tenant events of a bus, by both generations of SBT's names.
+
+        ``event_sources`` are the sources that usage is taken from; if there are none, any is. One bus can be
+        listened to.
+        """
+        self.ingest.listen(event_bus, event_sources)
+        self.tenants.listen(event_bus, self.state_machines)
+
+    def _add_tasks(self, environment: Mapping[str, str]) -> dict[str, lambda_.Function]:
+        names = sorted({task for operation in _WITH_A_KEY for task in operation.tasks})
+        return {
+            name: self.functions.add(
+                name, module=f"tasks.{snake(name)}", seconds=task_seconds(name) + 1, environment=environment
             )
-            self._allow_to_read(task, secret)
+            for name in names
+        }
+
+    def _allow_to_read(self, secret_name: str, secret_key: kms.IKey | None) -> None:
+        secret = secretsmanager.Secret.from_secret_name_v2(self, "ApiKey", secret_name)
+        for task in self.tasks.values():
+            task.add_to_role_policy(
+                iam.PolicyStatement(
+                    actions=["secretsmanager:GetSecretValue"], resources=[f"{secret.secret_arn}-??????"]
+                )
+            )
             if secret_key:
                 secret_key.grant_decrypt(task)
-            self.tasks[name] = task
 
-        machines = StateMachines(self, "Workflows", retention=log_retention, ingest_log=ingest_log)
+    def _add_machines(self, machines: StateMachines) -> dict[str, sfn.StateMachine]:
         others = {
             "RejectedTableName": self.ingest.rejected.table_name,
             "TenantDeadLettersUrl": self.tenants.dead_letters.queue_url,
         }
-        self.state_machines: dict[str, sfn.StateMachine] = {
-            operation.name: machines.add(operation, self.tasks, others) for operation in with_a_key
-        }
-        ingest_machine = self.state_machines["ingest_usage"]
-        for operation in with_a_key:
+        made = {operation.name: machines.add(operation, self.tasks, others) for operation in _WITH_A_KEY}
+        for operation in _WITH_A_KEY:
             if "RejectedTableName" in operation.tokens:
-                self.ingest.rejected.grant(self.state_machines[operation.name], "dynamodb:PutItem")
+                self.ingest.rejected.grant(made[operation.name], "dynamodb:PutItem")
+            if "TenantDeadLettersUrl" in operation.tokens:
+                self.tenants.dead_letters.grant_send_messages(made[operation.name])
+        return made
 
+    def _add_api(self) -> lambda_.Function:
         routed = {operation.name: self.state_machines[operation.name] for operation in OPERATIONS if operation.route}
         arns = {name: machine.state_machine_arn for name, machine in routed.items()}
-        parking = {"REJECTED_TABLE_NAME": self.ingest.rejected.table_name}
-        self.api_function = functions.add(
+        function = self.functions.add(
             "Api",
             module="entrypoints.api",
             seconds=API_SECONDS,
             environment={
                 "STATE_MACHINE_ARNS": Stack.of(self).to_json_string(arns),
                 "IDEMPOTENCY_TABLE_NAME": self.ingest.call_identities.table_name,
-                **parking,
+                "REJECTED_TABLE_NAME": self.ingest.rejected.table_name,
             },
         )
-        self.queue_function = functions.add(
+        for machine in routed.values():
+            machine.grant_start_sync_execution(function)
+        self.ingest.rejected.grant(function, "dynamodb:PutItem")
+        self.ingest.call_identities.grant(
+            function, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
+        )
+        return function
+
+    def _add_queue_consumer(self) -> lambda_.Function:
+        machine = self.state_machines["ingest_usage"]
+        function = self.functions.add(
             "IngestQueue",
             module="entrypoints.ingest_queue",
             seconds=FUNCTION_SECONDS,
-            environment={"INGEST_USAGE_STATE_MACHINE_ARN": ingest_machine.state_machine_arn, **parking},
+            environment={
+                "INGEST_USAGE_STATE_MACHINE_ARN": machine.state_machine_arn,
+                "REJECTED_TABLE_NAME": self.ingest.rejected.table_name,
+            },
         )
-        for machine in routed.values():
-            machine.grant_start_sync_execution(self.api_function)
-        ingest_machine.grant_start_sync_execution(self.queue_function)
-        for entry_point in (self.api_function, self.queue_function):
-            self.ingest.rejected.grant(entry_point, "dynamodb:PutItem")
-        self.ingest.call_identities.grant(
-            self.api_function, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
-        )
-        self.backfill = Backfill(
-            self,
-            "Backfill",
-            functions=functions,
-            machines=machines,
-            ingest=self.ingest,
-            ingest_machine=ingest_machine,
-        )
-        self.state_machines["backfill_usage"] = self.backfill.machine
-        self.ingest.listen(self.event_bus, event_sources)
-        self.tenants.listen(self.event_bus, self.state_machines)
-        self.ingest.consume(self.queue_function, ingest_concurrency)
-
-    @staticmethod
-    def _allow_to_read(function: lambda_.Function, secret: secretsmanager.ISecret) -> None:
-        function.add_to_role_policy(
-            iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[f"{secret.secret_arn}-??????"])
-        )
+        machine.grant_start_sync_execution(function)
+        self.ingest.rejected.grant(function, "dynamodb:PutItem")
+        return function

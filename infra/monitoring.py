@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aws_cdk import Duration
+from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from amberflo_workflows.infra.api import MeteringApi
 from amberflo_workflows.infra.functions import NAMESPACE
 from amberflo_workflows.infra.metering import AmberfloMetering
 from amberflo_workflows.infra.operations import pascal
@@ -30,17 +31,32 @@ class _Watch:
     meaning: str
 
 
+def alarm_topic(scope: Construct, email: str | None) -> sns.ITopic | None:
+    """A topic that mails alarms to an address, if one is given."""
+    if not email:
+        return None
+    topic = sns.Topic(scope, "Alarms", enforce_ssl=True)
+    topic.add_subscription(subscriptions.EmailSubscription(email))
+    return topic
+
+
 class Monitoring(Construct):
     """All alarms, each telling ``topic`` if there is one, and the dashboard."""
 
     def __init__(
-        self, scope: Construct, id: str, *, metering: AmberfloMetering, api: MeteringApi, topic: sns.ITopic | None
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        metering: AmberfloMetering,
+        http_api: apigateway.IHttpApi,
+        topic: sns.ITopic | None,
     ) -> None:
         super().__init__(scope, id)
         for watch in [
             *_workflow_watches(metering.state_machines),
             *_usage_watches(metering),
-            *_api_watches(metering, api),
+            *_api_watches(metering, http_api),
         ]:
             alarm = cloudwatch.Alarm(
                 self,
@@ -54,9 +70,9 @@ class Monitoring(Construct):
             )
             if topic:
                 alarm.add_alarm_action(actions.SnsAction(topic))
-        self._dashboard(metering, api)
+        self._dashboard(metering, http_api)
 
-    def _dashboard(self, metering: AmberfloMetering, api: MeteringApi) -> None:
+    def _dashboard(self, metering: AmberfloMetering, http_api: apigateway.IHttpApi) -> None:
         machines = metering.state_machines
         graph = cloudwatch.GraphWidget
         queue, dead = metering.ingest.queue, metering.ingest.dead_letters
@@ -89,8 +105,8 @@ class Monitoring(Construct):
                     ),
                     graph(
                         title="HTTP API",
-                        left=[api.http_api.metric_count(), api.http_api.metric_server_error()],
-                        right=[api.http_api.metric_latency(statistic="p95")],
+                        left=[http_api.metric_count(), http_api.metric_server_error()],
+                        right=[http_api.metric_latency(statistic="p95")],
                         width=8,
                     ),
                 ],
@@ -162,12 +178,12 @@ def _usage_watches(metering: AmberfloMetering) -> list[_Watch]:
     ]
 
 
-def _api_watches(metering: AmberfloMetering, api: MeteringApi) -> list[_Watch]:
+def _api_watches(metering: AmberfloMetering, http_api: apigateway.IHttpApi) -> list[_Watch]:
     functions = {"api": metering.api_function, "ingest_queue": metering.queue_function}
     return [
         _Watch(
             "ApiServerErrors",
-            api.http_api.metric_server_error(period=FIVE_MINUTES),
+            http_api.metric_server_error(period=FIVE_MINUTES),
             5,
             "Callers get 5xx answers. See the failed executions; where there are none, the log of the api function.",
         ),

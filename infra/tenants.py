@@ -41,7 +41,6 @@ class TenantPath(Construct):
             if operation.kind is not Kind.TENANT:
                 continue
             machine = machines[operation.name]
-            self.dead_letters.grant_send_messages(machine)
             events.Rule(
                 self,
                 f"{operation.pascal_name}Events",

@@ -1,16 +1,29 @@
 """Usage metering with Amberflo for SaaS on AWS: every operation a Step Functions workflow.
 
-``AmberfloMetering`` is the CDK construct, from the extra ``amberflo-workflows[cdk]``. Application code reports usage
-with :mod:`amberflo_workflows.emit`. The construct is imported when it is first asked for: Lambdas and application
-code import this package too, and need no CDK.
+``AmberfloMetering`` is the CDK construct, ``Monitoring`` its alarms and dashboard; both come with the extra
+``amberflo-workflows[cdk]``. ``SbtAmberfloMetering`` is the construct as a control plane of the SaaS Builder Toolkit
+takes it, and needs the bindings that ``metering sbt-bindings`` makes. Application code reports usage with
+:mod:`amberflo_workflows.emit`. Constructs are imported when they are first asked for: Lambdas and application code
+import this package too, and need no CDK.
 """
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from amberflo_workflows.infra.metering import AmberfloMetering
+    from amberflo_workflows.infra.monitoring import Monitoring
+    from amberflo_workflows.infra.sbt.metering import SbtAmberfloMetering
 
-__all__ = ["AmberfloMetering", "__version__"]
+__all__ = ["AmberfloMetering", "Monitoring", "SbtAmberfloMetering", "__version__"]
+
+_CONSTRUCTS: Final = {
+    "AmberfloMetering": "metering",
+    "Monitoring": "monitoring",
+    "SbtAmberfloMetering": "sbt.metering",
+}
+# Modules that a construct needs and that come in another way than from the extra.
+_FROM: Final = {"amberflo_sbt": "make it with: metering sbt-bindings, or python -m amberflo_workflows.infra.sbt.bindings"}
 
 
 def __getattr__(name: str) -> object:
@@ -18,17 +31,21 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version  # noqa: PLC0415 - costs a Lambda some milliseconds, which needs it not
 
         return version("amberflo-workflows")
-    if name == "AmberfloMetering":
-        from amberflo_workflows.infra.node import use_packaged_node  # noqa: PLC0415 - see the module's text
-
-        use_packaged_node()
-        try:
-            from amberflo_workflows.infra.metering import AmberfloMetering  # noqa: PLC0415 - Node has to be found first
-        except ModuleNotFoundError as error:
-            if (error.name or "").startswith("amberflo_workflows"):
-                raise
-            raise ImportError(
-                f"AmberfloMetering needs {error.name}, which is not installed: pip install 'amberflo-workflows[cdk]'"
-            ) from error
-        return AmberfloMetering
+    if name in _CONSTRUCTS:
+        return _construct(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _construct(name: str) -> object:
+    from amberflo_workflows.infra.node import use_packaged_node  # noqa: PLC0415 - see the module's text
+
+    use_packaged_node()
+    try:
+        module = import_module(f"amberflo_workflows.infra.{_CONSTRUCTS[name]}")
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if missing.startswith("amberflo_workflows"):
+            raise
+        how = _FROM.get(missing, "pip install 'amberflo-workflows[cdk]'")
+        raise ImportError(f"{name} needs {missing}, which is not installed: {how}") from error
+    return getattr(module, name)
