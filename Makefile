@@ -6,7 +6,7 @@ ARGS ?=
 # A CSV or NDJSON file of your own usages for the demo
 EVENTS ?=
 
-.PHONY: help setup demo up down test test-unit bench soak lint format pictures synth deploy lock clean
+.PHONY: help setup demo up down test test-unit bench soak lint format pictures synth deploy sbt-bindings attach lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,9 +52,16 @@ synth: setup ## CloudFormation template into build/cdk.out; needs no AWS account
 deploy: setup ## Deploy to the AWS account of your credentials
 	@$(BIN)/python -m amberflo_workflows.infra.deploy $(ARGS)
 
+sbt-bindings: setup ## Python bindings for the SaaS Builder Toolkit, as a wheel in build/sbt
+	@$(BIN)/python -m amberflo_workflows.infra.sbt.bindings $(ARGS)
+
+attach: setup ## Add metering to a control plane that is deployed: make attach ARGS="ControlPlaneStack"
+	@$(BIN)/python -m amberflo_workflows.infra.attach $(ARGS)
+
 lock: ## Resolve the dependencies anew
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" pyproject.toml --extra lambda $(foreach p,boto3 botocore s3transfer python-dateutil six,--no-emit-package $(p)) -o requirements/lambda.txt
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" pyproject.toml --all-extras --group build --group test --group lint -c requirements/lambda.txt -o requirements/dev.txt
+	printf 'setuptools~=75.3.2\nbuild~=1.5.0\n' | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header - -o infra/sbt/build.txt
 	awk '/^uv==/ {take=1; print; next} take && /^ +--hash/ {print; next} take {exit}' requirements/dev.txt > requirements/bootstrap.txt
 
 clean: ## Remove what was built and what the local system keeps

@@ -17,17 +17,20 @@ if TYPE_CHECKING:
 
 OUT: Final = Path("build") / "cdk.out"
 Target = Literal["aws", "local"]
+Kind = Literal["standalone", "attach"]
 
 
-def build(app: "App", target: Target, settings: Settings) -> None:
-    """Put the stack into an app."""
-    from amberflo_workflows.infra.stack import MeteringStack  # noqa: PLC0415 - Node has to be found first
+def build(app: "App", target: Target, settings: Settings, kind: Kind = "standalone") -> None:
+    """Put the stack into an app: one with an API of its own, or one for a control plane that is deployed."""
+    from amberflo_workflows.infra.attach_stack import AttachStack  # noqa: PLC0415 - Node has to be found first
+    from amberflo_workflows.infra.stack import MeteringStack  # noqa: PLC0415 - as above
 
     runtime = Runtime(settings.python_version, settings.architecture) if target == "aws" else Runtime.of_this_machine()
-    MeteringStack(app, settings.stack_name, settings=settings, runtime=runtime)
+    stack = AttachStack if kind == "attach" else MeteringStack
+    stack(app, settings.stack_name, settings=settings, runtime=runtime)
 
 
-def synth(target: Target, outdir: Path, settings: Settings | None = None) -> Path:
+def synth(target: Target, outdir: Path, settings: Settings | None = None, kind: Kind = "standalone") -> Path:
     """Synthesise in this process into ``outdir``, which is emptied; gives the assembly's folder.
 
     Raises :class:`BadSetting`, :class:`BundleFailed`, :class:`NodeMissing`.
@@ -39,22 +42,27 @@ def synth(target: Target, outdir: Path, settings: Settings | None = None) -> Pat
     AssetStaging.clear_asset_hash_cache()
     shutil.rmtree(outdir, ignore_errors=True)
     app = App(outdir=str(outdir), analytics_reporting=False)
-    build(app, target, settings or Settings())
+    build(app, target, settings or Settings(), kind)
     app.synth()
     return outdir
 
 
 def main(arguments: Sequence[str]) -> int:
-    """As the command of ``cdk.json``, under the CDK command line, or by hand with ``-c key=value``."""
+    """As the command of ``cdk.json``, under the CDK command line, or by hand with ``-c key=value``.
+
+    The first argument ``attach`` makes the stack for a control plane that is deployed.
+    """
     try:
         # The CDK command line hands its context over in the environment.
-        context = json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}")) | _context(arguments)
+        kind: Kind = "attach" if "attach" in arguments[:1] else "standalone"
+        given = _context(arguments[1:] if kind == "attach" else arguments)
+        context = json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}")) | given
         settings = Settings.from_context(context.get)
         use_packaged_node()
         from aws_cdk import App  # noqa: PLC0415 - Node has to be found first
 
         app = App(outdir=os.environ.get("CDK_OUTDIR", str(OUT)), analytics_reporting=False)
-        build(app, "aws", settings)
+        build(app, "aws", settings, kind)
         app.synth()
     except (BadSetting, BundleFailed, NodeMissing) as error:
         print(error, file=sys.stderr)

@@ -16,17 +16,24 @@ from amberflo_workflows.infra.node import NodeMissing, node, npx, use_packaged_n
 CDK: Final = "aws-cdk@2.1148.1"
 
 
+def cdk_deploy(app: str, arguments: Sequence[str]) -> int:
+    """Run ``cdk deploy`` on an app of this package, given as the arguments of its module. Gives the exit code.
+
+    Raises :class:`NodeMissing`.
+    """
+    use_packaged_node()
+    cdk = ["--yes", CDK, "deploy", "--app", f"{sys.executable} -m amberflo_workflows.infra.app{app}"]
+    path = f"{Path(node()).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return subprocess.run([*npx(), *cdk, *arguments], env={**os.environ, "PATH": path}, check=False).returncode
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Run ``cdk`` with these arguments, ``deploy`` if there are none."""
+    """Deploy the standalone stack."""
     try:
-        use_packaged_node()
+        return cdk_deploy("", arguments)
     except NodeMissing as error:
         print(error, file=sys.stderr)
         return 1
-    cdk = ["--yes", CDK, "deploy", "--app", f"{sys.executable} -m amberflo_workflows.infra.app"]
-    path = f"{Path(node()).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    command = [*npx(), *cdk, *arguments]
-    return subprocess.run(command, env={**os.environ, "PATH": path}, check=False).returncode
 
 
 if __name__ == "__main__":

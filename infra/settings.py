@@ -19,6 +19,9 @@ READ_SCOPE: Final = "metering/read"
 WRITE_SCOPE: Final = "metering/write"
 OWN_SCOPES: Final = (READ_SCOPE, WRITE_SCOPE)
 
+# Of the authorizer that we add to an API of others, to know it again.
+AUTHORIZER_NAME: Final = "amberfloMetering"
+
 IngestLog = Literal["ALL_WITHOUT_DATA", "ERROR_WITH_DATA"]
 
 
@@ -79,9 +82,6 @@ class Settings:
             raise BadSetting("issuer and audience go together: give both, or neither for a Cognito pool of our own.")
         if self.issuer and self.admin_email:
             raise BadSetting("adminEmail is for a Cognito pool of our own; with an issuer its users are there already.")
-        own_scopes = {*OWN_SCOPES, None}
-        if not self.issuer and not {self.read_scope, self.write_scope} <= own_scopes:
-            raise BadSetting(f"Our own Cognito pool has the scopes {' and '.join(OWN_SCOPES)}; others need an issuer.")
         if self.ingest_log not in {"ALL_WITHOUT_DATA", "ERROR_WITH_DATA"}:
             raise BadSetting(f"ingestLog is ALL_WITHOUT_DATA or ERROR_WITH_DATA, not '{self.ingest_log}'.")
         if self.architecture not in {"arm64", "x86_64"}:

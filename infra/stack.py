@@ -11,7 +11,32 @@ from amberflo_workflows.infra.auth import OwnPool, given_issuer
 from amberflo_workflows.infra.metering import AmberfloMetering
 from amberflo_workflows.infra.monitoring import Monitoring, alarm_topic
 from amberflo_workflows.infra.outputs import add_outputs, outputs_of
-from amberflo_workflows.infra.settings import RETENTION, Runtime, Settings
+from amberflo_workflows.infra.settings import OWN_SCOPES, RETENTION, BadSetting, Runtime, Settings
+
+
+def retention_of(settings: Settings) -> logs.RetentionDays:
+    """How long logs are kept, as CDK has it."""
+    return logs.RetentionDays[RETENTION[settings.log_retention_days]]
+
+
+def metering_of(scope: Construct, settings: Settings, runtime: Runtime, bus: events.IEventBus) -> AmberfloMetering:
+    """The construct as the settings have it, listening to a bus."""
+    key = kms.Key.from_key_arn(scope, "SecretKey", settings.secret_kms_key_arn) if settings.secret_kms_key_arn else None
+    return AmberfloMetering(
+        scope,
+        "Metering",
+        amberflo_api_key_secret_name=settings.amberflo_api_key_secret_name,
+        amberflo_api_key_secret_id=settings.amberflo_api_key_secret_id,
+        amberflo_base_url=settings.amberflo_base_url,
+        amberflo_ingest_url=settings.amberflo_ingest_url,
+        event_bus=bus,
+        event_sources=settings.event_sources,
+        log_retention=retention_of(settings),
+        ingest_log=settings.ingest_log,
+        ingest_concurrency=settings.ingest_concurrency,
+        secret_key=key,
+        runtime=runtime,
+    )
 
 
 class MeteringStack(Stack):
@@ -21,23 +46,10 @@ class MeteringStack(Stack):
         self, scope: Construct, id: str, *, settings: Settings, runtime: Runtime, env: Environment | None = None
     ) -> None:
         super().__init__(scope, id, env=env, description="Usage metering with Amberflo, as workflows")
-        retention = logs.RetentionDays[RETENTION[settings.log_retention_days]]
+        if not settings.issuer and not {settings.read_scope, settings.write_scope} <= {*OWN_SCOPES, None}:
+            raise BadSetting(f"Our own Cognito pool has the scopes {' and '.join(OWN_SCOPES)}; others need an issuer.")
         self.event_bus = self._bus(settings.event_bus_name)
-        self.metering = AmberfloMetering(
-            self,
-            "Metering",
-            amberflo_api_key_secret_name=settings.amberflo_api_key_secret_name,
-            amberflo_api_key_secret_id=settings.amberflo_api_key_secret_id,
-            amberflo_base_url=settings.amberflo_base_url,
-            amberflo_ingest_url=settings.amberflo_ingest_url,
-            event_bus=self.event_bus,
-            event_sources=settings.event_sources,
-            log_retention=retention,
-            ingest_log=settings.ingest_log,
-            ingest_concurrency=settings.ingest_concurrency,
-            secret_key=self._given_key(settings.secret_kms_key_arn),
-            runtime=runtime,
-        )
+        self.metering = metering_of(self, settings, runtime, self.event_bus)
         scopes = Scopes(settings.read_scope, settings.write_scope)
         pool = None if settings.issuer else self._pool(settings.admin_email, scopes)
         authorizer = pool.authorizer() if pool else given_issuer(settings.issuer or "", settings.audience)
@@ -47,7 +59,7 @@ class MeteringStack(Stack):
             function=self.metering.api_function,
             authorizer=authorizer,
             scopes=scopes,
-            retention=retention,
+            retention=retention_of(settings),
         )
         Monitoring(
             self,
@@ -62,9 +74,6 @@ class MeteringStack(Stack):
         if name:
             return events.EventBus.from_event_bus_name(self, "GivenBus", name)
         return events.EventBus(self, "Bus")
-
-    def _given_key(self, arn: str | None) -> kms.IKey | None:
-        return kms.Key.from_key_arn(self, "SecretKey", arn) if arn else None
 
     def _pool(self, admin_email: str | None, scopes: Scopes) -> OwnPool:
         return OwnPool(self, "Auth", functions=self.metering.functions, admin_email=admin_email, scopes=scopes)

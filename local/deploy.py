@@ -6,7 +6,9 @@ import os
 import stat
 import time
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -28,13 +30,20 @@ def put_secret(emulator: Emulator, name: str, value: dict[str, str]) -> None:
         secrets.create_secret(Name=name, SecretString=text)
 
 
-def deploy(emulator: Emulator, assembly: Path, stack: str) -> dict[str, str]:
+def deploy(
+    emulator: Emulator, assembly: Path, stack: str, parameters: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
     """Create or update a stack from its assembly; gives its outputs. Raises :class:`LocalError` with the resource."""
     parameter, version = _BOOTSTRAP
     emulator.client("ssm").put_parameter(Name=parameter, Value=version, Type="String", Overwrite=True)
     template_url = _upload_assets(emulator, assembly, stack)
     cloudformation = emulator.client("cloudformation")
-    arguments = {"StackName": stack, "TemplateURL": template_url, "Capabilities": ["CAPABILITY_IAM"]}
+    arguments = {
+        "StackName": stack,
+        "TemplateURL": template_url,
+        "Capabilities": ["CAPABILITY_IAM"],
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+    }
     try:
         if _can_be_updated(cloudformation, stack):
             cloudformation.update_stack(**arguments)

@@ -1,6 +1,5 @@
 """The local system: the emulator with the stack in it, and the sandbox beside it."""
 
-import base64
 import contextlib
 import json
 import os
@@ -29,6 +28,7 @@ from amberflo_workflows.local.processes import (
     spawn,
 )
 from amberflo_workflows.local.sandbox.client import SandboxClient
+from amberflo_workflows.local.tokens import access_token
 
 STACK: Final = "AmberfloMetering"
 SECRET: Final = "AmberfloApiKey"  # noqa: S105 - a secret's name is not a secret
@@ -52,7 +52,7 @@ class System:
 
     @property
     def access_token(self) -> str:
-        """A fresh bearer token of the machine client."""
+        """A fresh bearer token of the machine client, for reading and changing."""
         return access_token(self.emulator, self.outputs)
 
     @property
@@ -70,29 +70,6 @@ class System:
         self.emulator.server.end()
         if self.sandbox_server:
             self.sandbox_server.end()
-
-
-def access_token(emulator: Emulator, outputs: dict[str, str]) -> str:
-    """Client credentials for a token, as on AWS; only the host differs."""
-    pool, client_id = outputs["UserPoolId"], outputs["UserPoolClientId"]
-    # By hand: importing boto3 for one question would double what `metering env` takes.
-    described = aws.HTTP.post(
-        emulator.url,
-        json={"UserPoolId": pool, "ClientId": client_id},
-        headers={"X-Amz-Target": "AWSCognitoIdentityProviderService.DescribeUserPoolClient"},
-        timeout=30,
-    ).json()
-    basic = base64.b64encode(f"{client_id}:{described['UserPoolClient']['ClientSecret']}".encode()).decode()
-    response = aws.HTTP.post(
-        f"{emulator.url}/oauth2/token",
-        data={"grant_type": "client_credentials", "scope": "metering/use"},
-        headers={"Authorization": f"Basic {basic}"},
-        timeout=30,
-    )
-    if not response.ok:
-        raise LocalError(f"The emulator gave no token ({response.status_code}); see its log, or start anew.")
-    token: str = response.json()["access_token"]
-    return token
 
 
 def start(
@@ -226,10 +203,22 @@ def _synth(outdir: Path, amberflo_url: str) -> Path:
     from amberflo_workflows.infra.app import synth  # noqa: PLC0415 - starts Node
     from amberflo_workflows.infra.bundle import BundleFailed  # noqa: PLC0415 - as above
     from amberflo_workflows.infra.node import NodeMissing  # noqa: PLC0415 - as above
-    from amberflo_workflows.infra.settings import BadSetting, Settings  # noqa: PLC0415 - as above
+    from amberflo_workflows.infra.settings import (  # noqa: PLC0415 - as above
+        READ_SCOPE,
+        WRITE_SCOPE,
+        BadSetting,
+        Settings,
+    )
 
     try:
-        settings = Settings(stack_name=STACK, amberflo_api_key_secret_name=SECRET, amberflo_base_url=amberflo_url)
+        settings = Settings(
+            stack_name=STACK,
+            amberflo_api_key_secret_name=SECRET,
+            amberflo_base_url=amberflo_url,
+            # So that a token for reading only can be tried.
+            read_scope=READ_SCOPE,
+            write_scope=WRITE_SCOPE,
+        )
         return synth("local", outdir, settings)
     except (BadSetting, BundleFailed, NodeMissing) as error:
         raise LocalError(str(error)) from None

@@ -1,5 +1,6 @@
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,10 +20,15 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="session")
-def shared_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def system_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("system")
+
+
+@pytest.fixture(scope="session")
+def shared_system(system_folder: Path) -> Iterator[System]:
     # A Step Functions outside has to be told where the Lambdas are, so their place can be fixed.
     port = int(os.environ.get("METERING_TEST_PORT", "0")) or None
-    with running_system(tmp_path_factory.mktemp("system"), port=port, wait_scale=0) as running:
+    with running_system(system_folder, port=port, wait_scale=0) as running:
         yield running
 
 

@@ -1,7 +1,6 @@
 """The wheel in an environment of its own, with nothing of this repository around it."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -10,45 +9,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uv
 
 import amberflo_workflows
+from tests.packages import ROOT, new_environment, own_wheel, run_there
 
-ROOT = Path(__file__).parents[1]
-EXAMPLES = sorted(path.parent.name for path in ROOT.glob("examples/*/app.py"))
+# The one for SBT needs its bindings, and is synthesised in tests/infra/sbt.
+EXAMPLES = sorted(path.parent.name for path in ROOT.glob("examples/*/app.py") if "sbt" not in path.parent.name)
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    _uv("build", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", str(folder), str(ROOT))
-    (built,) = folder.glob("*.whl")
-    return built
+    return own_wheel(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The interpreter of a new environment, with the wheel and what a CDK app needs in it, at the locked versions."""
+    """The interpreter of a new environment, with the wheel and what a CDK app needs in it."""
     folder = tmp_path_factory.mktemp("environment")
-    _uv("venv", "--python", sys.executable, str(folder / "venv"))
-    found = folder / "venv" / "bin" / "python"
-    lock = str(ROOT / "requirements" / "dev.txt")
-    _uv("pip", "install", "--python", str(found), "--constraint", lock, f"amberflo-workflows[cdk] @ {wheel.as_uri()}")
-    yield found
+    yield new_environment(folder, f"amberflo-workflows[cdk] @ {wheel.as_uri()}")
     shutil.rmtree(folder)
-
-
-def _uv(*arguments: str) -> None:
-    done = subprocess.run([uv.find_uv_bin(), *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-def _run(python: Path, folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    # No Node on the path, and no bundle from elsewhere.
-    environment = {"PATH": os.defpath, "HOME": str(folder), "CDK_OUTDIR": "out"}
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_", "PIP_"))}
-    command = [str(python), *arguments]
-    return subprocess.run(command, cwd=folder, env={**kept, **environment}, capture_output=True, text=True, check=False)
 
 
 def test_the_wheel_holds_every_room_as_plain_files_and_nothing_that_is_only_for_us(wheel: Path) -> None:
@@ -66,7 +45,7 @@ def test_the_wheel_holds_every_room_as_plain_files_and_nothing_that_is_only_for_
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_synthesises_outside_the_repository(python: Path, tmp_path: Path, example: str) -> None:
     shutil.copy(ROOT / "examples" / example / "app.py", tmp_path / "app.py")
-    done = _run(python, tmp_path, "app.py")
+    done = run_there(python, tmp_path, "app.py")
     assert done.returncode == 0, done.stderr
     template = json.loads((tmp_path / "out" / "MyStack.template.json").read_text())
     kinds = [resource["Type"] for resource in template["Resources"].values()]
@@ -80,13 +59,13 @@ def test_an_example_synthesises_outside_the_repository(python: Path, tmp_path: P
 
 
 def test_the_public_face_is_what_it_says(python: Path, tmp_path: Path) -> None:
-    assert amberflo_workflows.__all__ == ["AmberfloMetering", "__version__"]
+    assert amberflo_workflows.__all__ == ["AmberfloMetering", "Monitoring", "SbtAmberfloMetering", "__version__"]
     code = (
         "import sys, amberflo_workflows as face; assert 'aws_cdk' not in sys.modules; "
-        "print(face.__version__, face.AmberfloMetering.__name__); face.nothing"
+        "print(face.__version__, face.AmberfloMetering.__name__, face.Monitoring.__name__); face.nothing"
     )
-    done = _run(python, tmp_path, "-c", code)
-    assert done.stdout.split() == [amberflo_workflows.__version__, "AmberfloMetering"]
+    done = run_there(python, tmp_path, "-c", code)
+    assert done.stdout.split() == [amberflo_workflows.__version__, "AmberfloMetering", "Monitoring"]
     assert "module 'amberflo_workflows' has no attribute 'nothing'" in done.stderr
 
 
@@ -94,3 +73,11 @@ def test_without_cdk_the_construct_says_what_to_install(wheel: Path) -> None:
     code = f"import sys; sys.path.insert(0, {str(wheel)!r}); from amberflo_workflows import AmberfloMetering"
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1].endswith("is not installed: pip install 'amberflo-workflows[cdk]'"), done.stderr
+
+
+def test_without_the_bindings_the_construct_for_sbt_says_how_to_make_them(python: Path, tmp_path: Path) -> None:
+    done = run_there(python, tmp_path, "-c", "from amberflo_workflows import SbtAmberfloMetering")
+    assert (
+        "SbtAmberfloMetering needs amberflo_sbt, which is not installed: make it with: metering sbt-bindings"
+        in (done.stderr.splitlines()[-1])
+    )

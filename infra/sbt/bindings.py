@@ -119,6 +119,11 @@ def _run(command: Sequence[str], folder: Path, environment: dict[str, str]) -> N
         raise BindingsFailed(f"The bindings could not be made: `{' '.join(map(str, command))}` failed with\n{said}")
 
 
+def installing(made: Path) -> str:
+    """What to do with the wheel."""
+    return f"Next, in the environment of your CDK app: pip install 'amberflo-workflows[cdk]' {made}"
+
+
 def main(arguments: Sequence[str]) -> int:
     """As a command: writes the wheel and says how to install it."""
     parser = argparse.ArgumentParser(prog="sbt-bindings", description="Python bindings for the SaaS Builder Toolkit.")
@@ -130,7 +135,7 @@ def main(arguments: Sequence[str]) -> int:
     except (BindingsFailed, NodeMissing) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"Next, in the environment of your CDK app: pip install 'amberflo-workflows[cdk]' {made}")
+    print(installing(made))
     return 0
 
 

@@ -1,0 +1,62 @@
+"""Bearer tokens of the local system's own pool, and tokens to try what is refused."""
+
+import base64
+import json
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from amberflo_workflows.infra.settings import READ_SCOPE, WRITE_SCOPE
+from amberflo_workflows.local.emulator import HTTP, Emulator
+from amberflo_workflows.local.processes import LocalError
+
+SCOPES: Final = {"read": (READ_SCOPE,), "write": (WRITE_SCOPE,), "both": (READ_SCOPE, WRITE_SCOPE)}
+
+
+def access_token(emulator: Emulator, outputs: dict[str, str], scopes: tuple[str, ...] = SCOPES["both"]) -> str:
+    """Client credentials for a token, as on AWS; only the host differs. Raises :class:`LocalError`."""
+    pool, client_id = outputs["UserPoolId"], outputs["UserPoolClientId"]
+    # By hand: importing boto3 for one question would double what `metering env` takes.
+    described = HTTP.post(
+        emulator.url,
+        json={"UserPoolId": pool, "ClientId": client_id},
+        headers={"X-Amz-Target": "AWSCognitoIdentityProviderService.DescribeUserPoolClient"},
+        timeout=30,
+    ).json()
+    basic = base64.b64encode(f"{client_id}:{described['UserPoolClient']['ClientSecret']}".encode()).decode()
+    response = HTTP.post(
+        f"{emulator.url}/oauth2/token",
+        data={"grant_type": "client_credentials", "scope": " ".join(scopes)},
+        headers={"Authorization": f"Basic {basic}"},
+        timeout=30,
+    )
+    if not response.ok:
+        raise LocalError(f"The emulator gave no token ({response.status_code}); see its log, or start anew.")
+    token: str = response.json()["access_token"]
+    return token
+
+
+def expired(token: str, emulator_folder: Path, pool: str) -> str:
+    """The token as it will be when it has run out: signed anew with the key that the emulator keeps for the pool."""
+    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - slow, and for this alone
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: PLC0415 - as above
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415 - as above
+
+    header, claims, _ = token.split(".")
+    then = int(time.time()) - 3600
+    signed = f"{header}.{_encoded(_decoded(claims) | {'iat': then - 3600, 'exp': then})}"
+    kept = emulator_folder / "state" / "cognito-pool-keys" / f"{pool}-access.pem"
+    key = load_pem_private_key(kept.read_bytes(), password=None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise LocalError(f"The key in {kept} is not one that the emulator makes; start anew.")
+    signature = key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+    return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+def _decoded(part: str) -> dict[str, Any]:
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return claims
+
+
+def _encoded(claims: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
