@@ -97,8 +97,9 @@ def check_routes(plane: ControlPlane, gateway: Any, ours: frozenset[str]) -> Non
     ]
     if taken:
         raise CannotAttach(
-            f"The control plane's API has these routes already: {', '.join(sorted(taken))}. Its ControlPlane has a "
-            "metering of its own; take metering=… out of it and deploy that first (docs/sbt.md says in which order)."
+            f"The control plane's API has these routes already: {', '.join(sorted(taken))}. If a stack of ours made "
+            "them, name it with -c stackName=…; else take metering=… out of the ControlPlane first, in the order that "
+            "docs/migration.md gives, so that no usage is lost."
         )
 
 

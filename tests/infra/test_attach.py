@@ -34,6 +34,7 @@ from tests.local.watching import soon
 
 OURS = "Attached"
 METER = {"label": "API calls", "meterApiName": "api-calls", "meterType": "sum_of_all_usage"}
+USAGE: dict[str, Any] = {"meterApiName": "api-calls", "meterValue": 5}
 PASSWORD = "Correct-horse-battery-1"
 
 
@@ -116,6 +117,16 @@ class Attached:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return requests.request(method, address, json=body, headers=headers, timeout=60).status_code
 
+    def put(self, source: str, kind: str, detail: dict[str, Any]) -> None:
+        """An event onto the control plane's bus."""
+        entry = {
+            "EventBusName": self.plane.outputs["eventBridgeArn"],
+            "Source": source,
+            "DetailType": kind,
+            "Detail": json.dumps(detail),
+        }
+        assert self.system.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
+
     def user_token(self) -> str:
         """An access token of a person who signed in."""
         cognito, outputs = self.system.client("cognito-idp"), self.plane.outputs
@@ -180,18 +191,32 @@ def test_a_scope_is_asked_for_where_one_is_set(attached: Attached) -> None:
 def test_events_on_the_control_planes_bus_are_dealt_with(attached: Attached, prefix: str) -> None:
     attached.deploy(own_authorizer=False)
     tenant = f"tenant-{uuid.uuid4()}"
-    usage = {"tenantId": tenant, "meterApiName": "api-calls", "meterValue": 5}
-    for kind, detail in (("ingestUsage", usage), ("onboardingRequest", {"tenantId": tenant})):
-        entry = {
-            "EventBusName": attached.plane.outputs["eventBridgeArn"],
-            "Source": "applicationPlaneEventSource",
-            "DetailType": prefix + kind,
-            "Detail": json.dumps(detail),
-        }
-        assert attached.system.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
+    for kind, detail in (("ingestUsage", USAGE), ("onboardingRequest", {})):
+        attached.put("applicationPlaneEventSource", prefix + kind, {**detail, "tenantId": tenant})
     sandbox = sandbox_of(attached.system)
     assert soon(lambda: sandbox.totals("api-calls") == {tenant: 5})
     assert soon(lambda: tenant in sandbox.customers())
+
+
+@pytest.mark.emulator
+def test_a_stack_beside_the_control_plane_becomes_one_on_its_api_and_keeps_its_queue(attached: Attached) -> None:
+    """The way of docs/migration.md: first another source of usage than the old metering's, then all."""
+    system, bus = attached.system, attached.plane.outputs["eventBridgeArn"].rpartition("/")[2]
+    settings = Settings(
+        stack_name=OURS, amberflo_base_url=system.amberflo_url, event_bus_name=bus, event_sources=("my.app",)
+    )
+    beside = deploy(system.emulator, synth("local", attached.folder / "beside", settings), OURS)
+    tenant = f"tenant-{uuid.uuid4()}"
+    attached.put("applicationPlaneEventSource", "ingestUsage", {**USAGE, "tenantId": tenant, "meterValue": 100})
+    attached.put("my.app", "ingestUsage", {**USAGE, "tenantId": tenant})
+    sandbox = sandbox_of(system)
+    assert soon(lambda: sandbox.totals("api-calls") == {tenant: 5})
+    outputs = attached.deploy(own_authorizer=False)
+    for name in ("UsageQueueUrl", "UsageDeadLetterQueueUrl", "RejectedTableName"):
+        assert outputs[name] == beside[name]
+    attached.put("applicationPlaneEventSource", "ingestUsage", {**USAGE, "tenantId": tenant})
+    assert soon(lambda: sandbox.totals("api-calls") == {tenant: 10})
+    assert attached.status(attached.user_token()) == 200
 
 
 @pytest.mark.emulator
