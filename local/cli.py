@@ -7,6 +7,7 @@ import json
 import shlex
 import tempfile
 from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,11 +15,21 @@ import typer
 from rich.table import Table
 
 from amberflo_workflows.local import system as systems
-from amberflo_workflows.local.commands import dead, rejected
+from amberflo_workflows.local import tokens
+from amberflo_workflows.local.commands import dead, events, executions, meters, rejected, usage
 from amberflo_workflows.local.commands.backfill import backfill
-from amberflo_workflows.local.commands.shared import Json, console, fail, progress, running, told
+from amberflo_workflows.local.commands.shared import Json, console, fail, progress, running, say, told
 from amberflo_workflows.local.deployment import AwsDeployment
 from amberflo_workflows.local.home import home
+
+
+class TokenScope(StrEnum):
+    """What a token is good for."""
+
+    READ = "read"
+    WRITE = "write"
+    BOTH = "both"
+
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, help=__doc__)
 fault_app = typer.Typer(no_args_is_help=True, help="Make the sandbox misbehave, and behave again.")
@@ -26,6 +37,10 @@ app.add_typer(fault_app, name="fault")
 app.command()(backfill)
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(dead.app, name="dead")
+app.add_typer(executions.app, name="executions")
+app.add_typer(meters.app, name="meters")
+app.add_typer(usage.app, name="usage")
+app.add_typer(events.app, name="events")
 
 
 @app.callback()
@@ -114,11 +129,33 @@ def env() -> None:
 
 
 @app.command()
-def token() -> None:
-    """A bearer token for the API."""
+def token(
+    scope: Annotated[TokenScope, typer.Option(help="What it is good for.")] = TokenScope.BOTH,
+    expired: Annotated[bool, typer.Option("--expired", help="One that has run out, to see it refused.")] = False,
+) -> None:
+    """A bearer token for the API, good for an hour."""
     found = running()
     with told():
-        print(found.access_token)
+        given = tokens.access_token(found.emulator, found.outputs, tokens.SCOPES[scope.value])
+        print(tokens.expired(given, home() / "emulator", found.outputs["UserPoolId"]) if expired else given)
+
+
+@app.command()
+def sbt_bindings(
+    out: Annotated[Path, typer.Option(help="Folder for the wheel.")] = Path("build/sbt"),
+    package: Annotated[Path | None, typer.Option(help="SBT's npm package; default: the pinned release.")] = None,
+) -> None:
+    """Make Python bindings for the SaaS Builder Toolkit, as a wheel to install beside this package."""
+    from amberflo_workflows.infra.node import NodeMissing  # noqa: PLC0415 - only this command needs them
+    from amberflo_workflows.infra.sbt.bindings import BindingsFailed, installing, wheel  # noqa: PLC0415 - as above
+
+    try:
+        with progress() as tell:
+            tell("Making the bindings; this takes a quarter of a minute when it is done first")
+            made = wheel(out, package)
+    except (BindingsFailed, NodeMissing) as error:
+        raise fail(error) from None
+    say(installing(made))
 
 
 @app.command()

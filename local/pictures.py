@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from amberflo_workflows.local.executions.graph import Edge, graph_of
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 WORKFLOWS: Final = ROOT / "workflows"
 README_WORKFLOW: Final = "create_meter"
@@ -31,27 +33,26 @@ def load(path: Path) -> dict[str, Any]:
 
 def mermaid(machine: dict[str, Any]) -> str:
     """A Mermaid flowchart of a state machine."""
-    lines = ["flowchart TD", f"  start((start)) --> {machine['StartAt']}"]
-    for name, state in machine["States"].items():
-        opening, closing = _SHAPES.get(state["Type"], ("[", "]"))
-        lines.append(f'  {name}{opening}"{name}"{closing}')
-        lines += [f"  {name} {arrow} {target}" for arrow, target in _arrows(state)]
-    if any(state.get("End") for state in machine["States"].values()):
+    graph = graph_of(machine)
+    lines = ["flowchart TD", f"  start((start)) --> {graph.start}"]
+    for node in graph.nodes:
+        opening, closing = _SHAPES.get(node.kind, ("[", "]"))
+        lines.append(f'  {node.name}{opening}"{node.name}"{closing}')
+        edges = [edge for edge in graph.edges if edge.source == node.name]
+        lines += [f"  {node.name} {_arrow(edge, edges)} {edge.target or 'finish'}" for edge in edges]
+    if any(edge.target is None for edge in graph.edges):
         lines.append("  finish((end))")
     return "\n".join(lines)
 
 
-def _arrows(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for choice in state.get("Choices", []):
-        yield "-- yes -->" if len(state["Choices"]) == 1 else "-->", choice["Next"]
-    if "Default" in state:
-        yield "-- otherwise -->", state["Default"]
-    if "Next" in state:
-        yield "-->", state["Next"]
-    if state.get("End"):
-        yield "-->", "finish"
-    for catch in state.get("Catch", []):
-        yield f"-. {', '.join(catch['ErrorEquals'])} .->", catch["Next"]
+def _arrow(edge: Edge, beside: list[Edge]) -> str:
+    """What a choice asks is in the file; that there is but one question can be seen."""
+    is_only_choice = edge.way == "choice" and len([other for other in beside if other.way == "choice"]) == 1
+    if edge.way == "catch":
+        return f"-. {edge.label} .->"
+    if edge.way == "default":
+        return f"-- {edge.label} -->"
+    return "-- yes -->" if is_only_choice else "-->"
 
 
 def _tries(state: dict[str, Any]) -> str:

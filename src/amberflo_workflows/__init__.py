@@ -23,7 +23,9 @@ _CONSTRUCTS: Final = {
     "SbtAmberfloMetering": "sbt.metering",
 }
 # Modules that a construct needs and that come in another way than from the extra.
-_FROM: Final = {"amberflo_sbt": "make it with: metering sbt-bindings, or python -m amberflo_workflows.infra.sbt.bindings"}
+_FROM: Final = {
+    "amberflo_sbt": "make it with: metering sbt-bindings, or python -m amberflo_workflows.infra.sbt.bindings",
+}
 
 
 def __getattr__(name: str) -> object:
