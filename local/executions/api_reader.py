@@ -22,6 +22,8 @@ from amberflo_workflows.local.executions.task_logs import lines_of
 # Few enough for AWS, which lets one account describe 15 executions a second once it has done 300.
 _AT_ONCE: Final = 4
 _IN_A_ROW: Final = 20
+# Each has 262,144 bytes at most, and mostly a few hundred.
+_INPUTS_KEPT: Final = 1000
 _READ_WITH: Final = ("ListExecutions", "DescribeExecution", "GetExecutionHistory", "ListMapRuns", "DescribeMapRun")
 
 
@@ -33,14 +35,21 @@ class ApiReader:
         self._machines = machines
         self._readable = readable
         self._client = patient(deployment.client("stepfunctions"), *_READ_WITH)
+        self._inputs: dict[str, str] = {}
 
     def page(self, query: Query) -> Page:
         """Executions that were asked for, with what their input begins with."""
+        return self._page(self._wanted(query), query)
+
+    def recent(self, query: Query) -> Sequence[Summary]:
+        """Executions that were asked for, without their inputs."""
+        return tuple(islice(self._wanted(query), query.limit))
+
+    def _wanted(self, query: Query) -> Iterator[Summary]:
         machines = [machine for machine in self._readable if query.workflow in {None, machine.workflow}]
         streams = [self._newest_first(machine, query) for machine in machines]
         candidates = heapq.merge(*streams, key=token, reverse=True)
-        wanted = (summary for summary in candidates if query.wants(summary))
-        return self._page(wanted, query)
+        return (summary for summary in candidates if query.wants(summary))
 
     def get(self, arn: str, after: Sequence[Event] = ()) -> Execution:
         """An execution whole; ``after`` are events that are known already. Raises :class:`NoSuchExecution`."""
@@ -116,8 +125,13 @@ class ApiReader:
         return Page(tuple(found), token(last) if is_more and last else "")
 
     def _input(self, summary: Summary) -> str:
-        text: str = self._describe(summary.arn).get("input", "")
-        return text
+        """It never changes, so those that are looked at again and again are kept."""
+        known = self._inputs.get(summary.arn)
+        if known is None:
+            known = self._inputs[summary.arn] = str(self._describe(summary.arn).get("input", ""))
+            if len(self._inputs) > _INPUTS_KEPT:
+                self._inputs.pop(next(iter(self._inputs)), None)
+        return known
 
 
 def _summary(machine: Machine, raw: Any) -> Summary:

@@ -11,7 +11,7 @@ from amberflo_workflows.local.executions.api_reader import ApiReader
 from amberflo_workflows.local.executions.graph import Graph
 from amberflo_workflows.local.executions.log_reader import LogReader
 from amberflo_workflows.local.executions.machines import Machine, Machines
-from amberflo_workflows.local.executions.model import Execution, LogLine, StateRun, Status
+from amberflo_workflows.local.executions.model import Execution, LogLine, StateRun, Status, Summary
 from amberflo_workflows.local.executions.reader import NoSuchExecution, Page, Query, Reader, newest
 from amberflo_workflows.local.processes import LocalError
 
@@ -38,6 +38,11 @@ class Executions:
         if query.workflow is not None:
             return self._reader(self.machines.of(query.workflow)).page(query)
         return newest([self._api.page(query), self._logs.page(query)], query.limit)
+
+    def recent(self, workflow: str, since: datetime, limit: int) -> Sequence[Summary]:
+        """A workflow's executions that began since then, newest first, at most so many."""
+        machine = self.machines.of(workflow)
+        return self._reader(machine).recent(Query(workflow=workflow, since=since, limit=limit))
 
     def get(self, arn: str) -> Execution:
         """An execution whole. Raises :class:`NoSuchExecution`."""

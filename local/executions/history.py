@@ -91,6 +91,7 @@ class _Fold:
         self.places[event.id] = self.place = place
 
     def finished(self, arn: str, workflow: str, events: tuple[Event, ...]) -> Execution:
+        """What became of them all."""
         started = events[0].at
         summary = Summary(arn, workflow, self.root.status, started, self.stopped, preview(self.input))
         states = frozen(self.root)
@@ -112,11 +113,9 @@ class _Fold:
         kind = event.type.partition("State")[0]
         if what == "Entered":
             return self._entered(event, place, kind)
-        name = event.details.get("name")
-        wanted: Callable[[Passage], bool] = lambda passage: (  # noqa: E731 - two lines are not worth a function
-            passage.is_open and (passage.name == name if what == "Exited" else passage.kind == kind)
-        )
-        passage = place.upwards(wanted)
+        # Only what enters and exits bears its name.
+        name = event.details.get("name") if what == "Exited" else None
+        passage = place.upwards(lambda one: one.is_open and one.kind == kind and name in {None, one.name})
         if passage is None:
             return place
         if what == "Exited":

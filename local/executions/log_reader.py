@@ -53,6 +53,10 @@ class LogReader:
                 return Page(page, token(page[-1]))
         return Page(tuple(found), "")
 
+    def recent(self, query: Query) -> Sequence[Summary]:
+        """Executions that were asked for; their inputs are in the same log events, so they come with them."""
+        return self.page(query).summaries
+
     def get(self, arn: str) -> Execution:
         """An execution whole. Raises :class:`NoSuchExecution`; what is younger than a minute may not be logged yet."""
         machine = self._machines.of_execution(arn)

@@ -1,6 +1,6 @@
 """What can be asked about executions, wherever their history is kept."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
@@ -53,6 +53,9 @@ class Reader(Protocol):
 
     def page(self, query: Query) -> Page:
         """Executions that were asked for; the page may be short of them and have a next one."""
+
+    def recent(self, query: Query) -> Sequence[Summary]:
+        """The newest executions that were asked for, to be counted: their inputs need not be known."""
 
     def get(self, arn: str) -> Execution:
         """An execution whole. Raises :class:`NoSuchExecution`."""
