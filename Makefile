@@ -3,6 +3,8 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 # Extra words for the command behind a target: make test ARGS="-k usage"
 ARGS ?=
+# Test processes, each with a local system of its own
+WORKERS ?= 2
 # A CSV or NDJSON file of your own usages for the demo
 EVENTS ?=
 
@@ -23,7 +25,8 @@ down: setup ## Stop it
 	@$(BIN)/metering down
 
 test: setup lint ## Every test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m tests.browser
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-unit: setup ## The tests that take no emulated stack
 	@$(BIN)/python -m pytest -m "not emulator and not system" $(ARGS)

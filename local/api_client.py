@@ -1,6 +1,6 @@
 """The product's own HTTP API, as a caller uses it: with an address and a bearer token."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
@@ -103,11 +103,13 @@ class ApiClient:
         return f"See: {self.command} executions show {arn}" if arn else ""
 
 
-def new_token(endpoint: str, client_id: str, secret: str) -> str:
-    """A bearer token for all scopes of a machine client, by its id and secret. Raises :class:`LocalError`."""
-    form = {"grant_type": "client_credentials"}
+def new_token(
+    endpoint: str, client_id: str, secret: str, *, scopes: Sequence[str] = (), http: requests.Session | None = None
+) -> str:
+    """A bearer token for these scopes of a machine client, or all that it has. Raises :class:`LocalError`."""
+    form = {"grant_type": "client_credentials"} | ({"scope": " ".join(scopes)} if scopes else {})
     try:
-        response = requests.post(
+        response = (http or requests.Session()).post(
             endpoint,
             data=form,
             auth=(client_id, secret),

@@ -3,44 +3,23 @@
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 nothing is running.
 """
 
-import json
-import shlex
 import tempfile
 from contextlib import ExitStack
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from amberflo_workflows.local import system as systems
-from amberflo_workflows.local import tokens
-from amberflo_workflows.local.commands import dead, events, executions, meters, rejected, usage
+from amberflo_workflows.local.commands import dead, events, executions, faults, meters, rejected, usage, where
 from amberflo_workflows.local.commands.backfill import backfill
-from amberflo_workflows.local.commands.shared import Json, console, fail, progress, running, say, told
+from amberflo_workflows.local.commands.console import console as open_console
+from amberflo_workflows.local.commands.shared import console, fail, note, progress, say, told
 from amberflo_workflows.local.deployment import AwsDeployment
 from amberflo_workflows.local.home import home
-
-
-class TokenScope(StrEnum):
-    """What a token is good for."""
-
-    READ = "read"
-    WRITE = "write"
-    BOTH = "both"
-
+from amberflo_workflows.local.processes import LocalError
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, help=__doc__)
-fault_app = typer.Typer(no_args_is_help=True, help="Make the sandbox misbehave, and behave again.")
-app.add_typer(fault_app, name="fault")
-app.command()(backfill)
-app.add_typer(rejected.app, name="rejected")
-app.add_typer(dead.app, name="dead")
-app.add_typer(executions.app, name="executions")
-app.add_typer(meters.app, name="meters")
-app.add_typer(usage.app, name="usage")
-app.add_typer(events.app, name="events")
 
 
 @app.callback()
@@ -67,77 +46,42 @@ def up(
     found = systems.current(home())
     if found:
         console.print(f"It is running already, at {found.api_endpoint}", highlight=False, soft_wrap=True)
+        _show_console()
         return
+    from amberflo_workflows.local.console import process  # noqa: PLC0415 - imports requests
+
     with told(), progress() as tell:
+        # One that is left looks at an emulator that has gone.
+        process.stop(home())
         started = systems.up(home(), port, tell)
     console.print(f"The API is at {started.api_endpoint}", highlight=False)
+    _show_console()
     console.print('Next: eval "$(.venv/bin/metering env)"', markup=False, highlight=False)
+
+
+def _show_console() -> None:
+    """Start the console, unless it runs, and tell its address; the system is of use without one."""
+    from amberflo_workflows.local.console import process  # noqa: PLC0415 - imports requests
+
+    try:
+        with progress() as tell:
+            tell("Starting the console")
+            address = process.start(home())
+    except LocalError as error:
+        note(str(error))
+        return
+    console.print(f"The console is at {address}", highlight=False)
 
 
 @app.command()
 def down() -> None:
     """Stop the local system; meters, usage and queued events are there again when it is next started."""
+    from amberflo_workflows.local.console import process  # noqa: PLC0415 - imports requests
+
     with told():
+        process.stop(home())
         stopped = systems.clean_up(home())
     console.print("Stopped." if stopped else "Nothing was running.")
-
-
-@app.command()
-def status(as_json: Json = False) -> None:
-    """What runs, and where."""
-    found = running()
-    facts = {
-        "api": found.api_endpoint,
-        "aws": found.emulator.url,
-        "amberflo": found.amberflo_url,
-        "sandbox": found.sandbox is not None,
-        "eventBus": found.outputs["EventBusName"],
-        "stateMachines": found.state_machine_arns,
-        "usageQueue": found.outputs["UsageQueueUrl"],
-        "deadLetterQueue": found.outputs["UsageDeadLetterQueueUrl"],
-        "rejectedTable": found.outputs["RejectedTableName"],
-        "home": str(home()),
-    }
-    if as_json:
-        print(json.dumps(facts, indent=2))
-        return
-    table = Table(show_header=False, box=None)
-    table.add_column()
-    table.add_column(overflow="fold")
-    for name, value in facts.items():
-        table.add_row(name, "\n".join(value) if isinstance(value, dict) else str(value))
-    console.print(table)
-
-
-@app.command()
-def env() -> None:
-    """Shell settings for curl and the AWS command line: eval "$(metering env)"."""
-    found = running()
-    with told():
-        values = {
-            "CONTROL_PLANE_API_ENDPOINT": found.api_endpoint,
-            "ACCESS_TOKEN": found.access_token,
-            **found.emulator.environment,
-            "EVENT_BUS_NAME": found.outputs["EventBusName"],
-            "STATE_MACHINE_ARNS": found.outputs["StateMachineArns"],
-            "AMBERFLO_SANDBOX_URL": found.amberflo_url if found.sandbox else "",
-        }
-    for name, value in values.items():
-        print(f"export {name}={shlex.quote(value)}")
-    # What the user may have set for their own AWS would come before these.
-    print("unset AWS_PROFILE AWS_SESSION_TOKEN")
-
-
-@app.command()
-def token(
-    scope: Annotated[TokenScope, typer.Option(help="What it is good for.")] = TokenScope.BOTH,
-    expired: Annotated[bool, typer.Option("--expired", help="One that has run out, to see it refused.")] = False,
-) -> None:
-    """A bearer token for the API, good for an hour."""
-    found = running()
-    with told():
-        given = tokens.access_token(found.emulator, found.outputs, tokens.SCOPES[scope.value])
-        print(tokens.expired(given, home() / "emulator", found.outputs["UserPoolId"]) if expired else given)
 
 
 @app.command()
@@ -156,18 +100,6 @@ def sbt_bindings(
     except (BindingsFailed, NodeMissing) as error:
         raise fail(error) from None
     say(installing(made))
-
-
-@app.command()
-def logs(
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
-    minutes: Annotated[int, typer.Option(help="How far back.")] = 10,
-) -> None:
-    """What the Lambdas wrote."""
-    from amberflo_workflows.local.logs import lines  # noqa: PLC0415 - imports boto3
-
-    for line in lines(running(), minutes=minutes, follow=follow):
-        print(line)
 
 
 @app.command()
@@ -190,39 +122,17 @@ def demo(
     raise typer.Exit(0 if good else 1)
 
 
-@fault_app.command("set")
-def fault_set(  # noqa: PLR0917 - each is an option of the command line
-    kind: Annotated[
-        str, typer.Argument(help="status, delay, drop, hang, accept_then_drop, wrong_key, redirect, garbage")
-    ],
-    path: Annotated[str, typer.Option(help="Pattern of the paths it strikes.")] = "*",
-    status: Annotated[int, typer.Option(help="For kind status.")] = 503,
-    seconds: Annotated[float, typer.Option(help="For delay and hang.")] = 30,
-    times: Annotated[int | None, typer.Option(help="How many calls; default: until cleared.")] = None,
-    share: Annotated[float, typer.Option(help="Part of the calls, above 0 and up to 1.")] = 1.0,
-) -> None:
-    """Replace the faults by this one."""
-    fault: dict[str, Any] = {"kind": kind, "path": path, "status": status, "seconds": seconds, "share": share}
-    if times is not None:
-        fault["times"] = times
-    _arm([fault])
-
-
-@fault_app.command("clear")
-def fault_clear() -> None:
-    """Behave again."""
-    _arm([])
-
-
-def _arm(faults: list[dict[str, Any]]) -> None:
-    sandbox = running().sandbox
-    if sandbox is None:
-        raise fail("this system talks to the real Amberflo; only a sandbox has faults.")
-    try:
-        sandbox.set_faults(faults)
-    except ValueError as error:
-        raise fail(error) from None
-    console.print("The sandbox misbehaves as told." if faults else "The sandbox behaves.")
+for command in (where.status, where.env, where.token, where.logs):
+    app.command()(command)
+app.command()(backfill)
+app.command("console")(open_console)
+app.add_typer(rejected.app, name="rejected")
+app.add_typer(dead.app, name="dead")
+app.add_typer(executions.app, name="executions")
+app.add_typer(meters.app, name="meters")
+app.add_typer(usage.app, name="usage")
+app.add_typer(events.app, name="events")
+app.add_typer(faults.app, name="fault")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,10 @@ class Deployment(Protocol):
     """A deployed stack: its outputs, and clients of the services that it is made of."""
 
     @property
+    def stack(self) -> str:
+        """The name of the stack."""
+
+    @property
     def outputs(self) -> Mapping[str, str]:
         """The outputs of the stack."""
 

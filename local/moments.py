@@ -1,7 +1,7 @@
 """Moments and spans of time as operators type them."""
 
 import re
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final, NamedTuple
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -28,8 +28,11 @@ def span(text: str) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
-def moment(text: str, now: int) -> Moment:
-    """A moment in ISO 8601, in epoch seconds, or a span before ``now`` (epoch seconds). Raises :class:`BadTime`."""
+def moment(text: str, now: int, zone: tzinfo | None = None) -> Moment:
+    """A moment in ISO 8601, in epoch seconds, or a span before ``now`` (epoch seconds). Raises :class:`BadTime`.
+
+    ``zone`` is that of a time without one; if there is none either, this machine's is assumed.
+    """
     if _SPAN.fullmatch(text):
         return Moment(now - span(text))
     if text.isdecimal():
@@ -39,6 +42,8 @@ def moment(text: str, now: int) -> Moment:
         return Moment(int(text))
     try:
         given = datetime.fromisoformat(text)
+        if given.tzinfo is None and zone:
+            given = given.replace(tzinfo=zone)
         told = given if given.tzinfo else given.astimezone()
         return Moment(int(told.timestamp()), None if given.tzinfo else told.isoformat())
     except (ValueError, OverflowError, OSError):

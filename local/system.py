@@ -46,6 +46,11 @@ class System:
     amberflo_url: str
 
     @property
+    def stack(self) -> str:
+        """The name of its stack."""
+        return STACK
+
+    @property
     def api_endpoint(self) -> str:
         """The HTTP API's address, with a slash at its end."""
         return f"{self.emulator.url}/_aws/execute-api/{self.outputs['HttpApiId']}/$default/"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from amberflo_workflows.infra.settings import READ_SCOPE, WRITE_SCOPE
+from amberflo_workflows.local.api_client import new_token
 from amberflo_workflows.local.emulator import HTTP, Emulator
 from amberflo_workflows.local.processes import LocalError
 
@@ -23,17 +24,8 @@ def access_token(emulator: Emulator, outputs: dict[str, str], scopes: tuple[str,
         headers={"X-Amz-Target": "AWSCognitoIdentityProviderService.DescribeUserPoolClient"},
         timeout=30,
     ).json()
-    basic = base64.b64encode(f"{client_id}:{described['UserPoolClient']['ClientSecret']}".encode()).decode()
-    response = HTTP.post(
-        f"{emulator.url}/oauth2/token",
-        data={"grant_type": "client_credentials", "scope": " ".join(scopes)},
-        headers={"Authorization": f"Basic {basic}"},
-        timeout=30,
-    )
-    if not response.ok:
-        raise LocalError(f"The emulator gave no token ({response.status_code}); see its log, or start anew.")
-    token: str = response.json()["access_token"]
-    return token
+    secret = described["UserPoolClient"]["ClientSecret"]
+    return new_token(f"{emulator.url}/oauth2/token", client_id, secret, scopes=scopes, http=HTTP)
 
 
 def expired(token: str, emulator_folder: Path, pool: str) -> str:

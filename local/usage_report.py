@@ -13,6 +13,9 @@ from amberflo_workflows.local.processes import LocalError
 # Of these the sum of all groups means something; of a maximum, a level or a distinct count it does not.
 ADDITIVE: Final = frozenset({"sum_of_all_usage", "event_duration"})
 _FORMATS: Final = {"HOUR": "%Y-%m-%d %H:%M", "DAY": "%Y-%m-%d", "WEEK": "%Y-%m-%d", "MONTH": "%Y-%m"}
+_DAY: Final = 86_400
+# What a sum of many doubles may be wrong by.
+_NOISE: Final = 2e-14
 # Until the year 9999, as far as calendars go.
 _Seconds = Annotated[int, Meta(ge=0, lt=253_402_300_800)]
 
@@ -41,6 +44,11 @@ class Group(Struct, rename={"names": "group", "total": "groupValue"}):
     def of(self) -> dict[str, str]:
         """What the group has in common: customer and dimensions."""
         return {key: value or "" for key, value in (self.names.group_info if self.names else {}).items()}
+
+    @property
+    def name(self) -> str:
+        """The same in a few words; empty if all usage is in this group."""
+        return ", ".join(value or "(none)" for value in self.of.values())
 
 
 class _Report(Struct, rename="camel"):
@@ -93,6 +101,11 @@ def fetch(
         raise LocalError(f"The API answered with what is no usage report: {error}") from None
 
 
+def interval_for(seconds: int) -> str:
+    """The interval that shows a range of so many seconds neither too coarse nor too fine."""
+    return "HOUR" if seconds <= 2 * _DAY else "DAY" if seconds <= 100 * _DAY else "MONTH"
+
+
 def interval_name(begin: int, interval: str) -> str:
     """The interval that begins at epoch seconds, in UTC."""
     return datetime.fromtimestamp(begin, UTC).strftime(_FORMATS[interval])
@@ -104,5 +117,6 @@ def moment_name(seconds: int) -> str:
 
 
 def number(value: float) -> str:
-    """A value as people write it; without the noise of binary fractions."""
-    return f"{value:,.15g}"
+    """A value as people write it; without the noise of binary fractions and of their sums."""
+    short = f"{value:.12g}"
+    return f"{value:,.12g}" if abs(float(short) - value) <= abs(value) * _NOISE else f"{value:,.15g}"

@@ -3,7 +3,7 @@
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,9 +23,6 @@ from amberflo_workflows.local.processes import LocalError
 
 if TYPE_CHECKING:
     from amberflo_workflows.local.api_client import ApiClient
-
-DAY_SECONDS: Final = 86_400
-SHOWN_TENANTS: Final = 20
 
 
 def cancel(
@@ -62,17 +59,14 @@ def _cancel_range(
     start, end = between
     if start >= end:
         raise fail("--from must be before --to", 2)
+    from amberflo_workflows.local.cancelled_range import rule_of  # noqa: PLC0415 - imports msgspec
+
     with told():
         with waiting("Asking for the meter"):
             client = api(context)
             meter = client.meter(given)
         name = meter["meterApiName"]
-        rule = {
-            # By default the same for the same range, so that a repetition changes nothing.
-            "id": rule_id or f"cancel-{name}-{start}-{end}",
-            "meterApiName": name,
-            "ingestionTimeRange": {"startTimeInSeconds": start, "endTimeInSeconds": end},
-        }
+        rule = rule_of(name, start, end, rule_id)
         if not as_json:
             _show_guess(client, meter, start, end)
             if rule_id:
@@ -88,28 +82,26 @@ def _cancel_range(
 
 def _show_guess(client: "ApiClient", meter: dict[str, Any], start: int, end: int) -> None:
     """What the rule takes away, as far as the API can say."""
-    from amberflo_workflows.local.usage_report import fetch, moment_name, number  # noqa: PLC0415 - imports msgspec
+    from amberflo_workflows.local.cancelled_range import guess  # noqa: PLC0415 - imports msgspec
+    from amberflo_workflows.local.usage_report import moment_name, number  # noqa: PLC0415 - imports msgspec
 
     now = int(time.time())
     begin, until = moment_name(start), moment_name(end)
     say(f"ALL tenants' usage of {meter['meterApiName']} that was taken in from {begin} to {until} UTC will not count.")
     if end > now:
         say("That is not over yet: what is taken in until then will not count either.")
-    if start >= now:
-        return
-    interval = "HOUR" if end - start <= 2 * DAY_SECONDS else "DAY" if end - start <= 100 * DAY_SECONDS else "MONTH"
     with waiting("Asking for the usage"):
-        between = start, min(end, now)
-        all_of_it = fetch(client, meter, between, interval, {})
-        tenants = fetch(client, meter, between, interval, {"groupBy": "customerId", "take": SHOWN_TENANTS})
+        found = guess(client, meter, start, end, now)
+    if found is None:
+        return
     say(
         "The API knows usage by its own time only, not by when it was taken in. As a guess, this is what bears a time "
-        f"then, by whole {interval.lower()}s; of usage that was reported late it tells nothing:"
+        f"then, by whole {found.interval.lower()}s; of usage that was reported late it tells nothing:"
     )
-    rows = [(group.of.get("customerId", ""), number(group.total)) for group in tenants.groups]
-    if len(rows) == SHOWN_TENANTS:
+    rows = [(tenant, number(total)) for tenant, total in found.tenants]
+    if not found.is_all:
         rows.append(("…", ""))
-    rows.append(("all tenants", number(sum(group.total for group in all_of_it.groups))))
+    rows.append(("all tenants", number(found.total)))
     show_table(("tenant", "usage"), rows, numbers=("usage",))
 
 

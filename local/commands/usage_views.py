@@ -94,5 +94,5 @@ def _bars(usage: Usage) -> Iterator[_Bar]:
 
 
 def _name(group: Group) -> str:
-    name = harmless(", ".join(value or "(none)" for value in group.of.values()))
+    name = harmless(group.name)
     return name if cell_len(name) <= _LONGEST_NAME else set_cell_size(name, _LONGEST_NAME - 1) + "…"

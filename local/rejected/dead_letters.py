@@ -5,6 +5,7 @@ Looking hides a message from others for a moment. What was redriven or dropped i
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -22,6 +23,7 @@ HIDDEN_SECONDS: Final = 120
 MOST_EVENTS: Final = 1_000
 # The detail-types of the events that start a workflow by themselves.
 TENANT_EVENTS: Final = {operation.name: operation.detail_types for operation in OPERATIONS if operation.detail_types}
+_QUEUES: Final = ("UsageDeadLetterQueueUrl", "TenantDeadLetterQueueUrl")
 _A_CALL: Final = 10
 
 
@@ -78,14 +80,19 @@ class DeadLetters:
     @contextmanager
     def looked_at(self) -> Iterator[list[DeadEvent]]:
         """The events that are in the queues, visible again afterwards unless something was done with them."""
-        seen: dict[str, DeadEvent] = {}
+        sqs, urls = self._sqs, [self.deployment.outputs[name] for name in _QUEUES]
+        found: list[list[DeadEvent]] = [[] for _ in urls]
+
+        def look(url: str, events: list[DeadEvent]) -> None:
+            events.extend(islice(_received(sqs, url), MOST_EVENTS))
+
         try:
-            for name in ("UsageDeadLetterQueueUrl", "TenantDeadLetterQueueUrl"):
-                for event in islice(self._received(self.deployment.outputs[name]), MOST_EVENTS):
-                    seen[event.receipt] = event
-            yield list(seen.values())
+            # At once: that a queue holds no more is only known after a wait.
+            with ThreadPoolExecutor(len(urls)) as pool:
+                list(pool.map(look, urls, found))
+            yield [event for events in found for event in events]
         finally:
-            self._show_again(seen.values())
+            self._show_again(event for events in found for event in events)
 
     def redrive(self, event: DeadEvent) -> None:
         """On its way again, as it is. Sent before it is deleted: twice is harmless, lost is not."""
@@ -105,28 +112,6 @@ class DeadLetters:
     def _note(self, event: DeadEvent, status: Any, why: str) -> None:
         RejectedTable(self.deployment).note_event(event.id, event.text, status, why)
 
-    def _received(self, queue_url: str) -> Iterator[DeadEvent]:
-        while True:
-            messages = self._sqs.receive_message(
-                QueueUrl=queue_url,
-                MaxNumberOfMessages=_A_CALL,
-                VisibilityTimeout=HIDDEN_SECONDS,
-                # A short poll asks a part of the queue only, and may find nothing in it.
-                WaitTimeSeconds=1,
-                MessageSystemAttributeNames=["SentTimestamp"],
-            ).get("Messages", [])
-            if not messages:
-                return
-            for message in messages:
-                text = message["Body"]
-                yield DeadEvent(
-                    id=EVENT_PREFIX + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32],
-                    text=text,
-                    sent_in_millis=int(message["Attributes"]["SentTimestamp"]),
-                    queue_url=queue_url,
-                    receipt=message["ReceiptHandle"],
-                )
-
     def _show_again(self, events: Iterable[DeadEvent]) -> None:
         for event in events:
             # Those that were deleted fail here, and may.
@@ -138,3 +123,26 @@ class DeadLetters:
     @property
     def _sqs(self) -> Any:
         return self.deployment.client("sqs")
+
+
+def _received(sqs: Any, queue_url: str) -> Iterator[DeadEvent]:
+    while True:
+        messages = sqs.receive_message(
+            QueueUrl=queue_url,
+            MaxNumberOfMessages=_A_CALL,
+            VisibilityTimeout=HIDDEN_SECONDS,
+            # A short poll asks a part of the queue only, and may find nothing in it.
+            WaitTimeSeconds=1,
+            MessageSystemAttributeNames=["SentTimestamp"],
+        ).get("Messages", [])
+        if not messages:
+            return
+        for message in messages:
+            text = message["Body"]
+            yield DeadEvent(
+                id=EVENT_PREFIX + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32],
+                text=text,
+                sent_in_millis=int(message["Attributes"]["SentTimestamp"]),
+                queue_url=queue_url,
+                receipt=message["ReceiptHandle"],
+            )

@@ -36,6 +36,11 @@ class Item:
         """Whether this is an event that could not be dealt with, not a usage."""
         return self.id.startswith(EVENT_PREFIX)
 
+    @property
+    def version(self) -> str:
+        """Another one after each step that is taken with the item."""
+        return f"{self.status}-{len(self.history)}"
+
 
 @dataclass(frozen=True)
 class Wanted:

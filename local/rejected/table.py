@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -29,6 +29,18 @@ class RejectedTable:
         items = (decoded(found) for page in pages for found in page["Items"])
         return sorted((item for item in items if wanted.takes(item)), key=lambda item: (item.rejected_at, item.id))
 
+    def count(self, statuses: Sequence[Status]) -> int:
+        """How many items have one of these statuses."""
+        names = {f":s{place}": {"S": status} for place, status in enumerate(statuses)}
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._name,
+            Select="COUNT",
+            FilterExpression=f"#status IN ({', '.join(names)})",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues=names,
+        )
+        return sum(page["Count"] for page in pages)
+
     def get(self, ids: Iterable[str]) -> Iterator[Item]:
         """Items by their ids. Raises :class:`LocalError` for one that is not there."""
         for item_id in ids:
@@ -36,6 +48,13 @@ class RejectedTable:
             if "Item" not in found:
                 raise LocalError(f"There is no rejected usage with the id {item_id}; see: metering rejected list --all")
             yield decoded(found["Item"])
+
+    def get_as_seen(self, item_id: str, version: str) -> Item:
+        """An item that is as somebody saw it, by its version then. Raises :class:`Changed`."""
+        (item,) = self.get([item_id])
+        if item.version != version:
+            raise _changed(item_id)
+        return item
 
     def edit(self, item: Item, usage: Any) -> Item:
         """Put another usage in the place of a refused one; it keeps the event's identity and time."""
@@ -114,7 +133,7 @@ class RejectedTable:
                 ExpressionAttributeValues=values,
             )
         except self._client.exceptions.ConditionalCheckFailedException:
-            raise Changed(f"Somebody else has changed {item.id} since it was read; look at it again.") from None
+            raise _changed(item.id) from None
         return next(self.get([item.id]))
 
     @property
@@ -124,6 +143,10 @@ class RejectedTable:
     @property
     def _name(self) -> str:
         return self.deployment.outputs["RejectedTableName"]
+
+
+def _changed(item_id: str) -> Changed:
+    return Changed(f"Somebody else has changed {item_id} since it was read; look at it again.")
 
 
 def _entry(what: str, about: dict[str, str]) -> dict[str, dict[str, str]]:

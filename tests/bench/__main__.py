@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from amberflo_workflows.local.system import running_system
-from tests.bench import costs, drain, imports, throughput
+from tests.bench import costs, drain, imports, pages, throughput
 from tests.bench.prices import PRICES_OF
 
-PARTS = ("imports", "throughput", "costs", "drain")
+PARTS = ("imports", "throughput", "costs", "drain", "pages")
 console = Console()
 
 
@@ -38,6 +38,9 @@ def main(arguments: list[str]) -> int:
         if "drain" in wanted:
             found["drain"] = drain.measure(system)
             _show_drain(found["drain"])
+        if "pages" in wanted:
+            title = f"Pages of the console with {pages.EXECUTIONS:,} executions, the median of {pages.RUNS}"
+            found["pages"] = _shown(title, pages.measure(system))
     out = Path("build") / "bench.json"
     out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps(found, indent=2) + "\n")

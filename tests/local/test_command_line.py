@@ -36,9 +36,10 @@ class Shell:
         return subprocess.run([*METERING, *arguments], env=given, capture_output=True, text=True, check=False)
 
     @property
-    def pids(self) -> tuple[int, int]:
+    def pids(self) -> tuple[int, int, int]:
         running = json.loads((self.home / "running.json").read_text())
-        return running["emulator_pid"], running["sandbox_pid"]
+        console = json.loads((self.home / "console.json").read_text())
+        return running["emulator_pid"], running["sandbox_pid"], console["pid"]
 
     def exported(self) -> dict[str, str]:
         """What a POSIX shell has after it evaluated ``metering env``."""
@@ -92,6 +93,8 @@ def test_status_says_where_without_a_key(shell: Shell) -> None:
     done = shell("status", "--json")
     facts = json.loads(done.stdout)
     assert requests.get(f"{facts['amberflo']}/_sandbox/health", timeout=10).ok
+    assert "Metering <small>local system</small>" in requests.get(f"{facts['console']}executions", timeout=10).text
+    assert facts["console"] in shell("console", "--no-browser").stdout
     assert (shell.home / "sandbox.key").read_text() not in done.stdout
 
 
@@ -103,6 +106,9 @@ def test_an_emulator_that_died_is_told_and_started_again(shell: Shell) -> None:
     assert told.count("\n") == 1
     assert shell("up").returncode == 0
     assert shell("status").returncode == 0
+    facts = json.loads(shell("status", "--json").stdout)
+    # The console is one of the new emulator, not what was left of the old one's.
+    assert requests.get(f"{facts['console']}executions", timeout=30).status_code == 200
 
 
 def test_what_amberflo_holds_outlives_a_restart_and_nothing_is_left_running(shell: Shell) -> None:
@@ -113,7 +119,7 @@ def test_what_amberflo_holds_outlives_a_restart_and_nothing_is_left_running(shel
     assert requests.post(address, json=meter, headers=token, timeout=60).status_code == 201
     pids = shell.pids
     assert shell("down").returncode == 0
-    assert [members(pid) for pid in pids] == [[], []]
+    assert [members(pid) for pid in pids] == [[], [], []]
     assert shell("status").returncode == 3
     assert shell("down").stdout == "Nothing was running.\n"
     assert shell("up").returncode == 0

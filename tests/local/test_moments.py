@@ -1,6 +1,7 @@
 import os
 import time
 from collections.abc import Iterator
+from datetime import UTC
 
 import pytest
 
@@ -50,6 +51,11 @@ def test_a_moment_is_absolute_or_so_long_ago(text: str, seconds: int) -> None:
 )
 def test_a_moment_without_a_zone_is_of_this_machines(text: str, seconds: int, assumed: str) -> None:
     assert moment(text, NOW) == (seconds, assumed)
+
+
+def test_a_time_without_a_zone_can_be_of_a_given_one() -> None:
+    assert moment("2026-01-31T09:00", NOW, UTC) == (1_769_850_000, None)
+    assert moment("2026-01-31T09:00+09:00", NOW, UTC) == (1_769_817_600, None)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from amberflo_workflows.local.commands.shared import console
 from amberflo_workflows.local.commands.usage_views import show_as_bars, show_as_table
 from amberflo_workflows.local.usage_report import Group, Names, Usage, Value
 
@@ -50,7 +51,8 @@ def test_an_interval_is_named_as_fine_as_it_is(capsys: pytest.CaptureFixture[str
 def test_groups_are_told_apart_by_name_and_form_and_what_is_little_is_not_nothing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "45")
+    # As wide whatever the environment says, which Rich reads when it is imported.
+    monkeypatch.setattr(console, "_width", 45)
     groups = [_group("acme", 40, 0), _group("globex", -20, 0.001), _group("a" * 30, 10, 0), _group("", 4, 0)]
     show_as_bars(_usage(groups))
     assert _lines(capsys)[1:] == [

@@ -1,0 +1,15 @@
+"""Serve the console of the local system: ``python -m amberflo_workflows.local.console PORT PACKAGES``."""
+
+import sys
+from pathlib import Path
+
+from amberflo_workflows.local import system
+from amberflo_workflows.local.console.server import serve
+from amberflo_workflows.local.home import home
+from amberflo_workflows.local.processes import LocalError
+
+if __name__ == "__main__":
+    found = system.current(home())
+    if found is None:
+        raise LocalError("Nothing is running here; start it with: metering up")
+    serve(found, int(sys.argv[1]), Path(sys.argv[2]))

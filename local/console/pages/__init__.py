@@ -1,0 +1,1 @@
+"""The pages, one file each: ``ROUTES``, and the functions that serve them."""

@@ -1,0 +1,94 @@
+"""The console of the local system as a process that stays, like the emulator and the sandbox."""
+
+import contextlib
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import requests
+
+from amberflo_workflows.local.console.packages import installed
+from amberflo_workflows.local.emulator import HTTP
+from amberflo_workflows.local.processes import LOOPBACK, LocalError, Server, free_port, last_lines, port_is_free, spawn
+
+DEFAULT_PORT: Final = 4577
+_STATE_FILE: Final = "console.json"
+_READY_WITHIN_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True)
+class RunningConsole:
+    """A console that was started, and its address."""
+
+    pid: int
+    started: float
+    url: str
+
+    @property
+    def server(self) -> Server:
+        """Its process."""
+        return Server(self.pid, self.started)
+
+
+def choose_port() -> int:
+    """The usual one, else any that is free."""
+    return DEFAULT_PORT if port_is_free(DEFAULT_PORT) else free_port()
+
+
+def current(folder: Path) -> RunningConsole | None:
+    """The console that was started from a folder and still runs."""
+    try:
+        found = RunningConsole(**json.loads((folder / _STATE_FILE).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    return found if found.server.is_alive else None
+
+
+def start(folder: Path) -> str:
+    """Start the console of the local system in ``folder``, unless it runs; gives its address.
+
+    Raises :class:`LocalError`.
+    """
+    found = current(folder)
+    if found:
+        return found.url
+    packages, port, log = installed(), choose_port(), folder / "console.log"
+    server = spawn(
+        "amberflo_workflows.local.console",
+        *(str(port), str(packages)),
+        environment={"PATH": os.defpath, "LANG": "C.UTF-8", "METERING_HOME": str(folder)},
+        folder=folder,
+        log=log,
+    )
+    url = f"http://{LOOPBACK}:{port}/"
+    try:
+        _wait_until_ready(url, server, log)
+    except BaseException:
+        server.end()
+        raise
+    state = folder / _STATE_FILE
+    state.touch(mode=0o600)
+    state.write_text(json.dumps({"pid": server.pid, "started": server.started, "url": url}))
+    server.let_go()
+    return url
+
+
+def stop(folder: Path) -> None:
+    """End it, if it runs."""
+    found = current(folder)
+    if found:
+        found.server.end()
+    (folder / _STATE_FILE).unlink(missing_ok=True)
+
+
+def _wait_until_ready(url: str, server: Server, log: Path) -> None:
+    deadline = time.monotonic() + _READY_WITHIN_SECONDS
+    while time.monotonic() < deadline and server.is_alive:
+        with contextlib.suppress(requests.RequestException):
+            if HTTP.get(f"{url}static/icon.svg", timeout=2).ok:
+                return
+        time.sleep(0.05)
+    raise LocalError(f"The console did not start; the end of its log {log}:\n{last_lines(log)}")
