@@ -3,9 +3,11 @@
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 nothing is running.
 """
 
+import json
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -14,7 +16,7 @@ from amberflo_workflows.local import system as systems
 from amberflo_workflows.local.commands import dead, events, executions, faults, meters, rejected, usage, where
 from amberflo_workflows.local.commands.backfill import backfill
 from amberflo_workflows.local.commands.console import console as open_console
-from amberflo_workflows.local.commands.shared import console, fail, note, progress, say, told
+from amberflo_workflows.local.commands.shared import Json, console, fail, note, progress, say, told
 from amberflo_workflows.local.deployment import AwsDeployment
 from amberflo_workflows.local.home import home
 from amberflo_workflows.local.processes import LocalError
@@ -41,47 +43,53 @@ def up(
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Port of the emulator; default 4566, or a free one.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Start the local system and leave it running."""
     found = systems.current(home())
-    if found:
-        console.print(f"It is running already, at {found.api_endpoint}", highlight=False, soft_wrap=True)
-        _show_console()
+    begun = found is None
+    if found is None:
+        with told(), progress() as tell:
+            # A console that is left looks at an emulator that has gone.
+            _process().stop(home())
+            found = systems.up(home(), port, (lambda _: None) if as_json else tell)
+    address = _console()
+    if as_json:
+        print(json.dumps({"api": found.api_endpoint, "console": address, "started": begun}))
         return
+    say(f"The API is at {found.api_endpoint}" if begun else f"It is running already, at {found.api_endpoint}")
+    if address:
+        say(f"The console is at {address}")
+    if begun:
+        say('Next: eval "$(.venv/bin/metering env)"')
+
+
+def _process() -> ModuleType:
     from amberflo_workflows.local.console import process  # noqa: PLC0415 - imports requests
 
-    with told(), progress() as tell:
-        # One that is left looks at an emulator that has gone.
-        process.stop(home())
-        started = systems.up(home(), port, tell)
-    console.print(f"The API is at {started.api_endpoint}", highlight=False)
-    _show_console()
-    console.print('Next: eval "$(.venv/bin/metering env)"', markup=False, highlight=False)
+    return process
 
 
-def _show_console() -> None:
-    """Start the console, unless it runs, and tell its address; the system is of use without one."""
-    from amberflo_workflows.local.console import process  # noqa: PLC0415 - imports requests
-
+def _console() -> str | None:
+    """The console's address, started unless it runs; ``None`` if it cannot be: the system is of use without one."""
     try:
-        with progress() as tell:
-            tell("Starting the console")
-            address = process.start(home())
+        address: str = _process().start(home())
     except LocalError as error:
         note(str(error))
-        return
-    console.print(f"The console is at {address}", highlight=False)
+        return None
+    return address
 
 
 @app.command()
-def down() -> None:
+def down(as_json: Json = False) -> None:
     """Stop the local system; meters, usage and queued events are there again when it is next started."""
-    from amberflo_workflows.local.console import process  # noqa: PLC0415 - imports requests
-
     with told():
-        process.stop(home())
+        _process().stop(home())
         stopped = systems.clean_up(home())
-    console.print("Stopped." if stopped else "Nothing was running.")
+    if as_json:
+        print(json.dumps({"stopped": stopped}))
+    else:
+        say("Stopped." if stopped else "Nothing was running.")
 
 
 @app.command()

@@ -60,7 +60,7 @@ def _own_facts(system: System) -> dict[str, Any]:
     }
 
 
-def env(context: typer.Context) -> None:
+def env(context: typer.Context, as_json: Json = False) -> None:
     """Shell settings for curl and the AWS command line: eval "$(metering env)"."""
     found = deployment(context)
     with told():
@@ -71,6 +71,9 @@ def env(context: typer.Context) -> None:
             "STATE_MACHINE_ARNS": found.outputs["StateMachineArns"],
             **(_own_environment(found) if isinstance(found, System) else _chosen(context.obj)),
         }
+    if as_json:
+        print(json.dumps(values, indent=2))
+        return
     for name, value in values.items():
         print(f"export {name}={shlex.quote(value)}")
     if isinstance(found, System):
@@ -91,20 +94,25 @@ def token(
     context: typer.Context,
     scope: Annotated[TokenScope, typer.Option(help="What it is good for.")] = TokenScope.BOTH,
     expired: Annotated[bool, typer.Option("--expired", help="One that has run out, to see it refused.")] = False,
+    as_json: Json = False,
 ) -> None:
     """A bearer token for the API, good for an hour."""
     if isinstance(context.obj, AwsDeployment):
         if expired or scope is not TokenScope.BOTH:
             raise fail("--scope and --expired are for trying things on the local system", 2)
         with told():
-            print(context.obj.access_token)
-        return
+            given = context.obj.access_token
+    else:
+        given = _own_token(running(), scope, expired=expired)
+    print(json.dumps({"token": given}) if as_json else given)
+
+
+def _own_token(system: System, scope: TokenScope, *, expired: bool) -> str:
     from amberflo_workflows.local import tokens  # noqa: PLC0415 - few commands need it
 
-    found = running()
     with told():
-        given = tokens.access_token(found.emulator, found.outputs, tokens.SCOPES[scope.value])
-        print(tokens.expired(given, home() / "emulator", found.outputs["UserPoolId"]) if expired else given)
+        given = tokens.access_token(system.emulator, system.outputs, tokens.SCOPES[scope.value])
+        return tokens.expired(given, home() / "emulator", system.outputs["UserPoolId"]) if expired else given
 
 
 def logs(

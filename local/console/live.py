@@ -21,6 +21,8 @@ def stream(request: Request, look: Callable[[], tuple[str, bool]], seconds: floa
 
 async def _events(request: Request, look: Callable[[], tuple[str, bool]], seconds: float) -> AsyncIterator[str]:
     known = ""
+    # The page that asks was drawn a moment ago.
+    await asyncio.sleep(min(seconds, POLL_SECONDS))
     while not await request.is_disconnected():
         html, last = await run_in_threadpool(look)
         if html != known:

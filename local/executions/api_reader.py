@@ -94,7 +94,7 @@ class ApiReader:
         """By their start. AWS goes by the end of what has ended, so a few are held back until none can come before."""
         status = {"statusFilter": query.status.value.upper().replace("-", "_")} if query.status else {}
         pages = self._client.get_paginator("list_executions").paginate(
-            stateMachineArn=machine.arn, **status, PaginationConfig={"PageSize": min(max(query.limit, 100), 1000)}
+            stateMachineArn=machine.arn, **status, PaginationConfig={"PageSize": min(query.limit + 100, 1000)}
         )
         held: list[Summary] = []
         for raw in pages.search("executions[]"):

@@ -89,6 +89,21 @@ def test_a_second_up_says_so_and_changes_nothing(shell: Shell) -> None:
     assert (shell.home / "running.json").read_bytes() == before
 
 
+def test_a_program_is_told_where_things_are(shell: Shell) -> None:
+    told = json.loads(shell("up", "--json").stdout)
+    facts = json.loads(shell("status", "--json").stdout)
+    assert told == {"api": facts["api"], "console": facts["console"], "started": False}
+
+
+def test_tokens_are_for_reading_for_changing_or_have_run_out(shell: Shell) -> None:
+    exported = shell.exported()
+    statuses = {
+        option: _meters(exported, Authorization=f"Bearer {shell('token', *option).stdout.strip()}").status_code
+        for option in ((), ("--scope", "read"), ("--scope", "write"), ("--expired",))
+    }
+    assert statuses == {(): 200, ("--scope", "read"): 200, ("--scope", "write"): 403, ("--expired",): 401}
+
+
 def test_status_says_where_without_a_key(shell: Shell) -> None:
     done = shell("status", "--json")
     facts = json.loads(done.stdout)
@@ -122,6 +137,7 @@ def test_what_amberflo_holds_outlives_a_restart_and_nothing_is_left_running(shel
     assert [members(pid) for pid in pids] == [[], [], []]
     assert shell("status").returncode == 3
     assert shell("down").stdout == "Nothing was running.\n"
+    assert json.loads(shell("down", "--json").stdout) == {"stopped": False}
     assert shell("up").returncode == 0
     exported = shell.exported()
     token = {"Authorization": f"Bearer {exported['ACCESS_TOKEN']}"}

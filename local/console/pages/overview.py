@@ -19,7 +19,7 @@ from amberflo_workflows.local.console.state import Console, console_of
 from amberflo_workflows.local.processes import LocalError
 
 # More are not counted: a page has to be there within a second.
-MOST_COUNTED: Final = 1000
+MOST_COUNTED: Final = 900
 MOST_METERS: Final = 20
 # Each look costs a call for each workflow, of which AWS allows few.
 LOOK_SECONDS: Final = 5.0

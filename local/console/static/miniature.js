@@ -51,12 +51,16 @@
     }
   }
 
-  document.addEventListener("DOMContentLoaded", () => {
-    for (const data of document.querySelectorAll("[data-miniature]")) {
-      pictures.set(data.dataset.miniature, drawn(laidOut(JSON.parse(data.textContent))));
-    }
+  // One at a time, so that the page can be used meanwhile.
+  function drawNext(left) {
+    if (!left.length) return;
+    const [data, ...others] = left;
+    pictures.set(data.dataset.miniature, drawn(laidOut(JSON.parse(data.textContent))));
     place();
-  });
+    setTimeout(drawNext, 0, others);
+  }
+
+  addEventListener("load", () => setTimeout(drawNext, 0, [...document.querySelectorAll("[data-miniature]")]));
   document.addEventListener("htmx:sseMessage", place);
   document.addEventListener("htmx:afterSwap", place);
 })();

@@ -33,7 +33,8 @@ def test_env_and_token_open_the_api(metering: Metering) -> None:
     done = subprocess.run(command, env=metering.environment, capture_output=True, text=True, check=True)
     exported = json.loads(done.stdout)
     assert exported["EVENT_BUS_NAME"] == metering.system.outputs["EventBusName"]
-    for token in (exported["ACCESS_TOKEN"], metering("token").stdout.strip()):
+    given = (exported["ACCESS_TOKEN"], metering("token").stdout.strip(), metering.json("token")["token"])
+    for token in (*given, metering.json("env")["ACCESS_TOKEN"]):
         headers = {"Authorization": f"Bearer {token}"}
         address = f"{exported['CONTROL_PLANE_API_ENDPOINT']}meters"
         assert requests.get(address, headers=headers, timeout=60).status_code == 200

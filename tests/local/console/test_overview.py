@@ -87,6 +87,7 @@ def test_the_keys_lead_from_page_to_page_and_row_to_row(system: System, open_pag
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
     page.keyboard.press("g")
     page.keyboard.press("e")
     expect(page.get_by_role("heading", name="Executions")).to_be_visible()
