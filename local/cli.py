@@ -16,7 +16,7 @@ from amberflo_workflows.local import system as systems
 from amberflo_workflows.local.commands import dead, events, executions, faults, meters, rejected, usage, where
 from amberflo_workflows.local.commands.backfill import backfill
 from amberflo_workflows.local.commands.console import console as open_console
-from amberflo_workflows.local.commands.shared import Json, console, fail, note, progress, say, told
+from amberflo_workflows.local.commands.shared import Json, console, fail, note, progress, say, told, waiting
 from amberflo_workflows.local.deployment import AwsDeployment
 from amberflo_workflows.local.home import home
 from amberflo_workflows.local.processes import LocalError
@@ -96,18 +96,21 @@ def down(as_json: Json = False) -> None:
 def sbt_bindings(
     out: Annotated[Path, typer.Option(help="Folder for the wheel.")] = Path("build/sbt"),
     package: Annotated[Path | None, typer.Option(help="SBT's npm package; default: the pinned release.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Make Python bindings for the SaaS Builder Toolkit, as a wheel to install beside this package."""
     from amberflo_workflows.infra.node import NodeMissing  # noqa: PLC0415 - only this command needs them
     from amberflo_workflows.infra.sbt.bindings import BindingsFailed, installing, wheel  # noqa: PLC0415 - as above
 
     try:
-        with progress() as tell:
-            tell("Making the bindings; this takes a quarter of a minute when it is done first")
+        with waiting("Making the bindings; this takes a quarter of a minute when it is done first"):
             made = wheel(out, package)
     except (BindingsFailed, NodeMissing) as error:
         raise fail(error) from None
-    say(installing(made))
+    if as_json:
+        print(json.dumps({"wheel": str(made)}))
+    else:
+        say(installing(made))
 
 
 @app.command()

@@ -1,18 +1,21 @@
 """``metering console``: look at what happens, in the browser."""
 
+import json
 import webbrowser
 from typing import Annotated
 
 import typer
 
-from amberflo_workflows.local.commands.shared import running, say, told
+from amberflo_workflows.local.commands.shared import Json, running, say, told
 from amberflo_workflows.local.deployment import AwsDeployment
 from amberflo_workflows.local.home import home
+from amberflo_workflows.local.processes import LOOPBACK
 
 
 def console(
     context: typer.Context,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Look at the workflows in the browser. With --stack: at those on AWS, until you press Ctrl+C."""
     # Imported here: they bring a web server.
@@ -23,14 +26,18 @@ def console(
             from amberflo_workflows.local.console.server import serve  # noqa: PLC0415
 
             port = process.choose_port()
-            _show(f"http://127.0.0.1:{port}/", browser=False)
+            _show(f"http://{LOOPBACK}:{port}/", as_json)
             serve(context.obj, port, packages.installed())
             return
         running()
-        _show(process.start(home()), browser=not no_browser)
-
-
-def _show(url: str, *, browser: bool) -> None:
-    say(f"The console is at {url}")
-    if browser:
+        url = process.start(home())
+    _show(url, as_json)
+    if not (no_browser or as_json):
         webbrowser.open(url)
+
+
+def _show(url: str, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"console": url}), flush=True)
+    else:
+        say(f"The console is at {url}")

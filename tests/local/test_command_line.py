@@ -95,6 +95,15 @@ def test_a_program_is_told_where_things_are(shell: Shell) -> None:
     assert told == {"api": facts["api"], "console": facts["console"], "started": False}
 
 
+def test_the_sandbox_misbehaves_as_it_is_told(shell: Shell) -> None:
+    (told,) = json.loads(shell("fault", "set", "status", "--status", "503", "--times", "2", "--json").stdout)
+    assert told.items() >= {"kind": "status", "status": 503, "times": 2}.items()
+    assert shell("fault", "clear").stdout == "The sandbox behaves.\n"
+    assert json.loads(shell("fault", "clear", "--json").stdout) == []
+    wrong = shell("fault", "set", "wonderful")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1)
+
+
 def test_tokens_are_for_reading_for_changing_or_have_run_out(shell: Shell) -> None:
     exported = shell.exported()
     statuses = {

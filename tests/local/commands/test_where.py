@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import requests
 from amberflo_workflows.local.system import STACK, System
 from tests.entrypoints.calls import Api
 from tests.local.commands.metering import Metering
+from tests.local.watching import soon
 
 pytestmark = pytest.mark.emulator
 
@@ -66,3 +68,21 @@ def test_a_stack_that_is_not_there_is_told_in_one_line(metering: Metering) -> No
         )
         assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
         assert "Nothing" in done.stderr
+
+
+def test_the_console_of_a_stack_serves_until_it_is_interrupted(metering: Metering) -> None:
+    command = metering.command("console", "--json")
+    environment = {**metering.environment, "HOME": os.environ["HOME"]}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        url = json.loads(serving.stdout.readline())["console"]
+        assert soon(lambda: _title(url) == f"{STACK} on AWS")
+        serving.send_signal(signal.SIGINT)
+        assert serving.wait(20) in {0, 130, -signal.SIGINT}
+
+
+def _title(url: str) -> str:
+    try:
+        return requests.get(f"{url}executions", timeout=20).text.split("Metering <small>")[1].split("<")[0]
+    except requests.ConnectionError:
+        return ""

@@ -50,10 +50,10 @@ def test_each_workflow_has_a_card_with_its_graph_and_failures_come_first(system:
 def test_what_happens_shows_by_itself(system: System, open_page: OpenPage) -> None:
     page = open_page("")
     card = page.locator("#card-create_meter")
-    count = card.locator(".tally")
-    before = int((count.inner_text() or "0").split()[0]) if count.count() else 0
+    succeeded = card.locator(".tally a", has_text="succeeded")
+    before = int(succeeded.inner_text().split()[0]) if succeeded.count() else 0
     _meter(system)
-    expect(count).to_contain_text(f"{before + 1} ", timeout=15_000)
+    expect(succeeded).to_contain_text(f"{before + 1} ✓")
     expect(card.locator(".miniature svg")).to_have_count(1)
 
 
