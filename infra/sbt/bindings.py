@@ -48,9 +48,12 @@ def wheel(out: Path = OUT, package: Path | None = None) -> Path:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept.parent, prefix="building-") as folder:
             made = _make(Path(folder), package)
-            # Another process may have been faster; what it built is the same.
-            if not kept.is_dir():
+            try:
                 made.rename(kept)
+            except OSError:
+                # Another process was faster; what it built is the same.
+                if not kept.is_dir():
+                    raise
     (found,) = kept.glob("*.whl")
     out.mkdir(parents=True, exist_ok=True)
     return Path(shutil.copy(found, out))

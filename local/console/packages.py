@@ -14,6 +14,8 @@ from amberflo_workflows.local.processes import LocalError
 
 _HERE: Final = Path(__file__).parent
 _PINS: Final = ("package.json", "package-lock.json")
+# Who is offline wants to be told so and go on, not to wait through npm's minutes of retries.
+_SOON_SURE: Final = ("--fetch-retries=1", "--fetch-retry-mintimeout=1000")
 # By the name under which a page asks for them.
 FILES: Final = {
     "htmx.js": "htmx.org/dist/htmx.min.js",
@@ -34,15 +36,18 @@ def installed(pinned_in: Path = _HERE) -> Path:
         for name in _PINS:
             shutil.copyfile(pinned_in / name, Path(folder) / name)
         _install(Path(folder))
-        # Another process may have been faster; what it installed is the same.
-        if not kept.is_dir():
+        try:
             (Path(folder) / "node_modules").rename(kept)
+        except OSError:
+            # Another process was faster; what it installed is the same.
+            if not kept.is_dir():
+                raise
     return kept
 
 
 def _install(folder: Path) -> None:
     try:
-        command = [*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        command = [*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", *_SOON_SURE]
         path = f"{Path(node()).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     except NodeMissing as error:
         raise LocalError(f"The console's pages cannot be set up: {error}") from None
