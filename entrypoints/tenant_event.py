@@ -9,6 +9,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from amberflo_workflows.entrypoints.bus_event import text_of
@@ -21,8 +22,6 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 @cache
 def _client() -> "SFNClient":
-    import boto3  # noqa: PLC0415 - not needed to import this module for its tests
-
     return boto3.client("stepfunctions")
 
 

@@ -8,6 +8,7 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from amberflo_workflows.entrypoints.bus_event import text_of
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 @cache
 def _client() -> "SQSClient":
-    import boto3  # noqa: PLC0415 - not needed to import this module for its tests
-
     return boto3.client("sqs")
 
 

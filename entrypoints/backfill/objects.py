@@ -31,7 +31,7 @@ class S3Object(Struct):
 @cache
 def client() -> "S3Client":
     """One client per process."""
-    import boto3  # noqa: PLC0415 - half of a cold start
+    import boto3  # noqa: PLC0415 - the command line reads files with this module too, mostly without S3
     from botocore.config import Config  # noqa: PLC0415 - as above
 
     return boto3.client("s3", config=Config(connect_timeout=2, read_timeout=10, s3={"addressing_style": "path"}))

@@ -8,6 +8,8 @@ import requests
 
 from amberflo_workflows.local.system import System
 
+METER = {"label": "API calls", "meterApiName": "api-calls", "meterType": "sum_of_all_usage"}
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -29,3 +31,10 @@ class Api:
         given = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json", **headers}
         response = requests.request(method, self.system.api_endpoint + path, data=data, headers=given, timeout=60)
         return Answer(response.status_code, response.json(), response.headers)
+
+
+def created(api: Api) -> Any:
+    """A new meter."""
+    answer = api.call("POST", "meters", METER)
+    assert answer.status == 201, answer
+    return answer.body["data"]

@@ -1,20 +1,17 @@
 import base64
 import json
 import time
-import uuid
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from amberflo_workflows.local.deploy import put_secret
-from amberflo_workflows.local.system import SECRET, System
+from amberflo_workflows.local.system import SECRET
 from tests.conftest import sandbox_of
-from tests.entrypoints.calls import Api
+from tests.entrypoints.calls import METER, Api, created
 
 pytestmark = pytest.mark.emulator
 
-METER = {"label": "API calls", "meterApiName": "api-calls", "meterType": "sum_of_all_usage"}
 WINDOW = {"startTimeInSeconds": 1, "endTimeInSeconds": 2}
 ROUTES = [
     ("POST", "meters", METER),
@@ -29,23 +26,12 @@ ROUTES = [
 every_route = pytest.mark.parametrize(("method", "path", "body"), ROUTES, ids=lambda part: str(part)[:20])
 
 
-@pytest.fixture
-def api(system: System) -> Api:
-    return Api(system)
-
-
-def _created(api: Api) -> Any:
-    answer = api.call("POST", "meters", METER)
-    assert answer.status == 201, answer
-    return answer.body["data"]
-
-
 def _with_id(api: Api, path: str) -> str:
-    return path.replace("{id}", _created(api)["id"]) if "{id}" in path else path
+    return path.replace("{id}", created(api)["id"]) if "{id}" in path else path
 
 
 def test_the_npm_packages_calls_work_unchanged(api: Api) -> None:
-    meter = _created(api)
+    meter = created(api)
     meter_id, now = meter["id"], int(time.time())
     assert METER.items() <= meter.items()
     assert api.call("GET", "meters").body == {"data": [meter], "next_token": None}
@@ -114,7 +100,7 @@ def test_an_amberflo_that_is_down_is_a_502(api: Api, method: str, path: str, bod
 
 
 def test_a_workflow_without_time_is_a_504(api: Api) -> None:
-    meter_id = _created(api)["id"]
+    meter_id = created(api)["id"]
     sandbox_of(api.system).set_faults([{"kind": "trickle", "seconds": 20}])
     answer = api.call("GET", f"meters/{meter_id}")
     assert answer.status == 504
@@ -189,12 +175,12 @@ def test_a_body_just_within_the_limit_reaches_the_workflow(api: Api) -> None:
 
 @pytest.mark.parametrize("taken", [{"label": "other"}, {"meterApiName": "other"}])
 def test_what_is_taken_is_a_409(api: Api, taken: dict[str, str]) -> None:
-    _created(api)
+    created(api)
     assert api.call("POST", "meters", {**METER, **taken}).status == 409
 
 
 def test_a_lock_that_forbids_the_change_is_a_409(api: Api) -> None:
-    meter_id = _created(api)["id"]
+    meter_id = created(api)["id"]
     assert api.call("PUT", f"meters/{meter_id}", {"lockingStatus": "close_to_changes"}).status == 200
     assert api.call("PUT", f"meters/{meter_id}", {"meterApiName": "renamed"}).status == 409
     assert api.call("PUT", f"meters/{meter_id}", {"lockingStatus": "open"}).status == 409
@@ -202,7 +188,7 @@ def test_a_lock_that_forbids_the_change_is_a_409(api: Api) -> None:
 
 @pytest.mark.parametrize("meter_id", ["unknown", "%2e%2e", "a%20b", "a%3Fb%23c", "api-calls"])
 def test_an_id_that_is_none_is_a_404(api: Api, meter_id: str) -> None:
-    _created(api)
+    created(api)
     for method, body in (("GET", None), ("PUT", {"label": "x"}), ("DELETE", None)):
         assert api.call(method, f"meters/{meter_id}", body).status == 404
 
@@ -214,98 +200,6 @@ def test_pages_are_walked_by_their_token(api: Api) -> None:
     second = api.call("GET", f"meters?limit=2&next_token={first['next_token']}").body
     names = [meter["meterApiName"] for meter in first["data"] + second["data"]]
     assert (names, second["next_token"]) == (["a", "b", "c"], None)
-
-
-def test_many_usages_are_ingested_in_chunks_and_each_wrong_one_is_named(api: Api) -> None:
-    _created(api)
-    usages: list[Any] = [{"tenantId": "t", "meterApiName": "api-calls", "meterValue": 1} for _ in range(650)]
-    usages[420] = {"tenantId": "t", "meterApiName": "api-calls", "meterValue": "many"}
-    answer = api.call("POST", "ingest", {"records": usages})
-    data = answer.body["data"]
-    assert (answer.status, data["accepted"], len(set(data["uniqueIds"]))) == (200, 649, 649)
-    assert [rejected["index"] for rejected in data["rejected"]] == [420]
-    assert answer.headers["x-execution-arn"].count(":execution:") == 3
-    assert sandbox_of(api.system).totals("api-calls") == {"t": 649}
-
-
-def test_the_same_usage_with_its_own_identity_counts_once(api: Api) -> None:
-    _created(api)
-    usage = {
-        "tenantId": "t",
-        "meterApiName": "api-calls",
-        "meterValue": 5,
-        "uniqueId": "u-1",
-        "meterTimeInMillis": int(time.time() * 1000),
-    }
-    for _ in range(2):
-        assert api.call("POST", "ingest", usage).body["data"]["uniqueIds"] == ["u-1"]
-    assert sandbox_of(api.system).totals("api-calls") == {"t": 5}
-
-
-def test_a_call_with_an_idempotency_key_counts_once_though_it_gives_no_time_or_identity(api: Api) -> None:
-    _created(api)
-    usage = {"tenantId": "t", "meterApiName": "api-calls", "meterValue": 5}
-    key = {"Idempotency-Key": str(uuid.uuid4())}
-    first, again = (api.call("POST", "ingest", {"records": [usage, usage]}, **key) for _ in range(2))
-    other = api.call("POST", "ingest", {"records": [usage, usage]}, **{"Idempotency-Key": str(uuid.uuid4())})
-    assert (first.status, first.body["data"]["accepted"]) == (200, 2)
-    assert again.body == first.body
-    assert other.body != first.body
-    assert sandbox_of(api.system).totals("api-calls") == {"t": 20}
-
-
-def test_a_call_that_failed_half_way_is_finished_by_its_repetition(api: Api) -> None:
-    _created(api)
-    usages = [{"tenantId": "t", "meterApiName": "api-calls", "meterValue": 1}] * 250
-    key = {"Idempotency-Key": str(uuid.uuid4())}
-    # Taken, but the caller never hears of it; and then not taken at all.
-    sandbox_of(api.system).set_faults(
-        [{"kind": "accept_then_status", "times": 1}, {"kind": "status", "path": "/ingest"}]
-    )
-    assert api.call("POST", "ingest", {"records": usages}, **key).status == 502
-    sandbox_of(api.system).clear_faults()
-    assert api.call("POST", "ingest", {"records": usages}, **key).status == 200
-    assert sandbox_of(api.system).totals("api-calls") == {"t": 250}
-
-
-def test_the_same_key_at_the_same_moment_counts_once(api: Api) -> None:
-    _created(api)
-    usage = {"tenantId": "t", "meterApiName": "api-calls", "meterValue": 5}
-    key = {"Idempotency-Key": str(uuid.uuid4())}
-    with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: api.call("POST", "ingest", usage, **key), range(4)))
-    assert [answer.status for answer in answers] == [200] * 4
-    assert len({str(answer.body) for answer in answers}) == 1
-    assert sandbox_of(api.system).totals("api-calls") == {"t": 5}
-
-
-def test_an_idempotency_key_is_for_one_body(api: Api) -> None:
-    key = {"Idempotency-Key": str(uuid.uuid4())}
-    usage = {"tenantId": "t", "meterApiName": "api-calls", "meterValue": 5}
-    assert api.call("POST", "ingest", usage, **key).status == 200
-    answer = api.call("POST", "ingest", {**usage, "meterValue": 6}, **key)
-    assert (answer.status, answer.body["statusCode"]) == (409, 409)
-    assert "another body" in answer.body["message"]
-
-
-@pytest.mark.parametrize("key", ["", "x" * 256])
-def test_an_idempotency_key_that_is_none_is_a_400(api: Api, key: str) -> None:
-    answer = api.call("POST", "ingest", {"tenantId": "t"}, **{"Idempotency-Key": key})
-    assert answer.status == 400
-    assert "Idempotency-Key" in answer.body["message"]
-
-
-def test_a_usage_too_large_for_a_workflow_is_named_and_its_neighbours_are_counted(api: Api) -> None:
-    _created(api)
-    usage = {"tenantId": "t", "meterApiName": "api-calls", "meterValue": 5}
-    answer = api.call("POST", "ingest", {"records": [usage, {**usage, "note": "x" * 110_000}, usage]})
-    data = answer.body["data"]
-    assert (answer.status, data["accepted"], [refused["index"] for refused in data["rejected"]]) == (200, 2, [1])
-    assert sandbox_of(api.system).totals("api-calls") == {"t": 10}
-
-
-def test_an_empty_batch_is_a_400(api: Api) -> None:
-    assert api.call("POST", "ingest", {"records": []}).status == 400
 
 
 def test_no_error_answer_shows_a_stack_trace_or_the_key(api: Api) -> None:
