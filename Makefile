@@ -7,8 +7,9 @@ ARGS ?=
 WORKERS ?= 2
 # A CSV or NDJSON file of your own usages for the demo
 EVENTS ?=
+SOAK := tests/system/test_faults.py tests/system/test_load.py tests/workflows/faults tests/fuzz
 
-.PHONY: help setup demo up down test test-unit bench soak lint format pictures synth deploy sbt-bindings attach lock clean
+.PHONY: help setup demo up down test test-unit bench soak lint format pictures openapi synth deploy sbt-bindings attach lock audit clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,8 +35,8 @@ test-unit: setup ## The tests that take no emulated stack
 bench: setup ## Measure speed and cost; prints tables, keeps build/bench.json
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-soak: setup ## The storm of faults with every usage of the trace; takes a quarter of an hour
-	@METERING_SOAK=1 $(BIN)/python -m pytest -q -s tests/system/test_faults.py $(ARGS)
+soak: setup ## The long forms: storm of faults, load, every cell of the fault matrix, 20,000 made-up calls; takes hours
+	@METERING_SOAK=1 $(BIN)/python -m pytest -q -s $(or $(ARGS),$(SOAK))
 
 lint: setup ## Style, types, lock file
 	@$(BIN)/ruff check --quiet .
@@ -48,6 +49,9 @@ format: setup ## Put the code into its form
 
 pictures: setup ## Draw docs/workflows.md and the README's picture from the ASL files
 	@$(BIN)/python -m amberflo_workflows.local.pictures
+
+openapi: setup ## Write the API's OpenAPI document, entrypoints/openapi.json, from its types
+	@$(BIN)/python -m amberflo_workflows.local.openapi
 
 synth: setup ## CloudFormation template into build/cdk.out; needs no AWS account
 	@$(BIN)/python -m amberflo_workflows.infra.app $(ARGS)
@@ -67,14 +71,18 @@ lock: ## Resolve the dependencies anew
 	printf 'setuptools~=75.3.2\nbuild~=1.5.0\n' | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header - -o infra/sbt/build.txt
 	awk '/^uv==/ {take=1; print; next} take && /^ +--hash/ {print; next} take {exit}' requirements/dev.txt > requirements/bootstrap.txt
 
+audit: setup ## Known vulnerabilities in what the locks name; needs the advisory sources of PyPI and npm
+	@$(BIN)/python -m tests.audit $(ARGS)
+
 clean: ## Remove what was built and what the local system keeps
 	rm -rf build dist .metering .venv
 
-# The lock decides what is installed, by hash; uv, which installs it, comes from a one-package lock of its own.
+# The lock decides what is installed, by hash; uv, which installs it, comes from a one-package lock of its own. Wheels
+# only: they run no code while they are installed.
 .venv/.ready: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed and '$(PYTHON)' is older; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/bootstrap.txt
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --only-binary :all: requirements/dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@

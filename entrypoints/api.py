@@ -7,6 +7,7 @@ here only what cannot become an input at all is refused: what is not a JSON obje
 import json
 import os
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +26,7 @@ from amberflo_workflows.entrypoints.call_identity import (
 )
 from amberflo_workflows.entrypoints.ingest import ingest
 from amberflo_workflows.entrypoints.replies import Reply, problem, run
+from amberflo_workflows.entrypoints.responses import response
 from amberflo_workflows.entrypoints.workflows import LARGEST_INPUT_BYTES
 
 logger = Logger()
@@ -32,52 +34,54 @@ app = APIGatewayHttpResolver()
 
 # The input of an execution, less room for the path's id.
 LARGEST_BODY_BYTES: Final = LARGEST_INPUT_BYTES - 4_096
+# Made by ``make openapi``.
+DOCUMENT: Final = Path(__file__).with_name("openapi.json")
 
 
 @app.post("/meters")
-def create_meter() -> Response[str]:
+def create_meter() -> Response[Any]:
     """Create a meter."""
     return _run("create_meter", _body())
 
 
 @app.get("/meters")
-def list_meters() -> Response[str]:
+def list_meters() -> Response[Any]:
     """List meters."""
     return _run("list_meters", _query())
 
 
 @app.get("/meters/<meter_id>")
-def get_meter(meter_id: str) -> Response[str]:
+def get_meter(meter_id: str) -> Response[Any]:
     """Read a meter."""
     return _run("get_meter", {"meterId": _decoded(meter_id)})
 
 
 @app.put("/meters/<meter_id>")
-def update_meter(meter_id: str) -> Response[str]:
+def update_meter(meter_id: str) -> Response[Any]:
     """Change a meter."""
     return _run("update_meter", {**_body(), "meterId": _decoded(meter_id)})
 
 
 @app.delete("/meters/<meter_id>")
-def delete_meter(meter_id: str) -> Response[str]:
+def delete_meter(meter_id: str) -> Response[Any]:
     """Delete a meter."""
     return _run("delete_meter", {"meterId": _decoded(meter_id)})
 
 
 @app.get("/usage/<meter_id>")
-def fetch_usage(meter_id: str) -> Response[str]:
+def fetch_usage(meter_id: str) -> Response[Any]:
     """Fetch usage."""
     return _run("fetch_usage", {**_query(), "meterId": _decoded(meter_id)})
 
 
 @app.delete("/usage")
-def cancel_usage() -> Response[str]:
+def cancel_usage() -> Response[Any]:
     """Cancel usage."""
     return _run("cancel_usage", _body())
 
 
 @app.post("/ingest")
-def ingest_usage() -> Response[str]:
+def ingest_usage() -> Response[Any]:
     """Count usage now; the other way in, for events, is the queue."""
     body = _body()
     try:
@@ -90,6 +94,18 @@ def ingest_usage() -> Response[str]:
         logger.exception("idempotency key")
         return _respond(problem(503, str(error)))
     return _respond(ingest(_machine_arns()["ingest_usage"], body, call))
+
+
+@app.get("/openapi.json")
+def document() -> Response[str]:
+    """Describe this API."""
+    return Response(
+        status_code=200,
+        content_type="application/json",
+        # It changes with a deployment only; what is behind a token is for no shared cache.
+        headers={"Cache-Control": "private, max-age=300"},
+        body=DOCUMENT.read_text(),
+    )
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -124,17 +140,12 @@ def _caller() -> str:
     return str(claims.get("sub") or claims.get("client_id") or "")
 
 
-def _run(workflow: str, request: object) -> Response[str]:
+def _run(workflow: str, request: object) -> Response[Any]:
     return _respond(run(_machine_arns()[workflow], request))
 
 
-def _respond(reply: Reply) -> Response[str]:
-    return Response(
-        status_code=reply.status,
-        content_type="application/json",
-        headers=dict(reply.headers),
-        body=msgspec.json.encode(reply.body).decode(),
-    )
+def _respond(reply: Reply) -> Response[Any]:
+    return response(reply, app.current_event.headers.get("accept-encoding", ""))
 
 
 def _decoded(from_route: str) -> str:
@@ -159,8 +170,18 @@ def _body() -> dict[str, Any]:
         )
     try:
         body = msgspec.json.decode(text)
+        # msgspec takes the last of two members with one name and says nothing.
+        json.loads(text, object_pairs_hook=_check_names, parse_int=str, parse_float=str)
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
         raise BadRequestError(f"The body is not JSON: {error}.") from None
     if not isinstance(body, dict):
         raise BadRequestError("The body must be a JSON object.")
     return body
+
+
+def _check_names(pairs: list[tuple[str, Any]]) -> None:
+    names: set[str] = set()
+    for name, _ in pairs:
+        if name in names:
+            raise BadRequestError(f"The body has '{name[:40]}' twice in one object.")
+        names.add(name)

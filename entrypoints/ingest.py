@@ -9,11 +9,14 @@ from amberflo_workflows.entrypoints import oversized
 from amberflo_workflows.entrypoints.call_identity import CallIdentity
 from amberflo_workflows.entrypoints.oversized import park
 from amberflo_workflows.entrypoints.replies import Reply, problem, run
-from amberflo_workflows.entrypoints.usages import chunks, is_too_large, usages_in
+from amberflo_workflows.entrypoints.usages import MOST_USAGES, chunks, is_too_large, usages_in
 from amberflo_workflows.tasks.reported_usage import ReportedUsage
 
-# A body holds at most some fifteen chunks; they have one call's time together.
+# All chunks of a body have one call's time together.
 PARALLEL_CHUNKS: Final = 8
+# Two rounds of chunks. Many more small ones would need more time than a call has, and if all were refused their
+# reasons would need more room than an answer has.
+MOST_USAGES_A_CALL: Final = 2 * PARALLEL_CHUNKS * MOST_USAGES
 
 
 def ingest(machine_arn: str, body: dict[str, Any], call: CallIdentity) -> Reply:
@@ -29,6 +32,11 @@ def ingest(machine_arn: str, body: dict[str, Any], call: CallIdentity) -> Reply:
         return problem(400, "The request is wrong: it is nested too deep.")
     if not usages:
         return problem(400, "The request is wrong: records: it is empty.")
+    if len(usages) > MOST_USAGES_A_CALL:
+        return problem(
+            413,
+            f"A call takes at most {MOST_USAGES_A_CALL:,} usages; this one has {len(usages):,}. Make several of it.",
+        )
     work = [[usage for _, usage in chunk] for chunk in chunks((None, usage) for usage in usages)]
     with ThreadPoolExecutor(max_workers=min(PARALLEL_CHUNKS, len(work))) as pool:
         replies = list(pool.map(lambda chunk: _send(machine_arn, chunk), work))

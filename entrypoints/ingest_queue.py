@@ -5,6 +5,8 @@ that SQS delivers those again; a usage that comes twice is the same record and c
 """
 
 import os
+import random
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -20,12 +22,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from amberflo_workflows.entrypoints import oversized, workflows
 from amberflo_workflows.entrypoints.oversized import park
 from amberflo_workflows.entrypoints.usages import chunks, decoded, is_too_large, usages_in
+from amberflo_workflows.entrypoints.workflows import Finished
 from amberflo_workflows.tasks.reported_usage import ReportedUsage
 
 logger = Logger()
 
 # Above the 240 s after which ingest_usage ends itself, below the function's own 270 s.
 READ_TIMEOUT_SECONDS: Final = 250
+# Some seconds in all, which the function has beyond that.
+THROTTLED_TRIES: Final = 4
 # Executions of one invocation at a time: each is mostly waiting, and a large batch has to end in time.
 PARALLEL_CHUNKS: Final = 16
 # Errors that come late, after all tries, and would meet every other chunk too: to wait for each of them would take
@@ -73,8 +78,8 @@ def _usages_of(record: dict[str, Any]) -> Iterator[tuple[str, ReportedUsage]]:
     sent = datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC).isoformat()
     try:
         if isinstance(envelope, dict) and "detail" in envelope:
-            identity, time = _text(envelope.get("id", message_id)), _text(envelope.get("time", sent))
-            found = usages_in(envelope["detail"], event_id=identity, event_time=time)
+            identity, moment = _text(envelope.get("id", message_id)), _text(envelope.get("time", sent))
+            found = usages_in(envelope["detail"], event_id=identity, event_time=moment)
         else:
             found = usages_in(body, event_id=message_id, event_time=sent)
     except RecursionError:
@@ -96,11 +101,7 @@ def _send(usages: list[ReportedUsage], amberflo_is_down: Event) -> str:
         if is_too_large(usages):
             park(usages[0], os.environ["REJECTED_TABLE_NAME"], oversized.client())
             return ""
-        finished = workflows.run(
-            os.environ["INGEST_USAGE_STATE_MACHINE_ARN"],
-            {"usages": usages},
-            workflows.client(READ_TIMEOUT_SECONDS),
-        )
+        finished = _run(usages)
     except Exception as error:
         logger.exception("a chunk could not be sent", extra={"usages": len(usages)})
         return f"a chunk could not be sent ({type(error).__name__})"
@@ -112,3 +113,18 @@ def _send(usages: list[ReportedUsage], amberflo_is_down: Event) -> str:
         "ingest_usage failed", extra={"execution_arn": finished.arn, "error": finished.error, "usages": len(usages)}
     )
     return f"ingest_usage ended with {finished.error}; execution {finished.arn}"
+
+
+def _run(usages: list[ReportedUsage]) -> Finished:
+    """Run the workflow. A start that is throttled is tried again: its messages would else wait out their visibility."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - see workflows.client
+
+    machine, client = os.environ["INGEST_USAGE_STATE_MACHINE_ARN"], workflows.client(READ_TIMEOUT_SECONDS)
+    for _ in range(THROTTLED_TRIES - 1):
+        try:
+            return workflows.run(machine, {"usages": usages}, client)
+        except ClientError as error:
+            if not workflows.is_throttled(error.response.get("Error", {}).get("Code", "")):
+                raise
+            time.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - only so that not all come back at once
+    return workflows.run(machine, {"usages": usages}, client)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from aws_lambda_powertools import Logger
 
 from amberflo_workflows.entrypoints import workflows
+from amberflo_workflows.entrypoints.claim_check import ClaimLost, redeem
 from amberflo_workflows.entrypoints.workflows import Finished
 
 logger = Logger(child=True)
@@ -81,7 +82,7 @@ def run(machine_arn: str, request: object) -> Reply:
 def reply_to(finished: Finished) -> Reply:
     """The reply to an execution that ended."""
     if finished.output is not None:
-        return Reply(finished.output["statusCode"], finished.output["body"], (finished.arn,))
+        return _answer(finished.output, finished.arn)
     logger.error("execution failed", extra={"execution_arn": finished.arn, "error": finished.error})
     status = _STATUS.get(finished.error, 500)
     # Only messages of our own are passed on; what a runtime says may hold anything.
@@ -89,8 +90,18 @@ def reply_to(finished: Finished) -> Reply:
     return problem(status, message, finished.arn)
 
 
+def _answer(output: dict[str, Any], arn: str) -> Reply:
+    if "claim" not in output:
+        return Reply(output["statusCode"], output["body"], (arn,))
+    try:
+        return Reply(output["statusCode"], redeem(output["claim"]), (arn,))
+    except ClaimLost:
+        logger.exception("large answer not fetched", extra={"execution_arn": arn})
+        return problem(500, "The answer was made, and could not be fetched from its bucket. Ask again.", arn)
+
+
 def _not_started(code: str) -> Reply:
     logger.error("execution not started", extra={"error": code})
-    if "Throttling" in code or code in {"TooManyRequestsException", "ServiceQuotaExceededException"}:
+    if workflows.is_throttled(code):
         return problem(503, "Step Functions is throttling; nothing was started.")
     return problem(500, f"The workflow could not be started ({code}).")

@@ -1,8 +1,8 @@
 """From events to chunks of usages that one ``ingest_usage`` execution takes.
 
-A chunk is at most 300 usages and 100 kB: should all of them be refused, what the refusals tell of them has to fit
-into the 262,144 bytes that a state may hand on. A usage that is larger than that by itself is a chunk of its own, and
-parked without a workflow.
+A chunk is at most 300 usages and 100 kB, with all but ASCII escaped: should all of them be refused, what the refusals
+tell of them has to fit into the 262,144 bytes that a state may hand on, and Lambda's runtimes for Python 3.11 and older
+hand it on like that. A usage that has more than 100 kB by itself is a chunk of its own, and parked without a workflow.
 """
 
 import json
@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from amberflo_workflows.tasks.reported_usage import ReportedUsage
+from amberflo_workflows.tasks.usage_record import GIVEN_TWICE
 
 MOST_USAGES: Final = 300
 LARGEST_CHUNK_BYTES: Final = 100_000
@@ -26,13 +27,23 @@ Origin = TypeVar("Origin")
 def decoded(text: str) -> Any:
     """JSON as Python values; what cannot be read as JSON comes back as the text that it is.
 
-    Numbers that are none (``NaN``, ``1e999``) become their text, so that the usage they are in is refused for them
-    and its neighbours are not.
+    Numbers that are none (``NaN``, ``1e999``) become their text, and what an object has twice under one name becomes
+    ``{"givenTwice": [value, value]}``, so that the usage they are in is refused for them and its neighbours are not.
     """
     try:
-        return json.loads(text, parse_float=_finite, parse_constant=str)
+        return json.loads(text, parse_float=_finite, parse_constant=str, object_pairs_hook=_object)
     except (ValueError, RecursionError):
         return text
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    given: dict[str, list[Any]] = {}
+    for name, value in pairs:
+        given.setdefault(name, []).append(value)
+    return {name: values[0] if len(values) == 1 else {GIVEN_TWICE: values} for name, values in given.items()}
 
 
 def _finite(digits: str) -> float | str:
@@ -84,7 +95,7 @@ def chunks(usages: Iterable[tuple[Origin, ReportedUsage]]) -> Iterator[list[tupl
     chunk: list[tuple[Origin, ReportedUsage]] = []
     room = LARGEST_CHUNK_BYTES
     for origin, usage in usages:
-        size = _size(usage)
+        size = _escaped_size(usage)
         if chunk and (size > room or len(chunk) == MOST_USAGES):
             yield chunk
             chunk, room = [], LARGEST_CHUNK_BYTES
@@ -97,3 +108,9 @@ def chunks(usages: Iterable[tuple[Origin, ReportedUsage]]) -> Iterator[list[tupl
 def _size(usage: ReportedUsage) -> int:
     """Its bytes, with the comma behind it."""
     return len(msgspec.json.encode(usage)) + 1
+
+
+def _escaped_size(usage: ReportedUsage) -> int:
+    """Its bytes as ASCII, with the comma behind it."""
+    text = msgspec.json.encode(usage)
+    return len(text if text.isascii() else json.dumps(msgspec.json.decode(text), separators=(",", ":"))) + 1

@@ -64,6 +64,11 @@ def run(machine_arn: str, request: object, client: "SFNClient") -> Finished:
     return Finished(answer["executionArn"], None, error, _message(answer.get("cause", "")))
 
 
+def is_throttled(code: str) -> bool:
+    """Whether an error of Step Functions says that there were too many calls, so that nothing was started."""
+    return "Throttling" in code or code in {"TooManyRequestsException", "ServiceQuotaExceededException"}
+
+
 def _message(cause: str) -> str:
     """Our own sentence out of a failed Lambda's report, which holds a stack trace beside it."""
     try:

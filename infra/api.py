@@ -1,7 +1,9 @@
 """The HTTP API in front of the ``api`` function, for stacks without a control plane of their own."""
 
 import json
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigateway
@@ -10,7 +12,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
-from amberflo_workflows.infra.operations import OPERATIONS, Route
+from amberflo_workflows.infra.operations import DOCUMENT, OPERATIONS, Route
 
 # What a stage of an HTTP API serves before it answers 429: above what one Amberflo account takes by far.
 REQUESTS_PER_SECOND = 100
@@ -29,6 +31,9 @@ class Scopes(NamedTuple):
         return [scope] if scope else []
 
 
+ROUTES: Final = MappingProxyType({one.pascal_name: one.route for one in OPERATIONS if one.route})
+
+
 def add_routes(
     scope: Construct,
     *,
@@ -36,20 +41,20 @@ def add_routes(
     function: lambda_.IFunction,
     authorizer: apigateway.IHttpRouteAuthorizer,
     scopes: Scopes,
+    routes: Mapping[str, Route] = ROUTES,
 ) -> None:
-    """Put every route of the table of operations on an API, each behind the authorizer."""
+    """Put routes on an API, by default those of the table of operations, each behind the authorizer."""
     integration = HttpLambdaIntegration("Integration", function)
-    for operation in OPERATIONS:
-        if operation.route:
-            apigateway.HttpRoute(
-                scope,
-                f"{operation.pascal_name}Route",
-                http_api=http_api,
-                route_key=route_key(operation.route),
-                integration=integration,
-                authorizer=authorizer,
-                authorization_scopes=scopes.of(operation.route),
-            )
+    for name, route in routes.items():
+        apigateway.HttpRoute(
+            scope,
+            f"{name}Route",
+            http_api=http_api,
+            route_key=route_key(route),
+            integration=integration,
+            authorizer=authorizer,
+            authorization_scopes=scopes.of(route),
+        )
 
 
 def route_key(route: Route) -> apigateway.HttpRouteKey:
@@ -58,7 +63,7 @@ def route_key(route: Route) -> apigateway.HttpRouteKey:
 
 
 class MeteringApi(Construct):
-    """An HTTP API of our own with every route on it."""
+    """An HTTP API of our own with every route on it, and the document that describes them."""
 
     def __init__(
         self,
@@ -82,7 +87,14 @@ class MeteringApi(Construct):
             auto_deploy=True,
             throttle=apigateway.ThrottleSettings(rate_limit=REQUESTS_PER_SECOND, burst_limit=BURST),
         )
-        add_routes(self, http_api=self.http_api, function=function, authorizer=authorizer, scopes=scopes)
+        add_routes(
+            self,
+            http_api=self.http_api,
+            function=function,
+            authorizer=authorizer,
+            scopes=scopes,
+            routes={**ROUTES, "Document": DOCUMENT},
+        )
         self._log_access(retention)
 
     def _log_access(self, retention: logs.RetentionDays) -> None:

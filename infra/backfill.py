@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from aws_cdk import ArnFormat, CfnElement, Duration, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
@@ -12,7 +12,7 @@ from constructs import Construct
 
 from amberflo_workflows.infra.functions import Functions
 from amberflo_workflows.infra.ingest import IngestPath
-from amberflo_workflows.infra.nag import acknowledge
+from amberflo_workflows.infra.nag import acknowledge, logical_id
 from amberflo_workflows.infra.operations import OPERATIONS, Kind, task_seconds
 from amberflo_workflows.infra.state_machines import StateMachines
 
@@ -60,7 +60,7 @@ class Backfill(Construct):
             "BackfillSumUp": total,
         }
         for function in (plan, send):
-            rule = f"AwsSolutions-IAM5[Resource::<{_logical_id(self.bucket)}.Arn>/*]"
+            rule = f"AwsSolutions-IAM5[Resource::<{logical_id(self.bucket)}.Arn>/*]"
             acknowledge(function.role or function, {rule: "Any file in the bucket that is there for them."})
         self.machine = machines.add(self._operation, self.functions, {})
         self._allow_children()
@@ -110,16 +110,9 @@ class Backfill(Construct):
         )
         policy.attach_to_role(self.machine.role)
         arn = (
-            f"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<{_logical_id(self.machine)}.Name>/*"
+            f"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<{logical_id(self.machine)}.Name>/*"
         )
         acknowledge(
             policy,
             {f"AwsSolutions-IAM5[Resource::{arn}]": "The executions of this machine get their names when they start."},
         )
-
-
-def _logical_id(construct: Construct) -> str:
-    resource = construct.node.default_child
-    if not isinstance(resource, CfnElement):
-        raise TypeError(f"{construct.node.path} is no resource")
-    return Stack.of(construct).get_logical_id(resource)

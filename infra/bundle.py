@@ -76,7 +76,7 @@ def _sources() -> list[tuple[str, Path]]:
     files = [("amberflo_workflows/__init__.py", PACKAGE / "__init__.py")]
     for room in ("tasks", "entrypoints"):
         folder = PACKAGE / room
-        found = sorted(path for path in folder.rglob("*.py") if "__pycache__" not in path.parts)
+        found = sorted(path for path in folder.rglob("*.*") if path.suffix in {".py", ".json"})
         files += [(f"amberflo_workflows/{room}/{path.relative_to(folder).as_posix()}", path) for path in found]
     return files
 

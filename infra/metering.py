@@ -14,6 +14,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from amberflo_workflows.infra.answers import Answers
 from amberflo_workflows.infra.backfill import Backfill
 from amberflo_workflows.infra.bundle import bundle
 from amberflo_workflows.infra.functions import Functions
@@ -37,9 +38,9 @@ class AmberfloMetering(Construct):
     encrypted with, if not AWS's own key. ``amberflo_ingest_url`` is Amberflo's ingest host with fail-over while the
     base URL is the default, else the base URL. ``event_bus`` is listened to, see :meth:`listen`.
 
-    Members: ``api_function`` (for any HTTP API), ``queue_function``, ``ingest`` (queue, dead letters, rejected
-    table), ``tenants`` (dead letters), ``backfill`` (bucket), ``tasks`` and ``state_machines`` by name, ``functions``
-    (makes more functions of the same bundle).
+    Members: ``api_function`` (for any HTTP API), ``queue_function``, ``answers`` (bucket for large ones), ``ingest``
+    (queue, dead letters, rejected table), ``tenants`` (dead letters), ``backfill`` (bucket), ``tasks`` and
+    ``state_machines`` by name, ``rules`` with their bus, ``functions`` (makes more functions of the same bundle).
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class AmberfloMetering(Construct):
         machines = StateMachines(self, "Workflows", retention=log_retention, ingest_log=ingest_log)
         self.state_machines = self._add_machines(machines)
         self.api_function = self._add_api()
+        self.answers = Answers(self, "Answers", tasks=self.tasks, reader=self.api_function)
         self.queue_function = self._add_queue_consumer()
         self.ingest.consume(self.queue_function, ingest_concurrency)
         self.backfill = Backfill(
@@ -91,6 +93,7 @@ class AmberfloMetering(Construct):
             ingest_machine=self.state_machines["ingest_usage"],
         )
         self.state_machines["backfill_usage"] = self.backfill.machine
+        self.rules: list[tuple[events.IEventBus, events.Rule]] = []
         if event_bus:
             self.listen(event_bus, event_sources)
 
@@ -100,8 +103,8 @@ class AmberfloMetering(Construct):
         ``event_sources`` are the sources that usage is taken from; if there are none, any is. One bus can be
         listened to.
         """
-        self.ingest.listen(event_bus, event_sources)
-        self.tenants.listen(event_bus, self.state_machines)
+        rules = [self.ingest.listen(event_bus, event_sources), *self.tenants.listen(event_bus, self.state_machines)]
+        self.rules = [(event_bus, rule) for rule in rules]
 
     def _add_tasks(self, environment: Mapping[str, str]) -> dict[str, lambda_.Function]:
         names = sorted({task for operation in _WITH_A_KEY for task in operation.tasks})

@@ -1,34 +1,14 @@
 """Alarms that say what they mean and what to do, and a dashboard. An execution that failed is always news."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from amberflo_workflows.infra.functions import NAMESPACE
+from amberflo_workflows.infra.alarms import all_watches, counted
 from amberflo_workflows.infra.metering import AmberfloMetering
-from amberflo_workflows.infra.operations import pascal
-
-FIVE_MINUTES = Duration.minutes(5)
-# Usage normally waits a second or two; by then Amberflo has been away for a while.
-LATE_USAGE = Duration.minutes(15)
-
-
-@dataclass(frozen=True)
-class _Watch:
-    """What to watch and from where on to wake someone."""
-
-    name: str
-    metric: cloudwatch.IMetric
-    at_least: float
-    meaning: str
 
 
 def alarm_topic(scope: Construct, email: str | None) -> sns.ITopic | None:
@@ -41,7 +21,10 @@ def alarm_topic(scope: Construct, email: str | None) -> sns.ITopic | None:
 
 
 class Monitoring(Construct):
-    """All alarms, each telling ``topic`` if there is one, and the dashboard."""
+    """All alarms, each telling ``topic`` if there is one, and the dashboard.
+
+    To be made when ``metering`` listens to its bus, so that there is one for each rule.
+    """
 
     def __init__(
         self,
@@ -53,11 +36,7 @@ class Monitoring(Construct):
         topic: sns.ITopic | None,
     ) -> None:
         super().__init__(scope, id)
-        for watch in [
-            *_workflow_watches(metering.state_machines),
-            *_usage_watches(metering),
-            *_api_watches(metering, http_api),
-        ]:
+        for watch in all_watches(metering, http_api):
             alarm = cloudwatch.Alarm(
                 self,
                 watch.name,
@@ -66,7 +45,7 @@ class Monitoring(Construct):
                 evaluation_periods=1,
                 comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
                 treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-                alarm_description=watch.meaning,
+                alarm_description=f"{watch.meaning} More in docs/runbook.md.",
             )
             if topic:
                 alarm.add_alarm_action(actions.SnsAction(topic))
@@ -92,7 +71,7 @@ class Monitoring(Construct):
                     ),
                 ],
                 [
-                    graph(title="Usages", left=[_usages("UsagesCounted"), _usages("UsagesRejected")], width=8),
+                    graph(title="Usages", left=[counted("UsagesCounted"), counted("UsagesRejected")], width=8),
                     graph(
                         title="Usage queue",
                         left=[
@@ -112,88 +91,3 @@ class Monitoring(Construct):
                 ],
             ],
         )
-
-
-def _usages(metric: str) -> cloudwatch.Metric:
-    """A count that ``send_usages`` emits."""
-    return cloudwatch.Metric(
-        namespace=NAMESPACE, metric_name=metric, dimensions_map={"service": "send_usages"}, statistic="Sum"
-    )
-
-
-def _workflow_watches(machines: Mapping[str, sfn.StateMachine]) -> list[_Watch]:
-    watches = []
-    for machine_name, machine in machines.items():
-        name = pascal(machine_name)
-        watches += [
-            _Watch(
-                f"{name}Failed",
-                machine.metric_failed(period=FIVE_MINUTES),
-                1,
-                f"An execution of {machine_name} failed: Amberflo is down or refuses the API key, the secret is not "
-                "readable, or a step has a fault. Open the failed execution; its error names which.",
-            ),
-            _Watch(
-                f"{name}TimedOut",
-                machine.metric_timed_out(period=FIVE_MINUTES),
-                1,
-                f"An execution of {machine_name} ran out of time: Amberflo answers too slowly, or steps are throttled. "
-                "Open the execution to see which state took the time.",
-            ),
-        ]
-    return watches
-
-
-def _usage_watches(metering: AmberfloMetering) -> list[_Watch]:
-    path = metering.ingest
-    return [
-        _Watch(
-            "UsageRejected",
-            _usages("UsagesRejected").with_(period=FIVE_MINUTES),
-            1,
-            "Usage was refused and is not billed until someone mends it. See why with `metering rejected list`, mend "
-            "the sender, and send the usage again with `metering rejected redrive`.",
-        ),
-        _Watch(
-            "UsageDead",
-            path.dead_letters.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES),
-            1,
-            "Usage events could not be delivered five times and wait in the dead-letter queue, for 14 days. Find the "
-            "cause in the failed executions of ingest_usage, then send them again with `metering dead redrive`.",
-        ),
-        _Watch(
-            "TenantDead",
-            metering.tenants.dead_letters.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES),
-            1,
-            "A tenant's customer could not be brought up to date; its event waits in a dead-letter queue, for 14 days. "
-            "Find the cause in the failed executions, then send it again with `metering dead redrive`.",
-        ),
-        _Watch(
-            "UsageLate",
-            path.queue.metric_approximate_age_of_oldest_message(period=FIVE_MINUTES),
-            LATE_USAGE.to_seconds(),
-            "Usage has waited in the queue for a quarter of an hour: Amberflo is down, or more comes in than is sent. "
-            "Nothing is lost. If Amberflo is well, raise ingestConcurrency.",
-        ),
-    ]
-
-
-def _api_watches(metering: AmberfloMetering, http_api: apigateway.IHttpApi) -> list[_Watch]:
-    functions = {"api": metering.api_function, "ingest_queue": metering.queue_function}
-    return [
-        _Watch(
-            "ApiServerErrors",
-            http_api.metric_server_error(period=FIVE_MINUTES),
-            5,
-            "Callers get 5xx answers. See the failed executions; where there are none, the log of the api function.",
-        ),
-        *(
-            _Watch(
-                f"{pascal(name)}Errors",
-                function.metric_errors(period=FIVE_MINUTES),
-                1,
-                f"The function {name} ended with a fault of its own. Its log has the stack trace; usage comes again.",
-            )
-            for name, function in functions.items()
-        ),
-    ]

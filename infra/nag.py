@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from aws_cdk import Acknowledgment, CfnResource, Validations
+from aws_cdk import Acknowledgment, CfnElement, CfnResource, Stack, Validations
 from constructs import IConstruct
 
 # "Rule[Finding]", as one finding among a rule's is named.
@@ -21,6 +21,14 @@ def acknowledge(construct: IConstruct, reasons: dict[str, str]) -> None:
         if isinstance(resource, CfnResource):
             known = (resource.get_metadata("cdk_nag") or {}).get("rules_to_suppress", [])
             resource.add_metadata("cdk_nag", {"rules_to_suppress": [*known, *_rules(reasons)]})
+
+
+def logical_id(construct: IConstruct) -> str:
+    """What a resource is called in its template, and so in the name of a finding."""
+    resource = construct.node.default_child
+    if not isinstance(resource, CfnElement):
+        raise TypeError(f"{construct.node.path} is no resource")
+    return Stack.of(construct).get_logical_id(resource)
 
 
 def _rules(reasons: dict[str, str]) -> Iterator[dict[str, object]]:

@@ -70,6 +70,8 @@ def snake(name: str) -> str:
 
 
 INGEST: Final = Route("POST", "/ingest")
+# What describes the others; it starts no workflow.
+DOCUMENT: Final = Route("GET", "/openapi.json")
 OPERATIONS: Final = (
     Operation("create_meter", Kind.SYNCHRONOUS, Route("POST", "/meters")),
     Operation("list_meters", Kind.SYNCHRONOUS, Route("GET", "/meters")),

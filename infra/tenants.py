@@ -35,12 +35,9 @@ class TenantPath(Construct):
             {"AwsSolutions-SQS3": "It is the dead-letter queue itself, of the rules and of the workflows."},
         )
 
-    def listen(self, bus: events.IEventBus, machines: Mapping[str, sfn.StateMachine]) -> None:
+    def listen(self, bus: events.IEventBus, machines: Mapping[str, sfn.StateMachine]) -> list[events.Rule]:
         """Start the workflows for the tenant events of a bus, from whichever source: SBT's has changed its name."""
-        for operation in OPERATIONS:
-            if operation.kind is not Kind.TENANT:
-                continue
-            machine = machines[operation.name]
+        return [
             events.Rule(
                 self,
                 f"{operation.pascal_name}Events",
@@ -48,6 +45,11 @@ class TenantPath(Construct):
                 description=f"Tenant events for {operation.name}",
                 event_pattern=events.EventPattern(detail_type=list(operation.detail_types)),
                 targets=[
-                    targets.SfnStateMachine(machine, dead_letter_queue=self.dead_letters, max_event_age=OLDEST_EVENT)
+                    targets.SfnStateMachine(
+                        machines[operation.name], dead_letter_queue=self.dead_letters, max_event_age=OLDEST_EVENT
+                    )
                 ],
             )
+            for operation in OPERATIONS
+            if operation.kind is Kind.TENANT
+        ]

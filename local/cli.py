@@ -52,7 +52,7 @@ def up(
         with told(), progress() as tell:
             # A console that is left looks at an emulator that has gone.
             _process().stop(home())
-            found = systems.up(home(), port, (lambda _: None) if as_json else tell)
+            found = systems.up(home(), port, (lambda _: None) if as_json else tell, note)
     address = _console()
     if as_json:
         print(json.dumps({"api": found.api_endpoint, "console": address, "started": begun}))
@@ -85,7 +85,7 @@ def down(as_json: Json = False) -> None:
     """Stop the local system; meters, usage and queued events are there again when it is next started."""
     with told():
         _process().stop(home())
-        stopped = systems.clean_up(home())
+        stopped = systems.clean_up(home(), note)
     if as_json:
         print(json.dumps({"stopped": stopped}))
     else:

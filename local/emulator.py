@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import requests
 
+from amberflo_workflows.local.home import keep
 from amberflo_workflows.local.processes import (
     LOOPBACK,
     LocalError,
@@ -91,24 +92,36 @@ def choose_port(asked: int | None) -> int:
     return DEFAULT_PORT if port_is_free(DEFAULT_PORT) else free_port()
 
 
-def start(folder: Path, *, port: int, wait_scale: float = 1.0) -> Emulator:
+def start(folder: Path, *, port: int | None, wait_scale: float = 1.0) -> Emulator:
     """Start an emulator with its state under ``folder`` and wait until it answers. Raises :class:`LocalError`.
 
-    It ends with this process, unless its server is let go.
+    It ends with this process, unless its server is let go. Without a ``port`` it takes the usual one, or any.
     ``wait_scale`` shortens the waits of workflows; 0 leaves them out.
     """
+    chosen = choose_port(port)
+    try:
+        return _start(folder, chosen, wait_scale)
+    except LocalError:
+        if port is not None or port_is_free(chosen):
+            raise
+        # Another system that was started at the same moment was faster.
+        return _start(folder, free_port(), wait_scale)
+
+
+def _start(folder: Path, port: int, wait_scale: float) -> Emulator:
     folders = {name: folder / name for name in ("tmp", "state", "s3")}
     # Unpacked Lambda code of an earlier run.
     shutil.rmtree(folders["tmp"], ignore_errors=True)
     for path in folders.values():
         path.mkdir(parents=True, exist_ok=True)
     _make_visible(folders["state"] / "sqs.json")
+    _hold_back(folders["state"] / "lambda.json")
     url, log = f"http://{LOOPBACK}:{port}", folder / "emulator.log"
     server = spawn("ministack", environment=_environment(folders, port, wait_scale), folder=folder, log=log)
     try:
-        _wait_until_ready(url, server, log)
+        _wait_until_ready(url, port, server, log)
     except BaseException:
-        server.end()
+        server.kill()
         raise
     return Emulator(url, server)
 
@@ -121,6 +134,14 @@ def running_emulator(folder: Path, *, wait_scale: float = 1.0) -> Iterator[Emula
         yield emulator
     finally:
         emulator.server.end()
+
+
+def take_up(emulator: Emulator) -> None:
+    """Hand queued messages out, which an emulator with an earlier state does not do by itself."""
+    functions = emulator.client("lambda")
+    for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+        if mapping["State"] != "Enabled":
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
 
 def forget_secrets(folder: Path) -> None:
@@ -136,7 +157,17 @@ def _make_visible(saved: Path) -> None:
     for queue in state["payload"]["queues"]["data"].values():
         for message in queue["messages"]:
             message["visible_at"] = 0
-    saved.write_text(json.dumps(state))
+    keep(saved, json.dumps(state))
+
+
+def _hold_back(saved: Path) -> None:
+    """Nothing is to be taken from a queue by a stack that is about to be updated: see :func:`take_up`."""
+    if not saved.exists():
+        return
+    state = json.loads(saved.read_text())
+    for mapping in state["payload"]["esms"]["data"].values():
+        mapping |= {"Enabled": False, "State": "Disabled"}
+    keep(saved, json.dumps(state))
 
 
 def _environment(folders: dict[str, Path], port: int, wait_scale: float) -> dict[str, str]:
@@ -162,13 +193,13 @@ def _environment(folders: dict[str, Path], port: int, wait_scale: float) -> dict
     }
 
 
-def _wait_until_ready(url: str, server: Server, log: Path) -> None:
+def _wait_until_ready(url: str, port: int, server: Server, log: Path) -> None:
     deadline = time.monotonic() + READY_WITHIN_SECONDS
     while time.monotonic() < deadline:
         if not server.is_alive:
             raise LocalError(_GONE.format(log=log, lines=last_lines(log)))
         with contextlib.suppress(requests.RequestException):
-            if HTTP.get(f"{url}/_ministack/health", timeout=2).ok:
+            if server.listens(port) and HTTP.get(f"{url}/_ministack/health", timeout=2).ok:
                 return
         time.sleep(0.05)
     raise LocalError(f"The emulator does not answer at {url}; see its log {log}.")

@@ -1,7 +1,7 @@
 """Run a module as a server that ends with its starter: ``python -m amberflo_workflows.local.guard MODULE ARG…``.
 
 The starter holds the other end of our standard input. When it ends, in whatever way, the input ends and so do we,
-unless the starter has let us go by writing to it.
+unless the starter has let us go by writing to it. We end at once then: what was half done is not to be saved.
 """
 
 import os
@@ -9,17 +9,12 @@ import runpy
 import signal
 import sys
 import threading
-import time
 import traceback
-
-from amberflo_workflows.local.processes import ENDS_WITHIN_SECONDS
 
 
 def _end_with_starter() -> None:
     if os.read(sys.stdin.fileno(), 1):
         return
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
-    time.sleep(ENDS_WITHIN_SECONDS)
     os.killpg(0, signal.SIGKILL)
 
 

@@ -36,6 +36,18 @@ class Running:
     outputs: dict[str, str]
 
 
+def keep(path: Path, text: str) -> None:
+    """Write a file for its owner's eyes, whole or not at all: the next start must not trip over half of one."""
+    made = path.with_name(f"{path.name}.new")
+    made.unlink(missing_ok=True)
+    made.touch(mode=0o600)
+    with made.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    made.replace(path)
+
+
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Keep other commands from starting or stopping the same system. Raises :class:`LocalError` if one is at it."""
@@ -57,10 +69,8 @@ def load(folder: Path) -> Running | None:
 
 
 def save(folder: Path, running: Running) -> None:
-    """Remember what was started. Only the owner may read it."""
-    path = folder / STATE_FILE
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(asdict(running), indent=2))
+    """Remember what was started."""
+    keep(folder / STATE_FILE, json.dumps(asdict(running), indent=2))
 
 
 def forget(folder: Path) -> None:

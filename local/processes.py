@@ -66,16 +66,31 @@ class Server:
         except psutil.NoSuchProcess:
             return False
 
-    def end(self) -> None:
-        """End it and what it started: kindly first, so that it saves its state, then for certain."""
-        if self.is_alive:
+    def listens(self, port: int) -> bool:
+        """Whether it is this one that listens on a port: another program may have been faster there."""
+        with contextlib.suppress(psutil.Error):
+            found = psutil.Process(self.pid).net_connections(kind="tcp")
+            return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in found)
+        return False
+
+    def end(self) -> bool:
+        """End it and what it started: kindly first, so that it saves its state, then for certain.
+
+        False if it had to be killed, or was dead before.
+        """
+        was_alive, deadline = self.is_alive, time.monotonic() + ENDS_WITHIN_SECONDS
+        if was_alive:
             os.kill(self.pid, signal.SIGTERM)
-        deadline = time.monotonic() + ENDS_WITHIN_SECONDS
         while self.is_alive and time.monotonic() < deadline:
             # The emulator saves nothing before the Lambdas at work have answered, which may take minutes.
             self._kill(spare=self.pid)
             time.sleep(0.05)
-        # Its session is ours even if it has died: the system does not give an id away that a session still bears.
+        ended = was_alive and not self.is_alive
+        self.kill()
+        return ended
+
+    def kill(self) -> None:
+        """End it and what it started as they are: nothing of what it has half done is saved."""
         self._kill()
         if self.process:
             self.process.wait()
@@ -111,11 +126,24 @@ def spawn(module: str, *arguments: str, environment: Mapping[str, str], folder: 
 
 
 def _members(session: int, since: float) -> Iterator[psutil.Process]:
+    """What lives of a session that was begun at a time. It may be there after its leader has died, and its id is not
+    given away before it is empty; by then another may bear it.
+    """
+    if _is_of_another(session, since):
+        return
     for process in psutil.process_iter():
         # Elsewhere than on Linux one may not ask for another user's.
         with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
             if os.getsid(process.pid) == session and process.create_time() >= since - 1:
                 yield process
+
+
+def _is_of_another(session: int, since: float) -> bool:
+    if psutil.boot_time() > since + 1:
+        return True
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return abs(psutil.Process(session).create_time() - since) >= 1
+    return False
 
 
 def last_lines(log: Path, count: int = 5) -> str:

@@ -12,7 +12,7 @@ from amberflo_workflows.emit.errors import code_of
 from amberflo_workflows.entrypoints.backfill.file import BadFile, Format, Reading, layout_of, rows, usage_of
 from amberflo_workflows.entrypoints.usages import usages_in
 from amberflo_workflows.tasks.reported_usage import ReportedUsage
-from amberflo_workflows.tasks.usage_record import check_age, record_of
+from amberflo_workflows.tasks.usage_record import check_new, record_of
 
 # A file can wait until there is room in the emitter's buffer.
 _MAX_WAIT_SECONDS: Final = 86_400.0
@@ -92,7 +92,7 @@ def _record(reported: ReportedUsage, emitter: UsageEmitter) -> None:
     """Judge a usage as the workflow would, and hand it to the emitter. Raises ``ValueError``."""
     now = datetime.now(UTC)
     record = record_of(reported.usage, event_id=reported.event_id, event_time=reported.event_time or now.isoformat())
-    check_age(record, now_in_millis=int(now.timestamp() * 1000))
+    check_new(record, now_in_millis=int(now.timestamp() * 1000))
     emitter.record(
         record.customer_id,
         record.meter_api_name,

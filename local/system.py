@@ -32,6 +32,10 @@ from amberflo_workflows.local.tokens import access_token
 
 STACK: Final = "AmberfloMetering"
 SECRET: Final = "AmberfloApiKey"  # noqa: S105 - a secret's name is not a secret
+LOST: Final = (
+    "The emulator did not end cleanly. What it took in since it was started is lost: queued events, refused usage, "
+    "dead events, executions. Usage that was counted is not."
+)
 Tell = Callable[[str], None]
 
 
@@ -70,11 +74,12 @@ class System:
         """A boto3 client of a service."""
         return self.emulator.client(service)
 
-    def stop(self) -> None:
-        """End everything; what was accepted is saved."""
-        self.emulator.server.end()
+    def stop(self) -> bool:
+        """End everything; false if the emulator could not save what it held."""
+        saved = self.emulator.server.end()
         if self.sandbox_server:
             self.sandbox_server.end()
+        return saved
 
 
 def start(
@@ -96,23 +101,25 @@ def start(
         raise LocalError(
             "AMBERFLO_BASE_URL and AMBERFLO_API_KEY go together: set both for the real Amberflo, or neither."
         )
-    chosen = aws.choose_port(port)
     key = key or _sandbox_key(folder)
     amberflo_url = real_url or f"http://{LOOPBACK}:{_sandbox_port(folder)}"
     with contextlib.ExitStack() as undo, ThreadPoolExecutor() as pool:
         tell("Starting the emulator and the sandbox, synthesising the stack")
         assembly = pool.submit(_synth, folder / "cdk.out", amberflo_url)
-        emulator = aws.start(folder / "emulator", port=chosen, wait_scale=wait_scale)
-        undo.callback(emulator.server.end)
         sandbox = None if real_url else _start_sandbox(folder, amberflo_url, key)
         if sandbox:
             undo.callback(sandbox.end)
-        synthesised = assembly.result()
-        tell("Deploying the stack")
+        emulator = aws.start(folder / "emulator", port=port, wait_scale=wait_scale)
+        # An interrupted deployment that is saved could never be updated.
+        undo.callback(emulator.server.kill)
         from amberflo_workflows.local.deploy import deploy, put_secret  # noqa: PLC0415 - imports botocore
 
         put_secret(emulator, SECRET, {"apiKey": key})
+        synthesised = assembly.result()
+        tell("Deploying the stack")
         outputs = deploy(emulator, synthesised, STACK)
+        # Earlier, queued usage might fail, with a Lambda that is being replaced, and would hide for half an hour.
+        aws.take_up(emulator)
         undo.pop_all()
     client = SandboxClient(amberflo_url) if sandbox else None
     return System(emulator, outputs, client, sandbox, amberflo_url)
@@ -133,10 +140,13 @@ def running_system(
         system.stop()
 
 
-def up(folder: Path, port: int | None, tell: Tell) -> System:
-    """Start the system that stays, and remember it. Raises :class:`LocalError`."""
+def up(folder: Path, port: int | None, tell: Tell, warn: Tell) -> System:
+    """Start the system that stays, and remember it. Raises :class:`LocalError`.
+
+    What is left of one of which a part has died is ended first; ``warn`` is told if that has lost anything.
+    """
     with home.alone(folder):
-        _clean_up(folder)
+        _clean_up(folder, warn)
         system = start(folder, port=port, environment=os.environ, tell=tell)
         home.save(folder, _as_running(system))
         # Had this process been ended before here, they would have ended with it.
@@ -155,10 +165,13 @@ def current(folder: Path) -> System | None:
     return system if system.sandbox_server is None or system.sandbox_server.is_alive else None
 
 
-def clean_up(folder: Path) -> bool:
-    """End what was started from ``folder``, all of it or what is left; false if nothing was."""
+def clean_up(folder: Path, warn: Tell) -> bool:
+    """End what was started from ``folder``, all of it or what is left; false if nothing was.
+
+    ``warn`` is told if anything was lost.
+    """
     with home.alone(folder):
-        return _clean_up(folder)
+        return _clean_up(folder, warn)
 
 
 def died(folder: Path) -> str | None:
@@ -173,11 +186,12 @@ def died(folder: Path) -> str | None:
     return None
 
 
-def _clean_up(folder: Path) -> bool:
+def _clean_up(folder: Path, warn: Tell) -> bool:
     running = home.load(folder)
     if running is None:
         return False
-    _as_system(running).stop()
+    if not _as_system(running).stop():
+        warn(LOST)
     aws.forget_secrets(folder / "emulator")
     home.forget(folder)
     return True
@@ -233,8 +247,7 @@ def _sandbox_key(folder: Path) -> str:
     """The sandbox's own key, made once: what it keeps outlives a restart, so its key does too."""
     path = folder / "sandbox.key"
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(16))
+        home.keep(path, secrets.token_hex(16))
     return path.read_text()
 
 
@@ -242,15 +255,15 @@ def _sandbox_port(folder: Path) -> int:
     """The port that the sandbox had last, if it is free: an unchanged address is an unchanged stack."""
     path = folder / "sandbox.port"
     if not path.exists() or not port_is_free(int(path.read_text())):
-        path.write_text(str(free_port()))
+        home.keep(path, str(free_port()))
     return int(path.read_text())
 
 
 def _start_sandbox(folder: Path, url: str, key: str) -> Server:
-    log = folder / "sandbox.log"
+    log, port = folder / "sandbox.log", url.rsplit(":", 1)[1]
     server = spawn(
         "amberflo_workflows.local.sandbox",
-        *("--port", url.rsplit(":", 1)[1], "--data", str(folder / "sandbox.duckdb")),
+        *("--port", port, "--data", str(folder / "sandbox.duckdb")),
         environment={"PATH": os.defpath, "LANG": "C.UTF-8", "SANDBOX_API_KEY": key},
         folder=folder,
         log=log,
@@ -258,7 +271,7 @@ def _start_sandbox(folder: Path, url: str, key: str) -> Server:
     deadline = time.monotonic() + aws.READY_WITHIN_SECONDS
     while time.monotonic() < deadline and server.is_alive:
         with contextlib.suppress(requests.RequestException):
-            if aws.HTTP.get(f"{url}/_sandbox/health", timeout=2).ok:
+            if server.listens(int(port)) and aws.HTTP.get(f"{url}/_sandbox/health", timeout=2).ok:
                 return server
         time.sleep(0.05)
     server.end()

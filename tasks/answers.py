@@ -1,12 +1,19 @@
-"""The answers that a workflow ends with: ``{"statusCode", "body"}``, in the SaaS Builder Toolkit's shape."""
+"""The answers that a workflow ends with: ``{"statusCode", "body"}``, in the SaaS Builder Toolkit's shape.
 
+A body that is too large for a workflow is left in a bucket, and the answer is ``{"statusCode", "claim"}``.
+"""
+
+import json
 import re
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Final, TypedDict
 
 import msgspec
 
 from amberflo_workflows.tasks.amberflo.errors import AmberfloRefused
+
+# A state's output may have 262,144 bytes, an answer's envelope and what the workflow keeps beside it among them.
+CARRIED_BYTES: Final = 240_000
 
 
 class Answer(TypedDict):
@@ -16,11 +23,35 @@ class Answer(TypedDict):
     body: dict[str, object]
 
 
+class Claim(TypedDict):
+    """Where a body lies, and its size."""
+
+    bucket: str
+    key: str
+    bytes: int
+
+
+class Claimed(TypedDict):
+    """An answer whose body lies in a bucket, see :mod:`~amberflo_workflows.tasks.claim_check`."""
+
+    statusCode: int
+    claim: Claim
+
+
+class TooLarge(ValueError):
+    """A request or an answer is larger than a workflow can carry; a step answers 413 with the message."""
+
+
 class Detail(TypedDict):
     """Which field is wrong, and what is wrong with it."""
 
     field: str
     problem: str
+
+
+def size_of(value: object) -> int:
+    """Bytes of a JSON value with all but ASCII escaped: Lambda's runtimes for Python 3.11 and older hand it on so."""
+    return len(json.dumps(value, separators=(",", ":")))
 
 
 def success(status: int, data: object, **beside: object) -> Answer:

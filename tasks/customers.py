@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict
+
+from aws_lambda_powertools import single_metric
+from aws_lambda_powertools.metrics import MetricUnit
 
 from amberflo_workflows.tasks.amberflo.errors import AmberfloRefused
 from amberflo_workflows.tasks.answers import Answer, problem
@@ -14,12 +17,19 @@ from amberflo_workflows.tasks.tenants import Tenant, TenantRefused, tenant_of
 EVENT_PREFIX = "event-"
 
 
+# As text within the item that a state puts into the table, all in 262,144 bytes.
+LARGEST_KEPT_BYTES: Final = 250_000
+
+
+class EventTooLarge(ValueError):
+    """A refused event does not fit into the rejected table; the workflow puts it into the dead-letter queue."""
+
+
 class RefusedEvent(TypedDict):
-    """A tenant event that was not understood, as the rejected table keeps it."""
+    """What the rejected table keeps of a tenant event that was not understood, beside the execution's input."""
 
     id: str
     reason: str
-    original: str
 
 
 class Refusal(TypedDict):
@@ -70,11 +80,17 @@ def _find(tenant: Tenant, step: Step) -> dict[str, Any] | None:
 
 
 def _refusal(event: Any, step: Step, reason: str) -> Refusal:
+    _count()
     answer = problem(400, f"The event is wrong: {reason}.")
     identity = event.get("id") if isinstance(event, dict) and isinstance(event.get("id"), str) else step.execution.name
-    rejected: RefusedEvent = {
-        "id": f"{EVENT_PREFIX}{identity}"[:200],
-        "reason": reason,
-        "original": json.dumps(event),
-    }
+    size = len(json.dumps(json.dumps(event, ensure_ascii=False), ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    if size > LARGEST_KEPT_BYTES:
+        raise EventTooLarge(f"The event is wrong, {reason}, and too large for the rejected table with {size:,} bytes.")
+    rejected: RefusedEvent = {"id": f"{EVENT_PREFIX}{identity}"[:200], "reason": reason}
     return {**answer, "rejected": rejected}
+
+
+def _count() -> None:
+    """The alarm on refused tenants watches one metric, whichever step refused."""
+    with single_metric(name="TenantsRejected", unit=MetricUnit.Count, value=1) as metric:
+        metric.add_dimension("service", "customers")

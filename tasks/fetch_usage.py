@@ -3,8 +3,8 @@
 Request: ``{"question", "meterApiName"}``, the latter as given or as the workflow looked it up. The question is the
 query of ``GET /usage/{meterId}``, flat, as strings or typed: ``meterId``, ``meterApiName``, ``startTimeInSeconds``,
 ``endTimeInSeconds``, ``timeGroupingInterval``, ``aggregation``, ``groupBy`` (comma separated), ``filter.KEY`` (comma
-separated), ``tenantId`` (short for ``filter.customerId``), ``take``. Answer: 200 with Amberflo's report, 400, or 413
-when the report is larger than a state's output may be.
+separated), ``tenantId`` (short for ``filter.customerId``), ``take``. Answer: 200 with Amberflo's report, or a claim to
+it if it is large; 400; 413 when it is larger than an answer may be.
 """
 
 import time
@@ -14,13 +14,15 @@ import msgspec
 from msgspec import Meta, Struct
 
 from amberflo_workflows.tasks.amberflo.errors import AmberfloUnavailable
-from amberflo_workflows.tasks.answers import Answer, problem, success
+from amberflo_workflows.tasks.answers import Answer, Claimed, success
+from amberflo_workflows.tasks.claim_check import carried
 from amberflo_workflows.tasks.meters import ApiName
 from amberflo_workflows.tasks.step import Step, step
 
 DEFAULT_RANGE_SECONDS: Final = 24 * 60 * 60
-# A state's output may have 262,144 bytes, this answer's envelope and escapes among them.
-REPORT_BYTES: Final = 240_000
+NARROWER: Final = (
+    "Ask for a shorter range, a longer timeGroupingInterval, fewer groups (take, filter.KEY) or no groupBy."
+)
 
 # Epoch seconds until the year 2286. A time in milliseconds is past that, and refused instead of misread.
 Seconds = Annotated[int, Meta(ge=0, lt=10_000_000_000)]
@@ -101,16 +103,9 @@ def _listed(value: Any) -> list[str]:
 
 
 @step(_request)
-def handler(question: dict[str, Any], step: Step) -> Answer:
+def handler(question: dict[str, Any], step: Step) -> Answer | Claimed:
     """Lambda entry point."""
     report = step.amberflo.call("POST", "/usage", question)
     if not isinstance(report, dict):
         raise AmberfloUnavailable("Amberflo answered POST /usage with what is not a report.")
-    size = len(msgspec.json.encode(report))
-    if size > REPORT_BYTES:
-        return problem(
-            413,
-            f"The usage report has {size:,} bytes; {REPORT_BYTES:,} can be carried. Ask for a shorter range, a longer "
-            "timeGroupingInterval, fewer groups (take, filter.KEY) or no groupBy.",
-        )
-    return success(200, report)
+    return carried(success(200, report), step, narrower=NARROWER)

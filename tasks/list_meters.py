@@ -4,7 +4,7 @@ Amberflo gives the whole list at once and unordered, so a page is cut here: by A
 token names. A token therefore stays good while meters come and go.
 
 Request: ``{"limit"?, "next_token"?}``. Without a limit a page holds as many as an answer can carry. Answer: 200
-with ``{"data": [meter…], "next_token": str | null}``.
+with ``{"data": [meter…], "next_token": str | null}``, or a claim to that if it is large.
 """
 
 import base64
@@ -14,12 +14,13 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from amberflo_workflows.tasks.amberflo.errors import AmberfloUnavailable
-from amberflo_workflows.tasks.answers import Answer, success
+from amberflo_workflows.tasks.answers import Answer, Claimed, success
+from amberflo_workflows.tasks.claim_check import LARGEST_BODY_BYTES, carried
 from amberflo_workflows.tasks.meters import is_meter
 from amberflo_workflows.tasks.step import Step, step
 
-# A state's output may have 262,144 bytes; the rest is for the envelope and for escapes.
-PAGE_BYTES: Final = 200_000
+# The rest is for the envelope with the token in it.
+PAGE_BYTES: Final = LARGEST_BODY_BYTES - 2_000
 
 
 class ListMeters(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,7 +36,7 @@ def _request(request: Any) -> tuple[int | None, tuple[str, str]]:
 
 
 @step(_request)
-def handler(request: tuple[int | None, tuple[str, str]], step: Step) -> Answer:
+def handler(request: tuple[int | None, tuple[str, str]], step: Step) -> Answer | Claimed:
     """Lambda entry point."""
     limit, after = request
     found = step.amberflo.call("GET", "/meters")
@@ -44,7 +45,7 @@ def handler(request: tuple[int | None, tuple[str, str]], step: Step) -> Answer:
     rest = sorted((meter for meter in found if is_meter(meter) and _position(meter) > after), key=_position)
     page = _fitting(rest[:limit])
     token = _encode(_position(page[-1])) if page and len(page) < len(rest) else None
-    return success(200, page, next_token=token)
+    return carried(success(200, page, next_token=token), step, narrower="One meter alone is larger than that.")
 
 
 def _position(meter: dict[str, Any]) -> tuple[str, str]:
@@ -55,7 +56,7 @@ def _fitting(meters: list[dict[str, Any]]) -> list[dict[str, Any]]:
     room = PAGE_BYTES
     page: list[dict[str, Any]] = []
     for meter in meters:
-        room -= len(msgspec.json.encode(meter))
+        room -= len(msgspec.json.encode(meter)) + 1  # the comma
         if room < 0 and page:
             break
         page.append(meter)

@@ -5,10 +5,14 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-# Letters, digits and ``-_.``, at most 50 of them: what Amberflo is known to take.
-ApiName = Annotated[str, Meta(min_length=1, max_length=50, pattern=r"^[A-Za-z0-9._-]+\Z")]
+from amberflo_workflows.tasks.answers import TooLarge, size_of
+
+# Letters, digits and ``-_.``, at most 50 of them: what Amberflo is known to take. To Python ``$`` is also the place
+# before a last line break, and ``\Z`` is nothing to JSON Schema.
+ApiName = Annotated[str, Meta(min_length=1, max_length=50, pattern=r"^[A-Za-z0-9._-]+$(?!\n)")]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
-MeterId = Annotated[str, Meta(min_length=1, max_length=200)]
+# Of dots alone it would climb in the path that it becomes a part of: `requests` undoes their escaping.
+MeterId = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"[^.]")]
 
 # The first three are in today's reference; the rest only in older clients, so Amberflo itself decides on them.
 MeterType = Literal[
@@ -73,6 +77,12 @@ class NewMeter(MeterFields, kw_only=True):
     meter_type: MeterType
 
 
+# Far above any definition that is known, and so small that a workflow can carry a change and the meter as it is,
+# 262,144 bytes in all.
+LARGEST_REQUEST_BYTES: Final = 100_000
+LARGEST_METER_BYTES: Final = 140_000
+
+
 class MeterReference(Struct, rename="camel"):
     """Which meter. Other members are left alone: workflows that look a meter up pass their whole request."""
 
@@ -80,12 +90,14 @@ class MeterReference(Struct, rename="camel"):
 
 
 def meter_reference(request: Any) -> MeterReference:
-    """The meter that a request is about. Raises ``msgspec.ValidationError``."""
+    """The meter that a request is about. Raises ``msgspec.ValidationError`` and :class:`TooLarge`."""
+    _check_size(request)
     return msgspec.convert(request, MeterReference)
 
 
 def new_meter(request: Any) -> NewMeter:
-    """The meter of a create request. Raises ``msgspec.ValidationError``."""
+    """The meter of a create request. Raises ``msgspec.ValidationError`` and :class:`TooLarge`."""
+    _check_size(request)
     meter = msgspec.convert(_writable(request), NewMeter)
     if meter.meter_type == "active_users" and not meter.aggregation_dimensions:
         raise msgspec.ValidationError(
@@ -111,6 +123,12 @@ def is_meter(found: object) -> bool:
 def writable_part(meter: dict[str, Any]) -> dict[str, Any]:
     """A meter as read, less what only Amberflo sets."""
     return {key: value for key, value in meter.items() if key not in READ_ONLY_FIELDS}
+
+
+def _check_size(request: Any) -> None:
+    size = size_of(request)
+    if size > LARGEST_REQUEST_BYTES:
+        raise TooLarge(f"A request about a meter may have {LARGEST_REQUEST_BYTES:,} bytes; this one has {size:,}.")
 
 
 def _writable(request: Any) -> Any:

@@ -1,6 +1,8 @@
 """A usage on its way: as it was reported, with what it was reported by; and what is kept of one that is refused."""
 
 import hashlib
+import json
+from itertools import accumulate
 from typing import Any, Final, TypedDict
 
 import msgspec
@@ -22,7 +24,7 @@ class ReportedUsage(Struct, rename="camel", omit_defaults=True):
 
 
 # Of all 300 usages of a chunk the refusals have to fit into 262,144 bytes; a refusal holds nothing of its usage but
-# the three members that it is found by.
+# the three members that it is found by. In bytes of JSON: what others say may be of any characters.
 LONGEST_REASON: Final = 250
 
 
@@ -49,6 +51,12 @@ def refusal_of(reported: ReportedUsage, place: int, reason: str) -> Rejected:
         "meterApiName": named(reported.usage, "meterApiName"),
         "reason": reason,
     }
+
+
+def reason_of(text: str) -> str:
+    """The beginning of a text, of at most :data:`LONGEST_REASON` bytes with all but ASCII escaped."""
+    sizes = accumulate(len(json.dumps(character)) - 2 for character in text)
+    return text[: sum(size <= LONGEST_REASON for size in sizes)]
 
 
 def _identity(reported: ReportedUsage) -> str:

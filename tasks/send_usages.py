@@ -20,9 +20,9 @@ from msgspec import Meta, Struct
 from amberflo_workflows.tasks.amberflo.client import AmberfloClient
 from amberflo_workflows.tasks.amberflo.errors import AmberfloBatchRejected, AmberfloRefused, AmberfloUnavailable
 from amberflo_workflows.tasks.observability import metrics
-from amberflo_workflows.tasks.reported_usage import LONGEST_REASON, Rejected, ReportedUsage, refusal_of
+from amberflo_workflows.tasks.reported_usage import Rejected, ReportedUsage, reason_of, refusal_of
 from amberflo_workflows.tasks.step import Step, step
-from amberflo_workflows.tasks.usage_record import UsageRecord, UsageRefused, check_age, record_of
+from amberflo_workflows.tasks.usage_record import UsageRecord, UsageRefused, check_new, record_of
 
 MOST_USAGES: Final = 300
 # What Amberflo's own clients send at once.
@@ -67,7 +67,7 @@ def handler(request: SendUsages, step: Step) -> Outcome:
             raise AmberfloUnavailable(f"Amberflo answered POST /ingest with status {refusal.status}.")
         if len(good) > 1:
             raise AmberfloBatchRejected(f"Amberflo refused {len(part)} records at once: {refusal.message}")
-        reason = f"Amberflo refused it: {refusal.message}"[:LONGEST_REASON]
+        reason = reason_of(f"Amberflo refused it: {refusal.message}")
         rejected.append(refusal_of(part[0].reported, part[0].place, reason))
         good = []
     metrics.add_metric("UsagesCounted", MetricUnit.Count, len(good))
@@ -98,7 +98,7 @@ def _sorted_out(request: SendUsages) -> tuple[list[_Good], list[Rejected]]:
     for place, reported in enumerate(request.usages, request.first):
         try:
             record = record_of(reported.usage, event_id=reported.event_id, event_time=reported.event_time)
-            check_age(record, now_in_millis=now)
+            check_new(record, now_in_millis=now)
         except UsageRefused as refusal:
             rejected.append(refusal_of(reported, place, str(refusal)))
         else:

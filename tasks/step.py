@@ -13,7 +13,7 @@ import msgspec
 from amberflo_workflows.tasks.amberflo.api_key import api_keys
 from amberflo_workflows.tasks.amberflo.client import AmberfloClient
 from amberflo_workflows.tasks.amberflo.errors import AmberfloRefused
-from amberflo_workflows.tasks.answers import invalid, refused
+from amberflo_workflows.tasks.answers import TooLarge, invalid, problem, refused, wrong_field
 from amberflo_workflows.tasks.config import endpoints
 from amberflo_workflows.tasks.observability import flush_metrics, logger
 
@@ -57,8 +57,8 @@ def step(
     """Make a Lambda handler of ``function(request, step)``.
 
     ``request_type`` turns the raw request into a typed one and raises ``msgspec.ValidationError`` where it is
-    wrong, which becomes a 400 answer; so does a refusal by Amberflo that the caller can mend. All else is
-    raised, for the workflow to retry.
+    wrong, which becomes a 400 answer; so does a refusal by Amberflo that the caller can mend, and what is too large
+    becomes a 413. All else is raised, for the workflow to retry.
     """
 
     def decorate(function: Callable[[Request, Step], Any]) -> Callable[[Any, object], Any]:
@@ -70,6 +70,10 @@ def step(
                 return function(request_type(given.request), _step(given))
             except msgspec.ValidationError as error:
                 return invalid(error)
+            except UnicodeEncodeError:
+                return wrong_field("", "A text in it is not valid Unicode")
+            except TooLarge as error:
+                return problem(413, str(error))
             except AmberfloRefused as error:
                 return refused(error)
             finally:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from amberflo_workflows.tasks.names import fault_of
 from amberflo_workflows.tasks.usage_record import LONGEST_TEXT
 
 _DEEPEST: Final = 4
@@ -43,6 +44,8 @@ def tenant_of(event: Any) -> Tenant:
         raise TenantRefused(f"the event's detail names {len(ids)} tenants")
     if len(ids[0]) > LONGEST_TEXT:
         raise TenantRefused(f"tenantId has {len(ids[0])} characters, at most {LONGEST_TEXT} are allowed")
+    if fault := fault_of(ids[0]):
+        raise TenantRefused(f"tenantId {fault}")
     name = _first(objects, _NAMES) or ids[0]
     return Tenant(ids[0], name, _first(objects, _EMAILS), _first(objects, ("tier",)))
 

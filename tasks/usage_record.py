@@ -11,12 +11,16 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from amberflo_workflows.tasks.names import fault_of
+
 # Amberflo documents 1 to 200 characters for a dimension and 50 for a meter's API name.
 LONGEST_TEXT: Final = 200
 LONGEST_METER_NAME: Final = 50
 # Amberflo takes events up to 60 days back; the clock of a sender may be a little ahead.
 OLDEST_MILLISECONDS: Final = 60 * 24 * 60 * 60 * 1000
 AHEAD_MILLISECONDS: Final = 5 * 60 * 1000
+# What a JSON object had twice under one name comes as ``{"givenTwice": [value, value]}``; which is meant, nobody knows.
+GIVEN_TWICE: Final = "givenTwice"
 _OWN_MEMBERS: Final = frozenset(
     {"tenantId", "meterApiName", "meterValue", "meterTimeInMillis", "uniqueId", "dimensions"}
 )
@@ -45,6 +49,7 @@ def record_of(usage: Any, *, event_id: str, event_time: str) -> UsageRecord:
     """
     if not isinstance(usage, dict):
         raise UsageRefused(f"a usage must be an object, this is {_kind(usage)}")
+    _check_given_once(usage)
     record = UsageRecord(
         customer_id=_text(usage, "tenantId"),
         meter_api_name=_text(usage, "meterApiName", LONGEST_METER_NAME),
@@ -60,12 +65,26 @@ def record_of(usage: Any, *, event_id: str, event_time: str) -> UsageRecord:
     return record
 
 
-def check_age(record: UsageRecord, *, now_in_millis: int) -> None:
-    """Raise :class:`UsageRefused` for a time that Amberflo does not take any more, or not yet."""
+def check_new(record: UsageRecord, *, now_in_millis: int) -> None:
+    """Raise :class:`UsageRefused` for what is not to be counted any more, not yet, or under such a name.
+
+    Whatever was counted already can be taken back, so this is not asked then.
+    """
+    for member, name in (("tenantId", record.customer_id), ("meterApiName", record.meter_api_name)):
+        if fault := fault_of(name):
+            raise UsageRefused(f"{member} {fault}")
     if record.meter_time_in_millis < now_in_millis - OLDEST_MILLISECONDS:
         raise UsageRefused("it is more than 60 days old")
     if record.meter_time_in_millis > now_in_millis + AHEAD_MILLISECONDS:
         raise UsageRefused("its time is more than 5 minutes ahead")
+
+
+def _check_given_once(usage: dict[str, Any]) -> None:
+    dimensions = usage.get("dimensions")
+    beneath = dimensions if isinstance(dimensions, dict) else {}
+    for name, value in ({"the usage": usage} | beneath | usage).items():
+        if isinstance(value, dict) and isinstance(value.get(GIVEN_TWICE), list):
+            raise UsageRefused(f"{_short(name)} is given twice")
 
 
 def _text(usage: dict[str, Any], member: str, longest: int = LONGEST_TEXT) -> str:

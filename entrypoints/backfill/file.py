@@ -19,6 +19,9 @@ NEEDED: Final = ("tenantId", "meterApiName", "meterValue")
 # A member that is no part of a usage but stands in for its time: ISO 8601.
 TIME: Final = "time"
 LONGEST_ROW_BYTES: Final = 1_000_000
+# Each range is told of them in a state's input, of 262,144 bytes.
+LONGEST_HEADER_BYTES: Final = 50_000
+LARGEST_READING_BYTES: Final = 50_000
 _NUMBERS: Final = ("meterValue", "meterTimeInMillis")
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -69,11 +72,18 @@ def format_of(file_name: str) -> Format:
 
 def layout_of(reading: Reading, beginning: Iterable[bytes]) -> Layout:
     """Look at the beginning of a file. Raises :class:`BadFile`."""
+    size = len(msgspec.json.encode(reading))
+    if size > LARGEST_READING_BYTES:
+        raise BadFile(f"How to read the file is told in {size:,} bytes; it may be {LARGEST_READING_BYTES:,}.")
     first = next(rows(beginning, 0), None)
     if first is None:
         raise BadFile("The file is empty.")
     if reading.format == "ndjson":
         return Layout(reading, [], 0)
+    if len(first.text) > LONGEST_HEADER_BYTES:
+        raise BadFile(
+            f"The header has {len(first.text):,} bytes; it may have {LONGEST_HEADER_BYTES:,}. Is it a CSV file?"
+        )
     header = _fields(first.text.removeprefix(_BOM)) or []
     _check_header(header, reading)
     return Layout(reading, header, first.end)

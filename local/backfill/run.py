@@ -12,7 +12,7 @@ from amberflo_workflows.entrypoints.usages import TOO_LARGE, is_too_large
 from amberflo_workflows.local.backfill.journal import Journal, Progress
 from amberflo_workflows.local.backfill.source import Source
 from amberflo_workflows.tasks.reported_usage import ReportedUsage
-from amberflo_workflows.tasks.usage_record import UsageRefused, check_age, record_of
+from amberflo_workflows.tasks.usage_record import UsageRefused, check_new, record_of
 
 # Reasons are shown with some of the rows that they are about.
 SHOWN_ROWS: Final = 5
@@ -53,7 +53,7 @@ def judge(source: Source, layout: Layout) -> Iterator[tuple[int, Report]]:
 def _judge(row: Row, usage: ReportedUsage, report: Report, now_in_millis: int) -> None:
     try:
         record = record_of(usage.usage, event_id=usage.event_id, event_time=usage.event_time)
-        check_age(record, now_in_millis=now_in_millis)
+        check_new(record, now_in_millis=now_in_millis)
     except UsageRefused as refusal:
         report.refuse(row, str(refusal))
         return

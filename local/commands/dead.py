@@ -48,7 +48,7 @@ def show(
     """One event, as it came."""
     with _letters(context) as (_, found):
         (event,) = _chosen(found, [event_id], None, every=False)
-    print(event.text)
+    say(event.text)
 
 
 @app.command()

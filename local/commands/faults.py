@@ -13,7 +13,8 @@ app = typer.Typer(no_args_is_help=True, help="Make the sandbox misbehave, and be
 @app.command("set")
 def set_(
     kind: Annotated[
-        str, typer.Argument(help="status, delay, drop, hang, accept_then_drop, wrong_key, redirect, garbage")
+        str,
+        typer.Argument(help="status, delay, drop, hang, cut_off, bomb, accept_then_drop, wrong_key, redirect, garbage"),
     ],
     *,
     path: Annotated[str, typer.Option(help="Pattern of the paths it strikes.")] = "*",

@@ -57,7 +57,7 @@ def show(
     """One item whole, with its history, as JSON."""
     with told():
         (item,) = _table(context).get([item_id])
-    print(json.dumps(asdict(item), indent=2, ensure_ascii=False))
+    print(json.dumps(asdict(item), indent=2))
 
 
 @app.command()

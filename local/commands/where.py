@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from amberflo_workflows.local.commands.shared import Json, console, deployment, fail, running, told
+from amberflo_workflows.local.commands.shared import Json, console, deployment, fail, running, say, told
 from amberflo_workflows.local.deployment import AwsDeployment, Deployment
 from amberflo_workflows.local.home import home
 from amberflo_workflows.local.system import System
@@ -126,4 +126,4 @@ def logs(
     found: Deployment = deployment(context)
     with told():
         for line in lines(found, minutes=minutes, follow=follow):
-            print(line)
+            say(line)

@@ -55,7 +55,23 @@ def start(folder: Path) -> str:
     found = current(folder)
     if found:
         return found.url
-    packages, port, log = installed(), choose_port(), folder / "console.log"
+    packages, port = installed(), choose_port()
+    try:
+        server, url = _start(folder, packages, port)
+    except LocalError:
+        if port_is_free(port):
+            raise
+        # Another console that was started at the same moment was faster.
+        server, url = _start(folder, packages, free_port())
+    state = folder / _STATE_FILE
+    state.touch(mode=0o600)
+    state.write_text(json.dumps({"pid": server.pid, "started": server.started, "url": url}))
+    server.let_go()
+    return url
+
+
+def _start(folder: Path, packages: Path, port: int) -> tuple[Server, str]:
+    log, url = folder / "console.log", f"http://{LOOPBACK}:{port}/"
     server = spawn(
         "amberflo_workflows.local.console",
         *(str(port), str(packages)),
@@ -63,17 +79,12 @@ def start(folder: Path) -> str:
         folder=folder,
         log=log,
     )
-    url = f"http://{LOOPBACK}:{port}/"
     try:
-        _wait_until_ready(url, server, log)
+        _wait_until_ready(url, port, server, log)
     except BaseException:
         server.end()
         raise
-    state = folder / _STATE_FILE
-    state.touch(mode=0o600)
-    state.write_text(json.dumps({"pid": server.pid, "started": server.started, "url": url}))
-    server.let_go()
-    return url
+    return server, url
 
 
 def stop(folder: Path) -> None:
@@ -84,11 +95,11 @@ def stop(folder: Path) -> None:
     (folder / _STATE_FILE).unlink(missing_ok=True)
 
 
-def _wait_until_ready(url: str, server: Server, log: Path) -> None:
+def _wait_until_ready(url: str, port: int, server: Server, log: Path) -> None:
     deadline = time.monotonic() + _READY_WITHIN_SECONDS
     while time.monotonic() < deadline and server.is_alive:
         with contextlib.suppress(requests.RequestException):
-            if HTTP.get(f"{url}static/icon.svg", timeout=2).ok:
+            if server.listens(port) and HTTP.get(f"{url}static/icon.svg", timeout=2).ok:
                 return
         time.sleep(0.05)
     raise LocalError(f"The console did not start; the end of its log {log}:\n{last_lines(log)}")

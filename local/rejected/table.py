@@ -5,12 +5,16 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from amberflo_workflows.local.deployment import Deployment
 from amberflo_workflows.local.processes import LocalError
 from amberflo_workflows.local.rejected.items import OPEN, Item, Status, Wanted, decoded, packed
 from amberflo_workflows.tasks.reported_usage import named
+
+# An item may have 400 kB in all.
+LARGEST_ORIGINAL_BYTES: Final = 380_000
+_BEGINNING: Final = 10_000
 
 
 class Changed(LocalError):
@@ -86,7 +90,11 @@ class RejectedTable:
         return self._write(item, "dropped", "dropped", note=why)
 
     def note_event(self, item_id: str, text: str, status: Status, note: str) -> None:
-        """Keep what became of an event that could not be delivered."""
+        """Keep what became of an event that could not be delivered, or of one that no item can hold its beginning."""
+        kept, reason = gzip.compress(text.encode(), mtime=0), "it could not be delivered"
+        if len(kept) > LARGEST_ORIGINAL_BYTES:
+            kept = gzip.compress(text[:_BEGINNING].encode(), mtime=0)
+            reason = f"it could not be delivered, and had {len(text):,} characters; this is its beginning"
         entry = {"M": _entry("dropped" if status == "dropped" else "sent", {"note": note} if note else {})}
         self._client.update_item(
             TableName=self._name,
@@ -97,8 +105,8 @@ class RejectedTable:
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues={
                 ":status": {"S": status},
-                ":reason": {"S": "it could not be delivered"},
-                ":original": {"B": gzip.compress(text.encode(), mtime=0)},
+                ":reason": {"S": reason},
+                ":original": {"B": kept},
                 ":none": {"L": []},
                 ":entry": {"L": [entry]},
                 ":now": {"S": _now()},

@@ -59,10 +59,11 @@ class Sandbox:
         self.recent: deque[dict[str, Any]] = deque(maxlen=_RECENT)
         self.records = 0
 
-    def note(self, method: str, path: str, template: str, status: int) -> None:
-        """Remember a call; never a header or a body."""
-        self.calls[method, template, status] += 1
-        self.recent.append({"method": method, "path": path, "status": status})
+    def note(self, request: Request, template: str, status: int) -> None:
+        """Remember a call, with its path as it came; never a header or a body."""
+        self.calls[request.method, template, status] += 1
+        path = request.scope["raw_path"].decode("ascii", "backslashreplace")
+        self.recent.append({"method": request.method, "path": path, "status": status})
 
     def app(self) -> FaultMiddleware:
         """The ASGI application."""
@@ -77,7 +78,7 @@ class Sandbox:
         inner = Starlette(
             routes=routes,
             middleware=[Middleware(GZipMiddleware, minimum_size=1000)],
-            exception_handlers={HTTPException: _gateway_says},
+            exception_handlers={HTTPException: self._gateway_says},
             lifespan=lifespan,
         )
         # Paths with and without a slash at the end are both in use; a redirect would lose the body.
@@ -90,7 +91,7 @@ class Sandbox:
                 response: Response = JSONResponse({"message": "Unauthorized"}, 401)
             else:
                 response = await self._guarded(endpoint, request)
-            self.note(request.method, request.url.path, template, response.status_code)
+            self.note(request, template, response.status_code)
             return response
 
         return serve
@@ -109,11 +110,11 @@ class Sandbox:
         except msgspec.MsgspecError as error:
             return JSONResponse({"errorMessage": f"Invalid request: {error}"}, 400)
 
-
-async def _gateway_says(_request: Request, error: Exception) -> Response:
-    """No such path, or no such method there."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    return JSONResponse({"message": HTTPStatus(status).phrase}, status)
+    async def _gateway_says(self, request: Request, error: Exception) -> Response:
+        """No such path, or no such method there."""
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        self.note(request, "", status)
+        return JSONResponse({"message": HTTPStatus(status).phrase}, status)
 
 
 async def _body(request: Request) -> Any:

@@ -2,8 +2,10 @@
 
 import asyncio
 import fnmatch
+import gzip
 import random
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -22,6 +24,8 @@ Kind = Literal[
     "wrong_key",
     "redirect",
     "garbage",
+    "cut_off",
+    "bomb",
 ]
 
 
@@ -117,6 +121,8 @@ class FaultMiddleware:
             _drop(receive)
         elif fault.kind == "trickle":
             await _trickle(send, fault.seconds)
+        elif fault.kind == "cut_off":
+            await _cut_off(receive, send)
         elif fault.kind in {"accept_then_drop", "accept_then_status"}:
             await self._app(scope, receive, _into_the_void)
             if fault.kind == "accept_then_drop":
@@ -130,9 +136,17 @@ class FaultMiddleware:
 def _canned(fault: Fault) -> Response:
     if fault.kind == "garbage":
         return Response(fault.body or "<html>not what you asked for", 200, fault.headers)
+    if fault.kind == "bomb":
+        return Response(_bomb(), 200, {"Content-Encoding": "gzip"}, media_type="application/json")
     status = 307 if fault.kind == "redirect" else fault.status
     text = fault.body if fault.body is not None else '{"message": "a fault of the sandbox"}'
     return Response(text, status, fault.headers, media_type="application/json")
+
+
+@cache
+def _bomb() -> bytes:
+    """Ten megabytes of nothing in ten kilobytes, as often as makes two gigabytes: gzip may have many parts."""
+    return gzip.compress(bytes(10_000_000), mtime=0) * 200
 
 
 async def _until_gone(receive: Receive, seconds: float) -> None:
@@ -157,9 +171,23 @@ async def _trickle(send: Send, seconds: float) -> None:
     await send({"type": "http.response.body", "body": b"{}"})
 
 
+async def _cut_off(receive: Receive, send: Send) -> None:
+    """Half an answer: it says how long it will be, and the connection is closed before it is."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"20")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b'{"data": ', "more_body": True})
+    _transport(receive).close()
+
+
 def _drop(receive: Receive) -> None:
-    """Close the connection without an answer. ASGI has no word for that; uvicorn's cycle holds the transport."""
-    receive.__self__.transport.abort()  # type: ignore[attr-defined] # a bound method of uvicorn's RequestResponseCycle
+    """Close the connection without an answer."""
+    _transport(receive).abort()
+
+
+def _transport(receive: Receive) -> asyncio.Transport:
+    """ASGI has no word for the connection; uvicorn's cycle, of which ``receive`` is a bound method, holds it."""
+    transport: asyncio.Transport = receive.__self__.transport  # type: ignore[attr-defined] # see above
+    return transport
 
 
 async def _into_the_void(_message: Message) -> None:

@@ -10,8 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from amberflo_workflows.local.sandbox.errors import Refused
+from amberflo_workflows.local.sandbox.journal import Record
 from amberflo_workflows.local.sandbox.settings import SandboxSettings
-from amberflo_workflows.local.sandbox.store import Record
 
 # The marker with which Amberflo's Go SDK takes an event back.
 CANCEL_DIMENSION: Final = "aflo.cancel_previous_resource_event"

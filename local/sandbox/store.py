@@ -1,8 +1,8 @@
 """What the sandbox keeps, in DuckDB: usage records as they came, filtering rules, meters and customers.
 
 Records are only ever appended. Duplicates, cancellations and rules take effect when usage is read, as Amberflo's
-own documentation has it. New records wait in memory for the next read or the next second; SIGTERM writes them,
-SIGKILL may lose a second of them.
+own documentation has it. New records wait in memory for the next read or the next second, and in a journal, from
+where the next start takes them if this process is killed.
 """
 
 import json
@@ -10,9 +10,11 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import duckdb
+
+from amberflo_workflows.local.sandbox.journal import Journal, Record
 
 FLUSH_SECONDS: Final = 1.0
 _SCHEMA: Final = """
@@ -31,19 +33,6 @@ SELECT unnest($1::VARCHAR[]), unnest($2::VARCHAR[]), unnest($3::BIGINT[]), unnes
 """
 
 
-class Record(NamedTuple):
-    """One value of one meter. ``dimensions`` is JSON with sorted keys, ``ingested`` epoch seconds."""
-
-    meter: str
-    customer: str
-    at_ms: int
-    value: float
-    unique_id: str
-    dimensions: str
-    ingested: float
-    cancels: bool
-
-
 class Store:
     """One database; safe to call from several threads."""
 
@@ -52,13 +41,16 @@ class Store:
         self._database = duckdb.connect(str(path) if path else ":memory:")
         self._database.execute(_SCHEMA)
         self._lock = threading.RLock()
-        self._pending: list[Record] = []
+        self._journal = Journal(path.with_suffix(".journal")) if path else None
+        self._pending = self._journal.left() if self._journal else []
         self._closed = threading.Event()
         threading.Thread(target=self._flush_now_and_then, daemon=True).start()
 
     def add(self, records: Sequence[Record]) -> None:
-        """Take records in."""
+        """Take records in; what this has returned from is not lost."""
         with self._lock:
+            if self._journal:
+                self._journal.note(records)
             self._pending.extend(records)
 
     def query(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
@@ -95,7 +87,7 @@ class Store:
     def clear(self) -> None:
         """Empty everything."""
         with self._lock:
-            self._pending.clear()
+            self._forget_pending()
             for table in ("records", "rules", "documents"):
                 self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - the three names above
 
@@ -106,12 +98,19 @@ class Store:
                 self._closed.set()
                 self._flush()
                 self._database.close()
+                if self._journal:
+                    self._journal.close()
 
     def _flush(self) -> None:
         if self._pending:
             columns = [list(column) for column in zip(*self._pending, strict=True)]
             self._database.execute(_INSERT, columns)
-            self._pending.clear()
+            self._forget_pending()
+
+    def _forget_pending(self) -> None:
+        self._pending.clear()
+        if self._journal:
+            self._journal.clear()
 
     def _flush_now_and_then(self) -> None:
         while not self._closed.wait(FLUSH_SECONDS):

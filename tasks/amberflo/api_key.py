@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 # How long a warm process goes on with a version before it asks whether there is a newer one. A rotated key
 # that Amberflo already refuses is noticed sooner, by the refusal.
 CURRENT_VERSION_SECONDS: Final = 300.0
+# While Secrets Manager gives nothing, the version that is known goes on; it is asked again after this.
+_OUTAGE_SECONDS: Final = 30.0
+_OUTAGES: Final = frozenset({"ThrottlingException", "TooManyRequestsException", "InternalServiceError"})
 # Old versions are only met for the moments around a rotation.
 _KEPT_VERSIONS: Final = 4
 
@@ -39,10 +42,18 @@ class ApiKeys:
     def current_version(self, *, refresh: bool) -> str:
         """Version id of the key in force; ``refresh`` asks Secrets Manager even if one is at hand.
 
-        Raises :class:`ApiKeyUnavailable`.
+        During an outage of Secrets Manager a version that is known goes on. Raises :class:`ApiKeyUnavailable`.
         """
-        if refresh or self._current is None or time.monotonic() >= self._current_until:
+        if not refresh and self._current and time.monotonic() < self._current_until:
+            return self._current
+        try:
             self._current = self._read(None)
+        except ApiKeyUnavailable as error:
+            if refresh or self._current is None or not error.is_outage:
+                raise
+            logger.warning("secret not read", extra={"reason": str(error), "version_id": self._current})
+            self._current_until = time.monotonic() + _OUTAGE_SECONDS
+        else:
             self._current_until = time.monotonic() + CURRENT_VERSION_SECONDS
         return self._current
 
@@ -79,7 +90,8 @@ def _client() -> "SecretsManagerClient":
 
     return boto3.client(
         "secretsmanager",
-        config=Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}),
+        # With the second between them, two attempts that nobody answers end before the 5 s of the state.
+        config=Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2}),
     )
 
 
@@ -94,10 +106,11 @@ def _get_secret_value(secret_id: str, version_id: str | None) -> "GetSecretValue
         if version_id and code == "ResourceNotFoundException":
             # Secrets Manager keeps two versions; whoever told us of this one did so before two rotations.
             raise AmberfloUnauthorized("The version of the secret with the API key is gone: it was rotated.") from None
-        raise ApiKeyUnavailable(_reason(code, secret_id)) from None
+        raise ApiKeyUnavailable(_reason(code, secret_id), is_outage=code in _OUTAGES) from None
     except BotoCoreError as error:
         raise ApiKeyUnavailable(
-            f"Secrets Manager could not be reached for the secret '{secret_id}' ({type(error).__name__})."
+            f"Secrets Manager could not be reached for the secret '{secret_id}' ({type(error).__name__}).",
+            is_outage=True,
         ) from None
 
 

@@ -7,13 +7,10 @@ because that is cheaper and more exact than failing the try.
 import gzip
 import time
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
-import requests
-from requests.adapters import HTTPAdapter
 
 from amberflo_workflows.tasks.amberflo.errors import (
     AmberfloRefused,
@@ -21,9 +18,9 @@ from amberflo_workflows.tasks.amberflo.errors import (
     AmberfloUnauthorized,
     AmberfloUnavailable,
 )
+from amberflo_workflows.tasks.amberflo.transport import LARGEST_ANSWER_BYTES, NO_ANSWER, Answer, fetch
 from amberflo_workflows.tasks.observability import call_finished
 
-CONNECT_SECONDS: Final = 2.0
 LONGEST_RETRY_AFTER_SECONDS: Final = 5.0
 # A second attempt is worth a wait only if it has this much time left.
 _SHORTEST_ATTEMPT_SECONDS: Final = 1.0
@@ -31,25 +28,17 @@ _SHORTEST_ATTEMPT_SECONDS: Final = 1.0
 _MARGIN_SECONDS: Final = 0.5
 # Amberflo's SDK always compresses; below a packet's size it only costs.
 _GZIP_FROM_BYTES: Final = 1_400
-
-
-@cache
-def _session() -> requests.Session:
-    session = requests.Session()
-    adapter = HTTPAdapter(max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    # Neither a proxy nor a .netrc of the environment may see or replace the key.
-    session.trust_env = False
-    return session
+_TOO_LARGE: Final = (
+    f"Amberflo's answer has more than {LARGEST_ANSWER_BYTES:,} bytes. Ask for less: a shorter time, a longer interval, "
+    "less to group by, or a filter."
+)
+# What is not UTF-8 and what is nested too deep have errors of their own.
+_NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def path(*parts: str) -> str:
-    """A path of escaped parts: ``path("meters", "a/b")`` is ``/meters/a%2Fb``.
-
-    Dots are escaped too where they are all there is, since ``..`` would climb.
-    """
-    return "".join("/" + (quote(part, safe="") if part.strip(".") else part.replace(".", "%2E")) for part in parts)
+    """A path of escaped parts: ``path("meters", "a/b")`` is ``/meters/a%2Fb``. None may be dots alone."""
+    return "".join("/" + quote(part, safe="") for part in parts)
 
 
 @dataclass(frozen=True)
@@ -74,12 +63,14 @@ class AmberfloClient:
         :class:`AmberfloUnauthorized`.
         """
         payload = None if body is None else msgspec.json.encode(body)
-        response = self._send(method, self.base_url + path, payload, params)
-        if not response.content.strip():
+        answer = self._send(method, self.base_url + path, payload, params)
+        if answer.body is None:
+            raise AmberfloRefused(413, _TOO_LARGE)
+        if not answer.body.strip():
             return None
         try:
-            return msgspec.json.decode(response.content)
-        except msgspec.DecodeError:
+            return msgspec.json.decode(answer.body)
+        except _NOT_JSON:
             raise AmberfloUnavailable(f"Amberflo answered {method} {path} with what is not JSON.") from None
 
     def ingest(self, records: bytes) -> None:
@@ -89,19 +80,19 @@ class AmberfloClient:
         """
         self._send("POST", self.ingest_url + "/ingest", records, None)
 
-    def _send(self, method: str, url: str, payload: bytes | None, params: dict[str, str] | None) -> requests.Response:
+    def _send(self, method: str, url: str, payload: bytes | None, params: dict[str, str] | None) -> Answer:
         deadline = time.monotonic() + self.timeout_seconds - _MARGIN_SECONDS
-        response = self._attempt(method, url, payload, params, deadline)
-        wait = _retry_after_seconds(response)
+        answer = self._attempt(method, url, payload, params, deadline)
+        wait = _retry_after_seconds(answer)
         if wait is not None and time.monotonic() + wait + _SHORTEST_ATTEMPT_SECONDS <= deadline:
             time.sleep(wait)
-            response = self._attempt(method, url, payload, params, deadline)
-        _raise_for_status(response)
-        return response
+            answer = self._attempt(method, url, payload, params, deadline)
+        _raise_for_status(answer, self.api_key)
+        return answer
 
     def _attempt(
         self, method: str, url: str, payload: bytes | None, params: dict[str, str] | None, deadline: float
-    ) -> requests.Response:
+    ) -> Answer:
         headers = {
             "X-API-KEY": self.api_key,
             "Accept": "application/json",
@@ -112,38 +103,29 @@ class AmberfloClient:
             headers["Content-Encoding"] = "gzip"
         started = time.monotonic()
         left = max(deadline - started, 0.1)
-        connect = min(CONNECT_SECONDS, left / 2)
         try:
-            response = _session().request(
-                method,
-                url,
-                params=params,
-                data=payload,
-                headers=headers,
-                timeout=(connect, left - connect),
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
+            answer = fetch(method, url, params=params, body=payload, headers=headers, seconds=left)
+        except NO_ANSWER as error:
             call_finished(method, type(error).__name__, started)
             # The original message may quote the URL with its query; the class says enough.
             raise AmberfloUnavailable(f"No answer from Amberflo ({type(error).__name__}).") from None
-        call_finished(method, str(response.status_code), started)
-        return response
+        call_finished(method, str(answer.status), started)
+        return answer
 
 
-def _retry_after_seconds(response: requests.Response) -> float | None:
-    if response.status_code != 429:
+def _retry_after_seconds(answer: Answer) -> float | None:
+    if answer.status != 429:
         return None
     try:
-        seconds = float(response.headers.get("Retry-After", ""))
+        seconds = float(answer.headers.get("Retry-After", ""))
     except ValueError:
         # A date, or nothing: the workflow's own wait will do.
         return None
     return seconds if 0 <= seconds <= LONGEST_RETRY_AFTER_SECONDS else None
 
 
-def _raise_for_status(response: requests.Response) -> None:
-    status = response.status_code
+def _raise_for_status(answer: Answer, api_key: str) -> None:
+    status = answer.status
     if status == 200 or status in {201, 202, 204}:
         return
     if status == 429:
@@ -151,18 +133,20 @@ def _raise_for_status(response: requests.Response) -> None:
     if status in {401, 403}:
         raise AmberfloUnauthorized(f"Amberflo refused the API key ({status}).")
     if status in {400, 404, 409, 413, 422}:
-        raise AmberfloRefused(status, _message_of(response))
+        # A talkative server may quote what it was asked with.
+        raise AmberfloRefused(status, _message_of(answer).replace(api_key, "(the API key)")[:500])
     raise AmberfloUnavailable(f"Amberflo answered with status {status}.")
 
 
-def _message_of(response: requests.Response) -> str:
+def _message_of(answer: Answer) -> str:
     """Amberflo's own words: ``errorMessage`` from its services, ``message`` from its gateway."""
     try:
-        body = msgspec.json.decode(response.content)
-    except msgspec.DecodeError:
+        body = msgspec.json.decode(answer.body or b"")
+    except _NOT_JSON:
         body = None
     if isinstance(body, dict):
         for key in ("errorMessage", "message"):
             if isinstance(body.get(key), str) and body[key]:
-                return str(body[key])[:500]
-    return f"Amberflo refused the request with status {response.status_code} and no message."
+                # On its way into logs and terminals: no line of its own, and nothing that steers.
+                return "".join(one if one.isprintable() else " " for one in body[key])
+    return f"Amberflo refused the request with status {answer.status} and no message."

@@ -36,7 +36,7 @@ class AmberfloBatchRejected(AmberfloError):
 
 
 class AmberfloRefused(AmberfloError):
-    """Amberflo answered 400, 404, 409, 413 or 422: the request is wrong, not the service."""
+    """The request is wrong, not the service: a 400, 404, 409, 413 or 422, or an answer that is too large to be read."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -45,4 +45,8 @@ class AmberfloRefused(AmberfloError):
 
 
 class ApiKeyUnavailable(Exception):
-    """The API key could not be read from Secrets Manager; the message says why."""
+    """The API key could not be read from Secrets Manager; the message says why, ``is_outage`` that this will pass."""
+
+    def __init__(self, message: str, *, is_outage: bool = False) -> None:
+        super().__init__(message)
+        self.is_outage = is_outage

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from amberflo_workflows.local.system import running_system
-from tests.bench import costs, drain, imports, pages, throughput
+from tests.bench import costs, drain, imports, pages, scale, throughput
 from tests.bench.prices import PRICES_OF
 
-PARTS = ("imports", "throughput", "costs", "drain", "pages")
+PARTS = ("imports", "throughput", "costs", "drain", "scale", "pages")
 console = Console()
 
 
@@ -38,6 +38,9 @@ def main(arguments: list[str]) -> int:
         if "drain" in wanted:
             found["drain"] = drain.measure(system)
             _show_drain(found["drain"])
+        if "scale" in wanted:
+            found["scale"] = scale.measure(system)
+            _show_scale(found["scale"])
         if "pages" in wanted:
             title = f"Pages of the console with {pages.EXECUTIONS:,} executions, the median of {pages.RUNS}"
             found["pages"] = _shown(title, pages.measure(system))
@@ -70,6 +73,11 @@ def _show_costs(rows: list[dict[str, Any]]) -> None:
                 for name in rows[0][part]
             ],
         )
+
+
+def _show_scale(found: dict[str, Any]) -> None:
+    for table in scale.tables(scale.units(found["units"])).values():
+        console.print(table, markup=False, soft_wrap=True, end="\n\n")
 
 
 def _show_drain(rows: list[dict[str, Any]]) -> None:

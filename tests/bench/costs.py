@@ -10,6 +10,7 @@ from amberflo_workflows.local.system import System
 from tests.bench import prices
 from tests.bench.events import batch, invoke
 from tests.conftest import sandbox_of
+from tests.system.workers import cpu_seconds
 
 BATCHES = 3
 # Lambda hands out at most 1,000 messages and 6 MB at a time.
@@ -20,10 +21,11 @@ SETTLE_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Counted:
-    """What a run took."""
+    """What a run took. The seconds of ``cpu`` are of the processes of each function together."""
 
     usages: int
     events: int
+    batches: int
     event_bytes: int
     amberflo_calls: int
     lambda_invocations: int
@@ -34,29 +36,34 @@ class Counted:
     log_bytes: int
     execution_log_bytes: int
     secret_reads: int
+    cpu: dict[str, float]
 
 
 def measure(system: System) -> list[dict[str, Any]]:
     """For single events and for events of 300 usages."""
-    return [_row(_counted(system, count, an_event), an_event) for count, an_event in SHAPES]
+    return [_row(taken(system, count, an_event, BATCHES), an_event) for count, an_event in SHAPES]
 
 
-def _counted(system: System, count: int, an_event: int) -> Counted:
+def taken(system: System, count: int, an_event: int, how_many: int) -> Counted:
+    """What so many batches of ``count`` usages take, once the workers are there."""
     invoke(system, batch(count, an_event))
     time.sleep(SETTLE_SECONDS)
     sandbox_of(system).clear_requests()
     logged, executed = _logs(system), set(_executions(system))
-    batches = [batch(count, an_event) for _ in range(BATCHES)]
+    batches = [batch(count, an_event) for _ in range(how_many)]
+    worked = cpu_seconds(system)
     for messages in batches:
         invoke(system, messages)
+    working = cpu_seconds(system)
     time.sleep(SETTLE_SECONDS)
     lines = [line for group, found in _logs(system).items() for line in found[len(logged[group]) :]]
     executions = [arn for arn in _executions(system) if arn not in executed]
     histories = [_history(system, arn) for arn in executions]
     bodies = [len(message["body"].encode()) for messages in batches for message in messages]
     return Counted(
-        usages=count * BATCHES,
+        usages=count * how_many,
         events=len(bodies),
+        batches=how_many,
         event_bytes=sum(bodies) // len(bodies),
         amberflo_calls=sandbox_of(system).requests()["total"],
         lambda_invocations=sum(line.startswith("START ") for line in lines),
@@ -69,6 +76,7 @@ def _counted(system: System, count: int, an_event: int) -> Counted:
             _log_line_bytes(arn, event) for arn, h in zip(executions, histories, strict=True) for event in h
         ),
         secret_reads=sum('"message":"secret read"' in line for line in lines),
+        cpu={name: round(seconds - worked.get(name, 0), 2) for name, seconds in working.items() if name in worked},
     )
 
 
@@ -76,7 +84,7 @@ def _row(counted: Counted, an_event: int) -> dict[str, Any]:
     def a_thousand(number: float) -> float:
         return round(number * 1000 / counted.usages, 2)
 
-    dollars = {name: round(amount * prices.MILLION / counted.usages, 3) for name, amount in _dollars(counted).items()}
+    dollars = {name: round(amount * prices.MILLION / counted.usages, 3) for name, amount in dollars_of(counted).items()}
     bus = dollars.pop("event_bus")
     return {
         "usages_an_event": an_event,
@@ -98,7 +106,8 @@ def _row(counted: Counted, an_event: int) -> dict[str, Any]:
     }
 
 
-def _dollars(counted: Counted) -> dict[str, float]:
+def dollars_of(counted: Counted) -> dict[str, float]:
+    """What it costs, by what is paid for."""
     return {
         "event_bus": counted.events * _billed_chunks(counted) * prices.EVENTBRIDGE_EVENT,
         "queue": _sqs_requests(counted) * prices.SQS_REQUEST,

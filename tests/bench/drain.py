@@ -1,16 +1,14 @@
 """Events on the bus until Amberflo has them, as the emulator's queue hands them out, and the memory of each process."""
 
-import contextlib
 import json
 import time
 from typing import Any
-
-import psutil
 
 from amberflo_workflows.local.demo.run import batched
 from amberflo_workflows.local.system import System
 from tests.bench.events import details
 from tests.conftest import sandbox_of
+from tests.system.workers import memory
 
 COUNTS = (2_000, 20_000)
 
@@ -50,15 +48,7 @@ def _drained(system: System, count: int) -> dict[str, Any]:
 
 
 def _memory(system: System) -> dict[str, Any]:
-    emulator = psutil.Process(system.emulator.server.pid)
-    found: dict[str, list[int]] = {}
-    for process in [emulator, *emulator.children(recursive=True)]:
-        with contextlib.suppress(psutil.Error):
-            last = process.cmdline()[-1]
-            name = (
-                last.removeprefix("amberflo_workflows.").removesuffix(".handler") if "handler" in last else "emulator"
-            )
-            found.setdefault(name, []).append(process.memory_info().rss // 1_000_000)
-    if system.sandbox_server:
-        found["sandbox"] = [psutil.Process(system.sandbox_server.pid).memory_info().rss // 1_000_000]
-    return {name: {"processes": len(sizes), "largest_mb": max(sizes)} for name, sizes in sorted(found.items())}
+    return {
+        name: {"processes": len(sizes), "largest_mb": max(sizes) // 1_000_000}
+        for name, sizes in sorted(memory(system).items())
+    }

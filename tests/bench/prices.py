@@ -11,8 +11,18 @@ EXPRESS_REQUEST: Final = 1.00 / MILLION  # an execution of an express workflow
 EXPRESS_GB_SECOND: Final = 0.00001667  # its time by its memory, in 100 ms and 64 MB
 LAMBDA_REQUEST: Final = 0.20 / MILLION
 LAMBDA_GB_SECOND: Final = 0.0000133334  # Arm
+LAMBDA_X86_GB_SECOND: Final = 0.0000166667
 LOGS_GB: Final = 0.50  # taken in by CloudWatch Logs
+# The same of Lambda's logs by the month: up to so many GB, the price of each.
+LOGS_TIERS: Final = ((10_000, LOGS_GB), (30_000, 0.25), (50_000, 0.10), (float("inf"), 0.05))
 SECRETS_REQUEST: Final = 0.05 / 10_000
+TRACE: Final = 5.00 / MILLION  # recorded by X-Ray
+
+# By the month.
+ALARM: Final = 0.10
+DASHBOARD: Final = 3.00
+METRIC: Final = 0.30
+SECRET: Final = 0.40
 
 BILLED_CHUNK_BYTES: Final = 64 * 1024
 # What CloudWatch Logs adds to each line before it bills.

@@ -101,5 +101,16 @@ def test_a_usage_too_large_for_a_workflow_is_named_and_its_neighbours_are_counte
     assert sandbox_of(api.system).totals("api-calls") == {"t": 10}
 
 
+def test_a_call_takes_so_many_usages_as_its_time_and_its_answer_have_room_for(api: Api) -> None:
+    created(api)
+    usage = {"tenantId": "t", "meterApiName": "api-calls", "meterValue": 1}
+    answer = api.call("POST", "ingest", {"records": [usage] * 3_600})
+    assert (answer.status, answer.body["data"]["accepted"]) == (200, 3_600)
+    assert answer.headers["x-execution-arn"].count(":execution:") == 12
+    more = api.call("POST", "ingest", {"records": [{}] * 4_801})
+    assert (more.status, "4,801" in more.body["message"]) == (413, True)
+    assert "x-execution-arn" not in more.headers
+
+
 def test_an_empty_batch_is_a_400(api: Api) -> None:
     assert api.call("POST", "ingest", {"records": []}).status == 400

@@ -1,9 +1,10 @@
 import json
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amberflo_workflows.entrypoints.usages import (
@@ -14,7 +15,13 @@ from amberflo_workflows.entrypoints.usages import (
     is_too_large,
     usages_in,
 )
-from amberflo_workflows.tasks.reported_usage import ReportedUsage
+from amberflo_workflows.entrypoints.workflows import LARGEST_INPUT_BYTES
+from amberflo_workflows.tasks.reported_usage import ReportedUsage, reason_of, refusal_of
+from amberflo_workflows.tasks.send_usages import SendUsages, _sorted_out
+
+# What ingest_usage has beside the outcome of a chunk, the error of its first try above all; measured in test_payloads.
+KEPT_BESIDE_BYTES = 16_000
+UUID, TIME = "9f389fb2-ac88-4eac-81cf-d2d4d5a0187f", "2026-11-24T10:00:00.000000+00:00"
 
 
 def _usages(count: int, usage: Any = None) -> list[tuple[int, ReportedUsage]]:
@@ -91,11 +98,46 @@ def test_whatever_an_event_holds_can_be_sent_on(detail: Any) -> None:
         assert msgspec.json.decode(msgspec.json.encode(usage), type=ReportedUsage) == usage
 
 
-@given(st.lists(st.integers(0, 60_000), max_size=300))
-def test_chunks_keep_order_lose_nothing_and_stay_within_bounds(sizes: list[int]) -> None:
-    given_usages = [(number, ReportedUsage("é", "", number, "é" * (size // 2))) for number, size in enumerate(sizes)]
+# Two, four and twelve bytes of JSON that are one character, or up to six times as many as when ASCII is all there is.
+SIGNS = 'x"\x01\\é日😀'
+
+
+@given(st.lists(st.tuples(st.integers(0, 60_000), st.sampled_from(SIGNS)), max_size=300))
+def test_chunks_keep_order_lose_nothing_and_stay_within_bounds(given_texts: list[tuple[int, str]]) -> None:
+    texts = [sign * (size // len(sign.encode())) for size, sign in given_texts]
+    reported = usages_in({"records": [{"note": text} for text in texts]}, event_id="é", event_time="")
+    given_usages = list(enumerate(reported))
     cut = list(chunks(given_usages))
     assert [pair for chunk in cut for pair in chunk] == given_usages
     for chunk in cut:
-        assert len(chunk) <= MOST_USAGES
-        assert len(msgspec.json.encode([usage for _, usage in chunk])) <= LARGEST_CHUNK_BYTES + 1
+        usages = [usage for _, usage in chunk]
+        assert len({usage.event_id for usage in usages}) == len(usages) <= MOST_USAGES
+        if is_too_large(usages):
+            continue
+        assert len(msgspec.json.encode({"callerWaits": True, "usages": usages})) <= LARGEST_INPUT_BYTES
+        as_ascii = len(json.dumps(msgspec.to_builtins(usages), separators=(",", ":")))
+        assert len(usages) == 1 or as_ascii <= LARGEST_CHUNK_BYTES + 1
+    # None could have been fuller.
+    for chunk, following in pairwise(cut):
+        together = [usage for _, usage in [*chunk, following[0]]]
+        size = len(json.dumps(msgspec.to_builtins(together), separators=(",", ":")))
+        assert len(chunk) == MOST_USAGES or size > LARGEST_CHUNK_BYTES
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(SIGNS), st.integers(1, 200), st.integers(0, 200), st.sampled_from(SIGNS), st.sampled_from(["", []])
+)
+def test_what_becomes_of_a_chunk_fits_into_what_a_state_hands_on(
+    sign: str, name: int, key: int, said: str, dimension: Any
+) -> None:
+    names = {"tenantId": sign * name, "uniqueId": sign * name, "meterApiName": "m"}
+    usage = {**names, "meterValue": 3, sign * key: dimension}
+    chunk = next(chunks((None, one) for one in usages_in({"records": [usage] * 300}, event_id=UUID, event_time=TIME)))
+    reported = [one for _, one in chunk]
+    good, wrong = _sorted_out(SendUsages(reported))
+    refused = [refusal_of(one, place, reason_of(said * 500)) for place, one in enumerate(reported)]
+    for rejected in (wrong, refused):
+        outcome = {"counted": [one.record.unique_id for one in good], "rejected": rejected}
+        # With all but ASCII escaped, since so it is never smaller.
+        assert len(json.dumps(outcome)) <= LARGEST_INPUT_BYTES - KEPT_BESIDE_BYTES

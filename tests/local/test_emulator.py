@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from amberflo_workflows.local.emulator import choose_port, running_emulator, start
+from amberflo_workflows.local import emulator as module
+from amberflo_workflows.local.emulator import Emulator, _start, choose_port, running_emulator, start
 from amberflo_workflows.local.processes import LOOPBACK, LocalError, free_port
 from tests.local.conftest import Invoke
 from tests.local.watching import listening, members, soon
@@ -72,8 +73,23 @@ def test_a_port_that_was_asked_for_and_is_taken_is_named() -> None:
 
 def test_the_end_of_the_log_is_shown_when_it_ends_while_it_starts(tmp_path: Path) -> None:
     with socket.create_server((LOOPBACK, 0)) as taken, pytest.raises(LocalError, match="is already in use") as told:
-        start(tmp_path, port=taken.getsockname()[1])
+        _start(tmp_path, taken.getsockname()[1], 1.0)
     assert str(tmp_path / "emulator.log") in str(told.value)
+
+
+def test_of_two_that_are_started_at_the_same_moment_each_has_its_own(
+    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = int(emulator.url.rsplit(":", 1)[1])
+    # Both find the usual port free, and one is faster: a moment that cannot be had otherwise.
+    monkeypatch.setattr(module, "choose_port", lambda _: taken)
+    late = start(tmp_path, port=None)
+    try:
+        assert late.url != emulator.url
+        assert late.server.listens(int(late.url.rsplit(":", 1)[1]))
+        assert not late.server.listens(taken)
+    finally:
+        late.server.end()
 
 
 def test_it_ends_with_a_starter_that_is_killed(tmp_path: Path) -> None:

@@ -139,15 +139,6 @@ def test_a_wrong_question_is_refused_before_amberflo_sees_it(steps: Steps, quest
     assert steps.sandbox.requests()["total"] == 0
 
 
-def test_a_report_too_large_to_carry_says_how_to_narrow_the_question(steps: Steps) -> None:
-    steps.create_meter()
-    usages = [_usage(number, tenantId=f"tenant-{number:04}") for number in range(100)]
-    steps.run("send_usages", {"usages": usages})
-    answer = _fetch(steps, groupBy="customerId", timeGroupingInterval="HOUR", startTimeInSeconds=str(NOW - 3 * 86_400))
-    assert answer["statusCode"] == 413
-    assert "timeGroupingInterval" in answer["body"]["message"]
-
-
 def test_a_rule_cancels_what_was_ingested_in_its_range(steps: Steps) -> None:
     steps.create_meter()
     steps.run("send_usages", {"usages": [_usage()]})

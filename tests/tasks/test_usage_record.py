@@ -3,9 +3,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from amberflo_workflows.tasks.reported_usage import ReportedUsage, reason_of, refusal_of
 from amberflo_workflows.tasks.usage_record import UsageRecord, UsageRefused, record_of
 
 TIME = "2026-11-24T10:00:00Z"
@@ -114,3 +115,92 @@ def test_the_record_does_not_depend_on_the_order_of_members_or_on_a_trip_through
     first = bytes_or_refusal(usage)
     assert bytes_or_refusal(shuffled) == first
     assert bytes_or_refusal(json.loads(json.dumps(usage))) == first
+
+
+# As JSON can have it; half a character is one that "\\ud800" is read as.
+texts = st.text(st.characters() | st.just("\ud800"), max_size=8)
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+almost_usages = st.fixed_dictionaries(
+    {},
+    optional={
+        "tenantId": st.just("t") | anything,
+        "meterApiName": st.just("m") | anything,
+        "meterValue": st.just(1) | anything,
+        "meterTimeInMillis": st.integers(1) | anything,
+        "uniqueId": texts | anything,
+        "dimensions": st.dictionaries(texts, anything, max_size=3) | anything,
+        "more": anything,
+    },
+)
+
+
+@given(almost_usages | anything, st.sampled_from([TIME, ""]) | texts)
+@example({**USAGE, "meterValue": 10**4000}, TIME)
+@example({**USAGE, "tenantId": 10**4000}, TIME)
+def test_whatever_is_reported_is_a_record_that_can_be_read_again_or_is_refused(usage: Any, time: str) -> None:
+    try:
+        record = record_of(usage, event_id="event-1", event_time=time)
+    except UsageRefused:
+        pass
+    else:
+        assert msgspec.json.decode(msgspec.json.encode(record), type=UsageRecord) == record
+
+
+words = st.text("aé😀,:'\"\\\\{}", min_size=1, max_size=5)
+exact_usages = st.fixed_dictionaries(
+    {
+        "tenantId": words,
+        "meterApiName": words,
+        "meterValue": st.integers(),
+        "meterTimeInMillis": st.integers(1),
+        "uniqueId": words,
+        "dimensions": st.dictionaries(words, words, max_size=3),
+    }
+)
+
+
+@given(exact_usages, exact_usages, st.sets(st.sampled_from(["uniqueId", "tenantId", "meterValue", "dimensions"])))
+def test_usages_that_differ_in_anything_are_different_records(
+    usage: dict[str, Any], other: dict[str, Any], alike: set[str]
+) -> None:
+    other |= {member: usage[member] for member in alike}
+    assume(other != usage)
+    assert msgspec.json.encode(_record(other)) != msgspec.json.encode(_record(usage))
+
+
+json_only = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(usage=json_only, other=json_only, own=st.booleans())
+def test_a_refused_usage_has_one_identity_in_every_delivery_and_no_other_has_it(
+    usage: Any, other: Any, *, own: bool
+) -> None:
+    if own:
+        usage, other = ({"uniqueId": "u", "meterTimeInMillis": 5, "x": one} for one in (usage, other))
+
+    def identity(reported: Any, event: str = "e", place: int = 0) -> str:
+        way = msgspec.json.encode(ReportedUsage(event, TIME, place, reported))
+        return refusal_of(msgspec.json.decode(way, type=ReportedUsage), place, "")["id"]
+
+    again = dict(reversed(usage.items())) if isinstance(usage, dict) else usage
+    assert identity(json.loads(json.dumps(again)), place=7) == identity(usage)
+    # What has no identity of its own is told apart by its event.
+    assert (identity(usage, event="f") == identity(usage)) == own
+    assume(json.dumps(usage, sort_keys=True) != json.dumps(other, sort_keys=True))
+    assert identity(other) != identity(usage)
+
+
+@given(st.text(st.characters() | st.sampled_from('"\x00'), max_size=600))
+def test_a_reason_is_the_beginning_of_what_was_said_as_far_as_it_fits(text: str) -> None:
+    reason = reason_of(text)
+    assert text.startswith(reason)
+    assert len(json.dumps(reason)) - 2 <= 250
+    assert reason == text or len(json.dumps(text[: len(reason) + 1])) - 2 > 250

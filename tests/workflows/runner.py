@@ -51,11 +51,13 @@ class Runner:
             ended["executionArn"], ended["status"], output, ended.get("error", ""), ended.get("cause", ""), entered
         )
 
-    def payloads(self, arn: str) -> list[int]:
-        """Bytes of what each state was given and gave on."""
-        events = self._client().get_execution_history(executionArn=arn, maxResults=1000)["events"]
+    def payloads(self, arn: str, *, escaped: bool = False) -> list[int]:
+        """Bytes of what each state was given and gave on: in UTF-8, or with all but ASCII ``escaped``."""
+        pages = self._client().get_paginator("get_execution_history").paginate(executionArn=arn)
+        events = list(pages.search("events[]"))
         details = [event.get(f"state{what}EventDetails", {}) for event in events for what in ("Entered", "Exited")]
-        return [len(detail[side].encode()) for detail in details for side in ("input", "output") if side in detail]
+        data = [json.loads(detail[side]) for detail in details for side in ("input", "output") if side in detail]
+        return [len(json.dumps(one, ensure_ascii=escaped).encode()) for one in data]
 
     def _client(self) -> Any:
         if self.endpoint is None:

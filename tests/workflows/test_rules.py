@@ -131,7 +131,9 @@ def test_every_step_that_calls_amberflo_leads_a_refused_key_to_the_refresh(path:
 def test_a_step_is_told_the_time_limit_of_its_state(path: Path) -> None:
     for name, task in tasks(definition(path)):
         if _calls_amberflo(task):
-            assert task["Parameters"]["timeoutSeconds"] == task["TimeoutSeconds"], name
+            # A large answer has to be left in its bucket before the state's time is over.
+            kept = 1 if name in {"FetchUsage", "ListMeters"} else 0
+            assert task["Parameters"]["timeoutSeconds"] == task["TimeoutSeconds"] - kept, name
 
 
 @every_workflow

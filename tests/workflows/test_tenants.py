@@ -53,14 +53,6 @@ def test_a_tenant_event_ends_in_the_customer_that_it_is_about(runner: Runner, te
 
 
 @every_workflow
-@pytest.mark.parametrize("status", [429, 503])
-def test_a_fault_is_waited_out_with_patience(runner: Runner, tenant: str, workflow: str, status: int) -> None:
-    sandbox_of(runner.system).set_faults([{"kind": "status", "status": status, "times": 6}])
-    execution = runner.run(workflow, _event(workflow, {"tenantId": tenant}))
-    assert (execution.status, execution.output["statusCode"]) == ("SUCCEEDED", 200)
-
-
-@every_workflow
 def test_a_rotated_key_is_picked_up(runner: Runner, tenant: str, workflow: str) -> None:
     key = f"rotated-{tenant}"
     sandbox_of(runner.system).set_keys([key])
@@ -131,3 +123,21 @@ def test_events_of_both_generations_reach_the_workflows_through_the_bus(
         }
         assert runner.system.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
         assert soon(lambda expected=stage: _stage(runner, tenant) == expected)  # type: ignore[misc] # a default
+
+
+@every_workflow
+@pytest.mark.parametrize("filler", ['"', "\U0001f600"], ids=["quotes", "emoji"])
+def test_a_refused_event_that_is_too_large_for_the_table_waits_in_the_queue(
+    runner: Runner, workflow: str, filler: str
+) -> None:
+    event = _event(workflow, {"nobody": ""})
+    room = 260_000 - len(json.dumps(event))
+    event["detail"]["nobody"] = filler * (room // len(json.dumps(filler, ensure_ascii=False).encode()[1:-1]))
+    execution = runner.run(workflow, event)
+    assert max(runner.payloads(execution.arn)) <= 262_144
+    assert (execution.status, execution.error) == ("FAILED", "TenantEventParked")
+    letters = DeadLetters(runner.system)
+    with letters.looked_at() as found:
+        parked = [one for one in found if one.workflow == workflow and json.loads(one.text) == event]
+        assert len(parked) == 1
+        letters.drop(parked[0], "a test of ours")

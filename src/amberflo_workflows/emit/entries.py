@@ -16,7 +16,8 @@ LARGEST_CALL_BYTES: Final = 262_143
 # has up to 1,000 bytes more: id, account, time, region.
 LARGEST_ENTRY_BYTES: Final = 63_000
 # Behind the queue usages are cut into chunks of at most 300 and 100 kB, each an execution, which costs more than an
-# event. So an entry is one chunk, and when that fails no other has to come again with it.
+# event. So an entry is one chunk, and when that fails no other has to come again with it. (Only one that is full of
+# letters which are no ASCII may be two: chunks are measured with those escaped.)
 MOST_USAGES: Final = 300
 # EventBridge refuses an entry with a longer whole number in it.
 LARGEST_INTEGER: Final = 2**63 - 1

@@ -1,4 +1,6 @@
+import base64
 import json
+import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -7,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from amberflo_workflows.local.rejected.items import Wanted
+from amberflo_workflows.local.rejected.table import RejectedTable
 from amberflo_workflows.local.system import System
 from tests.conftest import sandbox_of
 from tests.local.commands.metering import Metering
@@ -17,8 +21,14 @@ pytestmark = pytest.mark.emulator
 
 @pytest.fixture
 def metering(system: System, tmp_path: Path) -> Iterator[Metering]:
+    _empty(system)
     yield Metering(system, tmp_path)
-    system.client("sqs").purge_queue(QueueUrl=system.outputs["UsageDeadLetterQueueUrl"])
+    _empty(system)
+
+
+def _empty(system: System) -> None:
+    for queue in ("UsageDeadLetterQueueUrl", "TenantDeadLetterQueueUrl"):
+        system.client("sqs").purge_queue(QueueUrl=system.outputs[queue])
 
 
 def _die(system: System, detail: Any) -> None:
@@ -70,6 +80,17 @@ def test_an_event_that_is_given_up_is_not_counted_and_kept_in_the_history(meteri
     assert (kept["status"], kept["history"][-1]["note"]) == ("dropped", "a test of ours")
     refused = metering("rejected", "redrive", kept["id"])
     assert (refused.returncode, "is an event, no usage" in refused.stderr) == (1, True)
+
+
+def test_an_event_that_no_item_can_hold_is_given_up_too_and_its_beginning_kept(metering: Metering) -> None:
+    tenant = f"tenant-{uuid.uuid4()}"
+    _die(metering.system, {**_usage(tenant), "note": base64.b64encode(os.urandom(700_000)).decode()})
+    done = metering("dead", "drop", "--tenant", tenant, "--why", "a test of ours")
+    assert (done.returncode, metering.json("dead", "list")) == (0, [])
+    kept = RejectedTable(metering.system).find(Wanted(("dropped",)))
+    (item,) = [item for item in kept if tenant in str(item.original)]
+    assert "characters; this is its beginning" in item.reason
+    assert len(str(item.original)) < 400_000
 
 
 @pytest.mark.parametrize(

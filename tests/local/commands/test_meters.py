@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -61,9 +62,10 @@ def test_a_program_deletes_without_being_asked(metering: LocalMetering) -> None:
 
 
 def test_the_list_goes_on_to_its_last_page(metering: LocalMetering) -> None:
-    names = [f"meter-{number}" for number in range(3)]
-    for name in names:
-        make_meter(metering.system, name, description="x" * 90_000)
+    names = [f"meter-{number:02}" for number in range(70)]
+    # Seventy of ninety kilobytes each are a little more than an answer can hold.
+    meters = [{"id": name, "label": name, "meterApiName": name, "description": "x" * 90_000} for name in names]
+    sandbox_of(metering.system).set_faults([{"kind": "status", "status": 200, "body": json.dumps(meters)}])
     assert Api(metering.system).call("GET", "meters").body["next_token"]
     assert [meter["meterApiName"] for meter in metering.json("meters", "list")] == names
 

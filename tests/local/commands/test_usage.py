@@ -3,11 +3,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+import requests
 from typer.testing import CliRunner
 
 from amberflo_workflows.local.cli import app
-from amberflo_workflows.local.system import System
+from amberflo_workflows.local.system import SECRET, System
+from amberflo_workflows.tasks.usage_record import record_of
 from tests.conftest import sandbox_of
 from tests.local.commands.local_metering import LocalMetering, count, make_meter
 
@@ -32,10 +35,18 @@ def used(metering: LocalMetering) -> LocalMetering:
         ("acme", SECOND, 5.5, "us"),
         ("acme", SECOND, 11.5, "eu"),
         ("globex", SECOND, 5, "eu"),
-        (HOSTILE, FIRST, 0.25, "us"),
     ]
     count(metering.system, [_usage(f"usage-{place}", *usage) for place, usage in enumerate(counted)])
+    _count_by_others(metering.system, _usage("usage-4", HOSTILE, FIRST, 0.25, "us"))
     return metering
+
+
+def _count_by_others(system: System, usage: dict[str, Any]) -> None:
+    """Have Amberflo itself count a usage that we would refuse."""
+    secret = system.client("secretsmanager").get_secret_value(SecretId=SECRET)["SecretString"]
+    record = msgspec.json.encode([record_of(usage, event_id="", event_time="")])
+    headers = {"X-API-KEY": json.loads(secret)["apiKey"]}
+    assert requests.post(f"{system.amberflo_url}/ingest", data=record, headers=headers, timeout=10).ok
 
 
 def _usage(unique_id: str, tenant: str, at: int, value: float, region: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 import contextlib
 import time
+import zlib
 from typing import Any
 
 import pytest
@@ -83,6 +84,22 @@ def test_other_misbehaviour(amberflo: Amberflo, fault: dict[str, Any], status: i
     assert (answer.status_code, answer.text) == (status, text)
 
 
+def test_an_answer_may_break_off_half_way(amberflo: Amberflo) -> None:
+    amberflo.sandbox.set_faults([{"kind": "cut_off"}])
+    with amberflo.call("GET", "/meters", stream=True) as answer:
+        assert (answer.status_code, answer.headers["Content-Length"]) == (200, "20")
+        with pytest.raises(requests.exceptions.ChunkedEncodingError, match="9 bytes read, 11 more expected"):
+            answer.content  # noqa: B018 - reading it is what fails
+
+
+def test_an_answer_may_be_a_thousand_times_what_it_seems(amberflo: Amberflo) -> None:
+    amberflo.sandbox.set_faults([{"kind": "bomb"}])
+    with amberflo.call("GET", "/meters", stream=True) as answer:
+        assert int(answer.headers["Content-Length"]) < 2_500_000
+        inflated = zlib.decompressobj(wbits=31).decompress(answer.raw.read(20_000))
+        assert len(inflated) == 10_000_000
+
+
 def test_a_fault_that_is_none_is_refused_and_changes_nothing(amberflo: Amberflo) -> None:
     amberflo.sandbox.set_faults([{"kind": "status"}])
     for wrong in ({"kind": "other"}, {"kind": "status", "share": 0}, {"kind": "status", "stauts": 500}):
@@ -110,11 +127,12 @@ def test_calls_are_counted_without_what_was_in_them(amberflo: Amberflo) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["status", "drop", "hang", "trickle", "wrong_key", "redirect", "garbage", "accept_then_status"]
+    "kind",
+    ["status", "drop", "hang", "trickle", "wrong_key", "redirect", "garbage", "cut_off", "accept_then_status"],
 )
 def test_only_what_is_accepted_is_counted(amberflo: Amberflo, kind: str) -> None:
     amberflo.sandbox.set_faults([{"kind": kind, "seconds": 0.1}])
-    with contextlib.suppress(requests.ConnectionError):
+    with contextlib.suppress(requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
         amberflo.call("POST", "/ingest", record(), allow_redirects=False)
     assert amberflo.sandbox.totals("api-calls") == ({"acme": 1} if kind == "accept_then_status" else {})
 

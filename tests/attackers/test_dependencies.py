@@ -1,0 +1,114 @@
+"""What is installed is what was locked, byte for byte, and runs no code of its own while it is installed."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from amberflo_workflows.infra.node import npm
+from amberflo_workflows.local.console.packages import installed
+from tests import audit
+from tests.packages import ROOT
+
+LOCKS = [*(ROOT / "requirements").glob("*.txt"), ROOT / "infra" / "sbt" / "build.txt"]
+NPM_LOCKS = [
+    ROOT / folder / "package-lock.json" for folder in ("infra/sbt", "local/console", "tests/local/console/npm")
+]
+
+
+def _requirements(lock: Path) -> list[str]:
+    """Each on one line, with its hashes."""
+    lines = [line for line in lock.read_text().splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    return "\n".join(lines).replace("\\\n", " ").splitlines()
+
+
+def test_there_are_no_other_locks_and_all_are_audited() -> None:
+    found = {path for room in ("examples", "infra", "requirements") for path in (ROOT / room).rglob("*.txt")}
+    found |= {path for room in ("infra", "local", "tests") for path in (ROOT / room).rglob("package-lock.json")}
+    assert found == {*LOCKS, *NPM_LOCKS}
+    # The lock of uv alone is a part of another.
+    assert {str(path.relative_to(ROOT)) for path in found} == {*audit.LOCKS, "requirements/bootstrap.txt"}
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_every_requirement_is_one_version_with_its_hashes(lock: Path) -> None:
+    requirements = _requirements(lock)
+    assert requirements
+    whole = re.compile(r"[a-z0-9-]+==[0-9][\w.]*( ; .+?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*")
+    assert [requirement for requirement in requirements if not whole.fullmatch(requirement)] == []
+
+
+@pytest.mark.parametrize("lock", NPM_LOCKS, ids=lambda lock: lock.parent.name)
+def test_every_npm_package_has_a_hash_and_comes_from_no_host_of_its_own(lock: Path) -> None:
+    packages = json.loads(lock.read_text())["packages"]
+    packages.pop("")
+    assert packages
+    # What comes in another package's file is under that package's hash.
+    own = {name: package for name, package in packages.items() if not package.get("inBundle")}
+    assert [name for name, package in own.items() if not package["integrity"].startswith("sha512-")] == []
+    assert [name for name, package in packages.items() if package.keys() & {"resolved", "link"}] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_every_python_package_has_a_wheel_for_here(lock: Path, tmp_path: Path) -> None:
+    from uv import find_uv_bin  # noqa: PLC0415 - this test alone
+
+    command = [find_uv_bin(), "pip", "install", "--dry-run", "--target", str(tmp_path), "--python", sys.executable]
+    command += ["--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(lock)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_setting_up_takes_hashes_and_wheels_only() -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", "--always-make", ".venv/.ready"],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    installs = [line for line in done.stdout.splitlines() if re.search(r"pip (install|sync)", line)]
+    own, locked = installs.pop(), installs
+    assert len(locked) == 2
+    assert all("--require-hashes --only-binary :all:" in line for line in locked)
+    assert own.endswith("--no-deps --no-build-isolation --editable .")
+
+
+def test_no_install_script_of_npm_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evil, pins, ran = tmp_path / "evil", tmp_path / "pins", tmp_path / "ran"
+    for folder in (evil, pins):
+        folder.mkdir()
+    script = {"postinstall": f"echo > {ran}"}
+    (evil / "package.json").write_text(json.dumps({"name": "evil", "version": "1.0.0", "scripts": script}))
+    packed = subprocess.run([*npm(), "pack", "--json"], cwd=evil, capture_output=True, check=True).stdout
+    (told,) = json.loads(packed)
+    address = f"file:{evil / told['filename']}"
+    (pins / "package.json").write_text(json.dumps({"name": "pins", "dependencies": {"evil": address}}))
+    locked = {"version": "1.0.0", "resolved": address, "integrity": told["integrity"], "hasInstallScript": True}
+    packages = {"": {"name": "pins", "dependencies": {"evil": address}}, "node_modules/evil": locked}
+    (pins / "package-lock.json").write_text(json.dumps({"name": "pins", "lockfileVersion": 3, "packages": packages}))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert (installed(pins) / "evil" / "package.json").exists()
+    assert not ran.exists()
+    # It would have.
+    subprocess.run([*npm(), "ci", "--no-audit", "--no-fund"], cwd=pins, capture_output=True, check=True)
+    assert ran.exists()
+
+
+def test_npm_is_nowhere_called_without_that_word() -> None:
+    sources = [path.read_text() for room in ("infra", "local") for path in (ROOT / room).rglob("*.py")]
+    installs = [re.findall(r'"(?:ci|install)", "([^"]*)"', source) for source in sources if "*npm()" in source]
+    assert sorted(installs) == [["--ignore-scripts"], ["--ignore-scripts", "--ignore-scripts"]]
+
+
+def test_an_audit_that_could_not_ask_says_so_and_does_not_pass() -> None:
+    nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "npm_config_registry"), "http://127.0.0.1:9")
+    locks = ("requirements/bootstrap.txt", "local/console/package-lock.json")
+    command, environment = [sys.executable, "-m", "tests.audit", *locks], {**os.environ, **nowhere}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done
+    assert [line.partition(",")[0] for line in done.stdout.splitlines()] == [f"{lock}: NOT AUDITED" for lock in locks]

@@ -1,0 +1,22 @@
+"""The page of threats names tests; they have to be there."""
+
+import re
+
+from tests.packages import ROOT
+
+NAMED = re.findall(r"`(tests/\S+?)(?:::(\w+))?`", (ROOT / "docs" / "threats.md").read_text())
+
+
+def test_every_test_that_the_page_names_is_there() -> None:
+    assert len(NAMED) > 30
+    missing = [
+        f"{path}::{name}"
+        for path, name in NAMED
+        if not name or f"\ndef {name}(" not in ((ROOT / path).read_text() if (ROOT / path).is_file() else "")
+    ]
+    assert missing == []
+
+
+def test_every_file_of_tests_about_attackers_is_named() -> None:
+    files = {path.name for path in (ROOT / "tests" / "attackers").glob("test_*.py")} - {"test_threats.py"}
+    assert files == {path.rpartition("/")[2] for path, _ in NAMED if path.startswith("tests/attackers/")}

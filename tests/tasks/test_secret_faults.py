@@ -1,0 +1,89 @@
+from collections.abc import Iterator
+
+import pytest
+
+from amberflo_workflows.tasks.amberflo import api_key
+from amberflo_workflows.tasks.amberflo.errors import ApiKeyUnavailable
+from tests.secrets_manager import Failing, SecretsManager, failing_secrets_manager
+from tests.tasks.conftest import SECRET, Steps
+
+
+@pytest.fixture
+def secrets(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretsManager]:
+    with failing_secrets_manager(steps.emulator.url) as fake:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", fake.url)
+        yield fake
+
+
+@pytest.mark.parametrize(
+    ("failing", "calls", "reason"),
+    [
+        (Failing(400, "ThrottlingException"), 2, "refused to give the secret 'AmberfloApiKey' (ThrottlingException)"),
+        (Failing(500, "InternalServiceError"), 2, "refused to give the secret 'AmberfloApiKey' (InternalServiceError)"),
+        (Failing(400, "AccessDeniedException"), 1, "refused to give the secret 'AmberfloApiKey' (AccessDenied"),
+        (Failing(400, "DecryptionFailure"), 1, "refused to give the secret 'AmberfloApiKey' (DecryptionFailure)"),
+        (Failing(seconds=0), 2, "could not be reached for the secret 'AmberfloApiKey' (ConnectionClosedError)"),
+    ],
+    ids=["throttling", "failing", "denied", "no key to it", "dropping"],
+)
+def test_a_secrets_manager_that_gives_nothing_is_named_with_the_secret_and_heals(
+    steps: Steps, secrets: SecretsManager, failing: Failing, calls: int, reason: str
+) -> None:
+    secrets.failing = failing
+    with pytest.raises(ApiKeyUnavailable) as raised:
+        steps.resolve()
+    assert reason in str(raised.value)
+    assert (secrets.calls, "key-1" in str(raised.value)) == (calls, False)
+    secrets.failing = None
+    assert steps.run("list_meters", {})["statusCode"] == 200
+
+
+@pytest.mark.parametrize("failing", [Failing(400, "ThrottlingException", times=1), Failing(seconds=0, times=1)])
+def test_one_failed_read_is_made_again_by_the_client(steps: Steps, secrets: SecretsManager, failing: Failing) -> None:
+    secrets.failing = failing
+    assert steps.resolve()["versionId"]
+    assert secrets.calls == 2
+
+
+def test_a_secrets_manager_that_is_not_there_is_named(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:9")
+    with pytest.raises(ApiKeyUnavailable, match=rf"could not be reached for the secret '{SECRET}' \(EndpointConn"):
+        steps.resolve()
+
+
+def test_a_warm_step_does_without_secrets_manager(steps: Steps, secrets: SecretsManager) -> None:
+    assert steps.run("list_meters", {})["statusCode"] == 200
+    assert secrets.calls == 1
+    secrets.failing = Failing(500, "InternalServiceError")
+    assert steps.run("list_meters", {})["statusCode"] == 200
+    assert secrets.calls == 1
+    with pytest.raises(ApiKeyUnavailable, match="InternalServiceError"):
+        steps.resolve(refresh=True)
+    assert steps.run("list_meters", {})["statusCode"] == 200, "a failed refresh takes nothing away"
+
+
+@pytest.mark.parametrize(
+    ("failing", "goes_on"),
+    [
+        (Failing(400, "ThrottlingException"), True),
+        (Failing(500, "InternalServiceError"), True),
+        (Failing(seconds=0), True),
+        (Failing(400, "AccessDeniedException"), False),
+        (Failing(400, "ResourceNotFoundException"), False),
+    ],
+    ids=["throttling", "failing", "dropping", "denied", "deleted"],
+)
+def test_an_outage_longer_than_a_version_is_trusted_is_gone_through_with_it_and_nothing_else_is(
+    steps: Steps, secrets: SecretsManager, monkeypatch: pytest.MonkeyPatch, failing: Failing, *, goes_on: bool
+) -> None:
+    before = steps.resolve()
+    # In place of five minutes.
+    monkeypatch.setattr(api_key.api_keys(), "_current_until", 0.0)
+    secrets.failing = failing
+    if goes_on:
+        assert steps.resolve() == before
+        calls = secrets.calls
+        assert (steps.resolve(), secrets.calls) == (before, calls), "it is not asked each time"
+    else:
+        with pytest.raises(ApiKeyUnavailable):
+            steps.resolve()
