@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import contextlib
+import os
 import re
 import tempfile
 import zlib
@@ -61,15 +63,18 @@ def places(system: System, folder: Path, since: float) -> Iterator[tuple[str, by
     yield from files(folder)
     for path in Path(tempfile.gettempdir()).iterdir():
         # What the run has left in the machine's own folder; other tests have theirs below.
-        if path.stat().st_mtime >= since and not path.name.startswith("pytest-of-"):
-            yield from files(path)
+        if not path.name.startswith("pytest-of-"):
+            yield from files(path, since)
 
 
-def files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """All files in a folder, and a file itself."""
-    for path in [folder] if folder.is_file() else sorted(folder.rglob("*")):
-        if path.is_file() and not path.is_symlink():
-            yield f"file {path.relative_to(folder.parent)}", path.read_bytes()
+def files(folder: Path, since: float = 0) -> Iterator[tuple[str, bytes]]:
+    """All files in a folder, and a file itself, that were written ``since``."""
+    within = (Path(parent) / name for parent, _, names in os.walk(folder) for name in names)
+    for path in [folder] if folder.is_file() else within:
+        # What others have taken away meanwhile, or keep to themselves, is not of the run.
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            if path.is_file() and not path.is_symlink() and path.stat().st_mtime >= since:
+                yield f"file {path.relative_to(folder.parent)}", path.read_bytes()
 
 
 def _of_step_functions(system: System) -> Iterator[tuple[str, bytes]]:

@@ -90,7 +90,10 @@ def test_the_keys_lead_from_page_to_page_and_row_to_row(system: System, open_pag
     expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
     page.keyboard.press("g")
     page.keyboard.press("e")
-    expect(page.get_by_role("heading", name="Executions")).to_be_visible()
+    # After all else that the emulator is asked for meanwhile.
+    expect(page.get_by_role("heading", name="Executions")).to_be_visible(timeout=60_000)
+    # Before its scripts are there a page knows no keys.
+    page.wait_for_load_state()
     page.keyboard.press("/")
     expect(page.get_by_label("Text in the input")).to_be_focused()
     # A letter that is written is no key.
