@@ -17,6 +17,7 @@ import pytest
 from amberflo_workflows.local.demo.run import batched
 from amberflo_workflows.local.system import System, running_system
 from tests.conftest import sandbox_of
+from tests.operations.sending import waiting
 from tests.system.trace import usages
 from tests.system.workers import kill_workers
 
@@ -85,12 +86,6 @@ def _killing(system: System) -> Iterator[list[int]]:
     killer.join()
 
 
-def _waiting(system: System, queue: str) -> int:
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    found = system.client("sqs").get_queue_attributes(QueueUrl=system.outputs[queue], AttributeNames=names)
-    return sum(int(number) for number in found["Attributes"].values())
-
-
 def test_no_usage_is_lost_and_none_counts_twice_though_everything_fails_now_and_then(tmp_path: Path) -> None:
     given = usages(COUNT)
     expected = _expected(given)
@@ -110,7 +105,7 @@ def test_no_usage_is_lost_and_none_counts_twice_though_everything_fails_now_and_
                     sandbox_of(system).set_faults(FAULTS)
             while len([count for count in killed if count]) < 3:
                 time.sleep(0.5)
-        while _waiting(system, "UsageQueueUrl") and time.monotonic() - started < PATIENCE_SECONDS:
+        while waiting(system) and time.monotonic() - started < PATIENCE_SECONDS:
             time.sleep(0.5)
         seconds = time.monotonic() - started
         struck = [(fault["kind"], fault["struck"]) for fault in sandbox_of(system).faults()]
@@ -120,7 +115,7 @@ def test_no_usage_is_lost_and_none_counts_twice_though_everything_fails_now_and_
             f"\n{len(given):,} usages in {len(entries):,} events, {seconds:.0f} s: {sum(killed)} workers killed, "
             f"faults struck {struck}, {records:,} records taken by Amberflo, emulator {memory} MB"
         )
-        assert _waiting(system, "UsageDeadLetterQueueUrl") == 0
+        assert waiting(system, "UsageDeadLetterQueueUrl") == 0
         assert system.client("dynamodb").scan(TableName=system.outputs["RejectedTableName"])["Items"] == []
         assert _counted(system) == expected
     # It was a storm: some records came more than once.

@@ -18,6 +18,7 @@ from amberflo_workflows.local.demo.usages import Totals, Usage, totals
 from amberflo_workflows.local.system import System, running_system
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import Api
+from tests.operations.sending import waiting
 from tests.system.callers import Call, Made, make, percentiles
 from tests.system.watch import Watched, watching
 from tests.system.workers import cpu_seconds
@@ -101,12 +102,6 @@ def _repeated(api: Api, made: Sequence[Made]) -> None:
         left = [one.call for one in make(api, AT_ONCE, left) if one.status != 200]
 
 
-def _waiting(system: System, queue: str) -> int:
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    found = system.client("sqs").get_queue_attributes(QueueUrl=system.outputs[queue], AttributeNames=names)
-    return sum(int(number) for number in found["Attributes"].values())
-
-
 def _counted(system: System) -> Totals:
     return {(meter, tenant): value for meter in METERS for tenant, value in sandbox_of(system).totals(meter).items()}
 
@@ -153,22 +148,22 @@ def test_under_load_every_usage_counts_once_callers_are_answered_and_no_process_
             with ThreadPoolExecutor(1) as sender:
                 sent = sender.submit(_send, system, given)
                 busy = make(api, AT_ONCE, _calls(CALLS, meter_ids, reported[IDLE_CALLS // 4 :]))
-                called, waiting = time.monotonic() - started, _waiting(system, "UsageQueueUrl")
+                called, left = time.monotonic() - started, waiting(system)
                 working = cpu_seconds(system)
                 sent.result()
-            while _waiting(system, "UsageQueueUrl") and time.monotonic() - started < PATIENCE_SECONDS:
+            while waiting(system) and time.monotonic() - started < PATIENCE_SECONDS:
                 time.sleep(LOOK_EVERY_SECONDS)
             seconds = time.monotonic() - started
         _repeated(api, [*idle, *busy])
         statuses = Counter(one.status for one in [*idle, *busy])
         print(
             f"\n{COUNT:,} usages in {seconds:.0f} s, {COUNT / seconds:,.0f} a second; "
-            f"{CALLS:,} calls in the first {called:.0f} s, after which {waiting:,} events were waiting\n"
+            f"{CALLS:,} calls in the first {called:.0f} s, after which {left:,} events were waiting\n"
             f"answers {dict(statuses)}, faults struck {[fault['struck'] for fault in sandbox_of(system).faults()]}\n"
             f"processor seconds meanwhile {_shown_cpu(worked, working)}\n"
             f"{_shown_calls(idle, busy)}\n{_shown_memory(watched)}"
         )
-        assert _waiting(system, "UsageDeadLetterQueueUrl") == 0
+        assert waiting(system, "UsageDeadLetterQueueUrl") == 0
         assert system.client("dynamodb").scan(TableName=system.outputs["RejectedTableName"])["Items"] == []
         assert _counted(system) == totals([*given, *reported])
     assert statuses.keys() <= {200, *RETRYABLE}

@@ -18,6 +18,7 @@ from tests.workflows.faults.cells import (
     made_calls,
     parametrized,
     start,
+    told_calls,
 )
 
 pytestmark = pytest.mark.emulator
@@ -42,7 +43,7 @@ def test_a_state_whose_time_is_over(system: System, cell: Cell) -> None:
     with changed(system, cell, lambda state: state.update(TimeoutSeconds=STATE_SECONDS)):
         outcome = start(system, cell, fault(cell, kind="hang", seconds=STATE_SECONDS + 0.5))
     # The processes of tries that the workflow has given up are still on their way.
-    assert soon(lambda: made_calls(system) == (cell.line.lasts if cell.is_lasting else cell.line.heals))
+    assert soon(lambda: made_calls(system) == told_calls(cell))
     check(system, cell, outcome)
     assert outcome.http != 504 or "time ran out" in outcome.body["message"]
 
