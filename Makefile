@@ -35,7 +35,7 @@ test-unit: setup ## The tests that take no emulated stack
 bench: setup ## Measure speed and cost; prints tables, keeps build/bench.json
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-soak: setup ## The long forms: storm of faults, load, every cell of the fault matrix, 20,000 made-up calls; takes hours
+soak: setup ## The long forms: storm of faults, load, every cell of the fault matrix, 20,000 made-up calls; takes an hour
 	@METERING_SOAK=1 $(BIN)/python -m pytest -q -s $(or $(ARGS),$(SOAK))
 
 lint: setup ## Style, types, lock file
