@@ -35,7 +35,7 @@ document.addEventListener("click", (event) => {
 // Keys: one letter each, never while something is being written.
 let before = "";
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog[open]")) return;
   const key = event.key;
   if (before === "g") document.querySelector(`nav a[data-key="${CSS.escape(key)}"]`)?.click();
   else if (key === "?") document.getElementById("help").showModal();
