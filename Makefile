@@ -48,10 +48,10 @@ format: setup ## Put the code into its form
 	@$(BIN)/ruff format --quiet .
 
 pictures: setup ## Draw docs/workflows.md and the README's picture from the ASL files
-	@$(BIN)/python -m amberflo_workflows.local.pictures
+	@$(BIN)/python -m tools.workflow_pictures
 
 openapi: setup ## Write the API's OpenAPI document, entrypoints/openapi.json, from its types
-	@$(BIN)/python -m amberflo_workflows.local.openapi
+	@$(BIN)/python -m tools.openapi
 
 synth: setup ## CloudFormation template into build/cdk.out; needs no AWS account
 	@$(BIN)/python -m amberflo_workflows.infra.app $(ARGS)

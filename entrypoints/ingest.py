@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+from amberflo_workflows.core.chunks import MOST_USAGES, chunks, is_too_large, usages_in
+from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.entrypoints import oversized
 from amberflo_workflows.entrypoints.call_identity import CallIdentity
 from amberflo_workflows.entrypoints.oversized import park
 from amberflo_workflows.entrypoints.replies import Reply, problem, run
-from amberflo_workflows.entrypoints.usages import MOST_USAGES, chunks, is_too_large, usages_in
-from amberflo_workflows.tasks.reported_usage import ReportedUsage
 
 # All chunks of a body have one call's time together.
 PARALLEL_CHUNKS: Final = 8

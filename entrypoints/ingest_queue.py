@@ -19,11 +19,11 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from amberflo_workflows.core.chunks import chunks, decoded, is_too_large, usages_in
+from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.entrypoints import oversized, workflows
 from amberflo_workflows.entrypoints.oversized import park
-from amberflo_workflows.entrypoints.usages import chunks, decoded, is_too_large, usages_in
 from amberflo_workflows.entrypoints.workflows import Finished
-from amberflo_workflows.tasks.reported_usage import ReportedUsage
 
 logger = Logger()
 

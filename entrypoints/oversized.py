@@ -2,15 +2,15 @@
 
 import gzip
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
-from amberflo_workflows.entrypoints.usages import TOO_LARGE
-from amberflo_workflows.tasks.reported_usage import Rejected, ReportedUsage, refusal_of
+from amberflo_workflows.core import aws
+from amberflo_workflows.core.chunks import TOO_LARGE
+from amberflo_workflows.core.reported_usage import Rejected, ReportedUsage, refusal_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,13 +25,10 @@ class TooLargeToPark(ValueError):
     """Not even compressed does it fit into the rejected table."""
 
 
-@cache
 def client() -> "DynamoDBClient":
-    """One client per process."""
-    import boto3  # noqa: PLC0415 - hardly ever needed, and half of a cold start
-    from botocore.config import Config  # noqa: PLC0415 - as above
-
-    return boto3.client("dynamodb", config=Config(connect_timeout=2, read_timeout=4))
+    """The client for :func:`park`."""
+    dynamodb: DynamoDBClient = aws.client("dynamodb", read_seconds=4)
+    return dynamodb
 
 
 def park(usage: ReportedUsage, table: str, client: "DynamoDBClient") -> Rejected:

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from aws_lambda_powertools import Logger
 
+from amberflo_workflows.core.claim_check import ClaimLost, redeem
 from amberflo_workflows.entrypoints import workflows
-from amberflo_workflows.entrypoints.claim_check import ClaimLost, redeem
 from amberflo_workflows.entrypoints.workflows import Finished
 
 logger = Logger(child=True)

@@ -8,8 +8,8 @@ from typing import Any, Final
 import msgspec
 from aws_lambda_powertools.event_handler import Response
 
+from amberflo_workflows.core.response import CARRIED_BYTES
 from amberflo_workflows.entrypoints.replies import Reply, problem
-from amberflo_workflows.tasks.answers import CARRIED_BYTES
 
 # Lambda gives up an answer of more than 6,291,556 bytes; the body is a text in it, beside headers.
 LARGEST_TEXT_BYTES: Final = 6_291_556 - 16_384

@@ -2,10 +2,11 @@
 
 import json
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+
+from amberflo_workflows.core import aws
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -31,22 +32,12 @@ class Finished:
     cause: str = ""
 
 
-@cache
 def client(read_timeout_seconds: int) -> "SFNClient":
-    """One client per process. It makes one attempt: a second execution is the caller's decision."""
-    # Imported on first use: half of the cold start, and not needed to refuse a bad request.
-    import boto3  # noqa: PLC0415 - see above
-    from botocore.config import Config  # noqa: PLC0415 - see above
-
-    return boto3.client(
-        "stepfunctions",
-        config=Config(
-            connect_timeout=2,
-            read_timeout=read_timeout_seconds,
-            retries={"mode": "standard", "total_max_attempts": 1},
-            max_pool_connections=32,
-        ),
+    """The client for :func:`run`. It makes one attempt: a second execution is the caller's decision."""
+    stepfunctions: SFNClient = aws.client(
+        "stepfunctions", read_seconds=read_timeout_seconds, attempts=1, max_pool_connections=32
     )
+    return stepfunctions
 
 
 def run(machine_arn: str, request: object, client: "SFNClient") -> Finished:

@@ -13,7 +13,7 @@ from constructs import Construct
 from amberflo_workflows.infra.functions import Functions
 from amberflo_workflows.infra.ingest import IngestPath
 from amberflo_workflows.infra.nag import acknowledge, logical_id
-from amberflo_workflows.infra.operations import OPERATIONS, Kind, task_seconds
+from amberflo_workflows.infra.operations import OPERATIONS, Kind, snake, task_seconds
 from amberflo_workflows.infra.state_machines import StateMachines
 
 # As long as Amberflo takes usage: an older file could not be sent again.
@@ -67,10 +67,8 @@ class Backfill(Construct):
 
     def _function(self, functions: Functions, step: str, environment: Mapping[str, str]) -> lambda_.Function:
         name = f"Backfill{step}"
-        module = {"Plan": "plan", "SendRange": "send_range", "SumUp": "sum_up"}[step]
-        return functions.add(
-            name, module=f"entrypoints.backfill.{module}", seconds=task_seconds(name) + 1, environment=environment
-        )
+        module = "entrypoints.backfill.send_range" if step == "SendRange" else f"tasks.{snake(name)}"
+        return functions.add(name, module=module, seconds=task_seconds(name) + 1, environment=environment)
 
     def _bucket(self) -> s3.Bucket:
         bucket = s3.Bucket(

@@ -74,7 +74,7 @@ def _forget_unused(cache: Path) -> None:
 def _sources() -> list[tuple[str, Path]]:
     """Our own files, by their place in the bundle."""
     files = [("amberflo_workflows/__init__.py", PACKAGE / "__init__.py")]
-    for room in ("tasks", "entrypoints"):
+    for room in ("core", "tasks", "entrypoints"):
         folder = PACKAGE / room
         found = sorted(path for path in folder.rglob("*.*") if path.suffix in {".py", ".json"})
         files += [(f"amberflo_workflows/{room}/{path.relative_to(folder).as_posix()}", path) for path in found]

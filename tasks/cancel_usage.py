@@ -15,11 +15,11 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from amberflo_workflows.tasks.answers import Answer, success
+from amberflo_workflows.core.meter import ApiName
+from amberflo_workflows.core.response import Answer, success
+from amberflo_workflows.core.usage_record import UsageRecord, UsageRefused, record_of
 from amberflo_workflows.tasks.fetch_usage import Seconds
-from amberflo_workflows.tasks.meters import ApiName
 from amberflo_workflows.tasks.step import Step, step
-from amberflo_workflows.tasks.usage_record import UsageRecord, UsageRefused, record_of
 
 # The only rule type that is known (from the npm package).
 RULE_TYPE: Final = "by_property_filter_out"

@@ -6,10 +6,10 @@ What a customer has stays as it is, its stage too: the event may be old, or come
 
 from typing import Any
 
-from amberflo_workflows.tasks.answers import Answer, success
-from amberflo_workflows.tasks.customers import Refusal, found_or_made, understood
+from amberflo_workflows.core.response import Answer, success
+from amberflo_workflows.core.tenant import Tenant, writable_customer
 from amberflo_workflows.tasks.step import Step, step
-from amberflo_workflows.tasks.tenants import Tenant, writable_customer
+from amberflo_workflows.tasks.tenant_step import Refusal, found_or_made, understood
 
 
 def _create(tenant: Tenant, step: Step) -> Answer:

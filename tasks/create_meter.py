@@ -1,6 +1,6 @@
 """Create a meter.
 
-Request: a meter (:class:`~amberflo_workflows.tasks.meters.NewMeter`). Answer: 201 with the meter, 400, or 409
+Request: a meter (:class:`~amberflo_workflows.core.meter.NewMeter`). Answer: 201 with the meter, 400, or 409
 when its name or label is taken.
 """
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
+from amberflo_workflows.core.meter import NewMeter, is_meter, new_meter
+from amberflo_workflows.core.response import Answer, success
 from amberflo_workflows.tasks.amberflo.errors import AmberfloRefused
-from amberflo_workflows.tasks.answers import Answer, success
-from amberflo_workflows.tasks.meters import NewMeter, is_meter, new_meter
 from amberflo_workflows.tasks.step import Step, step
 
 

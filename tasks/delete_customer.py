@@ -6,10 +6,10 @@ A customer that is not there is made in its last stage, so that an onboarding ev
 
 from typing import Any, Final
 
-from amberflo_workflows.tasks.answers import Answer, success
-from amberflo_workflows.tasks.customers import Refusal, found_or_made, understood
+from amberflo_workflows.core.response import Answer, success
+from amberflo_workflows.core.tenant import Tenant
 from amberflo_workflows.tasks.step import Step, step
-from amberflo_workflows.tasks.tenants import Tenant
+from amberflo_workflows.tasks.tenant_step import Refusal, found_or_made, understood
 
 LAST_STAGE: Final = "OFFBOARDED"
 

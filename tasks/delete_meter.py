@@ -3,9 +3,9 @@
 Request: ``{"meterId", …}``. Answer: 200 with what Amberflo says of the meter, or 409 when its lock forbids it.
 """
 
+from amberflo_workflows.core.meter import MeterReference, meter_reference
+from amberflo_workflows.core.response import Answer, success
 from amberflo_workflows.tasks.amberflo.client import path
-from amberflo_workflows.tasks.answers import Answer, success
-from amberflo_workflows.tasks.meters import MeterReference, meter_reference
 from amberflo_workflows.tasks.step import Step, step
 
 

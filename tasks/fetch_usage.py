@@ -13,10 +13,10 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from amberflo_workflows.core.claim_check import carried
+from amberflo_workflows.core.meter import ApiName
+from amberflo_workflows.core.response import Answer, Claimed, success
 from amberflo_workflows.tasks.amberflo.errors import AmberfloUnavailable
-from amberflo_workflows.tasks.answers import Answer, Claimed, success
-from amberflo_workflows.tasks.claim_check import carried
-from amberflo_workflows.tasks.meters import ApiName
 from amberflo_workflows.tasks.step import Step, step
 
 DEFAULT_RANGE_SECONDS: Final = 24 * 60 * 60
@@ -108,4 +108,4 @@ def handler(question: dict[str, Any], step: Step) -> Answer | Claimed:
     report = step.amberflo.call("POST", "/usage", question)
     if not isinstance(report, dict):
         raise AmberfloUnavailable("Amberflo answered POST /usage with what is not a report.")
-    return carried(success(200, report), step, narrower=NARROWER)
+    return carried(success(200, report), step.execution.name, narrower=NARROWER)

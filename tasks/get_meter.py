@@ -3,10 +3,10 @@
 Request: ``{"meterId", …}``. Answer: 200 with the meter, 404, or 413 for one that no workflow could carry.
 """
 
+from amberflo_workflows.core.meter import LARGEST_METER_BYTES, MeterReference, is_meter, meter_reference
+from amberflo_workflows.core.response import Answer, TooLarge, problem, size_of, success
 from amberflo_workflows.tasks.amberflo.client import path
 from amberflo_workflows.tasks.amberflo.errors import AmberfloRefused
-from amberflo_workflows.tasks.answers import Answer, TooLarge, problem, size_of, success
-from amberflo_workflows.tasks.meters import LARGEST_METER_BYTES, MeterReference, is_meter, meter_reference
 from amberflo_workflows.tasks.step import Step, step
 
 

@@ -13,10 +13,10 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from amberflo_workflows.core.claim_check import LARGEST_BODY_BYTES, carried
+from amberflo_workflows.core.meter import is_meter
+from amberflo_workflows.core.response import Answer, Claimed, success
 from amberflo_workflows.tasks.amberflo.errors import AmberfloUnavailable
-from amberflo_workflows.tasks.answers import Answer, Claimed, success
-from amberflo_workflows.tasks.claim_check import LARGEST_BODY_BYTES, carried
-from amberflo_workflows.tasks.meters import is_meter
 from amberflo_workflows.tasks.step import Step, step
 
 # The rest is for the envelope with the token in it.
@@ -45,7 +45,9 @@ def handler(request: tuple[int | None, tuple[str, str]], step: Step) -> Answer |
     rest = sorted((meter for meter in found if is_meter(meter) and _position(meter) > after), key=_position)
     page = _fitting(rest[:limit])
     token = _encode(_position(page[-1])) if page and len(page) < len(rest) else None
-    return carried(success(200, page, next_token=token), step, narrower="One meter alone is larger than that.")
+    return carried(
+        success(200, page, next_token=token), step.execution.name, narrower="One meter alone is larger than that."
+    )
 
 
 def _position(meter: dict[str, Any]) -> tuple[str, str]:

@@ -6,8 +6,8 @@ the key. Raises ``ApiKeyUnavailable``.
 
 from typing import TypedDict
 
+from amberflo_workflows.core.observability import logger
 from amberflo_workflows.tasks.amberflo.api_key import api_keys
-from amberflo_workflows.tasks.observability import logger
 
 
 class Resolved(TypedDict):

@@ -17,12 +17,12 @@ import msgspec
 from aws_lambda_powertools.metrics import MetricUnit
 from msgspec import Meta, Struct
 
+from amberflo_workflows.core.observability import metrics
+from amberflo_workflows.core.reported_usage import Rejected, ReportedUsage, reason_of, refusal_of
+from amberflo_workflows.core.usage_record import UsageRecord, UsageRefused, check_new, record_of
 from amberflo_workflows.tasks.amberflo.client import AmberfloClient
 from amberflo_workflows.tasks.amberflo.errors import AmberfloBatchRejected, AmberfloRefused, AmberfloUnavailable
-from amberflo_workflows.tasks.observability import metrics
-from amberflo_workflows.tasks.reported_usage import Rejected, ReportedUsage, reason_of, refusal_of
 from amberflo_workflows.tasks.step import Step, step
-from amberflo_workflows.tasks.usage_record import UsageRecord, UsageRefused, check_new, record_of
 
 MOST_USAGES: Final = 300
 # What Amberflo's own clients send at once.

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from amberflo_workflows.core.observability import flush_metrics, logger
+from amberflo_workflows.core.response import Answer, TooLarge, invalid, problem, wrong_field
 from amberflo_workflows.tasks.amberflo.api_key import api_keys
 from amberflo_workflows.tasks.amberflo.client import AmberfloClient
+from amberflo_workflows.tasks.amberflo.config import endpoints
 from amberflo_workflows.tasks.amberflo.errors import AmberfloRefused
-from amberflo_workflows.tasks.answers import TooLarge, invalid, problem, refused, wrong_field
-from amberflo_workflows.tasks.config import endpoints
-from amberflo_workflows.tasks.observability import flush_metrics, logger
 
 Request = TypeVar("Request")
 
@@ -75,7 +75,7 @@ def step(
             except TooLarge as error:
                 return problem(413, str(error))
             except AmberfloRefused as error:
-                return refused(error)
+                return _refused(error)
             finally:
                 flush_metrics()
 
@@ -92,3 +92,14 @@ def _step(given: StepInput) -> Step:
         timeout_seconds=given.timeout_seconds,
     )
     return Step(client, given.execution, given.retry_count)
+
+
+def _refused(error: AmberfloRefused) -> Answer:
+    """Amberflo's refusal as the caller should see it.
+
+    Amberflo says 400 for a name that is taken and for a meter that is locked (observed on its live API by
+    third-party clients); both are conflicts with what exists.
+    """
+    if error.status == 400 and ("already exists" in error.message or "lockingStatus" in error.message):
+        return problem(409, error.message)
+    return problem(400 if error.status == 422 else error.status, error.message)

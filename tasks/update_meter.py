@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from amberflo_workflows.tasks.answers import Answer, success, wrong_field
-from amberflo_workflows.tasks.meters import MeterFields, MeterId, is_meter, meter_changes, writable_part
+from amberflo_workflows.core.meter import MeterFields, MeterId, is_meter, meter_changes, writable_part
+from amberflo_workflows.core.response import Answer, success, wrong_field
 from amberflo_workflows.tasks.step import Step, step
 
 

@@ -19,8 +19,8 @@ LOCKS: Final = (
     "requirements/lambda.txt",
     "infra/sbt/build.txt",
     "infra/sbt/package-lock.json",
-    "local/console/package-lock.json",
-    "tests/local/console/npm/package-lock.json",
+    "src/amberflo_workflows/console/package-lock.json",
+    "tests/console/npm/package-lock.json",
 )
 
 

@@ -4,13 +4,25 @@ from pathlib import Path
 
 import pytest
 
+from amberflo_workflows.core import aws
 from amberflo_workflows.local.emulator import Emulator, running_emulator
-from amberflo_workflows.local.sandbox.client import SandboxClient
 from amberflo_workflows.local.system import System, running_system
+from amberflo_workflows.sandbox.client import SandboxClient
 
 # Powertools reads these when a handler's module is imported, which a test may do before any fixture.
 os.environ["POWERTOOLS_SERVICE_NAME"] = "tests"
 os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "AmberfloWorkflows"
+
+
+@pytest.fixture(autouse=True)
+def isolated_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test may depend on, or reach, the AWS account or the Amberflo account of whoever runs it."""
+    if "STEP_FUNCTIONS_ENDPOINT" in os.environ:
+        return
+    for name in [name for name in os.environ if name.startswith(("AWS_", "AMBERFLO_"))]:
+        monkeypatch.delenv(name)
+    # A client keeps the endpoint that the environment named when the client was created.
+    aws.client.cache_clear()
 
 
 @pytest.fixture(scope="session")

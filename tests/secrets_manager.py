@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 
-from amberflo_workflows.local.processes import LOOPBACK
+from amberflo_workflows.operate.loopback import LOOPBACK
 
 
 @dataclass

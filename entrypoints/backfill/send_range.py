@@ -11,9 +11,9 @@ import msgspec
 from aws_lambda_powertools import Logger
 from msgspec import Struct
 
+from amberflo_workflows.core.s3_object import S3Object, client, pieces
+from amberflo_workflows.core.usage_file import Layout, rows_between
 from amberflo_workflows.entrypoints import oversized, workflows
-from amberflo_workflows.entrypoints.backfill.file import Layout, rows_between
-from amberflo_workflows.entrypoints.backfill.objects import S3Object, client, pieces
 from amberflo_workflows.entrypoints.backfill.sending import Place, send_rows
 
 logger = Logger()

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from amberflo_workflows.core.chunks import chunks, is_too_large
+from amberflo_workflows.core.reported_usage import ReportedUsage
+from amberflo_workflows.core.usage_file import Layout, Row, usage_of
 from amberflo_workflows.entrypoints import workflows
-from amberflo_workflows.entrypoints.backfill.file import Layout, Row, usage_of
 from amberflo_workflows.entrypoints.oversized import TooLargeToPark, park
-from amberflo_workflows.entrypoints.usages import chunks, is_too_large
-from amberflo_workflows.tasks.reported_usage import ReportedUsage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from amberflo_workflows.core import aws
+from amberflo_workflows.core.observability import logger
+from amberflo_workflows.tasks.amberflo.config import secret_location
 from amberflo_workflows.tasks.amberflo.errors import AmberfloUnauthorized, ApiKeyUnavailable
-from amberflo_workflows.tasks.config import secret_location
-from amberflo_workflows.tasks.observability import logger
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -83,24 +84,14 @@ def api_keys() -> ApiKeys:
     return ApiKeys(location.secret_id, location.field)
 
 
-def _client() -> "SecretsManagerClient":
-    # Imported on first use: a warm step never needs it, and it is most of a cold start.
-    import boto3  # noqa: PLC0415 - see above
-    from botocore.config import Config  # noqa: PLC0415 - see above
-
-    return boto3.client(
-        "secretsmanager",
-        # With the second between them, two attempts that nobody answers end before the 5 s of the state.
-        config=Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2}),
-    )
-
-
 def _get_secret_value(secret_id: str, version_id: str | None) -> "GetSecretValueResponseTypeDef":
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see _client
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see core.aws
 
-    wanted = {"VersionId": version_id} if version_id else {}
+    version = {"VersionId": version_id} if version_id else {}
+    # With the second between them, two attempts that time out end before the state's 5 s.
+    secrets: SecretsManagerClient = aws.client("secretsmanager", connect_seconds=1, read_seconds=1, attempts=2)
     try:
-        return _client().get_secret_value(SecretId=secret_id, **wanted)
+        return secrets.get_secret_value(SecretId=secret_id, **version)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "unknown error")
         if version_id and code == "ResourceNotFoundException":

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from amberflo_workflows.core.observability import call_finished
 from amberflo_workflows.tasks.amberflo.errors import (
     AmberfloRefused,
     AmberfloThrottled,
@@ -19,7 +20,6 @@ from amberflo_workflows.tasks.amberflo.errors import (
     AmberfloUnavailable,
 )
 from amberflo_workflows.tasks.amberflo.transport import LARGEST_ANSWER_BYTES, NO_ANSWER, Answer, fetch
-from amberflo_workflows.tasks.observability import call_finished
 
 LONGEST_RETRY_AFTER_SECONDS: Final = 5.0
 # A second attempt is worth a wait only if it has this much time left.

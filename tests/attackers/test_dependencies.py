@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from amberflo_workflows.console.packages import installed
 from amberflo_workflows.infra.node import npm
-from amberflo_workflows.local.console.packages import installed
 from tests import audit
 from tests.packages import ROOT
 
@@ -107,7 +107,7 @@ def test_npm_is_nowhere_called_without_that_word() -> None:
 
 def test_an_audit_that_could_not_ask_says_so_and_does_not_pass() -> None:
     nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "npm_config_registry"), "http://127.0.0.1:9")
-    locks = ("requirements/bootstrap.txt", "local/console/package-lock.json")
+    locks = ("requirements/bootstrap.txt", "src/amberflo_workflows/console/package-lock.json")
     command, environment = [sys.executable, "-m", "tests.audit", *locks], {**os.environ, **nowhere}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done

@@ -13,9 +13,9 @@ import pytest
 
 from amberflo_workflows.local.system import System
 from tests.attackers.deliveries import deliver, event, refused, usage
+from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import METER, Api
-from tests.local.commands.metering import Metering
 from tests.workflows.runner import Runner
 
 pytestmark = pytest.mark.emulator
@@ -178,7 +178,7 @@ def test_json_of_very_many_levels_is_refused_and_its_neighbours_are_counted(
 
 
 def test_an_object_of_very_many_members_is_read_in_one_pass() -> None:
-    from amberflo_workflows.entrypoints.usages import decoded  # noqa: PLC0415 - this test alone runs it here
+    from amberflo_workflows.core.chunks import decoded  # noqa: PLC0415 - this test alone runs it here
 
     members = [f'"m{number}": {number}' for number in range(50_000)]
     found: Any = decoded("{" + ", ".join([*members, members[0]]) + "}")

@@ -19,13 +19,13 @@ from typing import Any
 import pytest
 
 from amberflo_workflows.local.deploy import put_secret
-from amberflo_workflows.local.executions.examples import FILE, example
 from amberflo_workflows.local.system import SECRET, System, running_system
+from amberflo_workflows.operate.executions.examples import FILE, example
 from tests.attackers.key_search import files, forms_found, places
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import METER, Api
 from tests.entrypoints.test_api import ROUTES
-from tests.local.watching import soon
+from tests.polling import soon
 from tests.workflows.runner import STANDARD, Runner
 
 pytestmark = pytest.mark.system

@@ -13,11 +13,11 @@ import psutil
 import pytest
 import requests
 
-from amberflo_workflows.local.console import process as console
-from amberflo_workflows.local.processes import LOOPBACK
+from amberflo_workflows.local import console_process as console
 from amberflo_workflows.local.system import System
-from tests.local.commands.local_metering import LocalMetering
-from tests.local.watching import soon
+from amberflo_workflows.operate.loopback import LOOPBACK
+from tests.cli.local_metering import LocalMetering
+from tests.polling import soon
 
 pytestmark = pytest.mark.emulator
 

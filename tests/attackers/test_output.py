@@ -12,9 +12,9 @@ import pytest
 
 from amberflo_workflows.local.system import System
 from tests.attackers.deliveries import deliver, event, usage
+from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import Api
-from tests.local.commands.metering import Metering
 from tests.workflows.runner import Runner
 
 pytestmark = pytest.mark.emulator

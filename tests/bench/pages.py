@@ -12,12 +12,13 @@ from typing import Any, Final
 import uvicorn
 from playwright.sync_api import Browser, sync_playwright
 
-from amberflo_workflows.local.console.app import application
-from amberflo_workflows.local.console.packages import installed
-from amberflo_workflows.local.executions.executions import Executions
-from amberflo_workflows.local.executions.reader import Query
-from amberflo_workflows.local.processes import LOOPBACK, free_port
+from amberflo_workflows.console.app import application
+from amberflo_workflows.console.packages import installed
+from amberflo_workflows.local.processes import free_port
 from amberflo_workflows.local.system import System
+from amberflo_workflows.operate.executions.executions import Executions
+from amberflo_workflows.operate.executions.reader import Query
+from amberflo_workflows.operate.loopback import LOOPBACK
 from tests.browser import ARGUMENTS, MISSING, chromium
 
 EXECUTIONS: Final = 10_000

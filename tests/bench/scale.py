@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from amberflo_workflows.entrypoints.usages import MOST_USAGES
+from amberflo_workflows.core.chunks import MOST_USAGES
 from amberflo_workflows.local.system import System
 from tests.bench.costs import Counted, taken
 from tests.bench.quotas import QUOTAS

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import requests
 
+from amberflo_workflows.core.usage_record import record_of
 from amberflo_workflows.local.system import System
-from amberflo_workflows.tasks.usage_record import record_of
 from tests.bench.events import batch, invoke, usage
 from tests.conftest import sandbox_of
 

@@ -17,7 +17,7 @@ from botocore.config import Config
 
 from amberflo_workflows.emit import UsageEmitter
 from amberflo_workflows.local.emulator import REGION
-from amberflo_workflows.local.processes import LOOPBACK
+from amberflo_workflows.operate.loopback import LOOPBACK
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "emit.md"
 # So long that nothing is sent for having waited.

@@ -6,10 +6,7 @@ import pytest
 
 from amberflo_workflows.emit import UsageEmitter, UsageNotSent
 from amberflo_workflows.local.emulator import Emulator
-from tests.emit.bus import (
-    NEVER,
-    Bus,
-)
+from tests.emit.bus import NEVER, Bus
 from tests.emit.target import Target
 
 

@@ -10,9 +10,7 @@ import uuid
 from typing import Any
 
 from amberflo_workflows.local.emulator import REGION, Emulator
-from tests.emit.bus import (
-    DOCUMENT,
-)
+from tests.emit.bus import DOCUMENT
 
 FORK = """
 import os, signal, sys, threading

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from amberflo_workflows.core.chunks import chunks, usages_in
 from amberflo_workflows.emit import UsageEmitter
 from amberflo_workflows.emit.entries import Usage, first_call
-from amberflo_workflows.entrypoints.usages import chunks, usages_in
 from tests.emit.bus import CALL_BYTES, FULL_ENTRY, NEVER, Bus, bytes_of
 
 _SIZES = st.one_of(st.integers(0, 300), st.integers(0, 62_000), st.just(62_700))

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from amberflo_workflows.local.rejected.items import Wanted
-from amberflo_workflows.local.rejected.table import RejectedTable
 from amberflo_workflows.local.system import System
+from amberflo_workflows.operate.rejected.items import Wanted
+from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.conftest import sandbox_of
 
 pytestmark = pytest.mark.emulator

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from botocore.exceptions import ClientError
 
-from amberflo_workflows.entrypoints import ingest_queue, workflows
-from amberflo_workflows.tasks.reported_usage import ReportedUsage
+from amberflo_workflows.core.reported_usage import ReportedUsage
+from amberflo_workflows.entrypoints import ingest_queue
 
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:IngestUsage"
 USAGES = [ReportedUsage("e", "2026-01-01T00:00:00Z", 0, {})]
@@ -56,9 +56,7 @@ def step_functions(monkeypatch: pytest.MonkeyPatch) -> Iterator[StepFunctions]:
         "INGEST_USAGE_STATE_MACHINE_ARN": MACHINE,
     }.items():
         monkeypatch.setenv(name, value)
-    workflows.client.cache_clear()
     yield told
-    workflows.client.cache_clear()
     server.shutdown()
     server.server_close()
     thread.join()

@@ -14,14 +14,7 @@ import pytest
 import requests
 
 from amberflo_workflows.infra.app import synth
-from amberflo_workflows.infra.attach import (
-    CannotAttach,
-    ControlPlane,
-    check_routes,
-    find,
-    parameters,
-    routes_of,
-)
+from amberflo_workflows.infra.attach import CannotAttach, ControlPlane, check_routes, find, parameters, routes_of
 from amberflo_workflows.infra.operations import OPERATIONS
 from amberflo_workflows.infra.settings import BadSetting, Settings
 from amberflo_workflows.local import tokens
@@ -30,7 +23,7 @@ from amberflo_workflows.local.system import System
 from tests.conftest import sandbox_of
 from tests.infra.conftest import resources
 from tests.infra.control_plane import STACK, synthesised
-from tests.local.watching import soon
+from tests.polling import soon
 
 OURS = "Attached"
 METER = {"label": "API calls", "meterApiName": "api-calls", "meterType": "sum_of_all_usage"}

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from amberflo_workflows.core.chunks import LARGEST_CHUNK_BYTES, MOST_USAGES
 from amberflo_workflows.entrypoints import ingest_queue, replies
 from amberflo_workflows.entrypoints.api import LARGEST_BODY_BYTES
 from amberflo_workflows.entrypoints.ingest import MOST_USAGES_A_CALL
-from amberflo_workflows.entrypoints.usages import LARGEST_CHUNK_BYTES, MOST_USAGES
 from tests.infra.conftest import functions, resources
 from tests.workflows.asl import FILES, definition
 

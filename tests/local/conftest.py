@@ -1,6 +1,5 @@
 import io
 import json
-import os
 import stat
 import zipfile
 from collections.abc import Callable
@@ -41,10 +40,3 @@ def _zipped(files: dict[str, str]) -> bytes:
             entry.external_attr = (stat.S_IFREG | 0o755) << 16
             archive.writestr(entry, text)
     return buffer.getvalue()
-
-
-@pytest.fixture(autouse=True)
-def _of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test here may depend on, or reach, the AWS settings of whoever runs it."""
-    for name in [name for name in os.environ if name.startswith(("AWS_", "AMBERFLO_"))]:
-        monkeypatch.delenv(name)

@@ -7,7 +7,7 @@ import pytest
 
 from amberflo_workflows.local.deploy import deploy, put_secret
 from amberflo_workflows.local.emulator import Emulator, running_emulator
-from amberflo_workflows.local.processes import LocalError
+from amberflo_workflows.operate.errors import OperatorError
 
 pytestmark = pytest.mark.emulator
 
@@ -55,13 +55,13 @@ def test_a_stack_is_created_left_alone_and_updated(own_emulator: Emulator, tmp_p
 
 
 def test_a_failure_names_the_resource_and_the_reason(own_emulator: Emulator, tmp_path: Path) -> None:
-    with pytest.raises(LocalError, match=r"Wrong \(AWS::CloudFormation::Stack\): Failed to fetch"):
+    with pytest.raises(OperatorError, match=r"Wrong \(AWS::CloudFormation::Stack\): Failed to fetch"):
         deploy(own_emulator, assembly(tmp_path, {"Wrong": WRONG}), STACK)
 
 
 def test_a_stack_whose_rollback_failed_can_be_deployed_again(own_emulator: Emulator, tmp_path: Path) -> None:
     deploy(own_emulator, assembly(tmp_path, {"Wrong": UNMENDABLE}), STACK)
-    with pytest.raises(LocalError, match="ROLLBACK_FAILED"):
+    with pytest.raises(OperatorError, match="ROLLBACK_FAILED"):
         deploy(own_emulator, assembly(tmp_path, {"Wrong": WRONG}), STACK)
     assert deploy(own_emulator, assembly(tmp_path, {"Three": queue("three")}), STACK)["Name"].endswith("/three")
 

@@ -10,9 +10,11 @@ import pytest
 
 from amberflo_workflows.local import emulator as module
 from amberflo_workflows.local.emulator import Emulator, _start, choose_port, running_emulator, start
-from amberflo_workflows.local.processes import LOOPBACK, LocalError, free_port
+from amberflo_workflows.local.processes import free_port
+from amberflo_workflows.operate.errors import OperatorError
+from amberflo_workflows.operate.loopback import LOOPBACK
 from tests.local.conftest import Invoke
-from tests.local.watching import listening, members, soon
+from tests.polling import listening, members, soon
 
 pytestmark = pytest.mark.emulator
 
@@ -67,12 +69,12 @@ def test_the_profile_and_the_proxy_of_the_user_are_not_used(tmp_path: Path, monk
 def test_a_port_that_was_asked_for_and_is_taken_is_named() -> None:
     with socket.create_server((LOOPBACK, 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(LocalError, match=f"Port {port} is taken. Choose another with --port"):
+        with pytest.raises(OperatorError, match=f"Port {port} is taken. Choose another with --port"):
             choose_port(port)
 
 
 def test_the_end_of_the_log_is_shown_when_it_ends_while_it_starts(tmp_path: Path) -> None:
-    with socket.create_server((LOOPBACK, 0)) as taken, pytest.raises(LocalError, match="is already in use") as told:
+    with socket.create_server((LOOPBACK, 0)) as taken, pytest.raises(OperatorError, match="is already in use") as told:
         _start(tmp_path, taken.getsockname()[1], 1.0)
     assert str(tmp_path / "emulator.log") in str(told.value)
 

@@ -17,7 +17,7 @@ import pytest
 from amberflo_workflows.local.demo.run import batched
 from amberflo_workflows.local.system import System, running_system
 from tests.conftest import sandbox_of
-from tests.operations.sending import waiting
+from tests.runbook.sending import waiting
 from tests.system.trace import usages
 from tests.system.workers import kill_workers
 

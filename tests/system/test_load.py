@@ -18,7 +18,7 @@ from amberflo_workflows.local.demo.usages import Totals, Usage, totals
 from amberflo_workflows.local.system import System, running_system
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import Api
-from tests.operations.sending import waiting
+from tests.runbook.sending import waiting
 from tests.system.callers import Call, Made, make, percentiles
 from tests.system.watch import Watched, watching
 from tests.system.workers import cpu_seconds

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from amberflo_workflows.local.rejected.dead_letters import DeadLetters
 from amberflo_workflows.local.system import System
+from amberflo_workflows.operate.rejected.dead_letters import DeadLetters
 from tests.conftest import sandbox_of
-from tests.local.watching import soon
+from tests.polling import soon
 from tests.system.workers import kill_workers, workers
 
 pytestmark = pytest.mark.system

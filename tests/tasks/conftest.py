@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from amberflo_workflows.local.emulator import Emulator
-from amberflo_workflows.local.sandbox.client import SandboxClient
-from amberflo_workflows.local.sandbox.testing import running_sandbox
-from amberflo_workflows.tasks import config
-from amberflo_workflows.tasks.amberflo import api_key
+from amberflo_workflows.sandbox.client import SandboxClient
+from amberflo_workflows.sandbox.testing import running_sandbox
+from amberflo_workflows.tasks.amberflo import api_key, config
 
 SECRET = "AmberfloApiKey"
 

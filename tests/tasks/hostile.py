@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from amberflo_workflows.local.processes import LOOPBACK
+from amberflo_workflows.operate.loopback import LOOPBACK
 
 # What is sent, and numbers: seconds to wait before the next.
 Script = Iterable[bytes | float]

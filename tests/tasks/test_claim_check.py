@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from amberflo_workflows.tasks.answers import CARRIED_BYTES
-from amberflo_workflows.tasks.claim_check import LARGEST_BODY_BYTES, AnswerNotKept
+from amberflo_workflows.core.claim_check import LARGEST_BODY_BYTES, AnswerNotKept
+from amberflo_workflows.core.response import CARRIED_BYTES
 from tests.tasks.conftest import Steps
 
 BUCKET = "answers"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from amberflo_workflows.tasks import observability
+from amberflo_workflows.core import observability
 from amberflo_workflows.tasks.amberflo.errors import AmberfloThrottled, AmberfloUnauthorized, AmberfloUnavailable
 from tests.tasks.conftest import Steps
 

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
+from amberflo_workflows.core.tenant import Tenant, TenantRefused, tenant_of
 from amberflo_workflows.tasks.amberflo.errors import AmberfloUnavailable
-from amberflo_workflows.tasks.tenants import Tenant, TenantRefused, tenant_of
 from tests.tasks.conftest import Steps
 
 TENANT = {"tenantId": "t-1", "tenantName": "Acme", "email": "a@acme.example", "tier": "gold"}

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from amberflo_workflows.entrypoints.usages import chunks, usages_in
+from amberflo_workflows.core.chunks import chunks, usages_in
 from amberflo_workflows.entrypoints.workflows import LARGEST_INPUT_BYTES
 from tests.conftest import sandbox_of
-from tests.entrypoints.test_usages import KEPT_BESIDE_BYTES
+from tests.core.test_chunks import KEPT_BESIDE_BYTES
 from tests.workflows.runner import Runner
 
 pytestmark = pytest.mark.system

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from amberflo_workflows.local import pictures
 from tests.workflows.asl import FILES, definition, longest_waits, states, tasks, worst_case
+from tools import workflow_pictures as pictures
 
 SYNCHRONOUS_SECONDS = 25
 INGEST_SECONDS = 240

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from amberflo_workflows.local.deploy import put_secret
-from amberflo_workflows.local.rejected.dead_letters import DeadLetters
-from amberflo_workflows.local.rejected.items import Wanted
-from amberflo_workflows.local.rejected.table import RejectedTable
 from amberflo_workflows.local.system import SECRET
+from amberflo_workflows.operate.rejected.dead_letters import DeadLetters
+from amberflo_workflows.operate.rejected.items import Wanted
+from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.conftest import sandbox_of
-from tests.local.watching import soon
+from tests.polling import soon
 from tests.workflows.runner import Runner
 
 pytestmark = pytest.mark.emulator

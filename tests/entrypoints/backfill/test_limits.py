@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from amberflo_workflows.entrypoints.backfill.file import BadFile, Layout, Reading, layout_of
-from amberflo_workflows.entrypoints.backfill.objects import S3Object
-from amberflo_workflows.entrypoints.backfill.plan import MOST_RANGES, RANGE_BYTES, _ranges
+from amberflo_workflows.core.s3_object import S3Object
+from amberflo_workflows.core.usage_file import BadFile, Layout, Reading, layout_of
+from amberflo_workflows.tasks.backfill_plan import MOST_RANGES, RANGE_BYTES, _ranges
 
 STATE_BYTES = 262_144
 LARGEST_OBJECT = 50 * 2**40

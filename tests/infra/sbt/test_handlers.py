@@ -16,7 +16,7 @@ from amberflo_workflows.local.system import System
 from tests.conftest import sandbox_of
 from tests.infra.sbt.conftest import Sbt
 from tests.infra.sbt.parts import of_metering
-from tests.local.watching import soon
+from tests.polling import soon
 
 pytestmark = pytest.mark.emulator
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from amberflo_workflows.local.system import System
-from tests.local.watching import soon
+from tests.polling import soon
 from tests.workflows.faults.cells import (
     BATCH_REFUSED,
     SOAK,

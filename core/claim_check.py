@@ -1,0 +1,80 @@
+"""The claim check: a response that is larger than a state's output may be waits in a bucket, and a claim replaces it.
+
+``{"statusCode", "claim": {"bucket", "key", "bytes"}}`` then replaces ``{"statusCode", "body"}``. Whoever answers the
+caller fetches the body and deletes it; the bucket deletes after a day what nobody fetched.
+"""
+
+import os
+import uuid
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from amberflo_workflows.core import aws
+from amberflo_workflows.core.observability import logger
+from amberflo_workflows.core.response import CARRIED_BYTES, Answer, Claim, Claimed, TooLarge, size_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+# The largest response of a Lambda, and so the largest that a caller can get.
+LARGEST_BODY_BYTES: Final = 6 * 1024 * 1024
+
+
+class AnswerNotKept(Exception):
+    """The bucket for large answers did not take one."""
+
+
+class ClaimLost(Exception):
+    """The answer could not be fetched; the message says why."""
+
+
+def carried(answer: Answer, execution: str, *, narrower: str) -> Answer | Claimed:
+    """The answer as it is, or a claim to it if it is too large for a state.
+
+    Raises :class:`TooLarge` with the advice how to ask ``narrower``, and :class:`AnswerNotKept`.
+    """
+    if size_of(answer["body"]) <= CARRIED_BYTES:
+        return answer
+    body = msgspec.json.encode(answer["body"])
+    if len(body) > LARGEST_BODY_BYTES:
+        raise TooLarge(f"The answer has {len(body):,} bytes; {LARGEST_BODY_BYTES:,} can be carried. {narrower}")
+    return {"statusCode": answer["statusCode"], "claim": _store(body, execution)}
+
+
+def redeem(claim: Claim) -> dict[str, Any]:
+    """Fetch the body of a claim and delete it. Raises :class:`ClaimLost`.
+
+    The bucket is always this deployment's own, whatever the claim says. A body that cannot be deleted is returned all
+    the same: the bucket deletes it after a day.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see core.aws
+
+    bucket, key = os.environ["ANSWERS_BUCKET_NAME"], claim["key"]
+    # One attempt each: the caller's time is nearly over by then.
+    s3: S3Client = aws.client("s3", connect_seconds=1, read_seconds=1, attempts=1)
+    try:
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except (BotoCoreError, ClientError) as error:
+        raise ClaimLost(f"{bucket}/{key}: {type(error).__name__}: {error}") from error
+    try:
+        s3.delete_object(Bucket=bucket, Key=key)
+    except (BotoCoreError, ClientError):
+        logger.exception("answer not deleted", extra={"key": key})
+    return msgspec.json.decode(body, type=dict[str, Any])
+
+
+def _store(body: bytes, execution: str) -> Claim:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see core.aws
+
+    bucket, key = os.environ["ANSWERS_BUCKET_NAME"], f"{execution}/{uuid.uuid4()}.json"
+    s3: S3Client = aws.client("s3", connect_seconds=1, read_seconds=1, attempts=2)
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "unknown error")
+        raise AnswerNotKept(f"The bucket '{bucket}' did not take the answer ({code}).") from None
+    except BotoCoreError as error:
+        raise AnswerNotKept(f"The bucket '{bucket}' could not be reached ({type(error).__name__}).") from None
+    logger.info("answer left in the bucket", extra={"key": key, "bytes": len(body)})
+    return {"bucket": bucket, "key": key, "bytes": len(body)}

@@ -1,0 +1,80 @@
+"""A tenant as the SaaS Builder Toolkit's events tell of it, in whichever of their forms.
+
+Onboarding details hold ``tenantRegistrationData``, ``tenantData`` or the tenant's own members; offboarding details a
+tenant record or a registration item. So a member is taken from wherever it stands, the outermost first.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from amberflo_workflows.core.names import fault_of
+from amberflo_workflows.core.usage_record import LONGEST_TEXT
+
+# The id of an event in the rejected table begins with it; a usage's id is a hash.
+EVENT_PREFIX: Final = "event-"
+_DEEPEST: Final = 4
+_NAMES: Final = ("tenantName", "companyName", "name")
+_EMAILS: Final = ("email", "tenantEmail")
+# What only Amberflo sets of a customer.
+_READ_ONLY: Final = frozenset({"id", "createTime", "updateTime", "deleteTime", "deactivateTimeStamp"})
+
+
+class TenantRefused(ValueError):
+    """The event does not say which tenant it is about; the message says what is missing."""
+
+
+class Tenant(NamedTuple):
+    """What becomes a customer. ``name`` is the id where no name is told; ``email`` and ``tier`` may be empty."""
+
+    id: str
+    name: str
+    email: str
+    tier: str
+
+
+def tenant_of(event: Any) -> Tenant:
+    """The tenant of an EventBridge event. Raises :class:`TenantRefused`."""
+    detail = event.get("detail") if isinstance(event, dict) else None
+    if not isinstance(detail, dict):
+        raise TenantRefused("the event has no detail that is an object")
+    objects = list(_objects(detail))
+    ids = list(dict.fromkeys(_text(found, ("tenantId",)) for found in objects if _text(found, ("tenantId",))))
+    if not ids:
+        raise TenantRefused("there is no tenantId in the event's detail")
+    if len(ids) > 1:
+        raise TenantRefused(f"the event's detail names {len(ids)} tenants")
+    if len(ids[0]) > LONGEST_TEXT:
+        raise TenantRefused(f"tenantId has {len(ids[0])} characters, at most {LONGEST_TEXT} are allowed")
+    if fault := fault_of(ids[0]):
+        raise TenantRefused(f"tenantId {fault}")
+    name = _first(objects, _NAMES) or ids[0]
+    return Tenant(ids[0], name, _first(objects, _EMAILS), _first(objects, ("tier",)))
+
+
+def writable_customer(customer: dict[str, Any]) -> dict[str, Any]:
+    """A customer as read, less what only Amberflo sets."""
+    return {key: value for key, value in customer.items() if key not in _READ_ONLY}
+
+
+def _objects(detail: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The detail and the objects in it, from the outside in."""
+    waiting = deque([(detail, 1)])
+    while waiting:
+        found, depth = waiting.popleft()
+        yield found
+        if depth < _DEEPEST:
+            waiting.extend((inner, depth + 1) for inner in found.values() if isinstance(inner, dict))
+
+
+def _first(objects: list[dict[str, Any]], names: tuple[str, ...]) -> str:
+    return next((text for found in objects if (text := _text(found, names))), "")
+
+
+def _text(found: dict[str, Any], names: tuple[str, ...]) -> str:
+    """The first of the members that is text, at most 200 characters of it unless it is the id."""
+    for name in names:
+        value = found.get(name)
+        if isinstance(value, str) and value.strip():
+            return value.strip() if name == "tenantId" else value.strip()[:LONGEST_TEXT]
+    return ""

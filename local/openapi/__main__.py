@@ -1,9 +1,0 @@
-"""Write ``entrypoints/openapi.json``.
-
-Run by ``make openapi``; a test compares what is committed with what this makes.
-"""
-
-from amberflo_workflows.entrypoints.api import DOCUMENT
-from amberflo_workflows.local.openapi.document import text
-
-DOCUMENT.write_text(text())

@@ -1,0 +1,15 @@
+"""Serve the console of the local system: ``python -m amberflo_workflows.console PORT PACKAGES``."""
+
+import sys
+from pathlib import Path
+
+from amberflo_workflows.console.server import serve
+from amberflo_workflows.local import system
+from amberflo_workflows.local.home import home
+from amberflo_workflows.operate.errors import OperatorError
+
+if __name__ == "__main__":
+    found = system.current(home())
+    if found is None:
+        raise OperatorError("Nothing is running here; start it with: metering up")
+    serve(found, int(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,275 @@
+"""Amberflo's routes, behind an API key; the sandbox's own are in ``switches``."""
+
+import contextlib
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from amberflo_workflows.sandbox import customers, ingest, meters, usage
+from amberflo_workflows.sandbox.errors import Refused
+from amberflo_workflows.sandbox.faults import FaultMiddleware, Faults
+from amberflo_workflows.sandbox.settings import SandboxSettings
+from amberflo_workflows.sandbox.store import Store
+from amberflo_workflows.sandbox.switches import OWN_ROUTES
+
+Endpoint = Callable[["Sandbox", Request], Awaitable[Response]]
+_RECENT = 200
+_Text = Annotated[str, Meta(min_length=1)]
+_Seconds = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class _Window(msgspec.Struct, forbid_unknown_fields=True):
+    startTimeInSeconds: _Seconds  # noqa: N815 - as it is on the wire
+    endTimeInSeconds: _Seconds  # noqa: N815
+
+
+class _Rule(msgspec.Struct, forbid_unknown_fields=True):
+    """A rule without a property filter: the shape of one is not documented.
+
+    To apply half of a rule would cancel other tenants' usage, so an unknown part is refused.
+    """
+
+    id: _Text
+    meterApiName: _Text  # noqa: N815
+    ingestionTimeRange: _Window  # noqa: N815
+    type: Literal["by_property_filter_out"]
+
+
+class Sandbox:
+    """One Amberflo account: its data, its keys, what was asked of it and what is to go wrong."""
+
+    def __init__(self, store: Store, keys: set[str], settings: SandboxSettings) -> None:
+        self.store = store
+        self.keys = keys
+        self.settings = settings
+        self.faults = Faults()
+        self.calls: Counter[tuple[str, str, int]] = Counter()
+        self.recent: deque[dict[str, Any]] = deque(maxlen=_RECENT)
+        self.records = 0
+
+    def note(self, request: Request, template: str, status: int) -> None:
+        """Remember a call, with its path as it came; never a header or a body."""
+        self.calls[request.method, template, status] += 1
+        path = request.scope["raw_path"].decode("ascii", "backslashreplace")
+        self.recent.append({"method": request.method, "path": path, "status": status})
+
+    def app(self) -> FaultMiddleware:
+        """The ASGI application."""
+
+        @contextlib.asynccontextmanager
+        async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+            yield
+            self.store.close()
+
+        routes = [Route(path, self._served(path, endpoint), methods=[method]) for method, path, endpoint in _ROUTES]
+        routes += [Route(path, self._own(endpoint), methods=[method]) for method, path, endpoint in OWN_ROUTES]
+        inner = Starlette(
+            routes=routes,
+            middleware=[Middleware(GZipMiddleware, minimum_size=1000)],
+            exception_handlers={HTTPException: self._gateway_says},
+            lifespan=lifespan,
+        )
+        # Paths with and without a slash at the end are both in use; a redirect would lose the body.
+        inner.router.redirect_slashes = False
+        return FaultMiddleware(inner, self.faults)
+
+    def _served(self, template: str, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+        async def serve(request: Request) -> Response:
+            if request.headers.get("x-api-key") not in self.keys:
+                response: Response = JSONResponse({"message": "Unauthorized"}, 401)
+            else:
+                response = await self._guarded(endpoint, request)
+            self.note(request, template, response.status_code)
+            return response
+
+        return serve
+
+    def _own(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+        async def serve(request: Request) -> Response:
+            return await self._guarded(endpoint, request)
+
+        return serve
+
+    async def _guarded(self, endpoint: Endpoint, request: Request) -> Response:
+        try:
+            return await endpoint(self, request)
+        except Refused as refused:
+            return refused.response()
+        except msgspec.MsgspecError as error:
+            return JSONResponse({"errorMessage": f"Invalid request: {error}"}, 400)
+
+    async def _gateway_says(self, request: Request, error: Exception) -> Response:
+        """No such path, or no such method there."""
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        self.note(request, "", status)
+        return JSONResponse({"message": HTTPStatus(status).phrase}, status)
+
+
+async def _body(request: Request) -> Any:
+    return msgspec.json.decode(await request.body())
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    return msgspec.json.decode(await request.body(), type=dict[str, Any])
+
+
+def _count(query: Mapping[str, str], name: str, default: int) -> int:
+    count: int = msgspec.convert(query.get(name, default), Annotated[int, Meta(ge=1)], strict=False)
+    return count
+
+
+async def _create_meter(sandbox: Sandbox, request: Request) -> Response:
+    return JSONResponse(meters.create(sandbox.store, sandbox.settings, await _body(request)))
+
+
+async def _update_meter(sandbox: Sandbox, request: Request) -> Response:
+    return JSONResponse(meters.update(sandbox.store, sandbox.settings, await _body(request)))
+
+
+async def _list_meters(sandbox: Sandbox, request: Request) -> Response:
+    query = request.query_params
+    return JSONResponse(meters.listed(sandbox.store, query.get("meterApiName"), query.get("label")))
+
+
+async def _get_meter(sandbox: Sandbox, request: Request) -> Response:
+    found = sandbox.store.documents(meters.KIND).get(request.path_params["id"])
+    if found is None and sandbox.settings.missing_meter == "404":
+        return JSONResponse({"message": "Not Found"}, 404)
+    return JSONResponse(found or {})
+
+
+async def _delete_meter(sandbox: Sandbox, request: Request) -> Response:
+    return JSONResponse(meters.delete(sandbox.store, request.path_params["id"]))
+
+
+async def _ingest(sandbox: Sandbox, request: Request) -> Response:
+    body = await request.body()
+    given = ingest.parse(body, request.headers.get("content-encoding", ""), sandbox.settings)
+    sandbox.store.add([record for records in given for record in records])
+    sandbox.records += len(given)
+    return PlainTextResponse(ingest.reply(len(given)))
+
+
+def _usage(*, sparse: bool, batch: bool) -> Endpoint:
+    async def serve(sandbox: Sandbox, request: Request) -> Response:
+        questions = msgspec.convert(await _body(request), list[Any]) if batch else [await _body(request)]
+        reports = [
+            await run_in_threadpool(usage.report, sandbox.store, sandbox.settings, question, sparse=sparse)
+            for question in questions
+        ]
+        return JSONResponse(reports if batch else reports[0])
+
+    return serve
+
+
+async def _usage_of_all(sandbox: Sandbox, request: Request) -> Response:
+    query = request.query_params
+    question: dict[str, Any] = {
+        "timeRange": {
+            "startTimeInSeconds": query.get("startTimeInSeconds"),
+            "endTimeInSeconds": query.get("endTimeInSeconds"),
+        },
+        "timeGroupingInterval": query.get("timeGroupingInterval"),
+        "groupBy": [query["groupBy"]] if query.get("groupBy") else [],
+        "filter": {"customerId": [query["customerId"]]} if query.get("customerId") else {},
+    }
+    names = [meter["meterApiName"] for meter in meters.listed(sandbox.store, None, None)]
+    reports = [
+        await run_in_threadpool(
+            usage.report, sandbox.store, sandbox.settings, {**question, "meterApiName": name}, sparse=False
+        )
+        for name in names
+    ]
+    return JSONResponse(reports)
+
+
+async def _put_rule(sandbox: Sandbox, request: Request) -> Response:
+    rule = msgspec.to_builtins(msgspec.json.decode(await request.body(), type=_Rule))
+    await run_in_threadpool(sandbox.store.put_rule, rule)
+    return JSONResponse(rule)
+
+
+async def _list_rules(sandbox: Sandbox, request: Request) -> Response:
+    meter = request.query_params.get("meterApiName")
+    rows = sandbox.store.query("SELECT body FROM rules WHERE $1 IS NULL OR meter = $1 ORDER BY id", [meter])
+    return JSONResponse([msgspec.json.decode(body) for (body,) in rows])
+
+
+async def _create_customer(sandbox: Sandbox, request: Request) -> Response:
+    return JSONResponse(customers.create(sandbox.store, await _body(request)))
+
+
+async def _replace_customer(sandbox: Sandbox, request: Request) -> Response:
+    return JSONResponse(customers.replace(sandbox.store, await _body(request)))
+
+
+async def _customers(sandbox: Sandbox, request: Request) -> Response:
+    customer_id = request.query_params.get("customerId")
+    return JSONResponse(customers.one(sandbox.store, customer_id) if customer_id else customers.listed(sandbox.store))
+
+
+async def _customer(sandbox: Sandbox, request: Request) -> Response:
+    return JSONResponse(customers.one(sandbox.store, request.path_params["id"]))
+
+
+async def _customer_page(sandbox: Sandbox, request: Request) -> Response:
+    query = request.query_params
+    number, limit = _count(query, "page", 1), _count(query, "limit", 25)
+    return JSONResponse(customers.page(sandbox.store, number, limit, query.get("search", "")))
+
+
+async def _hide_customer(sandbox: Sandbox, request: Request) -> Response:
+    return JSONResponse(customers.hide(sandbox.store, request.path_params["id"]))
+
+
+async def _move_customer(sandbox: Sandbox, request: Request) -> Response:
+    body = await _object(request)
+    return JSONResponse(customers.move(sandbox.store, str(body.get("customerId")), str(body.get("lifecycleStage"))))
+
+
+async def _reinstate_customer(sandbox: Sandbox, request: Request) -> Response:
+    body = await _object(request)
+    return JSONResponse(customers.reinstate(sandbox.store, str(body.get("customerId"))))
+
+
+_ROUTES: list[tuple[str, str, Endpoint]] = [
+    ("POST", "/meters", _create_meter),
+    ("PUT", "/meters", _update_meter),
+    ("GET", "/meters", _list_meters),
+    ("GET", "/meters/{id}", _get_meter),
+    ("DELETE", "/meters/{id}", _delete_meter),
+    ("POST", "/", _ingest),
+    ("POST", "/ingest", _ingest),
+    ("POST", "/ingest/", _ingest),
+    ("POST", "/usage", _usage(sparse=False, batch=False)),
+    ("POST", "/usage/", _usage(sparse=False, batch=False)),
+    ("POST", "/usage/batch", _usage(sparse=False, batch=True)),
+    ("POST", "/usage/sparse", _usage(sparse=True, batch=False)),
+    ("POST", "/usage/sparse/batch", _usage(sparse=True, batch=True)),
+    ("GET", "/usage/all", _usage_of_all),
+    ("POST", "/ingest-snapshot/custom-filtering-rules", _put_rule),
+    ("GET", "/ingest-snapshot/custom-filtering-rules", _list_rules),
+    ("POST", "/customers", _create_customer),
+    ("POST", "/customers/", _create_customer),
+    ("PUT", "/customers", _replace_customer),
+    ("PUT", "/customers/", _replace_customer),
+    ("GET", "/customers", _customers),
+    ("GET", "/customers/", _customers),
+    ("GET", "/customers/paging", _customer_page),
+    ("PUT", "/customers/stage", _move_customer),
+    ("PUT", "/customers/reinstate", _reinstate_customer),
+    ("GET", "/customers/{id}", _customer),
+    ("DELETE", "/customers/{id}", _hide_customer),
+]

@@ -1,0 +1,130 @@
+"""Meters: unique names and labels, a lock that only closes, deletion only when deprecated.
+
+The wording of refusals is that of the live service as third-party clients quote it; they match on parts of it.
+"""
+
+import re
+import time
+import uuid
+from typing import Any, Final
+
+import msgspec
+
+from amberflo_workflows.sandbox.errors import Refused
+from amberflo_workflows.sandbox.settings import SandboxSettings
+from amberflo_workflows.sandbox.store import Store
+
+KIND: Final = "meter"
+TYPES: Final = {
+    "sum_of_all_usage": "sum",
+    "active_users": "unique_count",
+    "event_duration": "duration",
+    "max_usage": "max",
+    "running_total": "running_total",
+    "unique_count": "unique_count",
+    "duration_snapshot": "duration",
+}
+_STRICT_TYPES: Final = {"sum_of_all_usage", "active_users", "event_duration"}
+# One way only, in this order; the two middle ones are alternatives.
+_LOCKS: Final = {"open": 0, "close_to_changes": 1, "close_to_deletion": 1, "deprecated": 2}
+_FIXED: Final = ("meterApiName", "meterType")
+# Not documented; assumed.
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,50}")
+_SERVER_FIELDS: Final = {"id", "createTime", "updateTime", "aggregation", "accountId"}
+
+
+def create(store: Store, settings: SandboxSettings, body: Any) -> dict[str, Any]:
+    """Make a meter under an id of the server's. Raises :class:`Refused`."""
+    meter = _checked(body, settings)
+    _refuse_taken(store, meter, own_id="")
+    now = int(time.time() * 1000)
+    made = {
+        "lockingStatus": "open",
+        **{key: value for key, value in meter.items() if key not in _SERVER_FIELDS},
+        "id": str(uuid.uuid4()),
+        "accountId": "sandbox",
+        "aggregation": TYPES[meter["meterType"]],
+        "createTime": now,
+        "updateTime": now,
+    }
+    store.put_document(KIND, made["id"], made)
+    return made
+
+
+def update(store: Store, settings: SandboxSettings, body: Any) -> dict[str, Any]:
+    """Replace the meter whose id is in the body; without an id this is a create. Raises :class:`Refused`."""
+    if not isinstance(body, dict) or not body.get("id"):
+        return create(store, settings, body)
+    found = store.documents(KIND).get(str(body["id"]))
+    if found is None:
+        raise Refused(f"Invalid request: meter '{body['id']}' does not exist")
+    meter = _checked(body, settings)
+    _refuse_locked(found, meter)
+    _refuse_taken(store, meter, own_id=found["id"])
+    kept = {key: found[key] for key in ("id", "accountId", "createTime")}
+    made = {
+        "lockingStatus": found["lockingStatus"],
+        **{key: value for key, value in meter.items() if key not in _SERVER_FIELDS},
+        **kept,
+        "aggregation": TYPES[meter["meterType"]],
+        "updateTime": int(time.time() * 1000),
+    }
+    store.put_document(KIND, made["id"], made)
+    return made
+
+
+def listed(store: Store, meter_api_name: str | None, label: str | None) -> list[dict[str, Any]]:
+    """All meters, or those of a name or label."""
+    return [
+        meter
+        for meter in store.documents(KIND).values()
+        if meter_api_name in {None, meter["meterApiName"]} and label in {None, meter["label"]}
+    ]
+
+
+def delete(store: Store, meter_id: str) -> dict[str, Any]:
+    """Delete a deprecated meter; of an unknown one, or of a name, nothing is said. Raises :class:`Refused`."""
+    found = store.documents(KIND).get(meter_id)
+    if found is None:
+        return {}
+    if found["lockingStatus"] != "deprecated":
+        raise Refused(f"Invalid request: 'lockingStatus' {found['lockingStatus']} prevents meter from being deleted.")
+    store.delete_document(KIND, meter_id)
+    return found
+
+
+def _checked(body: Any, settings: SandboxSettings) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise Refused("Invalid request: the body must be an object")
+    for field in ("label", "meterApiName", "meterType"):
+        if not isinstance(body.get(field), str) or not body[field]:
+            raise Refused(f"Invalid request: '{field}' is required")
+    if body["meterType"] not in (_STRICT_TYPES if settings.strict else TYPES):
+        raise Refused("Invalid request: Invalid meter type")
+    if not _NAME.fullmatch(body["meterApiName"]):
+        raise Refused("Invalid request: 'meterApiName' is too long or has an invalid character")
+    if body["meterType"] == "active_users" and not body.get("aggregationDimensions"):
+        raise Refused("Invalid request: 'aggregationDimensions' is required")
+    for field in ("dimensions", "aggregationDimensions"):
+        msgspec.convert(body.get(field), list[str] | None)
+    if body.get("lockingStatus", "open") not in [*_LOCKS]:
+        raise Refused("Invalid request: Invalid lockingStatus")
+    return body
+
+
+def _refuse_taken(store: Store, meter: dict[str, Any], own_id: str) -> None:
+    for other in store.documents(KIND).values():
+        if other["id"] == own_id:
+            continue
+        if other["meterApiName"] == meter["meterApiName"]:
+            raise Refused(f"Invalid request: Meter already exists with 'meterApiName': {meter['meterApiName']}")
+        if other["label"] == meter["label"]:
+            raise Refused(f"Invalid request: Meter already exists with 'label': {meter['label']}")
+
+
+def _refuse_locked(found: dict[str, Any], meter: dict[str, Any]) -> None:
+    old, new = found["lockingStatus"], meter.get("lockingStatus", found["lockingStatus"])
+    if _LOCKS[new] < _LOCKS[old] or (_LOCKS[new] == _LOCKS[old] and new != old):
+        raise Refused(f"Invalid request: Invalid lockingStatus transition from {old} to {new}")
+    if old != "open" and any(found[field] != meter[field] for field in _FIXED):
+        raise Refused(f"Invalid request: 'lockingStatus' {old} prevents meter from being changed.")

@@ -1,0 +1,83 @@
+"""The sandbox's own routes, under ``/_sandbox/``: faults, keys, what was asked of it, what it has counted."""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from amberflo_workflows.sandbox import customers, usage
+from amberflo_workflows.sandbox.faults import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from amberflo_workflows.sandbox.app import Sandbox
+
+
+async def _health(_sandbox: "Sandbox", _request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _requests(sandbox: "Sandbox", _request: Request) -> Response:
+    counts = [
+        {"method": method, "path": path, "status": status, "count": count}
+        for (method, path, status), count in sorted(sandbox.calls.items())
+    ]
+    total = sum(sandbox.calls.values())
+    return JSONResponse({"total": total, "records": sandbox.records, "counts": counts, "recent": list(sandbox.recent)})
+
+
+async def _forget_requests(sandbox: "Sandbox", _request: Request) -> Response:
+    sandbox.calls.clear()
+    sandbox.recent.clear()
+    sandbox.records = 0
+    return JSONResponse({})
+
+
+async def _faults(sandbox: "Sandbox", _request: Request) -> Response:
+    return JSONResponse(sandbox.faults.described())
+
+
+async def _arm_faults(sandbox: "Sandbox", request: Request) -> Response:
+    sandbox.faults.arm(msgspec.json.decode(await request.body(), type=list[Fault]))
+    return JSONResponse(sandbox.faults.described())
+
+
+async def _disarm_faults(sandbox: "Sandbox", _request: Request) -> Response:
+    sandbox.faults.arm([])
+    return JSONResponse([])
+
+
+async def _put_keys(sandbox: "Sandbox", request: Request) -> Response:
+    sandbox.keys = set(msgspec.json.decode(await request.body(), type=dict[str, list[str]]).get("keys", []))
+    return JSONResponse({"keys": len(sandbox.keys)})
+
+
+async def _totals(sandbox: "Sandbox", request: Request) -> Response:
+    name = request.query_params.get("meterApiName", "")
+    return JSONResponse(await run_in_threadpool(usage.totals, sandbox.store, sandbox.settings, name))
+
+
+async def _customers(sandbox: "Sandbox", _request: Request) -> Response:
+    return JSONResponse(sandbox.store.documents(customers.KIND))
+
+
+async def _reset(sandbox: "Sandbox", request: Request) -> Response:
+    sandbox.store.clear()
+    return await _forget_requests(sandbox, request)
+
+
+OWN_ROUTES: list[tuple[str, str, "Callable[[Sandbox, Request], Awaitable[Response]]"]] = [
+    ("GET", "/_sandbox/health", _health),
+    ("GET", "/_sandbox/requests", _requests),
+    ("DELETE", "/_sandbox/requests", _forget_requests),
+    ("GET", "/_sandbox/faults", _faults),
+    ("PUT", "/_sandbox/faults", _arm_faults),
+    ("DELETE", "/_sandbox/faults", _disarm_faults),
+    ("PUT", "/_sandbox/keys", _put_keys),
+    ("GET", "/_sandbox/totals", _totals),
+    ("GET", "/_sandbox/customers", _customers),
+    ("POST", "/_sandbox/reset", _reset),
+]

@@ -1,0 +1,172 @@
+import csv
+import gzip
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from amberflo_workflows.cli.main import app
+from amberflo_workflows.local.system import System
+from tests.cli.local_metering import LocalMetering
+from tests.cli.metering import Metering
+from tests.conftest import sandbox_of
+from tests.emit.bus import DENIED, Answer, Bus
+from tests.polling import soon
+
+pytestmark = pytest.mark.emulator
+
+NOW = int(time.time() * 1000)
+REFUSED = Answer(failed_entries={0: "Odd"}, takes=False)
+
+
+@pytest.fixture
+def metering(system: System, tmp_path: Path) -> LocalMetering:
+    return LocalMetering.of(system, tmp_path / "home")
+
+
+@pytest.fixture
+def bus() -> Iterator[Bus]:
+    bus = Bus()
+    yield bus
+    bus.end()
+
+
+def _usage(number: int, **fields: Any) -> dict[str, Any]:
+    usage = {"tenantId": "acme", "meterApiName": "api-calls", "meterValue": 1, "meterTimeInMillis": NOW - number}
+    return {**usage, "region": "eu", **fields}
+
+
+def _csv(path: Path, rows: list[dict[str, Any]]) -> str:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return str(path)
+
+
+def _is_counted(system: System, **totals: float) -> bool:
+    return soon(lambda: sandbox_of(system).totals("api-calls") == totals)
+
+
+def _on_a_bus(bus: Bus, system: System, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Sent to the stack's bus on AWS, for which this one stands."""
+    metering = Metering(system, Path(os.devnull))
+    environment = {**metering.environment, "AWS_ENDPOINT_URL_EVENTBRIDGE": bus.url}
+    command = metering.command("events", "send", *arguments)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_usages_of_a_file_count_once_however_often_it_is_sent(metering: LocalMetering, tmp_path: Path) -> None:
+    rows = [_usage(number) for number in range(350)]
+    file = _csv(tmp_path / "usage.csv", rows)
+    sandbox_of(metering.system).clear_requests()
+    assert metering("events", "send", file).stdout == "350 on the bus, 0 refused.\n"
+    told = metering.json("events", "send", file)
+    assert told == {"sent": 350, "refused": [], "notSent": [], "error": None, "stopped": None}
+    assert soon(lambda: sandbox_of(metering.system).requests()["records"] == 700)
+    assert _is_counted(metering.system, acme=350)
+
+
+def test_usages_that_are_piped_in_or_typed_are_new_each_time(metering: LocalMetering) -> None:
+    lines = json.dumps(_usage(1)) + "\n" + json.dumps({**_usage(2), "meterTimeInMillis": None})
+    for _ in range(2):
+        assert metering.typed(lines, "events", "send", "-").stdout == "2 on the bus, 0 refused.\n"
+    detail = json.dumps({"records": [_usage(3, tenantId="globex"), _usage(4, tenantId="globex")]})
+    assert metering("events", "send", "--detail", detail).returncode == 0
+    assert _is_counted(metering.system, acme=4, globex=2)
+
+
+def test_what_is_no_usage_is_told_and_the_rest_is_sent(metering: LocalMetering, tmp_path: Path) -> None:
+    usages = [_usage(1), _usage(2, meterValue="five"), _usage(3, meterTimeInMillis=1), _usage(4, **{"\x1b[31m": []})]
+    lines = [json.dumps(usage) for usage in usages]
+    packed = tmp_path / "usage.ndjson.gz"
+    packed.write_bytes(gzip.compress("\n".join([*lines, "{broken"]).encode()))
+    done = metering("events", "send", str(packed))
+    begins = [sum(len(line) + 1 for line in lines[:number]) for number in range(1, 5)]
+    assert done.stdout.splitlines() == [
+        "1 on the bus, 4 refused.",
+        f"    usage.ndjson.gz:{begins[0]}  meterValue must be a number, this is text",
+        f"    usage.ndjson.gz:{begins[1]}  it is more than 60 days old",
+        rf"    usage.ndjson.gz:{begins[2]}  the dimension '\x1b[31m' must be a plain value, this is a list",
+        f"    usage.ndjson.gz:{begins[3]}  a usage must be an object, this is text",
+    ]
+    assert done.returncode == 1
+    assert _is_counted(metering.system, acme=1)
+
+
+def test_a_file_that_breaks_off_is_sent_as_far_as_it_goes(metering: LocalMetering, tmp_path: Path) -> None:
+    file = tmp_path / "usage.ndjson"
+    file.write_text(json.dumps(_usage(1)) + "\n" + "x" * 1_100_000)
+    told = json.loads(metering("events", "send", str(file), "--json").stdout)
+    assert (told["sent"], "does not end within 1,000,000 bytes" in told["stopped"]) == (1, True)
+    assert _is_counted(metering.system, acme=1)
+
+
+def test_usages_share_events(system: System, bus: Bus, tmp_path: Path) -> None:
+    file = _csv(tmp_path / "usage.csv", [_usage(number) for number in range(301)])
+    done = _on_a_bus(bus, system, file, "--source", "my.app")
+    assert (done.returncode, done.stdout) == (0, "301 on the bus, 0 refused.\n")
+    assert len(bus.arrived) == 301
+    (entries,) = bus.calls
+    assert [len(json.loads(entry["Detail"])["records"]) for entry in entries] == [300, 1]
+    assert [entry["Source"] for entry in entries] == ["my.app"] * 2
+    assert [entry["EventBusName"] for entry in entries] == [system.outputs["EventBusName"]] * 2
+
+
+def test_usages_that_cannot_be_sent_are_printed_and_may_be_sent_again(
+    metering: LocalMetering, bus: Bus, tmp_path: Path
+) -> None:
+    bus.otherwise = DENIED
+    file = _csv(tmp_path / "usage.csv", [_usage(1), _usage(2)])
+    done = _on_a_bus(bus, metering.system, file)
+    first, second, *lines = done.stdout.splitlines()
+    assert (done.returncode, first) == (1, "0 on the bus, 0 refused.")
+    assert second.startswith("2 could not be sent (AccessDeniedException).")
+    header, row, _ = Path(file).read_bytes().splitlines(keepends=True)
+    begins = (len(header), len(header) + len(row))
+    assert [json.loads(line)["uniqueId"] for line in lines] == [f"usage.csv:{begin}" for begin in begins]
+    assert metering.typed("\n".join(lines), "events", "send", "-").returncode == 0
+    assert _is_counted(metering.system, acme=2)
+
+
+def test_an_event_of_another_type_is_sent_as_it_is(metering: LocalMetering) -> None:
+    detail = json.dumps({"tenantId": "acme", "tenantName": "Acme"})
+    told = metering.json("events", "send", "--type", "onboardingRequest", "--detail", detail)
+    assert (told["detailType"], len(told["eventId"])) == ("onboardingRequest", 36)
+    assert soon(lambda: "acme" in sandbox_of(metering.system).customers())
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [(DENIED, "AWS: An error occurred (AccessDeniedException)"), (REFUSED, "the event was not taken: Odd")],
+)
+def test_an_event_that_is_not_taken_is_one_line(system: System, bus: Bus, answer: Answer, message: str) -> None:
+    bus.otherwise = answer
+    detail = json.dumps({"records": [_usage(1)]})
+    done = _on_a_bus(bus, system, "--type", "ingestUsage", "--detail", detail)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ((), 2, "say what to send: FILE, - for what is piped in, or --detail JSON"),
+        (("usage.csv", "--detail", "{}"), 2, "say what to send"),
+        (("usage.csv", "--type", "ingestUsage"), 2, "--type goes with --detail"),
+        (("--detail", "{"), 2, "--detail is no JSON"),
+        (("--detail", "[]"), 2, "--detail must be a JSON object"),
+        (("no-such-file.csv",), 1, "no-such-file.csv cannot be read"),
+        (("usage.txt",), 1, "usage.txt: is it csv or ndjson?"),
+    ],
+)
+def test_wrong_use_is_one_line(tmp_path: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
+    done = CliRunner().invoke(app, ["events", "send", *arguments], env={"METERING_HOME": str(tmp_path)})
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (code, "", 1), done
+    assert message in done.stderr

@@ -1,0 +1,276 @@
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amberflo_workflows.local import home
+from amberflo_workflows.local import system as systems
+from amberflo_workflows.local.system import System
+from tests.cli.metering import Metering
+from tests.conftest import sandbox_of
+from tests.workflows.runner import Runner
+
+pytestmark = pytest.mark.emulator
+
+# Of what a terminal or rich would take for more than text.
+HOSTILE = "[red]red[/red] \x1b[2J\x1b]0;title\x07 \x9b31m <script>alert(1)</script> \u202e \r"
+
+
+@pytest.fixture
+def metering(system: System, tmp_path: Path) -> Metering:
+    return Metering(system, tmp_path)
+
+
+@contextmanager
+def _fault(metering: Metering, **fault: Any) -> Iterator[None]:
+    sandbox_of(metering.system).set_faults([fault])
+    yield
+    sandbox_of(metering.system).clear_faults()
+
+
+def _name(arn: str) -> str:
+    return arn.rsplit(":", 1)[1]
+
+
+def _run(metering: Metering, workflow: str, request: Any) -> str:
+    """The name of an execution that ended."""
+    return _name(Runner(metering.system, endpoint=None).run(workflow, request).arn)
+
+
+def _failed(metering: Metering, request: Any = None) -> str:
+    with _fault(metering, kind="status", status=503):
+        return _run(metering, "list_meters", request or {})
+
+
+def test_executions_are_listed_with_their_outcome_in_words(metering: Metering) -> None:
+    _run(metering, "list_meters", {})
+    good, bad = _run(metering, "list_meters", {"limit": 7}), _failed(metering)
+    done = metering("executions", "list", "--since", "10m", "--limit", "2")
+    assert done.returncode == 0, done.stderr
+    head, *lines = done.stdout.splitlines()
+    assert head.split() == ["execution", "workflow", "outcome", "started", "lasted", "input"]
+    assert [(line.split()[0], line.split()[1:3]) for line in lines] == [
+        (bad[:8], ["list_meters", "FAILED"]),
+        (good[:8], ["list_meters", "succeeded"]),
+    ]
+    assert '{"limit": 7}' in lines[1]
+    assert "metering --stack AmberfloMetering executions list --until" in done.stderr
+
+
+def test_what_is_listed_can_be_chosen(metering: Metering) -> None:
+    meter = f"meter-{uuid.uuid4()}"
+    wanted, bad = _run(metering, "get_meter", {"meterId": meter}), _failed(metering)
+    (found,) = metering.json("executions", "list", "--contains", meter)
+    assert (found["name"], found["status"], found["workflow"]) == (wanted, "succeeded", "get_meter")
+    failed = metering.json("executions", "list", "--status", "failed", "--workflow", "list_meters", "--limit", "1")
+    assert [one["name"] for one in failed] == [bad]
+    assert metering("executions", "list", "--contains", "no such text", "--since", "1m").stdout == "There are none.\n"
+
+
+def test_an_execution_is_shown_as_a_graph_and_on_a_line_of_time(metering: Metering) -> None:
+    name = _failed(metering)
+    done = metering("executions", "show", name[:13])
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(f"list_meters  {name}  FAILED after")
+    assert "  error    AmberfloUnavailable: Amberflo answered with status 503." in lines
+    assert "✓ ResolveApiKey    Task      succeeded, 1 try" in lines
+    assert "  ━━▶ ListMeters" in lines
+    assert "✗ ListMeters       Task      FAILED, 3 tries, AmberfloUnavailable" in lines
+    assert "  ──▷ KeyWasRefreshed   on AmberfloUnauthorized" in lines
+    assert "· RefreshApiKey    Task      not reached" in lines
+    tries = [line for line in lines if line.startswith("  try ")]
+    assert [line.split("|")[0].split() for line in tries] == [["try", "1"], ["try", "2"], ["try", "3"]]
+    assert all("x" in line.split("|")[1] and "FAILED AmberfloUnavailable" in line for line in tries)
+    assert ["s of waiting" in line for line in tries] == [True, True, False]
+
+
+def test_a_state_is_shown_in_full_with_what_its_task_logged(metering: Metering) -> None:
+    name = _failed(metering)
+    done = metering("executions", "show", name, "--state", "ListMeters")
+    assert '"secretId": "AmberfloApiKey"' in done.stdout
+    assert "error\nAmberfloUnavailable: Amberflo answered with status 503.\n      File" in done.stdout
+    assert done.stdout.count('"outcome":"503"') == 3
+    assert name in done.stdout
+    told = metering.json("executions", "show", name, "--state", "ListMeters")
+    assert [one["error"] for one in told["states"][0]["tries"]] == ["AmberfloUnavailable"] * 3
+    assert {json.loads(line["text"])["correlation_id"] for line in told["log_lines"]} == {name}
+
+
+def _usages(count: int) -> dict[str, Any]:
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    usage = {"tenantId": "acme", "meterApiName": "api-calls", "meterValue": 1}
+    ids = [str(uuid.uuid4()) for _ in range(count)]
+    return {
+        "usages": [{"eventId": one, "eventTime": moment, "index": at, "usage": usage} for at, one in enumerate(ids)]
+    }
+
+
+def test_the_items_of_a_map_are_opened_where_the_history_tells_of_them(metering: Metering) -> None:
+    bucket = metering.system.outputs["BackfillBucketName"]
+    usage = {
+        "tenantId": "acme",
+        "meterApiName": "api-calls",
+        "meterValue": 1,
+        "meterTimeInMillis": time.time_ns() // 10**6,
+    }
+    metering.system.client("s3").put_object(Bucket=bucket, Key="one.ndjson", Body=json.dumps(usage).encode())
+    name = _run(metering, "backfill_usage", {"bucket": bucket, "key": "one.ndjson"})
+    shown = metering("executions", "show", name).stdout
+    assert "SendRanges    Map       succeeded, 1 items" in shown
+    assert "  iteration 0" in shown
+    item = metering("executions", "show", name, "--iteration", "0", "--state", "SendRange").stdout
+    assert item.startswith("SendRange  succeeded, 1 try")
+    assert "range sent" in item
+    with _fault(metering, kind="status", status=400, path="/ingest", body='{"errorMessage": "no"}', times=1):
+        refused = _run(metering, "ingest_usage", _usages(2))
+    done = metering("executions", "show", refused, "--iteration", "0", "--state", "SendOne")
+    assert (done.returncode, "the history tells of none" in done.stderr) == (1, True)
+
+
+def test_a_running_execution_is_followed_line_by_line(metering: Metering) -> None:
+    with _fault(metering, kind="delay", seconds=3, times=1):
+        started = metering.json("executions", "start", "list_meters", "--no-wait")
+        assert started["status"] == "running"
+        done = metering("executions", "follow", started["arn"])
+    assert done.returncode == 0, done.stderr
+    lines = [line.split("  ", 1)[1] for line in done.stdout.splitlines() if "  " in line[:12]]
+    assert lines[0] == "ExecutionStarted"
+    assert "TaskStateExited  ListMeters" in lines
+    assert len(lines) == len(set(lines))
+    assert "list_meters succeeded" in done.stdout
+
+
+def test_what_failed_fails_the_command_that_follows_it(metering: Metering) -> None:
+    name = _failed(metering)
+    done = metering("executions", "follow", name)
+    assert done.returncode == 1
+    assert "TaskFailed  AmberfloUnavailable: Amberflo answered with status 503." in done.stdout
+    told = metering("executions", "follow", name, "--json")
+    assert (told.returncode, json.loads(told.stdout)["error"]) == (1, "AmberfloUnavailable")
+
+
+def test_on_a_terminal_the_picture_is_drawn_anew(metering: Metering) -> None:
+    with _fault(metering, kind="delay", seconds=3, times=1):
+        given = json.dumps({"meterId": HOSTILE})
+        arn = metering.json("executions", "start", "get_meter", "--input", given, "--no-wait")["arn"]
+        ours, theirs = os.openpty()
+        command = metering.command("executions", "follow", arn)
+        environment = {**metering.environment, "TERM": "xterm", "LINES": "60"}
+        with subprocess.Popen(command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+            os.close(theirs)
+            screen = _read(ours)
+    assert process.returncode == 0, screen
+    assert "▷" in screen
+    assert "running after" in screen
+    assert "succeeded after" in screen
+    assert "\x1b[2J" not in screen
+    assert "\x1b]0;title" not in screen
+
+
+def _read(terminal: int) -> str:
+    parts: list[bytes] = []
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:
+            part = b""
+        if not part:
+            os.close(terminal)
+            return b"".join(parts).decode()
+        parts.append(part)
+
+
+def test_a_workflow_starts_with_an_example_or_with_what_is_given(metering: Metering, tmp_path: Path) -> None:
+    done = metering("executions", "start", "ingest_usage")
+    assert (done.returncode, '"accepted": 1' in done.stdout) == (0, True), done
+    assert "ingest_usage starts with" in done.stderr
+    file = tmp_path / "input.json"
+    file.write_text('{"limit": 3}')
+    answer = {"statusCode": 200, "body": {"data": [], "next_token": None}}
+    told = metering.json("executions", "start", "list_meters", "--input", str(file))
+    assert (told["status"], json.loads(told["output"])) == ("succeeded", answer)
+    piped = subprocess.run(
+        metering.command("executions", "start", "list_meters", "--input", "-", "--json"),
+        env=metering.environment, input='{"limit": 4}', capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    again = metering("executions", "start", "--like", _name(json.loads(piped.stdout)["arn"]))
+    assert (again.returncode, 'list_meters starts with {"limit": 4}' in again.stderr) == (0, True)
+
+
+def test_a_start_that_fails_fails_the_command(metering: Metering) -> None:
+    with _fault(metering, kind="status", status=503):
+        done = metering("executions", "start", "list_meters", "--input", "{}")
+    assert (done.returncode, "list_meters FAILED: AmberfloUnavailable: Amberflo" in done.stdout) == (1, True)
+
+
+def test_a_standard_workflow_is_waited_for_too(metering: Metering) -> None:
+    told = metering.json("executions", "start", "create_customer")
+    assert (told["status"], json.loads(told["output"])["body"]["data"]["id"]) == ("succeeded", "example-tenant")
+
+
+def test_hostile_data_is_printed_harmlessly(metering: Metering) -> None:
+    name = _run(metering, "get_meter", {"meterId": HOSTILE})
+    outputs = [
+        metering("executions", *arguments)
+        for arguments in (
+            ("list", "--contains", "alert(1)", "--limit", "1"),
+            ("show", name),
+            ("show", name, "--state", "GetMeter"),
+        )
+    ]
+    for done in outputs:
+        assert done.returncode == 0, done
+        assert not set(done.stdout + done.stderr) & set("\x1b\x07\x9b\u202e\r")
+    assert "[red]red[/red] \\u001b" in outputs[1].stdout
+    assert "<script>alert(1)</script>" in outputs[1].stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("show", "nobody"), 1, "No execution's name begins with 'nobody'; see: metering executions list"),
+        (("list", "--workflow", "nothing"), 1, "There is no workflow 'nothing'; there are backfill_usage,"),
+        (("start",), 2, "say which: a workflow"),
+        (("start", "list_meters", "--input", "no-such-file"), 2, "no-such-file cannot be read: No such file"),
+        (("start", "list_meters", "--input", "{"), 1, "The input is no JSON"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    metering: Metering, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    done = metering("executions", *arguments)
+    *_, last = done.stderr.splitlines()
+    assert (done.returncode, message in last) == (code, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_an_execution_has_not_is_told_with_what_it_has(metering: Metering) -> None:
+    name = _run(metering, "list_meters", {})
+    done = metering("executions", "show", name, "--state", "Nothing")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "there is no state 'Nothing'; there are ResolveApiKey, ListMeters," in done.stderr
+    done = metering("executions", "show", name, "--iteration", "0")
+    assert (done.returncode, "say of which Map with --state; the execution went through none" in done.stderr) == (
+        2,
+        True,
+    )
+
+
+def test_the_local_system_is_meant_if_no_stack_is_named(system: System, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "amberflo_workflows.cli.main", "executions", "list", "--json", "--limit", "1"]
+    environment = {"PATH": os.environ["PATH"], "METERING_HOME": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, "metering up" in done.stderr) == (3, True)
+    home.save(tmp_path, systems._as_running(system))
+    name = _run(Metering(system, tmp_path), "list_meters", {})
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert [one["name"] for one in json.loads(done.stdout)] == [name]

@@ -1,0 +1,71 @@
+from typing import Any
+
+import pytest
+
+from amberflo_workflows.cli.shared import console
+from amberflo_workflows.cli.usage_views import show_as_bars, show_as_table
+from amberflo_workflows.operate.usage_report import Group, Names, Usage, Value
+
+DAY = 86_400
+NOON = 1_769_860_800  # 2026-01-31
+
+
+def _usage(groups: list[Group], interval: str = "DAY", **meter: Any) -> Usage:
+    meter = {"meterApiName": "api-calls", "meterType": "sum_of_all_usage", **meter}
+    return Usage(meter, NOON, NOON + DAY, interval, groups)
+
+
+def _group(customer: str, *values: float) -> Group:
+    midnight = NOON - DAY // 2
+    return Group(
+        Names({"customerId": customer}),
+        sum(values),
+        [Value(midnight + number * DAY, value) for number, value in enumerate(values)],
+    )
+
+
+def _lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("meter_type", "last"), [("sum_of_all_usage", "total of these 3"), ("active_users", "globex total 2")]
+)
+def test_only_what_can_be_summed_has_a_total_of_all(
+    capsys: pytest.CaptureFixture[str], meter_type: str, last: str
+) -> None:
+    show_as_table(_usage([_group("acme", 1), _group("globex", 2)], meterType=meter_type))
+    lines = _lines(capsys)
+    assert lines[0] == "api-calls from 2026-01-31 12:00:00 to 2026-02-01 12:00:00 UTC, by whole days of UTC"
+    assert lines[-1] == last
+
+
+@pytest.mark.parametrize(
+    ("interval", "name"), [("HOUR", "2026-01-31 00:00"), ("WEEK", "2026-01-31"), ("MONTH", "2026-01")]
+)
+def test_an_interval_is_named_as_fine_as_it_is(capsys: pytest.CaptureFixture[str], interval: str, name: str) -> None:
+    show_as_table(_usage([Group(None, 12_345_678_901.5, [Value(NOON - DAY // 2, 0.1 + 0.2)])], interval))
+    assert _lines(capsys)[1:] == [f"{interval.lower()} usage", f"{name} 0.3", "total 12,345,678,901.5"]
+
+
+def test_groups_are_told_apart_by_name_and_form_and_what_is_little_is_not_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As wide whatever the environment says, which Rich reads when it is imported.
+    monkeypatch.setattr(console, "_width", 45)
+    groups = [_group("acme", 40, 0), _group("globex", -20, 0.001), _group("a" * 30, 10, 0), _group("", 4, 0)]
+    show_as_bars(_usage(groups))
+    assert _lines(capsys)[1:] == [
+        f"2026-01-31 acme {'█' * 10} 40",
+        "globex ----- -20",
+        f"{'a' * 23}… ▒▒ 10",
+        "(none) ░ 4",
+        "2026-02-01 globex ▓ 0.001",
+    ]
+
+
+@pytest.mark.parametrize("show", [show_as_table, show_as_bars])
+def test_where_nothing_was_used_it_says_so(capsys: pytest.CaptureFixture[str], show: Any) -> None:
+    for groups in ([], [_group("acme", 0, 0)]):
+        show(_usage(groups))
+        assert _lines(capsys)[1:] == ["Nothing was used."]

@@ -1,0 +1,208 @@
+import json
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from amberflo_workflows.local.system import System
+from amberflo_workflows.operate.errors import OperatorError
+from amberflo_workflows.operate.executions.executions import Executions
+from amberflo_workflows.operate.executions.model import Execution, Status, TaskCount
+from amberflo_workflows.operate.executions.reader import NoSuchExecution, Query
+from amberflo_workflows.operate.executions.start import start
+from tests.conftest import sandbox_of
+from tests.operate.executions.histories import outline
+
+pytestmark = pytest.mark.emulator
+
+
+@pytest.fixture
+def executions(system: System) -> Executions:
+    return Executions(system)
+
+
+def _run(system: System, workflow: str, request: Any, **fault: Any) -> Execution:
+    """An execution that ended, met by a fault."""
+    sandbox_of(system).set_faults([fault] if fault else [])
+    executions = Executions(system)
+    started = start(system, executions.machines.of(workflow), json.dumps(request), wait=True)
+    *_, ended = executions.follow(started.arn)
+    sandbox_of(system).clear_faults()
+    return ended
+
+
+def _usages(count: int, wrong: int | None = None) -> dict[str, Any]:
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return {
+        "usages": [
+            {
+                "eventId": f"{uuid.uuid4()}",
+                "eventTime": moment,
+                "index": index,
+                "usage": {"tenantId": "t", "meterApiName": "calls", "meterValue": "two" if index == wrong else 2},
+            }
+            for index in range(count)
+        ],
+        "callerWaits": True,
+    }
+
+
+def test_a_run_that_was_retried(system: System, executions: Executions) -> None:
+    execution = _run(system, "list_meters", {}, kind="status", status=503, times=2)
+    assert outline(execution.states) == ["ResolveApiKey succeeded", "ListMeters succeeded x3"]
+    lines = executions.log_lines_of(execution, _resource(executions, "list_meters", "ListMeters"), execution.states[1:])
+    outcomes = [json.loads(line.text).get("outcome") for line in lines if line.message == "amberflo call"]
+    assert outcomes == ["503", "503", "200"]
+
+
+def test_the_lines_of_a_state_are_its_own(system: System, executions: Executions) -> None:
+    other = _run(system, "list_meters", {})
+    execution = _run(system, "list_meters", {})
+    lines = list(executions.log_lines(execution))
+    assert {json.loads(line.text)["correlation_id"] for line in lines} == {execution.summary.name}
+    assert {json.loads(line.text)["service"] for line in lines} == {"resolve_api_key", "list_meters"}
+    assert [line.at for line in lines] == sorted(line.at for line in lines)
+    resource = _resource(executions, "list_meters", "ListMeters")
+    assert executions.log_lines_of(execution, resource, other.states) == []
+    assert executions.log_lines_of(execution, "arn:aws:states:::dynamodb:putItem", execution.states) == []
+
+
+def _resource(executions: Executions, workflow: str, state: str) -> str:
+    nodes = executions.machines.of(workflow).graph.every_node()
+    return next(node.resource for node in nodes if node.name == state)
+
+
+def test_a_run_that_failed(system: System) -> None:
+    execution = _run(system, "list_meters", {}, kind="status", status=429)
+    assert outline(execution.states) == ["ResolveApiKey succeeded", "ListMeters failed AmberfloThrottled x3"]
+    assert (execution.summary.status, execution.error) == (Status.FAILED, "AmberfloThrottled")
+
+
+def test_a_run_with_an_item_that_was_refused(system: System) -> None:
+    fault = {"kind": "status", "status": 400, "path": "/ingest", "body": '{"errorMessage": "no"}', "times": 1}
+    execution = _run(system, "ingest_usage", _usages(3, wrong=1), **fault)
+    assert outline(execution.states) == [
+        "ResolveApiKey succeeded",
+        "DoesACallerWait succeeded",
+        "SendNow caught AmberfloBatchRejected",
+        "SendEachAlone succeeded",
+        "WhatWasSent succeeded",
+        "ParkRejected succeeded",
+        "Answer succeeded",
+    ]
+    assert [state.tasks for state in execution.states if state.map] == [TaskCount(3, 3, 0), TaskCount(1, 1, 0)]
+
+
+def test_a_map_whose_item_failed(system: System) -> None:
+    faults = [
+        {"kind": "status", "status": 400, "path": "/ingest", "body": '{"errorMessage": "no"}', "times": 1},
+        {"kind": "status", "status": 503, "path": "/ingest"},
+    ]
+    sandbox_of(system).set_faults(faults)
+    executions = Executions(system)
+    started = start(system, executions.machines.of("ingest_usage"), json.dumps(_usages(2)), wait=True)
+    execution = executions.get(started.arn)
+    assert outline(execution.states)[-1] == "SendEachAlone failed AmberfloUnavailable"
+    assert execution.states[-1].tasks == TaskCount(6, 0, 6)
+
+
+@pytest.fixture
+def backfill(system: System) -> Execution:
+    """A file of two ranges."""
+    bucket, key = system.outputs["BackfillBucketName"], f"{uuid.uuid4()}.ndjson"
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    row = {"tenantId": "t", "meterApiName": "calls", "meterValue": 1, "time": moment, "region": "x" * 60}
+    body = "\n".join(json.dumps(row) for _ in range(2_000)).encode()
+    system.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+    return _run(system, "backfill_usage", {"bucket": bucket, "key": key})
+
+
+def test_the_children_of_a_distributed_map_can_be_opened(executions: Executions, backfill: Execution) -> None:
+    assert json.loads(backfill.output or "")["body"]["data"]["accepted"] == 2_000
+    (ranges,) = [state.map for state in backfill.states if state.map]
+    assert ranges is not None
+    assert (ranges.items, [one.status for one in ranges.iterations]) == (2, [Status.SUCCEEDED] * 2)
+    children = [executions.opened(backfill, "SendRanges", index) for index in range(2)]
+    assert [outline(child.states) for child in children] == [["SendRange succeeded"]] * 2
+    begins = [json.loads(child.input or "")["range"]["begin"] for child in children]
+    assert (min(begins), len(set(begins))) == (0, 2)
+    assert {child.log_name for child in children} == {backfill.summary.name}
+    assert [node.name for node in executions.graph_of(children[0]).nodes] == ["SendRange", "RangeFailed"]
+    with pytest.raises(OperatorError, match="no iteration 2 of SendRanges; there are 0 to 1"):
+        executions.opened(backfill, "SendRanges", 2)
+    with pytest.raises(OperatorError, match="'SumUp' is no Map"):
+        executions.opened(backfill, "SumUp", 0)
+
+
+def test_a_running_execution_is_followed_to_its_end(system: System, executions: Executions) -> None:
+    sandbox_of(system).set_faults([{"kind": "delay", "seconds": 1.5, "times": 1}])
+    started = start(system, executions.machines.of("list_meters"), "{}", wait=False)
+    seen = list(executions.follow(started.arn))
+    assert (seen[0].summary.status, seen[-1].summary.status) == (Status.RUNNING, Status.SUCCEEDED)
+    # What was known already is not read again, and yet nothing is missing or there twice.
+    assert seen[-1] == executions.get(started.arn)
+    assert [event.id for event in seen[-1].events] == list(range(1, len(seen[-1].events) + 1))
+
+
+def test_executions_are_listed_newest_first_page_by_page(system: System, executions: Executions) -> None:
+    begin = datetime.now(UTC)
+    arns = [_run(system, workflow, {}).summary.arn for workflow in ("list_meters", "get_meter", "list_meters")]
+    query = Query(since=begin, limit=2)
+    first = executions.page(query)
+    second = executions.page(Query(since=begin, limit=2, before=first.next))
+    assert [one.arn for one in (*first.summaries, *second.summaries)] == arns[::-1]
+    assert second.next == ""
+    assert [one.arn for one in executions.page(Query(since=begin, workflow="get_meter")).summaries] == [arns[1]]
+
+
+def test_a_long_run_stands_where_it_began(system: System, executions: Executions) -> None:
+    begin = datetime.now(UTC)
+    sandbox_of(system).set_faults([{"kind": "delay", "seconds": 1.5, "times": 1}])
+    long = start(system, executions.machines.of("list_meters"), "{}", wait=False).arn
+    time.sleep(0.8)
+    short = start(system, executions.machines.of("list_meters"), "{}", wait=True).arn
+    *_, ended = executions.follow(long)
+    assert ended.summary.stopped is not None
+    listed = executions.page(Query(since=begin, workflow="list_meters")).summaries
+    assert [one.arn for one in listed] == [short, long]
+    assert [one.stopped for one in listed] == sorted(one.stopped for one in listed if one.stopped)
+
+
+def test_executions_are_found_by_status_and_by_a_text_in_the_input(system: System, executions: Executions) -> None:
+    begin, meter = datetime.now(UTC), f"meter-{uuid.uuid4()}"
+    wanted = _run(system, "get_meter", {"meterId": meter}).summary
+    failed = _run(system, "list_meters", {}, kind="status", status=503).summary
+    assert [one.arn for one in executions.page(Query(since=begin, text=meter)).summaries] == [wanted.arn]
+    assert [one.arn for one in executions.page(Query(since=begin, status=Status.FAILED)).summaries] == [failed.arn]
+    (found,) = executions.page(Query(since=begin, until=failed.started)).summaries
+    assert (found.arn, found.input_preview) == (wanted.arn, json.dumps({"meterId": meter}))
+
+
+def test_an_execution_is_named_by_its_arn_its_name_or_its_beginning(system: System, executions: Executions) -> None:
+    machine = system.state_machine_arns["create_customer"]
+    client, name = system.client("stepfunctions"), f"named-{uuid.uuid4()}"
+    arns = [
+        client.start_execution(stateMachineArn=machine, name=one, input="{}")["executionArn"]
+        for one in (name, f"{name}-again")
+    ]
+    assert [executions.arn_of(one) for one in (arns[0], name, f"{name}-a")] == [arns[0], *arns]
+    with pytest.raises(OperatorError, match="is not one execution"):
+        executions.arn_of(name[:-1])
+    with pytest.raises(NoSuchExecution, match="No execution's name begins with 'nobody'"):
+        executions.arn_of("nobody")
+    with pytest.raises(OperatorError, match="none of this stack's"):
+        executions.arn_of("arn:aws:states:us-east-1:000000000000:execution:other:name")
+    with pytest.raises(OperatorError, match="is no ARN of an execution"):
+        executions.arn_of(machine)
+    with pytest.raises(NoSuchExecution, match="There is no execution"):
+        executions.get(f"{arns[0]}-other")
+
+
+@pytest.mark.parametrize(("text", "reason"), [("{", "The input is no JSON"), (f'"{"x" * 262_144}"', "262,144 bytes")])
+def test_what_can_be_no_input_starts_nothing(system: System, executions: Executions, text: str, reason: str) -> None:
+    begin = datetime.now(UTC)
+    with pytest.raises(OperatorError, match=reason):
+        start(system, executions.machines.of("list_meters"), text, wait=True)
+    assert executions.page(Query(since=begin)).summaries == ()

@@ -1,0 +1,166 @@
+import json
+import time
+import uuid
+from typing import Any
+
+import msgspec
+import pytest
+
+from amberflo_workflows.core.chunks import usages_in
+from amberflo_workflows.local.system import System
+from amberflo_workflows.operate.errors import OperatorError
+from amberflo_workflows.operate.rejected.items import STATUSES, Item, Wanted
+from amberflo_workflows.operate.rejected.redrive import redrive
+from amberflo_workflows.operate.rejected.table import Changed, RejectedTable
+from amberflo_workflows.sandbox.client import SandboxClient
+from tests.conftest import sandbox_of
+from tests.workflows.runner import Runner
+
+pytestmark = pytest.mark.emulator
+
+METER = "api-calls"
+
+
+@pytest.fixture
+def tenant() -> str:
+    """A tenant of each test's own: the table keeps what other tests left."""
+    return f"tenant-{uuid.uuid4()}"
+
+
+@pytest.fixture
+def table(system: System) -> RejectedTable:
+    return RejectedTable(system)
+
+
+def _usage(tenant: str, **fields: Any) -> dict[str, Any]:
+    return {"tenantId": tenant, "meterApiName": METER, "meterValue": "five", **fields}
+
+
+def _refuse(table: RejectedTable, *usages: Any) -> list[Item]:
+    """Report usages that are refused, as one event; their items."""
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
+    reported = usages_in({"records": list(usages)}, event_id=str(uuid.uuid4()), event_time=moment)
+    system: Any = table.deployment
+    execution = Runner(system, endpoint=None).run("ingest_usage", {"usages": msgspec.to_builtins(reported)})
+    assert len(execution.output["body"]["data"]["rejected"]) == len(usages)
+    return [item for item in table.find(Wanted()) if item.execution_arn == execution.arn]
+
+
+def _sandbox(table: RejectedTable) -> SandboxClient:
+    system: Any = table.deployment
+    return sandbox_of(system)
+
+
+def _total(table: RejectedTable, tenant: str) -> float:
+    return _sandbox(table).totals(METER).get(tenant, 0)
+
+
+def test_refused_usage_is_found_by_what_it_is(table: RejectedTable, tenant: str) -> None:
+    _refuse(table, _usage(tenant), _usage(tenant, meterApiName="other"), _usage(tenant, meterValue=None))
+    assert len(table.find(Wanted(tenant=tenant))) == 3
+    assert len(table.find(Wanted(tenant=tenant, meter="other"))) == 1
+    (item,) = table.find(Wanted(tenant=tenant, reason="IS MISSING"))
+    assert (item.status, item.reason, item.history) == ("rejected", "meterValue is missing", [])
+    assert table.find(Wanted(tenant=tenant, statuses=("dropped",))) == []
+
+
+def test_mended_usage_is_counted_once_under_its_own_identity(table: RejectedTable, tenant: str) -> None:
+    (item,) = _refuse(table, _usage(tenant))
+    mended = table.edit(item, _usage(tenant, meterValue=5))
+    for _ in range(2):
+        (done,) = redrive(table.deployment, [mended])
+        assert done.counted
+        # As if the answer had been lost before it was noted.
+        mended = _set_status(table, done.item, "redriving")
+    assert _total(table, tenant) == 5
+    assert [step["what"] for step in mended.history] == ["edited", "sent", "counted", "sent", "counted"]
+    assert item.original["eventId"] == mended.original["eventId"]
+
+
+def test_what_was_counted_or_dropped_stays_listed_and_cannot_be_sent(table: RejectedTable, tenant: str) -> None:
+    counted, dropped = _refuse(table, _usage(tenant), _usage(tenant))
+    (done,) = redrive(table.deployment, [table.edit(counted, _usage(tenant, meterValue=5))])
+    gone = table.drop(dropped, "a test of ours")
+    assert table.find(Wanted(tenant=tenant)) == []
+    listed = {item.id: item for item in table.find(Wanted(STATUSES, tenant=tenant))}
+    assert {item.status for item in listed.values()} == {"redriven", "dropped"}
+    assert listed[dropped.id].history[-1]["note"] == "a test of ours"
+    assert listed[counted.id].history[-1]["execution"]
+    for item in (done.item, gone):
+        with pytest.raises(OperatorError, match="there is nothing to send"):
+            list(redrive(table.deployment, [item]))
+    assert _total(table, tenant) == 5
+
+
+def test_what_is_refused_again_waits_with_its_new_reason(table: RejectedTable, tenant: str) -> None:
+    (item,) = _refuse(table, _usage(tenant))
+    (outcome,) = redrive(table.deployment, [table.edit(item, _usage(tenant, meterValue=5, meterApiName=""))])
+    assert not outcome.counted
+    (waiting,) = table.find(Wanted(tenant=tenant))
+    assert (waiting.id, waiting.status, waiting.reason) == (item.id, "rejected", "meterApiName is empty")
+    assert json.loads(waiting.history[0]["before"]) == _usage(tenant)
+
+
+def test_many_are_sent_in_few_requests_and_each_outcome_goes_to_its_item(table: RejectedTable, tenant: str) -> None:
+    items = _refuse(table, *(_usage(tenant, uniqueId="the-same", n=number) for number in range(100)))
+    mended = [
+        table.edit(item, {**item.original["usage"], "meterValue": "no" if number % 10 == 0 else 1})
+        for number, item in enumerate(items)
+    ]
+    _sandbox(table).clear_requests()
+    outcomes = list(redrive(table.deployment, mended))
+    refused = {outcome.item.id for outcome in outcomes if not outcome.counted}
+    assert refused == {item.id for number, item in enumerate(items) if number % 10 == 0}
+    assert _total(table, tenant) == 90
+    assert _sandbox(table).requests()["total"] == 1
+
+
+def test_what_may_have_been_counted_can_only_be_sent_again_as_it_is(table: RejectedTable, tenant: str) -> None:
+    (item,) = _refuse(table, _usage(tenant))
+    mended = table.edit(item, _usage(tenant, meterValue=5))
+    sandbox = _sandbox(table)
+    sandbox.set_faults([{"kind": "accept_then_drop", "path": "/ingest"}])
+    with pytest.raises(OperatorError, match="Redrive again"):
+        list(redrive(table.deployment, [mended]))
+    sandbox.clear_faults()
+    (unsure,) = table.find(Wanted(tenant=tenant))
+    assert unsure.status == "redriving"
+    with pytest.raises(OperatorError, match="only refused usage can be edited"):
+        table.edit(unsure, _usage(tenant, meterValue=6))
+    with pytest.raises(OperatorError, match="only refused usage can be dropped"):
+        table.drop(unsure, "")
+    (outcome,) = redrive(table.deployment, [unsure])
+    assert outcome.counted
+    assert _total(table, tenant) == 5
+
+
+def test_two_people_at_one_item_cannot_undo_each_others_work(table: RejectedTable, tenant: str) -> None:
+    (item,) = _refuse(table, _usage(tenant))
+    table.edit(item, _usage(tenant, meterValue=5))
+    with pytest.raises(Changed):
+        table.edit(item, _usage(tenant, meterValue=6))
+    with pytest.raises(Changed):
+        table.drop(item, "")
+    with pytest.raises(Changed):
+        list(redrive(table.deployment, [item]))
+    assert _total(table, tenant) == 0
+
+
+def test_a_redelivery_of_the_event_does_not_undo_what_was_done(table: RejectedTable, tenant: str) -> None:
+    usage = _usage(tenant, uniqueId="mine", meterTimeInMillis=int(time.time() * 1000))
+    (item,) = _refuse(table, usage)
+    table.drop(item, "")
+    assert _refuse(table, usage) == []
+    assert table.find(Wanted(tenant=tenant)) == []
+
+
+def _set_status(table: RejectedTable, item: Item, status: str) -> Item:
+    system: Any = table.deployment
+    system.client("dynamodb").update_item(
+        TableName=system.outputs["RejectedTableName"],
+        Key={"id": {"S": item.id}},
+        UpdateExpression="SET #status = :status",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":status": {"S": status}},
+    )
+    return next(table.get([item.id]))

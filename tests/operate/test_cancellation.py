@@ -1,0 +1,63 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amberflo_workflows.local.demo.usages import BadFile
+from amberflo_workflows.operate.cancelled_records import calls, read
+
+
+def _usage(number: int, **fields: Any) -> dict[str, Any]:
+    usage = {"tenantId": "acme", "meterApiName": "api-calls", "meterValue": 0.1, "meterTimeInMillis": 1_700_000_000_123}
+    return {**usage, "uniqueId": f"usage-{number}", **fields}
+
+
+def _file(folder: Path, text: str) -> Path:
+    path = folder / "usages"
+    path.write_text(text)
+    return path
+
+
+USAGES = [_usage(1), _usage(2, dimensions={"region": "eu"})]
+
+
+@pytest.mark.parametrize(
+    ("text", "usages"),
+    [
+        (json.dumps(USAGES), USAGES),
+        (json.dumps({"records": USAGES}, indent=2), USAGES),
+        ("\n".join(map(json.dumps, USAGES)), USAGES),
+        (json.dumps(USAGES[0], indent=2), USAGES[:1]),
+    ],
+)
+def test_a_file_is_json_or_a_usage_a_line(tmp_path: Path, text: str, usages: list[dict[str, Any]]) -> None:
+    assert read(_file(tmp_path, text)) == usages
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is neither JSON nor"),
+        ("tenantId,meterApiName\n", "is neither JSON nor"),
+        ("[]", "holds no usages"),
+        ("7", "holds no usages"),
+        ("[" * 100_000, "is nested too deep"),
+        (json.dumps(USAGES[0]) + "\n{", "line 2: not JSON"),
+        (json.dumps([USAGES[0], 7]), "usage 2: a usage must be an object"),
+        (json.dumps([_usage(1, uniqueId=None)]), "usage 1: uniqueId is missing"),
+        (json.dumps([_usage(1, meterTimeInMillis=None)]), "usage 1: there is no time"),
+        (json.dumps([_usage(1, meterValue="five")]), "usage 1: meterValue must be a number"),
+    ],
+)
+def test_what_no_usage_could_be_found_by_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(BadFile, match=message):
+        read(_file(tmp_path, text))
+
+
+def test_a_call_has_at_most_a_hundred_usages_and_fits_into_a_body() -> None:
+    many = [_usage(number) for number in range(250)]
+    assert [len(call) for call in calls(many)] == [100, 100, 50]
+    large = [_usage(number, filling="x" * 90_000) for number in range(5)]
+    assert [len(call) for call in calls(large)] == [2, 2, 1]
+    assert [usage for call in calls(large) for usage in call] == large

@@ -1,0 +1,27 @@
+import pytest
+
+from amberflo_workflows.operate.usage_report import Group, Names, interval_for, number
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (sum([0.1] * 1000), "100"),
+        (452_867.810000001, "452,867.81"),
+        (1_234_567_890_123.25, "1,234,567,890,123.25"),
+        (99_999_999_999.25, "99,999,999,999.25"),
+        (-0.000_012, "-1.2e-05"),
+        (0.0, "0"),
+    ],
+)
+def test_a_number_has_all_its_digits_and_none_that_a_sum_of_fractions_added(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_an_interval_suits_its_range() -> None:
+    assert [interval_for(days * 86_400) for days in (1, 7, 365)] == ["HOUR", "DAY", "MONTH"]
+
+
+def test_a_group_is_named_by_what_it_has_in_common() -> None:
+    assert Group(Names({"customerId": "acme", "region": None})).name == "acme, (none)"
+    assert Group().name == ""

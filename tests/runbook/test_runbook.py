@@ -1,0 +1,44 @@
+"""The runbook has what rings, and what it tells to type can be typed."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+
+from amberflo_workflows.cli.main import app
+from tests.packages import ROOT
+from tests.runbook.alarms import kind, names
+
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
+OTHER_SECTIONS = {"What has no alarm of its own"}
+
+
+def _sections() -> set[str]:
+    return {name for title in re.findall(r"^## (.+)$", RUNBOOK, re.MULTILINE) for name in title.split(", ")}
+
+
+def _commands() -> Iterator[str]:
+    for block in re.findall(r"^```sh\n(.*?)^```$", RUNBOOK, re.MULTILINE | re.DOTALL):
+        yield from (line for line in block.splitlines() if line.startswith("metering "))
+    yield from re.findall(r"`(metering [a-z][^`]+)`", RUNBOOK.replace("\n", " "))
+
+
+@pytest.mark.system
+def test_every_alarm_has_its_section_and_every_section_an_alarm(template: dict[str, Any]) -> None:
+    assert _sections() - OTHER_SECTIONS == {kind(name) for name in names(template).values()}
+    described = [template["Resources"][logical_id]["Properties"]["AlarmDescription"] for logical_id in names(template)]
+    assert all("docs/runbook.md" in text for text in described)
+
+
+@pytest.mark.parametrize("command", sorted(set(_commands())))
+def test_every_command_is_one_that_there_is(command: str) -> None:
+    # Parsed, not run: the tests of the alarms do what the runbook says.
+    words = shlex.split(command)[1:]
+    group: Any = typer.main.get_command(app)
+    context = group.make_context("metering", words)
+    while hasattr(group, "resolve_command"):
+        name, group, rest = group.resolve_command(context, [*context._protected_args, *context.args])
+        context = group.make_context(name, rest, parent=context)

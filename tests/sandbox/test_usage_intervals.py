@@ -1,0 +1,41 @@
+import time
+
+import pytest
+
+from amberflo_workflows.sandbox.usage import floor
+from tests.sandbox.conftest import Amberflo, record
+
+DAY = 86_400
+MIDNIGHT = int(time.time()) // DAY * DAY - 3 * DAY
+
+
+@pytest.mark.parametrize("interval", ["hour", "Day", "WEEK", "MONTH"])
+def test_the_intervals_hold_all_that_the_range_holds(amberflo: Amberflo, interval: str) -> None:
+    amberflo.create_meter()
+    now = int(time.time()) - 60
+    for number in range(40):
+        amberflo.ingest(record(meterTimeInMillis=(now - number * DAY) * 1000))
+    (group,) = amberflo.usage(timeGroupingInterval=interval, timeRange={"startTimeInSeconds": now - 39 * DAY})[
+        "clientMeters"
+    ]
+    assert sum(value["value"] for value in group["values"]) == group["groupValue"] == 40
+    assert group["values"][0]["secondsSinceEpochUtc"] == floor(now - 39 * DAY, interval.upper())
+
+
+def test_an_interval_holds_its_beginning_and_not_its_end(amberflo: Amberflo) -> None:
+    amberflo.create_meter()
+    for moment in (MIDNIGHT * 1000, MIDNIGHT * 1000 + DAY * 1000 - 1, (MIDNIGHT + DAY) * 1000):
+        amberflo.ingest(record(meterTimeInMillis=moment))
+    time_range = {"startTimeInSeconds": MIDNIGHT, "endTimeInSeconds": MIDNIGHT + DAY}
+    (group,) = amberflo.usage(timeRange=time_range, timeGroupingInterval="DAY")["clientMeters"]
+    assert ([value["value"] for value in group["values"]], group["groupValue"]) == ([2], 2)
+
+
+def test_an_end_ahead_is_now(amberflo: Amberflo) -> None:
+    amberflo.create_meter()
+    now = int(time.time())
+    report = amberflo.usage(
+        timeRange={"startTimeInSeconds": now - 60, "endTimeInSeconds": now + 9 * DAY}, timeGroupingInterval="DAY"
+    )
+    assert abs(report["metadata"]["timeRange"]["endTimeInSeconds"] - now) < 60
+    assert report["secondsSinceEpochIntervals"][-1] <= time.time()
