@@ -13,18 +13,18 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from amberflo_workflows.core.reported_usage import ReportedUsage
-from amberflo_workflows.core.usage_record import GIVEN_TWICE
+from amberflo_workflows.core.usage_record import DUPLICATE_MEMBER
 
-MOST_USAGES: Final = 300
-LARGEST_CHUNK_BYTES: Final = 100_000
+MAX_CHUNK_USAGES: Final = 300
+MAX_CHUNK_BYTES: Final = 100_000
 # A usage has two levels. What has many more is none, and many a tool on the way would choke on it.
-DEEPEST: Final = 20
-TOO_LARGE: Final = f"it is larger than the {LARGEST_CHUNK_BYTES:,} bytes that a usage may have"
+MAX_DEPTH: Final = 20
+TOO_LARGE_REASON: Final = f"it is larger than the {MAX_CHUNK_BYTES:,} bytes that a usage may have"
 
 Origin = TypeVar("Origin")
 
 
-def decoded(text: str) -> Any:
+def parse_json(text: str) -> Any:
     """JSON as Python values; what cannot be read as JSON comes back as the text that it is.
 
     Numbers that are none (``NaN``, ``1e999``) become their text, and what an object has twice under one name becomes
@@ -43,7 +43,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     given: dict[str, list[Any]] = {}
     for name, value in pairs:
         given.setdefault(name, []).append(value)
-    return {name: values[0] if len(values) == 1 else {GIVEN_TWICE: values} for name, values in given.items()}
+    return {name: values[0] if len(values) == 1 else {DUPLICATE_MEMBER: values} for name, values in given.items()}
 
 
 def _finite(digits: str) -> float | str:
@@ -51,7 +51,7 @@ def _finite(digits: str) -> float | str:
     return number if math.isfinite(number) else digits
 
 
-def usages_in(detail: Any, *, event_id: str, event_time: str) -> list[ReportedUsage]:
+def extract_usages(detail: Any, *, event_id: str, event_time: str) -> list[ReportedUsage]:
     """The usages of an event's detail: one, or those of ``{"records": […]}``.
 
     Within a batch each gets an identity of its own, from the event's and its index. Nothing is judged here: what
@@ -68,7 +68,7 @@ def usages_in(detail: Any, *, event_id: str, event_time: str) -> list[ReportedUs
 
 def _carried(usage: Any) -> Any:
     """The usage, or its text in ASCII where half of a character or deep nesting would break its way."""
-    if _is_deep(usage, DEEPEST):
+    if _is_deep(usage, MAX_DEPTH):
         return json.dumps(usage)
     try:
         msgspec.json.encode(usage)
@@ -85,20 +85,20 @@ def _is_deep(value: Any, levels: int) -> bool:
     return levels == 0 or any(_is_deep(inner, levels - 1) for inner in value)
 
 
-def is_too_large(chunk: Sequence[ReportedUsage]) -> bool:
+def exceeds_chunk_limit(chunk: Sequence[ReportedUsage]) -> bool:
     """Whether this is a usage that no workflow could carry, alone in its chunk."""
-    return len(chunk) == 1 and _size(chunk[0]) > LARGEST_CHUNK_BYTES
+    return len(chunk) == 1 and _size(chunk[0]) > MAX_CHUNK_BYTES
 
 
-def chunks(usages: Iterable[tuple[Origin, ReportedUsage]]) -> Iterator[list[tuple[Origin, ReportedUsage]]]:
+def split_into_chunks(usages: Iterable[tuple[Origin, ReportedUsage]]) -> Iterator[list[tuple[Origin, ReportedUsage]]]:
     """Cut into chunks in order; a usage larger than a chunk is one of its own."""
     chunk: list[tuple[Origin, ReportedUsage]] = []
-    room = LARGEST_CHUNK_BYTES
+    room = MAX_CHUNK_BYTES
     for origin, usage in usages:
         size = _escaped_size(usage)
-        if chunk and (size > room or len(chunk) == MOST_USAGES):
+        if chunk and (size > room or len(chunk) == MAX_CHUNK_USAGES):
             yield chunk
-            chunk, room = [], LARGEST_CHUNK_BYTES
+            chunk, room = [], MAX_CHUNK_BYTES
         chunk.append((origin, usage))
         room -= size
     if chunk:

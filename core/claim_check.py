@@ -12,38 +12,45 @@ import msgspec
 
 from amberflo_workflows.core import aws
 from amberflo_workflows.core.observability import logger
-from amberflo_workflows.core.response import CARRIED_BYTES, Answer, Claim, Claimed, TooLarge, size_of
+from amberflo_workflows.core.response import (
+    MAX_INLINE_BYTES,
+    Claim,
+    ClaimResponse,
+    PayloadTooLarge,
+    StepResponse,
+    json_size,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 # The largest response of a Lambda, and so the largest that a caller can get.
-LARGEST_BODY_BYTES: Final = 6 * 1024 * 1024
+MAX_BODY_BYTES: Final = 6 * 1024 * 1024
 
 
-class AnswerNotKept(Exception):
+class ResponseNotStored(Exception):
     """The bucket for large answers did not take one."""
 
 
-class ClaimLost(Exception):
+class ResponseNotFetched(Exception):
     """The answer could not be fetched; the message says why."""
 
 
-def carried(answer: Answer, execution: str, *, narrower: str) -> Answer | Claimed:
+def store_if_large(answer: StepResponse, execution: str, *, narrower: str) -> StepResponse | ClaimResponse:
     """The answer as it is, or a claim to it if it is too large for a state.
 
-    Raises :class:`TooLarge` with the advice how to ask ``narrower``, and :class:`AnswerNotKept`.
+    Raises :class:`PayloadTooLarge` with the advice how to ask ``narrower``, and :class:`ResponseNotStored`.
     """
-    if size_of(answer["body"]) <= CARRIED_BYTES:
+    if json_size(answer["body"]) <= MAX_INLINE_BYTES:
         return answer
     body = msgspec.json.encode(answer["body"])
-    if len(body) > LARGEST_BODY_BYTES:
-        raise TooLarge(f"The answer has {len(body):,} bytes; {LARGEST_BODY_BYTES:,} can be carried. {narrower}")
+    if len(body) > MAX_BODY_BYTES:
+        raise PayloadTooLarge(f"The answer has {len(body):,} bytes; {MAX_BODY_BYTES:,} can be carried. {narrower}")
     return {"statusCode": answer["statusCode"], "claim": _store(body, execution)}
 
 
 def redeem(claim: Claim) -> dict[str, Any]:
-    """Fetch the body of a claim and delete it. Raises :class:`ClaimLost`.
+    """Fetch the body of a claim and delete it. Raises :class:`ResponseNotFetched`.
 
     The bucket is always this deployment's own, whatever the claim says. A body that cannot be deleted is returned all
     the same: the bucket deletes it after a day.
@@ -56,7 +63,7 @@ def redeem(claim: Claim) -> dict[str, Any]:
     try:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except (BotoCoreError, ClientError) as error:
-        raise ClaimLost(f"{bucket}/{key}: {type(error).__name__}: {error}") from error
+        raise ResponseNotFetched(f"{bucket}/{key}: {type(error).__name__}: {error}") from error
     try:
         s3.delete_object(Bucket=bucket, Key=key)
     except (BotoCoreError, ClientError):
@@ -73,8 +80,8 @@ def _store(body: bytes, execution: str) -> Claim:
         s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "unknown error")
-        raise AnswerNotKept(f"The bucket '{bucket}' did not take the answer ({code}).") from None
+        raise ResponseNotStored(f"The bucket '{bucket}' did not take the answer ({code}).") from None
     except BotoCoreError as error:
-        raise AnswerNotKept(f"The bucket '{bucket}' could not be reached ({type(error).__name__}).") from None
+        raise ResponseNotStored(f"The bucket '{bucket}' could not be reached ({type(error).__name__}).") from None
     logger.info("answer left in the bucket", extra={"key": key, "bytes": len(body)})
     return {"bucket": bucket, "key": key, "bytes": len(body)}

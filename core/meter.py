@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from amberflo_workflows.core.response import TooLarge, size_of
+from amberflo_workflows.core.response import PayloadTooLarge, json_size
 
 # Letters, digits and ``-_.``, at most 50 of them: what Amberflo is known to take. To Python ``$`` is also the place
 # before a last line break, and ``\Z`` is nothing to JSON Schema.
@@ -79,8 +79,8 @@ class NewMeter(MeterFields, kw_only=True):
 
 # Far above any definition that is known, and so small that a workflow can carry a change and the meter as it is,
 # 262,144 bytes in all.
-LARGEST_REQUEST_BYTES: Final = 100_000
-LARGEST_METER_BYTES: Final = 140_000
+MAX_REQUEST_BYTES: Final = 100_000
+MAX_METER_BYTES: Final = 140_000
 
 
 class MeterReference(Struct, rename="camel"):
@@ -89,14 +89,14 @@ class MeterReference(Struct, rename="camel"):
     meter_id: MeterId
 
 
-def meter_reference(request: Any) -> MeterReference:
-    """The meter that a request is about. Raises ``msgspec.ValidationError`` and :class:`TooLarge`."""
+def parse_meter_reference(request: Any) -> MeterReference:
+    """The meter that a request is about. Raises ``msgspec.ValidationError`` and :class:`PayloadTooLarge`."""
     _check_size(request)
     return msgspec.convert(request, MeterReference)
 
 
-def new_meter(request: Any) -> NewMeter:
-    """The meter of a create request. Raises ``msgspec.ValidationError`` and :class:`TooLarge`."""
+def parse_new_meter(request: Any) -> NewMeter:
+    """The meter of a create request. Raises ``msgspec.ValidationError`` and :class:`PayloadTooLarge`."""
     _check_size(request)
     meter = msgspec.convert(_writable(request), NewMeter)
     if meter.meter_type == "active_users" and not meter.aggregation_dimensions:
@@ -110,7 +110,7 @@ def new_meter(request: Any) -> NewMeter:
     return meter
 
 
-def meter_changes(request: Any) -> MeterFields:
+def parse_meter_changes(request: Any) -> MeterFields:
     """The fields that an update request sets. Raises ``msgspec.ValidationError``."""
     return msgspec.convert(_writable(request), MeterFields)
 
@@ -120,16 +120,16 @@ def is_meter(found: object) -> bool:
     return isinstance(found, dict) and bool(found.get("meterApiName"))
 
 
-def writable_part(meter: dict[str, Any]) -> dict[str, Any]:
+def writable_fields(meter: dict[str, Any]) -> dict[str, Any]:
     """A meter as read, less what only Amberflo sets."""
     return {key: value for key, value in meter.items() if key not in READ_ONLY_FIELDS}
 
 
 def _check_size(request: Any) -> None:
-    size = size_of(request)
-    if size > LARGEST_REQUEST_BYTES:
-        raise TooLarge(f"A request about a meter may have {LARGEST_REQUEST_BYTES:,} bytes; this one has {size:,}.")
+    size = json_size(request)
+    if size > MAX_REQUEST_BYTES:
+        raise PayloadTooLarge(f"A request about a meter may have {MAX_REQUEST_BYTES:,} bytes; this one has {size:,}.")
 
 
 def _writable(request: Any) -> Any:
-    return writable_part(request) if isinstance(request, dict) else request
+    return writable_fields(request) if isinstance(request, dict) else request

@@ -7,7 +7,7 @@ from typing import Final
 _UNSEEN: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 
 
-def fault_of(name: str) -> str:
+def name_error(name: str) -> str:
     """What makes a name look like another one, empty if nothing does.
 
     Only what nobody can see is a fault: Amberflo does not document which characters it takes, and a meter that was

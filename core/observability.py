@@ -12,7 +12,7 @@ logger = Logger()
 metrics = Metrics()
 
 
-def call_finished(method: str, outcome: str, started: float) -> None:
+def record_call(method: str, outcome: str, started: float) -> None:
     """Log and count one HTTP attempt that ``started`` at that monotonic second; ``outcome``: status or error name."""
     milliseconds = (time.monotonic() - started) * 1000
     logger.info("amberflo call", extra={"method": method, "outcome": outcome, "milliseconds": round(milliseconds)})

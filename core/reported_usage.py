@@ -25,10 +25,10 @@ class ReportedUsage(Struct, rename="camel", omit_defaults=True):
 
 # Of all 300 usages of a chunk the refusals have to fit into 262,144 bytes; a refusal holds nothing of its usage but
 # the three members that it is found by. In bytes of JSON: what others say may be of any characters.
-LONGEST_REASON: Final = 250
+MAX_REASON_BYTES: Final = 250
 
 
-class Rejected(TypedDict):
+class RejectedUsage(TypedDict):
     """A usage that was not counted; ``place`` is where it stands in the chunk, which the execution's input holds."""
 
     id: str
@@ -40,23 +40,23 @@ class Rejected(TypedDict):
     reason: str
 
 
-def refusal_of(reported: ReportedUsage, place: int, reason: str) -> Rejected:
+def build_rejected_usage(reported: ReportedUsage, place: int, reason: str) -> RejectedUsage:
     """What is told of a usage that was refused for ``reason``."""
     return {
         "id": reported.rejected_id or _identity(reported),
         "place": place,
         "index": reported.index,
-        "uniqueId": named(reported.usage, "uniqueId") or reported.event_id,
-        "tenantId": named(reported.usage, "tenantId"),
-        "meterApiName": named(reported.usage, "meterApiName"),
+        "uniqueId": text_member(reported.usage, "uniqueId") or reported.event_id,
+        "tenantId": text_member(reported.usage, "tenantId"),
+        "meterApiName": text_member(reported.usage, "meterApiName"),
         "reason": reason,
     }
 
 
-def reason_of(text: str) -> str:
-    """The beginning of a text, of at most :data:`LONGEST_REASON` bytes with all but ASCII escaped."""
+def truncate_reason(text: str) -> str:
+    """The beginning of a text, of at most :data:`MAX_REASON_BYTES` bytes with all but ASCII escaped."""
     sizes = accumulate(len(json.dumps(character)) - 2 for character in text)
-    return text[: sum(size <= LONGEST_REASON for size in sizes)]
+    return text[: sum(size <= MAX_REASON_BYTES for size in sizes)]
 
 
 def _identity(reported: ReportedUsage) -> str:
@@ -73,7 +73,7 @@ def _identity(reported: ReportedUsage) -> str:
     return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:32]
 
 
-def named(usage: Any, member: str) -> str:
+def text_member(usage: Any, member: str) -> str:
     """A member for finding the rejected usage again; at most 200 characters, since this one may be anything."""
     value = usage.get(member) if isinstance(usage, dict) else None
     return str(value)[:200] if isinstance(value, str | int) else ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from amberflo_workflows.core import aws
-from amberflo_workflows.core.usage_file import BadFile
+from amberflo_workflows.core.usage_file import InvalidFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -28,32 +28,32 @@ class S3Object(Struct):
         return self.key.lower().endswith(".gz")
 
 
-def client() -> "S3Client":
+def s3_client() -> "S3Client":
     """The client for reading objects."""
     s3: S3Client = aws.client("s3", read_seconds=10)
     return s3
 
 
-def pieces(s3: "S3Client", wanted: S3Object, begin: int = 0) -> Iterator[bytes]:
+def read_object(s3: "S3Client", wanted: S3Object, begin: int = 0) -> Iterator[bytes]:
     """The object from a byte on, in pieces; a compressed one is unpacked, and ``begin`` is a byte of what comes out.
 
-    Raises :class:`BadFile` for a broken gzip, and botocore's errors, among them one if the object is another by now.
+    Raises :class:`InvalidFile` for a broken gzip file, and botocore's errors, one of them if the object has changed.
     """
     if wanted.is_packed:
         body = s3.get_object(Bucket=wanted.bucket, Key=wanted.key, IfMatch=wanted.etag)["Body"]
         with gzip.GzipFile(fileobj=body) as unpacked:
-            yield from unpacked_pieces(unpacked, wanted.key, begin)
+            yield from read_gzip(unpacked, wanted.key, begin)
     else:
         answer = s3.get_object(Bucket=wanted.bucket, Key=wanted.key, IfMatch=wanted.etag, Range=f"bytes={begin}-")
         yield from answer["Body"].iter_chunks(_PIECE_BYTES)
 
 
-def unpacked_pieces(unpacked: gzip.GzipFile, name: str, begin: int) -> Iterator[bytes]:
-    """What a gzip file holds, from a byte on. Raises :class:`BadFile` if it is broken."""
+def read_gzip(unpacked: gzip.GzipFile, name: str, begin: int) -> Iterator[bytes]:
+    """What a gzip file holds, from a byte on. Raises :class:`InvalidFile` if it is broken."""
     try:
         while begin > 0 and (skipped := unpacked.read(min(_PIECE_BYTES, begin))):
             begin -= len(skipped)
         while piece := unpacked.read(_PIECE_BYTES):
             yield piece
     except (gzip.BadGzipFile, EOFError, OSError) as error:
-        raise BadFile(f"{name} is no whole gzip file: {error}") from None
+        raise InvalidFile(f"{name} is no whole gzip file: {error}") from None

@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from amberflo_workflows.core.names import fault_of
-from amberflo_workflows.core.usage_record import LONGEST_TEXT
+from amberflo_workflows.core.names import name_error
+from amberflo_workflows.core.usage_record import MAX_TEXT_LENGTH
 
 # The id of an event in the rejected table begins with it; a usage's id is a hash.
-EVENT_PREFIX: Final = "event-"
+EVENT_ITEM_PREFIX: Final = "event-"
 _DEEPEST: Final = 4
 _NAMES: Final = ("tenantName", "companyName", "name")
 _EMAILS: Final = ("email", "tenantEmail")
@@ -20,7 +20,7 @@ _EMAILS: Final = ("email", "tenantEmail")
 _READ_ONLY: Final = frozenset({"id", "createTime", "updateTime", "deleteTime", "deactivateTimeStamp"})
 
 
-class TenantRefused(ValueError):
+class InvalidTenantEvent(ValueError):
     """The event does not say which tenant it is about; the message says what is missing."""
 
 
@@ -33,26 +33,26 @@ class Tenant(NamedTuple):
     tier: str
 
 
-def tenant_of(event: Any) -> Tenant:
-    """The tenant of an EventBridge event. Raises :class:`TenantRefused`."""
+def parse_tenant(event: Any) -> Tenant:
+    """The tenant of an EventBridge event. Raises :class:`InvalidTenantEvent`."""
     detail = event.get("detail") if isinstance(event, dict) else None
     if not isinstance(detail, dict):
-        raise TenantRefused("the event has no detail that is an object")
+        raise InvalidTenantEvent("the event has no detail that is an object")
     objects = list(_objects(detail))
     ids = list(dict.fromkeys(_text(found, ("tenantId",)) for found in objects if _text(found, ("tenantId",))))
     if not ids:
-        raise TenantRefused("there is no tenantId in the event's detail")
+        raise InvalidTenantEvent("there is no tenantId in the event's detail")
     if len(ids) > 1:
-        raise TenantRefused(f"the event's detail names {len(ids)} tenants")
-    if len(ids[0]) > LONGEST_TEXT:
-        raise TenantRefused(f"tenantId has {len(ids[0])} characters, at most {LONGEST_TEXT} are allowed")
-    if fault := fault_of(ids[0]):
-        raise TenantRefused(f"tenantId {fault}")
+        raise InvalidTenantEvent(f"the event's detail names {len(ids)} tenants")
+    if len(ids[0]) > MAX_TEXT_LENGTH:
+        raise InvalidTenantEvent(f"tenantId has {len(ids[0])} characters, at most {MAX_TEXT_LENGTH} are allowed")
+    if fault := name_error(ids[0]):
+        raise InvalidTenantEvent(f"tenantId {fault}")
     name = _first(objects, _NAMES) or ids[0]
     return Tenant(ids[0], name, _first(objects, _EMAILS), _first(objects, ("tier",)))
 
 
-def writable_customer(customer: dict[str, Any]) -> dict[str, Any]:
+def writable_customer_fields(customer: dict[str, Any]) -> dict[str, Any]:
     """A customer as read, less what only Amberflo sets."""
     return {key: value for key, value in customer.items() if key not in _READ_ONLY}
 
@@ -76,5 +76,5 @@ def _text(found: dict[str, Any], names: tuple[str, ...]) -> str:
     for name in names:
         value = found.get(name)
         if isinstance(value, str) and value.strip():
-            return value.strip() if name == "tenantId" else value.strip()[:LONGEST_TEXT]
+            return value.strip() if name == "tenantId" else value.strip()[:MAX_TEXT_LENGTH]
     return ""

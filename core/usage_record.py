@@ -11,22 +11,22 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from amberflo_workflows.core.names import fault_of
+from amberflo_workflows.core.names import name_error
 
 # Amberflo documents 1 to 200 characters for a dimension and 50 for a meter's API name.
-LONGEST_TEXT: Final = 200
-LONGEST_METER_NAME: Final = 50
+MAX_TEXT_LENGTH: Final = 200
+MAX_METER_NAME_LENGTH: Final = 50
 # Amberflo takes events up to 60 days back; the clock of a sender may be a little ahead.
-OLDEST_MILLISECONDS: Final = 60 * 24 * 60 * 60 * 1000
-AHEAD_MILLISECONDS: Final = 5 * 60 * 1000
+MAX_AGE_MILLIS: Final = 60 * 24 * 60 * 60 * 1000
+MAX_AHEAD_MILLIS: Final = 5 * 60 * 1000
 # What a JSON object had twice under one name comes as ``{"givenTwice": [value, value]}``; which is meant, nobody knows.
-GIVEN_TWICE: Final = "givenTwice"
+DUPLICATE_MEMBER: Final = "givenTwice"
 _OWN_MEMBERS: Final = frozenset(
     {"tenantId", "meterApiName", "meterValue", "meterTimeInMillis", "uniqueId", "dimensions"}
 )
 
 
-class UsageRefused(ValueError):
+class InvalidUsage(ValueError):
     """A usage is wrong by its form; the message says what, and is kept with it for the person who mends it."""
 
 
@@ -41,18 +41,18 @@ class UsageRecord(Struct, rename="camel"):
     dimensions: dict[str, str]
 
 
-def record_of(usage: Any, *, event_id: str, event_time: str) -> UsageRecord:
+def build_record(usage: Any, *, event_id: str, event_time: str) -> UsageRecord:
     """The record of a usage ``{tenantId, meterApiName, meterValue, uniqueId?, meterTimeInMillis?, dimensions?, …}``.
 
     ``event_id`` and ``event_time`` (ISO 8601) stand in where the usage has no identity or time of its own. Any
-    other member is a dimension, as in the npm package. Raises :class:`UsageRefused`.
+    other member is a dimension, as in the npm package. Raises :class:`InvalidUsage`.
     """
     if not isinstance(usage, dict):
-        raise UsageRefused(f"a usage must be an object, this is {_kind(usage)}")
+        raise InvalidUsage(f"a usage must be an object, this is {_kind(usage)}")
     _check_given_once(usage)
     record = UsageRecord(
         customer_id=_text(usage, "tenantId"),
-        meter_api_name=_text(usage, "meterApiName", LONGEST_METER_NAME),
+        meter_api_name=_text(usage, "meterApiName", MAX_METER_NAME_LENGTH),
         meter_value=_value(usage),
         meter_time_in_millis=_time(usage, event_time),
         unique_id=_text(usage, "uniqueId") if usage.get("uniqueId") is not None else event_id,
@@ -61,106 +61,106 @@ def record_of(usage: Any, *, event_id: str, event_time: str) -> UsageRecord:
     try:
         msgspec.json.encode(record)
     except UnicodeEncodeError:
-        raise UsageRefused("a text in it is not valid Unicode") from None
+        raise InvalidUsage("a text in it is not valid Unicode") from None
     return record
 
 
-def check_new(record: UsageRecord, *, now_in_millis: int) -> None:
-    """Raise :class:`UsageRefused` for what is not to be counted any more, not yet, or under such a name.
+def check_countable(record: UsageRecord, *, now_in_millis: int) -> None:
+    """Raise :class:`InvalidUsage` for what is not to be counted any more, not yet, or under such a name.
 
     Whatever was counted already can be taken back, so this is not asked then.
     """
     for member, name in (("tenantId", record.customer_id), ("meterApiName", record.meter_api_name)):
-        if fault := fault_of(name):
-            raise UsageRefused(f"{member} {fault}")
-    if record.meter_time_in_millis < now_in_millis - OLDEST_MILLISECONDS:
-        raise UsageRefused("it is more than 60 days old")
-    if record.meter_time_in_millis > now_in_millis + AHEAD_MILLISECONDS:
-        raise UsageRefused("its time is more than 5 minutes ahead")
+        if fault := name_error(name):
+            raise InvalidUsage(f"{member} {fault}")
+    if record.meter_time_in_millis < now_in_millis - MAX_AGE_MILLIS:
+        raise InvalidUsage("it is more than 60 days old")
+    if record.meter_time_in_millis > now_in_millis + MAX_AHEAD_MILLIS:
+        raise InvalidUsage("its time is more than 5 minutes ahead")
 
 
 def _check_given_once(usage: dict[str, Any]) -> None:
     dimensions = usage.get("dimensions")
     beneath = dimensions if isinstance(dimensions, dict) else {}
     for name, value in ({"the usage": usage} | beneath | usage).items():
-        if isinstance(value, dict) and isinstance(value.get(GIVEN_TWICE), list):
-            raise UsageRefused(f"{_short(name)} is given twice")
+        if isinstance(value, dict) and isinstance(value.get(DUPLICATE_MEMBER), list):
+            raise InvalidUsage(f"{_short(name)} is given twice")
 
 
-def _text(usage: dict[str, Any], member: str, longest: int = LONGEST_TEXT) -> str:
+def _text(usage: dict[str, Any], member: str, longest: int = MAX_TEXT_LENGTH) -> str:
     value = usage.get(member)
     if value is None:
-        raise UsageRefused(f"{member} is missing")
+        raise InvalidUsage(f"{member} is missing")
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
-        raise UsageRefused(f"{member} must be text, this is {_kind(value)}")
+        raise InvalidUsage(f"{member} must be text, this is {_kind(value)}")
     if not value.strip():
-        raise UsageRefused(f"{member} is empty")
+        raise InvalidUsage(f"{member} is empty")
     if len(value) > longest:
-        raise UsageRefused(f"{member} has {len(value)} characters, at most {longest} are allowed")
+        raise InvalidUsage(f"{member} has {len(value)} characters, at most {longest} are allowed")
     return value
 
 
 def _value(usage: dict[str, Any]) -> int | float:
     value = usage.get("meterValue")
     if value is None:
-        raise UsageRefused("meterValue is missing")
+        raise InvalidUsage("meterValue is missing")
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UsageRefused(f"meterValue must be a number, this is {_kind(value)}")
+        raise InvalidUsage(f"meterValue must be a number, this is {_kind(value)}")
     try:
         finite = math.isfinite(value)
     except OverflowError:
         finite = False
     if not finite:
-        raise UsageRefused("meterValue is not a finite number")
+        raise InvalidUsage("meterValue is not a finite number")
     return value
 
 
 def _time(usage: dict[str, Any], event_time: str) -> int:
     value = usage.get("meterTimeInMillis")
     if value is None:
-        return milliseconds(event_time)
+        return parse_time_in_millis(event_time)
     if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-        raise UsageRefused("meterTimeInMillis must be a positive whole number: milliseconds since 1970")
+        raise InvalidUsage("meterTimeInMillis must be a positive whole number: milliseconds since 1970")
     return value
 
 
-def milliseconds(iso: str) -> int:
-    """ISO 8601 as epoch milliseconds; without an offset it is UTC, wherever this runs. Raises :class:`UsageRefused`."""
+def parse_time_in_millis(iso: str) -> int:
+    """ISO 8601 as epoch milliseconds; without an offset it is UTC, wherever this runs. Raises :class:`InvalidUsage`."""
     try:
         moment = datetime.fromisoformat(iso)
         return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError):
-        raise UsageRefused("there is no time: give meterTimeInMillis (milliseconds since 1970)") from None
+        raise InvalidUsage("there is no time: give meterTimeInMillis (milliseconds since 1970)") from None
 
 
 def _dimensions(usage: dict[str, Any]) -> dict[str, str]:
     given = usage.get("dimensions") or {}
     if not isinstance(given, dict):
-        raise UsageRefused(f"dimensions must be an object, this is {_kind(given)}")
+        raise InvalidUsage(f"dimensions must be an object, this is {_kind(given)}")
     beside = {key: value for key, value in usage.items() if key not in _OWN_MEMBERS}
     for key in beside.keys() & given.keys():
         if _scalar(key, beside[key]) != _scalar(key, given[key]):
-            raise UsageRefused(f"the dimension '{_short(key)}' is given twice, with different values")
+            raise InvalidUsage(f"the dimension '{_short(key)}' is given twice, with different values")
     pairs = ((key, _scalar(key, value)) for key, value in sorted({**beside, **given}.items()))
     return {key: value for key, value in pairs if value}
 
 
 def _scalar(key: str, value: Any) -> str:
     """A dimension's value as text; nothing and empty text are the same: no dimension."""
-    if not 1 <= len(key) <= LONGEST_TEXT:
-        raise UsageRefused(f"a dimension's name has {len(key)} characters, 1 to {LONGEST_TEXT} are allowed")
+    if not 1 <= len(key) <= MAX_TEXT_LENGTH:
+        raise InvalidUsage(f"a dimension's name has {len(key)} characters, 1 to {MAX_TEXT_LENGTH} are allowed")
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
-        raise UsageRefused(f"the dimension '{_short(key)}' must be a plain value, this is {_kind(value)}")
+        raise InvalidUsage(f"the dimension '{_short(key)}' must be a plain value, this is {_kind(value)}")
     text = str(value)
-    if len(text) > LONGEST_TEXT:
-        raise UsageRefused(
-            f"the dimension '{_short(key)}' has {len(text)} characters, at most {LONGEST_TEXT} are allowed"
+    if len(text) > MAX_TEXT_LENGTH:
+        raise InvalidUsage(
+            f"the dimension '{_short(key)}' has {len(text)} characters, at most {MAX_TEXT_LENGTH} are allowed"
         )
     return text
 

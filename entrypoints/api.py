@@ -18,22 +18,22 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from amberflo_workflows.entrypoints.call_identity import (
     CallIdentity,
-    KeyNotRemembered,
-    KeyRefused,
-    KeyTaken,
+    InvalidKey,
+    KeyConflict,
+    KeyStoreUnavailable,
     new_identity,
-    remembered_identity,
+    stored_identity,
 )
 from amberflo_workflows.entrypoints.ingest import ingest
-from amberflo_workflows.entrypoints.replies import Reply, problem, run
-from amberflo_workflows.entrypoints.responses import response
-from amberflo_workflows.entrypoints.workflows import LARGEST_INPUT_BYTES
+from amberflo_workflows.entrypoints.replies import ApiResponse, api_error, run_for_caller
+from amberflo_workflows.entrypoints.responses import gateway_response
+from amberflo_workflows.entrypoints.workflows import MAX_INPUT_BYTES
 
 logger = Logger()
 app = APIGatewayHttpResolver()
 
 # The input of an execution, less room for the path's id.
-LARGEST_BODY_BYTES: Final = LARGEST_INPUT_BYTES - 4_096
+MAX_REQUEST_BODY_BYTES: Final = MAX_INPUT_BYTES - 4_096
 # Made by ``make openapi``.
 DOCUMENT: Final = Path(__file__).with_name("openapi.json")
 
@@ -86,13 +86,13 @@ def ingest_usage() -> Response[Any]:
     body = _body()
     try:
         call = _call_identity(body)
-    except KeyRefused as error:
-        return _respond(problem(400, f"The request is wrong. {error}"))
-    except KeyTaken as error:
-        return _respond(problem(409, str(error)))
-    except KeyNotRemembered as error:
+    except InvalidKey as error:
+        return _respond(api_error(400, f"The request is wrong. {error}"))
+    except KeyConflict as error:
+        return _respond(api_error(409, str(error)))
+    except KeyStoreUnavailable as error:
         logger.exception("idempotency key")
-        return _respond(problem(503, str(error)))
+        return _respond(api_error(503, str(error)))
     return _respond(ingest(_machine_arns()["ingest_usage"], body, call))
 
 
@@ -131,7 +131,7 @@ def _call_identity(body: dict[str, Any]) -> CallIdentity:
     key = app.current_event.headers.get("idempotency-key")
     if key is None:
         return new_identity()
-    return remembered_identity(key, caller=_caller(), body=body, context=app.lambda_context)
+    return stored_identity(key, caller=_caller(), body=body, context=app.lambda_context)
 
 
 def _caller() -> str:
@@ -141,11 +141,11 @@ def _caller() -> str:
 
 
 def _run(workflow: str, request: object) -> Response[Any]:
-    return _respond(run(_machine_arns()[workflow], request))
+    return _respond(run_for_caller(_machine_arns()[workflow], request))
 
 
-def _respond(reply: Reply) -> Response[Any]:
-    return response(reply, app.current_event.headers.get("accept-encoding", ""))
+def _respond(reply: ApiResponse) -> Response[Any]:
+    return gateway_response(reply, app.current_event.headers.get("accept-encoding", ""))
 
 
 def _decoded(from_route: str) -> str:
@@ -164,9 +164,9 @@ def _body() -> dict[str, Any]:
     except UnicodeDecodeError:
         raise BadRequestError("The body is not UTF-8 text.") from None
     size = len(text.encode("utf-8", "surrogatepass"))
-    if size > LARGEST_BODY_BYTES:
+    if size > MAX_REQUEST_BODY_BYTES:
         raise RequestEntityTooLargeError(
-            f"The body has {size:,} bytes; at most {LARGEST_BODY_BYTES:,} can be taken at once."
+            f"The body has {size:,} bytes; at most {MAX_REQUEST_BODY_BYTES:,} can be taken at once."
         )
     try:
         body = msgspec.json.decode(text)

@@ -8,7 +8,7 @@ from typing import Any, Final
 _ESCAPED: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
-def text_of(event: dict[str, Any]) -> str:
+def event_text(event: dict[str, Any]) -> str:
     """The event as JSON, escaped only where it has to be: limits are counted in bytes."""
     text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
     return json.dumps(event, separators=(",", ":")) if _ESCAPED.search(text) else text

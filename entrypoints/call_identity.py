@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 # Amberflo takes usage for 60 days; a call that is repeated later than that would be refused for its age.
 REMEMBERED_SECONDS: Final = 60 * 24 * 60 * 60
-LONGEST_KEY: Final = 255
+MAX_KEY_LENGTH: Final = 255
 _TRIES: Final = 20
 _WAIT_SECONDS: Final = 0.1
 
@@ -28,15 +28,15 @@ class CallIdentity(TypedDict):
     time: str
 
 
-class KeyRefused(ValueError):
+class InvalidKey(ValueError):
     """The ``Idempotency-Key`` cannot be one."""
 
 
-class KeyTaken(ValueError):
+class KeyConflict(ValueError):
     """The ``Idempotency-Key`` came with another body before."""
 
 
-class KeyNotRemembered(RuntimeError):
+class KeyStoreUnavailable(RuntimeError):
     """The table of keys could not be read or written; nothing was counted."""
 
 
@@ -45,13 +45,13 @@ def new_identity() -> CallIdentity:
     return {"id": str(uuid.uuid4()), "time": datetime.now(UTC).isoformat()}
 
 
-def remembered_identity(key: str, *, caller: str, body: object, context: LambdaContext) -> CallIdentity:
+def stored_identity(key: str, *, caller: str, body: object, context: LambdaContext) -> CallIdentity:
     """The identity that ``caller`` got with this key before, else a new one that is kept for 60 days.
 
-    Raises :class:`KeyRefused`, :class:`KeyTaken`, :class:`KeyNotRemembered`.
+    Raises :class:`InvalidKey`, :class:`KeyConflict`, :class:`KeyStoreUnavailable`.
     """
-    if not 1 <= len(key) <= LONGEST_KEY or not key.isprintable():
-        raise KeyRefused(f"Idempotency-Key: It must have 1 to {LONGEST_KEY} printable characters.")
+    if not 1 <= len(key) <= MAX_KEY_LENGTH or not key.isprintable():
+        raise InvalidKey(f"Idempotency-Key: It must have 1 to {MAX_KEY_LENGTH} printable characters.")
     from aws_lambda_powertools.utilities.idempotency.exceptions import (  # noqa: PLC0415 - see _remember
         IdempotencyAlreadyInProgressError,
         IdempotencyInconsistentStateError,
@@ -66,12 +66,12 @@ def remembered_identity(key: str, *, caller: str, body: object, context: LambdaC
             # The same call at the same moment; it writes its identity down in an instant.
             time.sleep(_WAIT_SECONDS)
         except IdempotencyValidationError:
-            raise KeyTaken("This Idempotency-Key came with another body before; use a new key for new usage.") from None
+            raise KeyConflict("This Idempotency-Key was used with another body; use a new key for new usage.") from None
         except IdempotencyPersistenceLayerError as error:
-            raise KeyNotRemembered(
+            raise KeyStoreUnavailable(
                 f"The Idempotency-Key could not be looked up ({type(error.__cause__).__name__}); nothing was counted."
             ) from error
-    raise KeyNotRemembered("Another call with this Idempotency-Key is at work; nothing was counted.")
+    raise KeyStoreUnavailable("Another call with this Idempotency-Key is at work; nothing was counted.")
 
 
 def _minted(*, call: dict[str, Any]) -> CallIdentity:  # noqa: ARG001 - what it is remembered by

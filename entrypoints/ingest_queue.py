@@ -19,11 +19,11 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from amberflo_workflows.core.chunks import chunks, decoded, is_too_large, usages_in
+from amberflo_workflows.core.chunks import exceeds_chunk_limit, extract_usages, parse_json, split_into_chunks
 from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.entrypoints import oversized, workflows
-from amberflo_workflows.entrypoints.oversized import park
-from amberflo_workflows.entrypoints.workflows import Finished
+from amberflo_workflows.entrypoints.oversized import reject_oversized
+from amberflo_workflows.entrypoints.workflows import WorkflowResult
 
 logger = Logger()
 
@@ -38,7 +38,7 @@ PARALLEL_CHUNKS: Final = 16
 OF_NO_CHUNK_ALONE: Final = {"AmberfloThrottled", "AmberfloUnavailable"}
 
 
-class UsageNotSent(Exception):
+class MessageNotProcessed(Exception):
     """A message stays in the queue, because an execution with usages of it failed."""
 
 
@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
     def settle(record: SQSRecord) -> None:
         if record.message_id in unsent:
-            raise UsageNotSent(unsent[record.message_id])
+            raise MessageNotProcessed(unsent[record.message_id])
 
     return process_partial_response(
         event=event,
@@ -60,7 +60,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
 def _unsent_messages(records: list[dict[str, Any]]) -> dict[str, str]:
     """Ids of messages to be delivered again, with the reason."""
-    work = list(chunks(usage for record in records for usage in _usages_of(record)))
+    work = list(split_into_chunks(usage for record in records for usage in _usages_of(record)))
     unsent: dict[str, str] = {}
     amberflo_is_down = Event()
     with ThreadPoolExecutor(max_workers=min(PARALLEL_CHUNKS, max(len(work), 1))) as pool:
@@ -74,16 +74,16 @@ def _unsent_messages(records: list[dict[str, Any]]) -> dict[str, str]:
 def _usages_of(record: dict[str, Any]) -> Iterator[tuple[str, ReportedUsage]]:
     """The usages of an SQS message, each with the message's id; what is no event is one usage, to be refused."""
     message_id, body = record["messageId"], record["body"]
-    envelope = decoded(body)
+    envelope = parse_json(body)
     sent = datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC).isoformat()
     try:
         if isinstance(envelope, dict) and "detail" in envelope:
             identity, moment = _text(envelope.get("id", message_id)), _text(envelope.get("time", sent))
-            found = usages_in(envelope["detail"], event_id=identity, event_time=moment)
+            found = extract_usages(envelope["detail"], event_id=identity, event_time=moment)
         else:
-            found = usages_in(body, event_id=message_id, event_time=sent)
+            found = extract_usages(body, event_id=message_id, event_time=sent)
     except RecursionError:
-        found = usages_in(body, event_id=message_id, event_time=sent)
+        found = extract_usages(body, event_id=message_id, event_time=sent)
     for usage in found:
         yield message_id, usage
 
@@ -98,8 +98,8 @@ def _send(usages: list[ReportedUsage], amberflo_is_down: Event) -> str:
     if amberflo_is_down.is_set():
         return "Amberflo is down, as an earlier chunk of the batch has found"
     try:
-        if is_too_large(usages):
-            park(usages[0], os.environ["REJECTED_TABLE_NAME"], oversized.client())
+        if exceeds_chunk_limit(usages):
+            reject_oversized(usages[0], os.environ["REJECTED_TABLE_NAME"], oversized.dynamodb_client())
             return ""
         finished = _run(usages)
     except Exception as error:
@@ -115,16 +115,19 @@ def _send(usages: list[ReportedUsage], amberflo_is_down: Event) -> str:
     return f"ingest_usage ended with {finished.error}; execution {finished.arn}"
 
 
-def _run(usages: list[ReportedUsage]) -> Finished:
+def _run(usages: list[ReportedUsage]) -> WorkflowResult:
     """Run the workflow. A start that is throttled is tried again: its messages would else wait out their visibility."""
     from botocore.exceptions import ClientError  # noqa: PLC0415 - see workflows.client
 
-    machine, client = os.environ["INGEST_USAGE_STATE_MACHINE_ARN"], workflows.client(READ_TIMEOUT_SECONDS)
+    machine, client = (
+        os.environ["INGEST_USAGE_STATE_MACHINE_ARN"],
+        workflows.step_functions_client(READ_TIMEOUT_SECONDS),
+    )
     for _ in range(THROTTLED_TRIES - 1):
         try:
-            return workflows.run(machine, {"usages": usages}, client)
+            return workflows.run_workflow(machine, {"usages": usages}, client)
         except ClientError as error:
             if not workflows.is_throttled(error.response.get("Error", {}).get("Code", "")):
                 raise
             time.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - only so that not all come back at once
-    return workflows.run(machine, {"usages": usages}, client)
+    return workflows.run_workflow(machine, {"usages": usages}, client)

@@ -9,8 +9,8 @@ from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
 from amberflo_workflows.core import aws
-from amberflo_workflows.core.chunks import TOO_LARGE
-from amberflo_workflows.core.reported_usage import Rejected, ReportedUsage, refusal_of
+from amberflo_workflows.core.chunks import TOO_LARGE_REASON
+from amberflo_workflows.core.reported_usage import RejectedUsage, ReportedUsage, build_rejected_usage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 logger = Logger(child=True)
 
 # An item may have 400 kB in all.
-LARGEST_ORIGINAL_BYTES: Final = 380_000
+MAX_ORIGINAL_BYTES: Final = 380_000
 
 
-class TooLargeToPark(ValueError):
+class UsageTooLarge(ValueError):
     """Not even compressed does it fit into the rejected table."""
 
 
-def client() -> "DynamoDBClient":
-    """The client for :func:`park`."""
+def dynamodb_client() -> "DynamoDBClient":
+    """The client for :func:`reject_oversized`."""
     dynamodb: DynamoDBClient = aws.client("dynamodb", read_seconds=4)
     return dynamodb
 
 
-def park(usage: ReportedUsage, table: str, client: "DynamoDBClient") -> Rejected:
-    """Keep it in the rejected table, once however often it comes. Raises :class:`TooLargeToPark`, botocore's errors."""
-    refused = refusal_of(usage, 0, TOO_LARGE)
+def reject_oversized(usage: ReportedUsage, table: str, dynamodb_client: "DynamoDBClient") -> RejectedUsage:
+    """Keep it in the rejected table, once however often it comes. Raises :class:`UsageTooLarge`, botocore's errors."""
+    refused = build_rejected_usage(usage, 0, TOO_LARGE_REASON)
     try:
-        client.put_item(
+        dynamodb_client.put_item(
             TableName=table,
             ConditionExpression="attribute_not_exists(id)",
             Item={
@@ -48,7 +48,7 @@ def park(usage: ReportedUsage, table: str, client: "DynamoDBClient") -> Rejected
                 "status": {"S": "rejected"},
             },
         )
-    except client.exceptions.ConditionalCheckFailedException:
+    except dynamodb_client.exceptions.ConditionalCheckFailedException:
         logger.info("usage is parked already", extra={"id": refused["id"]})
     _count()
     return refused
@@ -62,9 +62,9 @@ def _count() -> None:
 
 def _original(text: str) -> Any:
     """The text as it is, or compressed where it would not fit."""
-    if len(text.encode()) <= LARGEST_ORIGINAL_BYTES:
+    if len(text.encode()) <= MAX_ORIGINAL_BYTES:
         return {"S": text}
     packed = gzip.compress(text.encode(), mtime=0)
-    if len(packed) > LARGEST_ORIGINAL_BYTES:
-        raise TooLargeToPark(f"a usage has {len(text.encode()):,} bytes, {len(packed):,} compressed")
+    if len(packed) > MAX_ORIGINAL_BYTES:
+        raise UsageTooLarge(f"a usage has {len(text.encode()):,} bytes, {len(packed):,} compressed")
     return {"B": packed}

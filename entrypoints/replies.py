@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from aws_lambda_powertools import Logger
 
-from amberflo_workflows.core.claim_check import ClaimLost, redeem
+from amberflo_workflows.core.claim_check import ResponseNotFetched, redeem
 from amberflo_workflows.entrypoints import workflows
-from amberflo_workflows.entrypoints.workflows import Finished
+from amberflo_workflows.entrypoints.workflows import WorkflowResult
 
 logger = Logger(child=True)
 
@@ -37,7 +37,7 @@ _BROKEN: Final = "The workflow failed for a reason of its own; its execution tel
 
 
 @dataclass(frozen=True)
-class Reply:
+class ApiResponse:
     """An HTTP answer; ``execution_arns`` are those that worked on it."""
 
     status: int
@@ -53,12 +53,12 @@ class Reply:
         return headers
 
 
-def problem(status: int, message: str, *execution_arns: str) -> Reply:
+def api_error(status: int, message: str, *execution_arns: str) -> ApiResponse:
     """A reply in the one shape that all errors have."""
-    return Reply(status, {"statusCode": status, "message": message}, execution_arns)
+    return ApiResponse(status, {"statusCode": status, "message": message}, execution_arns)
 
 
-def run(machine_arn: str, request: object) -> Reply:
+def run_for_caller(machine_arn: str, request: object) -> ApiResponse:
     """Run a workflow and tell its outcome; never raises for what AWS answers."""
     from botocore.exceptions import (  # noqa: PLC0415 - see workflows.client
         BotoCoreError,
@@ -67,19 +67,21 @@ def run(machine_arn: str, request: object) -> Reply:
     )
 
     try:
-        return reply_to(workflows.run(machine_arn, request, workflows.client(READ_TIMEOUT_SECONDS)))
+        return response_of_result(
+            workflows.run_workflow(machine_arn, request, workflows.step_functions_client(READ_TIMEOUT_SECONDS))
+        )
     except workflows.InputTooLarge as error:
-        return problem(413, str(error))
+        return api_error(413, str(error))
     except ReadTimeoutError:
-        return problem(504, _LATE)
+        return api_error(504, _LATE)
     except ClientError as error:
         return _not_started(error.response.get("Error", {}).get("Code", ""))
     except BotoCoreError:
         logger.exception("Step Functions could not be reached")
-        return problem(500, "Step Functions could not be reached.")
+        return api_error(500, "Step Functions could not be reached.")
 
 
-def reply_to(finished: Finished) -> Reply:
+def response_of_result(finished: WorkflowResult) -> ApiResponse:
     """The reply to an execution that ended."""
     if finished.output is not None:
         return _answer(finished.output, finished.arn)
@@ -87,21 +89,21 @@ def reply_to(finished: Finished) -> Reply:
     status = _STATUS.get(finished.error, 500)
     # Only messages of our own are passed on; what a runtime says may hold anything.
     message = {500: _BROKEN, 504: _LATE}.get(status, finished.cause)
-    return problem(status, message, finished.arn)
+    return api_error(status, message, finished.arn)
 
 
-def _answer(output: dict[str, Any], arn: str) -> Reply:
+def _answer(output: dict[str, Any], arn: str) -> ApiResponse:
     if "claim" not in output:
-        return Reply(output["statusCode"], output["body"], (arn,))
+        return ApiResponse(output["statusCode"], output["body"], (arn,))
     try:
-        return Reply(output["statusCode"], redeem(output["claim"]), (arn,))
-    except ClaimLost:
+        return ApiResponse(output["statusCode"], redeem(output["claim"]), (arn,))
+    except ResponseNotFetched:
         logger.exception("large answer not fetched", extra={"execution_arn": arn})
-        return problem(500, "The answer was made, and could not be fetched from its bucket. Ask again.", arn)
+        return api_error(500, "The answer was made, and could not be fetched from its bucket. Ask again.", arn)
 
 
-def _not_started(code: str) -> Reply:
+def _not_started(code: str) -> ApiResponse:
     logger.error("execution not started", extra={"error": code})
     if workflows.is_throttled(code):
-        return problem(503, "Step Functions is throttling; nothing was started.")
-    return problem(500, f"The workflow could not be started ({code}).")
+        return api_error(503, "Step Functions is throttling; nothing was started.")
+    return api_error(500, f"The workflow could not be started ({code}).")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from amberflo_workflows.entrypoints.bus_event import text_of
+from amberflo_workflows.entrypoints.bus_event import event_text
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -27,7 +27,7 @@ def _client() -> "SFNClient":
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> None:
     """Lambda entry point. An execution that is there already has dealt with the event, or is at it."""
-    client, machine, text = _client(), os.environ["STATE_MACHINE_ARN"], text_of(event)
+    client, machine, text = _client(), os.environ["STATE_MACHINE_ARN"], event_text(event)
     name = str(event.get("id", ""))
     if not _NAME.fullmatch(name):
         client.start_execution(stateMachineArn=machine, input=text)

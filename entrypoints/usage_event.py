@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from amberflo_workflows.entrypoints.bus_event import text_of
+from amberflo_workflows.entrypoints.bus_event import event_text
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -24,4 +24,4 @@ def _client() -> "SQSClient":
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> None:
     """Lambda entry point."""
-    _client().send_message(QueueUrl=os.environ["QUEUE_URL"], MessageBody=text_of(event))
+    _client().send_message(QueueUrl=os.environ["QUEUE_URL"], MessageBody=event_text(event))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 # What Step Functions takes as input, counted in UTF-8.
-LARGEST_INPUT_BYTES: Final = 262_144
+MAX_INPUT_BYTES: Final = 262_144
 
 
 class InputTooLarge(ValueError):
@@ -20,7 +20,7 @@ class InputTooLarge(ValueError):
 
 
 @dataclass(frozen=True)
-class Finished:
+class WorkflowResult:
     """An execution that ended.
 
     ``output`` is its answer, ``None`` unless it succeeded; ``error`` the error's name, ``cause`` its message.
@@ -32,27 +32,27 @@ class Finished:
     cause: str = ""
 
 
-def client(read_timeout_seconds: int) -> "SFNClient":
-    """The client for :func:`run`. It makes one attempt: a second execution is the caller's decision."""
+def step_functions_client(read_timeout_seconds: int) -> "SFNClient":
+    """The client for :func:`run_workflow`. It makes one attempt: a second execution is the caller's decision."""
     stepfunctions: SFNClient = aws.client(
         "stepfunctions", read_seconds=read_timeout_seconds, attempts=1, max_pool_connections=32
     )
     return stepfunctions
 
 
-def run(machine_arn: str, request: object, client: "SFNClient") -> Finished:
+def run_workflow(machine_arn: str, request: object, step_functions_client: "SFNClient") -> WorkflowResult:
     """Run a workflow to its end.
 
     Raises :class:`InputTooLarge`, and botocore's errors when it cannot be started or heard of in time.
     """
     given = msgspec.json.encode(request)
-    if len(given) > LARGEST_INPUT_BYTES:
-        raise InputTooLarge(f"The input has {len(given):,} bytes; a workflow takes at most {LARGEST_INPUT_BYTES:,}.")
-    answer = client.start_sync_execution(stateMachineArn=machine_arn, input=given.decode())
+    if len(given) > MAX_INPUT_BYTES:
+        raise InputTooLarge(f"The input has {len(given):,} bytes; a workflow takes at most {MAX_INPUT_BYTES:,}.")
+    answer = step_functions_client.start_sync_execution(stateMachineArn=machine_arn, input=given.decode())
     if answer["status"] == "SUCCEEDED":
-        return Finished(answer["executionArn"], msgspec.json.decode(answer["output"]))
+        return WorkflowResult(answer["executionArn"], msgspec.json.decode(answer["output"]))
     error = "States.Timeout" if answer["status"] == "TIMED_OUT" else answer.get("error", "States.Runtime")
-    return Finished(answer["executionArn"], None, error, _message(answer.get("cause", "")))
+    return WorkflowResult(answer["executionArn"], None, error, _message(answer.get("cause", "")))
 
 
 def is_throttled(code: str) -> bool:

@@ -22,7 +22,7 @@ OLD_DEAD = Duration.days(10)
 
 
 @dataclass(frozen=True)
-class Watch:
+class AlarmSpec:
     """What to watch and from where on to wake someone."""
 
     name: str
@@ -31,7 +31,7 @@ class Watch:
     meaning: str
 
 
-def all_watches(metering: AmberfloMetering, http_api: apigateway.IHttpApi) -> list[Watch]:
+def all_alarms(metering: AmberfloMetering, http_api: apigateway.IHttpApi) -> list[AlarmSpec]:
     """All there are."""
     return [
         *_workflow_watches(metering.state_machines),
@@ -42,26 +42,26 @@ def all_watches(metering: AmberfloMetering, http_api: apigateway.IHttpApi) -> li
     ]
 
 
-def counted(metric: str, service: str = "send_usages") -> cloudwatch.Metric:
+def count_metric(metric: str, service: str = "send_usages") -> cloudwatch.Metric:
     """A count that a Lambda emits."""
     return cloudwatch.Metric(
         namespace=NAMESPACE, metric_name=metric, dimensions_map={"service": service}, statistic="Sum"
     )
 
 
-def _workflow_watches(machines: Mapping[str, sfn.StateMachine]) -> list[Watch]:
+def _workflow_watches(machines: Mapping[str, sfn.StateMachine]) -> list[AlarmSpec]:
     watches = []
     for machine_name, machine in machines.items():
         name = pascal(machine_name)
         watches += [
-            Watch(
+            AlarmSpec(
                 f"{name}Failed",
                 machine.metric_failed(period=FIVE_MINUTES),
                 1,
                 f"An execution of {machine_name} failed: Amberflo is down or refuses the API key, the secret is not "
                 "readable, or a step has a fault. Open the failed execution; its error names which.",
             ),
-            Watch(
+            AlarmSpec(
                 f"{name}TimedOut",
                 machine.metric_timed_out(period=FIVE_MINUTES),
                 1,
@@ -72,17 +72,17 @@ def _workflow_watches(machines: Mapping[str, sfn.StateMachine]) -> list[Watch]:
     return watches
 
 
-def _usage_watches(metering: AmberfloMetering) -> list[Watch]:
+def _usage_watches(metering: AmberfloMetering) -> list[AlarmSpec]:
     path = metering.ingest
     return [
-        Watch(
+        AlarmSpec(
             "UsageRejected",
-            counted("UsagesRejected").with_(period=FIVE_MINUTES),
+            count_metric("UsagesRejected").with_(period=FIVE_MINUTES),
             1,
             "Usage was refused and is not billed until someone mends it. See why with `metering rejected list`, mend "
             "the sender, and send the usage again with `metering rejected redrive`.",
         ),
-        Watch(
+        AlarmSpec(
             "UsageDead",
             path.dead_letters.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES),
             1,
@@ -90,7 +90,7 @@ def _usage_watches(metering: AmberfloMetering) -> list[Watch]:
             "cause in the failed executions of ingest_usage, then send them again with `metering dead redrive`.",
         ),
         _dead_for_long("UsageDeadForLong", path.dead_letters, "Usage is not billed then."),
-        Watch(
+        AlarmSpec(
             "UsageLate",
             path.queue.metric_approximate_age_of_oldest_message(period=FIVE_MINUTES),
             LATE_USAGE.to_seconds(),
@@ -100,17 +100,17 @@ def _usage_watches(metering: AmberfloMetering) -> list[Watch]:
     ]
 
 
-def _tenant_watches(metering: AmberfloMetering) -> list[Watch]:
+def _tenant_watches(metering: AmberfloMetering) -> list[AlarmSpec]:
     dead = metering.tenants.dead_letters
     return [
-        Watch(
+        AlarmSpec(
             "TenantRejected",
-            counted("TenantsRejected", "customers").with_(period=FIVE_MINUTES),
+            count_metric("TenantsRejected", "customers").with_(period=FIVE_MINUTES),
             1,
             "A tenant event names no tenant, or Amberflo refuses it: the tenant's customer is not as it should be. See "
             "why with `metering rejected list`, mend the sender, send the event anew, and drop this one.",
         ),
-        Watch(
+        AlarmSpec(
             "TenantDead",
             dead.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES),
             1,
@@ -121,8 +121,8 @@ def _tenant_watches(metering: AmberfloMetering) -> list[Watch]:
     ]
 
 
-def _dead_for_long(name: str, dead_letters: sqs.Queue, loss: str) -> Watch:
-    return Watch(
+def _dead_for_long(name: str, dead_letters: sqs.Queue, loss: str) -> AlarmSpec:
+    return AlarmSpec(
         name,
         dead_letters.metric_approximate_age_of_oldest_message(period=FIVE_MINUTES),
         OLD_DEAD.to_seconds(),
@@ -131,12 +131,12 @@ def _dead_for_long(name: str, dead_letters: sqs.Queue, loss: str) -> Watch:
     )
 
 
-def _rule_watch(bus: events.IEventBus, rule: events.Rule) -> Watch:
+def _rule_watch(bus: events.IEventBus, rule: events.Rule) -> AlarmSpec:
     """Of a rule on the default bus, the metric bears the rule's name alone."""
     names = ("RuleName",) if bus.event_bus_name == "default" else ("EventBusName", "RuleName")
     # arn:aws:events:REGION:ACCOUNT:rule/BUS/RULE, without the bus if it is the default one
     parts = Fn.split("/", rule.rule_arn)
-    return Watch(
+    return AlarmSpec(
         f"{rule.node.id}Lost",
         cloudwatch.Metric(
             namespace="AWS/Events",
@@ -151,17 +151,17 @@ def _rule_watch(bus: events.IEventBus, rule: events.Rule) -> Watch:
     )
 
 
-def _api_watches(metering: AmberfloMetering, http_api: apigateway.IHttpApi) -> list[Watch]:
+def _api_watches(metering: AmberfloMetering, http_api: apigateway.IHttpApi) -> list[AlarmSpec]:
     functions = {"api": metering.api_function, "ingest_queue": metering.queue_function}
     return [
-        Watch(
+        AlarmSpec(
             "ApiServerErrors",
             http_api.metric_server_error(period=FIVE_MINUTES),
             5,
             "Callers get 5xx answers. See the failed executions; where there are none, the log of the api function.",
         ),
         *(
-            Watch(
+            AlarmSpec(
                 f"{pascal(name)}Errors",
                 function.metric_errors(period=FIVE_MINUTES),
                 1,

@@ -15,7 +15,7 @@ from amberflo_workflows.infra.nag import acknowledge, logical_id
 WRITERS: Final = ("FetchUsage", "ListMeters")
 
 
-class Answers(Construct):
+class ResponseBucket(Construct):
     """A bucket that the ``WRITERS`` among the tasks put into, and one function reads and deletes."""
 
     def __init__(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from amberflo_workflows.infra.bundle import BundleFailed
 from amberflo_workflows.infra.node import NodeMissing, use_packaged_node
-from amberflo_workflows.infra.settings import BadSetting, Runtime, Settings
+from amberflo_workflows.infra.settings import InvalidSetting, Runtime, Settings
 
 if TYPE_CHECKING:
     from aws_cdk import App
@@ -33,7 +33,7 @@ def build(app: "App", target: Target, settings: Settings, kind: Kind = "standalo
 def synth(target: Target, outdir: Path, settings: Settings | None = None, kind: Kind = "standalone") -> Path:
     """Synthesise in this process into ``outdir``, which is emptied; gives the assembly's folder.
 
-    Raises :class:`BadSetting`, :class:`BundleFailed`, :class:`NodeMissing`.
+    Raises :class:`InvalidSetting`, :class:`BundleFailed`, :class:`NodeMissing`.
     """
     use_packaged_node()
     from aws_cdk import App, AssetStaging  # noqa: PLC0415 - Node has to be found first
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
         app = App(outdir=os.environ.get("CDK_OUTDIR", str(OUT)), analytics_reporting=False)
         build(app, "aws", settings, kind)
         app.synth()
-    except (BadSetting, BundleFailed, NodeMissing) as error:
+    except (InvalidSetting, BundleFailed, NodeMissing) as error:
         print(error, file=sys.stderr)
         return 1
     if "CDK_OUTDIR" not in os.environ:
@@ -76,11 +76,11 @@ def _context(arguments: Sequence[str]) -> dict[str, str]:
     pairs = [argument for argument in arguments if argument != "-c"]
     for pair in pairs:
         if "=" not in pair:
-            raise BadSetting(f"Settings are given as -c key=value; '{pair}' is not.")
+            raise InvalidSetting(f"Settings are given as -c key=value; '{pair}' is not.")
     context = dict(pair.split("=", 1) for pair in pairs)
     unknown = sorted(context.keys() - Settings.context_keys())
     if unknown:
-        raise BadSetting(
+        raise InvalidSetting(
             f"There is no setting '{unknown[0]}'; there are: {', '.join(sorted(Settings.context_keys()))}."
         )
     return context

@@ -38,7 +38,7 @@ class ControlPlane:
         return self.outputs["controlPlaneAPIEndpoint"].split("/")[2].split(".")[0]
 
 
-def find(cloudformation: Any, stack: str) -> ControlPlane:
+def find_control_plane(cloudformation: Any, stack: str) -> ControlPlane:
     """The control plane of a stack. Raises :class:`CannotAttach` if it is none."""
     try:
         found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
@@ -54,7 +54,9 @@ def find(cloudformation: Any, stack: str) -> ControlPlane:
     return ControlPlane(outputs)
 
 
-def parameters(plane: ControlPlane, gateway: Any, *, own_authorizer: bool, issuer: bool = False) -> dict[str, str]:
+def stack_parameters(
+    plane: ControlPlane, gateway: Any, *, own_authorizer: bool, issuer: bool = False
+) -> dict[str, str]:
     """The parameters of our stack for a control plane; with ``issuer`` a setting says who issues its tokens.
 
     Raises :class:`CannotAttach`.
@@ -103,7 +105,7 @@ def check_routes(plane: ControlPlane, gateway: Any, ours: frozenset[str]) -> Non
         )
 
 
-def routes_of(cloudformation: Any, stack: str) -> frozenset[str]:
+def stack_route_ids(cloudformation: Any, stack: str) -> frozenset[str]:
     """The ids of the routes that our stack has made already, so that it can be deployed anew."""
     try:
         resources = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
@@ -138,9 +140,9 @@ def main(arguments: Sequence[str]) -> int:
     issuer = any(argument.startswith("issuer=") for argument in rest)
     try:
         cloudformation, gateway = boto3.client("cloudformation"), boto3.client("apigatewayv2")
-        plane = find(cloudformation, stack)
-        check_routes(plane, gateway, routes_of(cloudformation, name or Settings().stack_name))
-        values = parameters(plane, gateway, own_authorizer=own, issuer=issuer)
+        plane = find_control_plane(cloudformation, stack)
+        check_routes(plane, gateway, stack_route_ids(cloudformation, name or Settings().stack_name))
+        values = stack_parameters(plane, gateway, own_authorizer=own, issuer=issuer)
         given = [part for key, value in values.items() for part in ("--parameters", f"{key}={value}")]
         return cdk_deploy(" attach", [*given, *rest])
     except (BotoCoreError, ClientError) as error:

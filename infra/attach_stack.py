@@ -10,9 +10,9 @@ from constructs import Construct
 
 from amberflo_workflows.infra.api import Scopes, add_routes
 from amberflo_workflows.infra.monitoring import Monitoring, alarm_topic
-from amberflo_workflows.infra.outputs import add_outputs, outputs_of
-from amberflo_workflows.infra.settings import AUTHORIZER_NAME, BadSetting, Runtime, Settings
-from amberflo_workflows.infra.stack import metering_of
+from amberflo_workflows.infra.outputs import add_outputs, stack_outputs
+from amberflo_workflows.infra.settings import AUTHORIZER_NAME, InvalidSetting, Runtime, Settings
+from amberflo_workflows.infra.stack import add_metering
 
 
 class AttachStack(Stack):
@@ -27,11 +27,11 @@ class AttachStack(Stack):
     ) -> None:
         super().__init__(scope, id, env=env, description="Usage metering with Amberflo, for a control plane")
         if settings.admin_email or settings.event_bus_name:
-            raise BadSetting("adminEmail and eventBusName are the control plane's to decide; leave them out.")
+            raise InvalidSetting("adminEmail and eventBusName are the control plane's to decide; leave them out.")
         endpoint = self._parameter("controlPlaneAPIEndpoint", "The control plane's output of this name")
         bus_arn = self._parameter("eventBridgeArn", "The control plane's output of this name")
         bus = events.EventBus.from_event_bus_arn(self, "ControlPlaneBus", bus_arn)
-        self.metering = metering_of(self, settings, runtime, bus)
+        self.metering = add_metering(self, settings, runtime, bus)
         # https://API.execute-api.REGION.amazonaws.com/
         api_id = Fn.select(0, Fn.split(".", Fn.select(2, Fn.split("/", endpoint))))
         http_api = apigateway.HttpApi.from_http_api_attributes(self, "ControlPlaneApi", http_api_id=api_id)
@@ -50,7 +50,7 @@ class AttachStack(Stack):
             topic=alarm_topic(self, settings.alarm_email),
         )
         own = {"ControlPlaneApiEndpoint": endpoint, "EventBusName": bus.event_bus_name}
-        add_outputs(self, outputs_of(self.metering) | own)
+        add_outputs(self, stack_outputs(self.metering) | own)
 
     def _parameter(self, name: str, description: str, default: str | None = None) -> str:
         return CfnParameter(self, name, description=description, default=default).value_as_string

@@ -15,7 +15,7 @@ from amberflo_workflows.infra.settings import READ_SCOPE, WRITE_SCOPE
 TOKEN_LIFE = Duration.hours(1)
 
 
-def given_issuer(issuer: str, audience: Sequence[str]) -> HttpJwtAuthorizer:
+def issuer_authorizer(issuer: str, audience: Sequence[str]) -> HttpJwtAuthorizer:
     """Accept the tokens of an OpenID issuer for an audience."""
     return HttpJwtAuthorizer(
         "Jwt", issuer, jwt_audience=list(audience), identity_source=["$request.header.Authorization"]
@@ -50,7 +50,7 @@ class OwnPool(Construct):
         """Accept this pool's tokens for its clients."""
         clients = [client for client in (self.client, self.user_client) if client]
         issuer = f"https://cognito-idp.{Aws.REGION}.{Aws.URL_SUFFIX}/{self.pool.user_pool_id}"
-        return given_issuer(issuer, [client.user_pool_client_id for client in clients])
+        return issuer_authorizer(issuer, [client.user_pool_client_id for client in clients])
 
     def _pool(self) -> cognito.UserPool:
         pool = cognito.UserPool(

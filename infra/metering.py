@@ -14,7 +14,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from amberflo_workflows.infra.answers import Answers
+from amberflo_workflows.infra.answers import ResponseBucket
 from amberflo_workflows.infra.backfill import Backfill
 from amberflo_workflows.infra.bundle import bundle
 from amberflo_workflows.infra.functions import Functions
@@ -81,7 +81,7 @@ class AmberfloMetering(Construct):
         machines = StateMachines(self, "Workflows", retention=log_retention, ingest_log=ingest_log)
         self.state_machines = self._add_machines(machines)
         self.api_function = self._add_api()
-        self.answers = Answers(self, "Answers", tasks=self.tasks, reader=self.api_function)
+        self.answers = ResponseBucket(self, "Answers", tasks=self.tasks, reader=self.api_function)
         self.queue_function = self._add_queue_consumer()
         self.ingest.consume(self.queue_function, ingest_concurrency)
         self.backfill = Backfill(

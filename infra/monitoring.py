@@ -7,7 +7,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from amberflo_workflows.infra.alarms import all_watches, counted
+from amberflo_workflows.infra.alarms import all_alarms, count_metric
 from amberflo_workflows.infra.metering import AmberfloMetering
 
 
@@ -36,7 +36,7 @@ class Monitoring(Construct):
         topic: sns.ITopic | None,
     ) -> None:
         super().__init__(scope, id)
-        for watch in all_watches(metering, http_api):
+        for watch in all_alarms(metering, http_api):
             alarm = cloudwatch.Alarm(
                 self,
                 watch.name,
@@ -71,7 +71,9 @@ class Monitoring(Construct):
                     ),
                 ],
                 [
-                    graph(title="Usages", left=[counted("UsagesCounted"), counted("UsagesRejected")], width=8),
+                    graph(
+                        title="Usages", left=[count_metric("UsagesCounted"), count_metric("UsagesRejected")], width=8
+                    ),
                     graph(
                         title="Usage queue",
                         left=[

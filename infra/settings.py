@@ -25,7 +25,7 @@ AUTHORIZER_NAME: Final = "amberfloMetering"
 IngestLog = Literal["ALL_WITHOUT_DATA", "ERROR_WITH_DATA"]
 
 
-class BadSetting(ValueError):
+class InvalidSetting(ValueError):
     """A setting is unknown or cannot be; the message says which and what it may be."""
 
 
@@ -73,25 +73,25 @@ class Settings:
     architecture: str = "arm64"
 
     def __post_init__(self) -> None:
-        """Raise :class:`BadSetting` for what can be seen to be wrong before anything is deployed."""
+        """Raise :class:`InvalidSetting` for what can be seen to be wrong before anything is deployed."""
         for name in ("amberflo_base_url", "amberflo_ingest_url"):
             url = getattr(self, name)
             if url is not None and not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
-                raise BadSetting(f"{_camel(name)} must be an https address, not '{url}'.")
+                raise InvalidSetting(f"{_camel(name)} must be an https address, not '{url}'.")
         if bool(self.issuer) != bool(self.audience):
-            raise BadSetting("issuer and audience go together: give both, or neither for a Cognito pool of our own.")
+            raise InvalidSetting("issuer and audience go together: set both, or neither to create a Cognito pool.")
         if self.issuer and self.admin_email:
-            raise BadSetting("adminEmail is for a Cognito pool of our own; with an issuer its users are there already.")
+            raise InvalidSetting("adminEmail is for the Cognito pool of the stack; an issuer has its own users.")
         if self.ingest_log not in {"ALL_WITHOUT_DATA", "ERROR_WITH_DATA"}:
-            raise BadSetting(f"ingestLog is ALL_WITHOUT_DATA or ERROR_WITH_DATA, not '{self.ingest_log}'.")
+            raise InvalidSetting(f"ingestLog is ALL_WITHOUT_DATA or ERROR_WITH_DATA, not '{self.ingest_log}'.")
         if self.architecture not in {"arm64", "x86_64"}:
-            raise BadSetting(f"architecture is arm64 or x86_64, not '{self.architecture}'.")
+            raise InvalidSetting(f"architecture is arm64 or x86_64, not '{self.architecture}'.")
         if self.log_retention_days not in RETENTION:
-            raise BadSetting(
+            raise InvalidSetting(
                 f"logRetentionDays is one of {', '.join(map(str, RETENTION))}, not {self.log_retention_days}."
             )
         if not 2 <= self.ingest_concurrency <= 1000:
-            raise BadSetting(f"ingestConcurrency is 2 to 1000, not {self.ingest_concurrency}.")
+            raise InvalidSetting(f"ingestConcurrency is 2 to 1000, not {self.ingest_concurrency}.")
 
     @property
     def ingest_url(self) -> str:
@@ -107,7 +107,7 @@ class Settings:
 
     @classmethod
     def from_context(cls, context: Callable[[str], Any]) -> "Settings":
-        """Settings out of CDK context. Lists are comma separated. Raises :class:`BadSetting`."""
+        """Settings out of CDK context. Lists are comma separated. Raises :class:`InvalidSetting`."""
         given = {field: context(_camel(field.name)) for field in dataclasses.fields(cls)}
         return cls(**{field.name: _typed(field, value) for field, value in given.items() if value is not None})
 
@@ -124,5 +124,5 @@ def _typed(field: "dataclasses.Field[Any]", value: Any) -> Any:
         try:
             return int(value)
         except ValueError:
-            raise BadSetting(f"{_camel(field.name)} must be a whole number, not '{value}'.") from None
+            raise InvalidSetting(f"{_camel(field.name)} must be a whole number, not '{value}'.") from None
     return str(value)

@@ -7,19 +7,19 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from amberflo_workflows.infra.api import MeteringApi, Scopes
-from amberflo_workflows.infra.auth import OwnPool, given_issuer
+from amberflo_workflows.infra.auth import OwnPool, issuer_authorizer
 from amberflo_workflows.infra.metering import AmberfloMetering
 from amberflo_workflows.infra.monitoring import Monitoring, alarm_topic
-from amberflo_workflows.infra.outputs import add_outputs, outputs_of
-from amberflo_workflows.infra.settings import OWN_SCOPES, RETENTION, BadSetting, Runtime, Settings
+from amberflo_workflows.infra.outputs import add_outputs, stack_outputs
+from amberflo_workflows.infra.settings import OWN_SCOPES, RETENTION, InvalidSetting, Runtime, Settings
 
 
-def retention_of(settings: Settings) -> logs.RetentionDays:
+def log_retention(settings: Settings) -> logs.RetentionDays:
     """How long logs are kept, as CDK has it."""
     return logs.RetentionDays[RETENTION[settings.log_retention_days]]
 
 
-def metering_of(scope: Construct, settings: Settings, runtime: Runtime, bus: events.IEventBus) -> AmberfloMetering:
+def add_metering(scope: Construct, settings: Settings, runtime: Runtime, bus: events.IEventBus) -> AmberfloMetering:
     """The construct as the settings have it, listening to a bus."""
     key = kms.Key.from_key_arn(scope, "SecretKey", settings.secret_kms_key_arn) if settings.secret_kms_key_arn else None
     return AmberfloMetering(
@@ -31,7 +31,7 @@ def metering_of(scope: Construct, settings: Settings, runtime: Runtime, bus: eve
         amberflo_ingest_url=settings.amberflo_ingest_url,
         event_bus=bus,
         event_sources=settings.event_sources,
-        log_retention=retention_of(settings),
+        log_retention=log_retention(settings),
         ingest_log=settings.ingest_log,
         ingest_concurrency=settings.ingest_concurrency,
         secret_key=key,
@@ -47,19 +47,21 @@ class MeteringStack(Stack):
     ) -> None:
         super().__init__(scope, id, env=env, description="Usage metering with Amberflo, as workflows")
         if not settings.issuer and not {settings.read_scope, settings.write_scope} <= {*OWN_SCOPES, None}:
-            raise BadSetting(f"Our own Cognito pool has the scopes {' and '.join(OWN_SCOPES)}; others need an issuer.")
+            raise InvalidSetting(
+                f"The stack's Cognito pool has the scopes {' and '.join(OWN_SCOPES)}; others need an issuer."
+            )
         self.event_bus = self._bus(settings.event_bus_name)
-        self.metering = metering_of(self, settings, runtime, self.event_bus)
+        self.metering = add_metering(self, settings, runtime, self.event_bus)
         scopes = Scopes(settings.read_scope, settings.write_scope)
         pool = None if settings.issuer else self._pool(settings.admin_email, scopes)
-        authorizer = pool.authorizer() if pool else given_issuer(settings.issuer or "", settings.audience)
+        authorizer = pool.authorizer() if pool else issuer_authorizer(settings.issuer or "", settings.audience)
         self.api = MeteringApi(
             self,
             "Api",
             function=self.metering.api_function,
             authorizer=authorizer,
             scopes=scopes,
-            retention=retention_of(settings),
+            retention=log_retention(settings),
         )
         Monitoring(
             self,
@@ -68,7 +70,7 @@ class MeteringStack(Stack):
             http_api=self.api.http_api,
             topic=alarm_topic(self, settings.alarm_email),
         )
-        add_outputs(self, outputs_of(self.metering) | self._own_outputs(pool))
+        add_outputs(self, stack_outputs(self.metering) | self._own_outputs(pool))
 
     def _bus(self, name: str | None) -> events.IEventBus:
         if name:

@@ -12,7 +12,7 @@ from constructs import Construct
 
 from amberflo_workflows.infra.nag import acknowledge
 from amberflo_workflows.infra.operations import Kind, Operation
-from amberflo_workflows.infra.settings import BadSetting, IngestLog
+from amberflo_workflows.infra.settings import IngestLog, InvalidSetting
 
 # A file may take hours, which no express workflow may; and of the few tenants each execution is worth its history.
 _TYPES: Final = {
@@ -38,7 +38,7 @@ class StateMachines(Construct):
         provided = {f"{name}FunctionArn": tasks[name].function_arn for name in sorted(operation.tasks)} | dict(others)
         missing = operation.tokens - provided.keys()
         if missing:
-            raise BadSetting(
+            raise InvalidSetting(
                 f"{operation.name}.asl.json asks for {', '.join(sorted(missing))}, which infra/ does not provide."
             )
         name = operation.pascal_name

@@ -16,8 +16,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from amberflo_workflows.core.meter import ApiName
-from amberflo_workflows.core.response import Answer, success
-from amberflo_workflows.core.usage_record import UsageRecord, UsageRefused, record_of
+from amberflo_workflows.core.response import StepResponse, success
+from amberflo_workflows.core.usage_record import InvalidUsage, UsageRecord, build_record
 from amberflo_workflows.tasks.fetch_usage import Seconds
 from amberflo_workflows.tasks.step import Step, step
 
@@ -65,15 +65,15 @@ def _cancelling(usage: dict[str, Any], position: int) -> UsageRecord:
                 f"It is needed to find the usage that was counted - at `$.records[{position}].{needed}`"
             )
     try:
-        record = record_of(usage, event_id="", event_time="")
-    except UsageRefused as refusal:
+        record = build_record(usage, event_id="", event_time="")
+    except InvalidUsage as refusal:
         raise msgspec.ValidationError(f"{refusal} - at `$.records[{position}]`") from None
     record.dimensions[CANCEL_DIMENSION] = "true"
     return record
 
 
 @step(_request)
-def handler(request: FilteringRule | list[UsageRecord], step: Step) -> Answer:
+def handler(request: FilteringRule | list[UsageRecord], step: Step) -> StepResponse:
     """Lambda entry point."""
     if isinstance(request, list):
         step.amberflo.ingest(msgspec.json.encode(request))

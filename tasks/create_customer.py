@@ -6,16 +6,16 @@ What a customer has stays as it is, its stage too: the event may be old, or come
 
 from typing import Any
 
-from amberflo_workflows.core.response import Answer, success
-from amberflo_workflows.core.tenant import Tenant, writable_customer
+from amberflo_workflows.core.response import StepResponse, success
+from amberflo_workflows.core.tenant import Tenant, writable_customer_fields
 from amberflo_workflows.tasks.step import Step, step
-from amberflo_workflows.tasks.tenant_step import Refusal, found_or_made, understood
+from amberflo_workflows.tasks.tenant_step import RejectedEventResponse, get_or_create_customer, tenant_step
 
 
-def _create(tenant: Tenant, step: Step) -> Answer:
-    found = found_or_made(tenant, step, _told(tenant))
+def _create(tenant: Tenant, step: Step) -> StepResponse:
+    found = get_or_create_customer(tenant, step, _told(tenant))
     completed = _completed(found, tenant)
-    if completed != writable_customer(found):
+    if completed != writable_customer_fields(found):
         found = step.amberflo.call("PUT", "/customers", completed) or completed
     return success(200, found)
 
@@ -32,7 +32,7 @@ def _told(tenant: Tenant) -> dict[str, Any]:
 
 def _completed(found: dict[str, Any], tenant: Tenant) -> dict[str, Any]:
     """The customer as it is, with what it lacks; a PUT loses what it leaves out."""
-    told, has = _told(tenant), writable_customer(found)
+    told, has = _told(tenant), writable_customer_fields(found)
     # The name of a customer that was made without knowing one is its id.
     if has.get("customerName") == tenant.id:
         has["customerName"] = told["customerName"]
@@ -41,6 +41,6 @@ def _completed(found: dict[str, Any], tenant: Tenant) -> dict[str, Any]:
 
 
 @step(lambda request: request)
-def handler(request: Any, step: Step) -> Answer | Refusal:
+def handler(request: Any, step: Step) -> StepResponse | RejectedEventResponse:
     """Lambda entry point."""
-    return understood(_create)(request, step)
+    return tenant_step(_create)(request, step)

@@ -9,18 +9,18 @@ from typing import Any
 
 import msgspec
 
-from amberflo_workflows.core.meter import NewMeter, is_meter, new_meter
-from amberflo_workflows.core.response import Answer, success
-from amberflo_workflows.tasks.amberflo.errors import AmberfloRefused
+from amberflo_workflows.core.meter import NewMeter, is_meter, parse_new_meter
+from amberflo_workflows.core.response import StepResponse, success
+from amberflo_workflows.tasks.amberflo.errors import AmberfloClientError
 from amberflo_workflows.tasks.step import Step, step
 
 
-@step(new_meter)
-def handler(meter: NewMeter, step: Step) -> Answer:
+@step(parse_new_meter)
+def handler(meter: NewMeter, step: Step) -> StepResponse:
     """Lambda entry point."""
     try:
         created = step.amberflo.call("POST", "/meters", meter)
-    except AmberfloRefused as refusal:
+    except AmberfloClientError as refusal:
         created = _made_by_an_earlier_try(meter, step)
         if created is None:
             raise refusal from None

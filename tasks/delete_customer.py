@@ -6,17 +6,17 @@ A customer that is not there is made in its last stage, so that an onboarding ev
 
 from typing import Any, Final
 
-from amberflo_workflows.core.response import Answer, success
+from amberflo_workflows.core.response import StepResponse, success
 from amberflo_workflows.core.tenant import Tenant
 from amberflo_workflows.tasks.step import Step, step
-from amberflo_workflows.tasks.tenant_step import Refusal, found_or_made, understood
+from amberflo_workflows.tasks.tenant_step import RejectedEventResponse, get_or_create_customer, tenant_step
 
 LAST_STAGE: Final = "OFFBOARDED"
 
 
-def _offboard(tenant: Tenant, step: Step) -> Answer:
+def _offboard(tenant: Tenant, step: Step) -> StepResponse:
     make = {"customerId": tenant.id, "customerName": tenant.name, "lifecycleStage": LAST_STAGE}
-    found = found_or_made(tenant, step, make)
+    found = get_or_create_customer(tenant, step, make)
     if str(found.get("lifecycleStage", "")).upper() == LAST_STAGE:
         return success(200, found)
     moved = {"customerId": tenant.id, "lifecycleStage": LAST_STAGE}
@@ -24,6 +24,6 @@ def _offboard(tenant: Tenant, step: Step) -> Answer:
 
 
 @step(lambda request: request)
-def handler(request: Any, step: Step) -> Answer | Refusal:
+def handler(request: Any, step: Step) -> StepResponse | RejectedEventResponse:
     """Lambda entry point."""
-    return understood(_offboard)(request, step)
+    return tenant_step(_offboard)(request, step)

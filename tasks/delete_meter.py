@@ -3,14 +3,14 @@
 Request: ``{"meterId", …}``. Answer: 200 with what Amberflo says of the meter, or 409 when its lock forbids it.
 """
 
-from amberflo_workflows.core.meter import MeterReference, meter_reference
-from amberflo_workflows.core.response import Answer, success
+from amberflo_workflows.core.meter import MeterReference, parse_meter_reference
+from amberflo_workflows.core.response import StepResponse, success
 from amberflo_workflows.tasks.amberflo.client import path
 from amberflo_workflows.tasks.step import Step, step
 
 
-@step(meter_reference)
-def handler(request: MeterReference, step: Step) -> Answer:
+@step(parse_meter_reference)
+def handler(request: MeterReference, step: Step) -> StepResponse:
     """Lambda entry point."""
     deleted = step.amberflo.call("DELETE", path("meters", request.meter_id))
     return success(200, deleted or {"id": request.meter_id})

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from amberflo_workflows.core.claim_check import carried
+from amberflo_workflows.core.claim_check import store_if_large
 from amberflo_workflows.core.meter import ApiName
-from amberflo_workflows.core.response import Answer, Claimed, success
+from amberflo_workflows.core.response import ClaimResponse, StepResponse, success
 from amberflo_workflows.tasks.amberflo.errors import AmberfloUnavailable
 from amberflo_workflows.tasks.step import Step, step
 
@@ -103,9 +103,9 @@ def _listed(value: Any) -> list[str]:
 
 
 @step(_request)
-def handler(question: dict[str, Any], step: Step) -> Answer | Claimed:
+def handler(question: dict[str, Any], step: Step) -> StepResponse | ClaimResponse:
     """Lambda entry point."""
     report = step.amberflo.call("POST", "/usage", question)
     if not isinstance(report, dict):
         raise AmberfloUnavailable("Amberflo answered POST /usage with what is not a report.")
-    return carried(success(200, report), step.execution.name, narrower=NARROWER)
+    return store_if_large(success(200, report), step.execution.name, narrower=NARROWER)

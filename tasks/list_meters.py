@@ -13,14 +13,14 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from amberflo_workflows.core.claim_check import LARGEST_BODY_BYTES, carried
+from amberflo_workflows.core.claim_check import MAX_BODY_BYTES, store_if_large
 from amberflo_workflows.core.meter import is_meter
-from amberflo_workflows.core.response import Answer, Claimed, success
+from amberflo_workflows.core.response import ClaimResponse, StepResponse, success
 from amberflo_workflows.tasks.amberflo.errors import AmberfloUnavailable
 from amberflo_workflows.tasks.step import Step, step
 
 # The rest is for the envelope with the token in it.
-PAGE_BYTES: Final = LARGEST_BODY_BYTES - 2_000
+PAGE_BYTES: Final = MAX_BODY_BYTES - 2_000
 
 
 class ListMeters(msgspec.Struct, forbid_unknown_fields=True):
@@ -36,7 +36,7 @@ def _request(request: Any) -> tuple[int | None, tuple[str, str]]:
 
 
 @step(_request)
-def handler(request: tuple[int | None, tuple[str, str]], step: Step) -> Answer | Claimed:
+def handler(request: tuple[int | None, tuple[str, str]], step: Step) -> StepResponse | ClaimResponse:
     """Lambda entry point."""
     limit, after = request
     found = step.amberflo.call("GET", "/meters")
@@ -45,7 +45,7 @@ def handler(request: tuple[int | None, tuple[str, str]], step: Step) -> Answer |
     rest = sorted((meter for meter in found if is_meter(meter) and _position(meter) > after), key=_position)
     page = _fitting(rest[:limit])
     token = _encode(_position(page[-1])) if page and len(page) < len(rest) else None
-    return carried(
+    return store_if_large(
         success(200, page, next_token=token), step.execution.name, narrower="One meter alone is larger than that."
     )
 

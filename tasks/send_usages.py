@@ -18,15 +18,15 @@ from aws_lambda_powertools.metrics import MetricUnit
 from msgspec import Meta, Struct
 
 from amberflo_workflows.core.observability import metrics
-from amberflo_workflows.core.reported_usage import Rejected, ReportedUsage, reason_of, refusal_of
-from amberflo_workflows.core.usage_record import UsageRecord, UsageRefused, check_new, record_of
+from amberflo_workflows.core.reported_usage import RejectedUsage, ReportedUsage, build_rejected_usage, truncate_reason
+from amberflo_workflows.core.usage_record import InvalidUsage, UsageRecord, build_record, check_countable
 from amberflo_workflows.tasks.amberflo.client import AmberfloClient
-from amberflo_workflows.tasks.amberflo.errors import AmberfloBatchRejected, AmberfloRefused, AmberfloUnavailable
+from amberflo_workflows.tasks.amberflo.errors import AmberfloBatchRejected, AmberfloClientError, AmberfloUnavailable
 from amberflo_workflows.tasks.step import Step, step
 
 MOST_USAGES: Final = 300
 # What Amberflo's own clients send at once.
-USAGES_A_REQUEST: Final = 100
+MAX_REQUEST_USAGES: Final = 100
 # Any other refusal is about the address or the account. To park all usage for it would be wrong: it can still count.
 _ABOUT_RECORDS: Final = {400, 413, 422}
 
@@ -38,11 +38,11 @@ class SendUsages(Struct, rename="camel"):
     first: int = 0
 
 
-class Outcome(TypedDict):
+class SendResult(TypedDict):
     """What became of the chunk."""
 
     counted: list[str]
-    rejected: list[Rejected]
+    rejected: list[RejectedUsage]
 
 
 class _Good(NamedTuple):
@@ -56,10 +56,10 @@ def _request(request: Any) -> SendUsages:
 
 
 @step(_request)
-def handler(request: SendUsages, step: Step) -> Outcome:
+def handler(request: SendUsages, step: Step) -> SendResult:
     """Lambda entry point."""
     good, rejected = _sorted_out(request)
-    parts = [good[start : start + USAGES_A_REQUEST] for start in range(0, len(good), USAGES_A_REQUEST)]
+    parts = [good[start : start + MAX_REQUEST_USAGES] for start in range(0, len(good), MAX_REQUEST_USAGES)]
     for part, refusal in zip(parts, _sent(step.amberflo, parts), strict=True):
         if refusal is None:
             continue
@@ -67,21 +67,21 @@ def handler(request: SendUsages, step: Step) -> Outcome:
             raise AmberfloUnavailable(f"Amberflo answered POST /ingest with status {refusal.status}.")
         if len(good) > 1:
             raise AmberfloBatchRejected(f"Amberflo refused {len(part)} records at once: {refusal.message}")
-        reason = reason_of(f"Amberflo refused it: {refusal.message}")
-        rejected.append(refusal_of(part[0].reported, part[0].place, reason))
+        reason = truncate_reason(f"Amberflo refused it: {refusal.message}")
+        rejected.append(build_rejected_usage(part[0].reported, part[0].place, reason))
         good = []
     metrics.add_metric("UsagesCounted", MetricUnit.Count, len(good))
     metrics.add_metric("UsagesRejected", MetricUnit.Count, len(rejected))
     return {"counted": [pair.record.unique_id for pair in good], "rejected": rejected}
 
 
-def _sent(amberflo: AmberfloClient, parts: list[list[_Good]]) -> list[AmberfloRefused | None]:
+def _sent(amberflo: AmberfloClient, parts: list[list[_Good]]) -> list[AmberfloClientError | None]:
     """Send each part in a request of its own; what Amberflo refused, in their order. Raises what the client raises."""
 
-    def send(part: list[_Good]) -> AmberfloRefused | None:
+    def send(part: list[_Good]) -> AmberfloClientError | None:
         try:
             amberflo.ingest(msgspec.json.encode([pair.record for pair in part]))
-        except AmberfloRefused as refusal:
+        except AmberfloClientError as refusal:
             return refusal
         return None
 
@@ -91,16 +91,16 @@ def _sent(amberflo: AmberfloClient, parts: list[list[_Good]]) -> list[AmberfloRe
         return list(pool.map(send, parts))
 
 
-def _sorted_out(request: SendUsages) -> tuple[list[_Good], list[Rejected]]:
+def _sorted_out(request: SendUsages) -> tuple[list[_Good], list[RejectedUsage]]:
     good: list[_Good] = []
-    rejected: list[Rejected] = []
+    rejected: list[RejectedUsage] = []
     now = int(time.time() * 1000)
     for place, reported in enumerate(request.usages, request.first):
         try:
-            record = record_of(reported.usage, event_id=reported.event_id, event_time=reported.event_time)
-            check_new(record, now_in_millis=now)
-        except UsageRefused as refusal:
-            rejected.append(refusal_of(reported, place, str(refusal)))
+            record = build_record(reported.usage, event_id=reported.event_id, event_time=reported.event_time)
+            check_countable(record, now_in_millis=now)
+        except InvalidUsage as refusal:
+            rejected.append(build_rejected_usage(reported, place, str(refusal)))
         else:
             good.append(_Good(place, reported, record))
     return good, rejected

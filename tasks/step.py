@@ -11,11 +11,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from amberflo_workflows.core.observability import flush_metrics, logger
-from amberflo_workflows.core.response import Answer, TooLarge, invalid, problem, wrong_field
+from amberflo_workflows.core.response import (
+    PayloadTooLarge,
+    StepResponse,
+    error_response,
+    field_error_response,
+    validation_error_response,
+)
 from amberflo_workflows.tasks.amberflo.api_key import api_keys
 from amberflo_workflows.tasks.amberflo.client import AmberfloClient
 from amberflo_workflows.tasks.amberflo.config import endpoints
-from amberflo_workflows.tasks.amberflo.errors import AmberfloRefused
+from amberflo_workflows.tasks.amberflo.errors import AmberfloClientError
 
 Request = TypeVar("Request")
 
@@ -26,7 +32,7 @@ class ApiKeyVersion(msgspec.Struct, rename="camel"):
     version_id: str
 
 
-class Execution(msgspec.Struct, rename="camel"):
+class ExecutionContext(msgspec.Struct, rename="camel"):
     """The execution that this step belongs to; ``start_time`` is ISO 8601."""
 
     name: str
@@ -38,7 +44,7 @@ class StepInput(msgspec.Struct, rename="camel"):
 
     request: Any
     api_key: ApiKeyVersion
-    execution: Execution
+    execution: ExecutionContext
     timeout_seconds: float
     retry_count: int = 0
 
@@ -47,7 +53,7 @@ class Step(msgspec.Struct):
     """What a step has at hand beside its request."""
 
     amberflo: AmberfloClient
-    execution: Execution
+    execution: ExecutionContext
     retry_count: int
 
 
@@ -69,12 +75,12 @@ def step(
             try:
                 return function(request_type(given.request), _step(given))
             except msgspec.ValidationError as error:
-                return invalid(error)
+                return validation_error_response(error)
             except UnicodeEncodeError:
-                return wrong_field("", "A text in it is not valid Unicode")
-            except TooLarge as error:
-                return problem(413, str(error))
-            except AmberfloRefused as error:
+                return field_error_response("", "A text in it is not valid Unicode")
+            except PayloadTooLarge as error:
+                return error_response(413, str(error))
+            except AmberfloClientError as error:
                 return _refused(error)
             finally:
                 flush_metrics()
@@ -94,12 +100,12 @@ def _step(given: StepInput) -> Step:
     return Step(client, given.execution, given.retry_count)
 
 
-def _refused(error: AmberfloRefused) -> Answer:
+def _refused(error: AmberfloClientError) -> StepResponse:
     """Amberflo's refusal as the caller should see it.
 
     Amberflo says 400 for a name that is taken and for a meter that is locked (observed on its live API by
     third-party clients); both are conflicts with what exists.
     """
     if error.status == 400 and ("already exists" in error.message or "lockingStatus" in error.message):
-        return problem(409, error.message)
-    return problem(400 if error.status == 422 else error.status, error.message)
+        return error_response(409, error.message)
+    return error_response(400 if error.status == 422 else error.status, error.message)

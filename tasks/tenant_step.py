@@ -7,14 +7,14 @@ from typing import Any, Final, TypedDict
 from aws_lambda_powertools import single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
-from amberflo_workflows.core.reported_usage import LONGEST_REASON
-from amberflo_workflows.core.response import Answer, problem
-from amberflo_workflows.core.tenant import EVENT_PREFIX, Tenant, TenantRefused, tenant_of
-from amberflo_workflows.tasks.amberflo.errors import AmberfloRefused
+from amberflo_workflows.core.reported_usage import MAX_REASON_BYTES
+from amberflo_workflows.core.response import StepResponse, error_response
+from amberflo_workflows.core.tenant import EVENT_ITEM_PREFIX, InvalidTenantEvent, Tenant, parse_tenant
+from amberflo_workflows.tasks.amberflo.errors import AmberfloClientError
 from amberflo_workflows.tasks.step import Step
 
 # As text within the item that a state puts into the table, all in 262,144 bytes.
-LARGEST_KEPT_BYTES: Final = 250_000
+MAX_EVENT_BYTES: Final = 250_000
 
 
 class EventTooLarge(ValueError):
@@ -28,7 +28,7 @@ class RefusedEvent(TypedDict):
     reason: str
 
 
-class Refusal(TypedDict):
+class RejectedEventResponse(TypedDict):
     """A 400 answer, and what is to be kept."""
 
     statusCode: int
@@ -36,31 +36,31 @@ class Refusal(TypedDict):
     rejected: RefusedEvent
 
 
-def understood(
-    act: Callable[[Tenant, Step], Answer],
-) -> Callable[[Any, Step], Answer | Refusal]:
+def tenant_step(
+    act: Callable[[Tenant, Step], StepResponse],
+) -> Callable[[Any, Step], StepResponse | RejectedEventResponse]:
     """Make a step of ``act(tenant, step)``: an event that names no tenant, or is refused, is to be kept."""
 
-    def of_event(event: Any, step: Step) -> Answer | Refusal:
+    def of_event(event: Any, step: Step) -> StepResponse | RejectedEventResponse:
         try:
-            tenant = tenant_of(event)
+            tenant = parse_tenant(event)
             return act(tenant, step)
-        except TenantRefused as refusal:
+        except InvalidTenantEvent as refusal:
             return _refusal(event, step, str(refusal))
-        except AmberfloRefused as refusal:
-            return _refusal(event, step, f"Amberflo refused it: {refusal.message}"[:LONGEST_REASON])
+        except AmberfloClientError as refusal:
+            return _refusal(event, step, f"Amberflo refused it: {refusal.message}"[:MAX_REASON_BYTES])
 
     return of_event
 
 
-def found_or_made(tenant: Tenant, step: Step, make: dict[str, Any]) -> dict[str, Any]:
+def get_or_create_customer(tenant: Tenant, step: Step, make: dict[str, Any]) -> dict[str, Any]:
     """The customer that is there for a tenant, else one that is made as told. Raises what the client raises."""
     found = _find(tenant, step)
     if found is not None:
         return found
     try:
         made = step.amberflo.call("POST", "/customers", make)
-    except AmberfloRefused:
+    except AmberfloClientError:
         # Another event of the same tenant may have been a moment faster.
         found = _find(tenant, step)
         if found is None:
@@ -75,14 +75,14 @@ def _find(tenant: Tenant, step: Step) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and found.get("customerId") else None
 
 
-def _refusal(event: Any, step: Step, reason: str) -> Refusal:
+def _refusal(event: Any, step: Step, reason: str) -> RejectedEventResponse:
     _count()
-    answer = problem(400, f"The event is wrong: {reason}.")
+    answer = error_response(400, f"The event is wrong: {reason}.")
     identity = event.get("id") if isinstance(event, dict) and isinstance(event.get("id"), str) else step.execution.name
     size = len(json.dumps(json.dumps(event, ensure_ascii=False), ensure_ascii=False).encode("utf-8", "surrogatepass"))
-    if size > LARGEST_KEPT_BYTES:
+    if size > MAX_EVENT_BYTES:
         raise EventTooLarge(f"The event is wrong, {reason}, and too large for the rejected table with {size:,} bytes.")
-    rejected: RefusedEvent = {"id": f"{EVENT_PREFIX}{identity}"[:200], "reason": reason}
+    rejected: RefusedEvent = {"id": f"{EVENT_ITEM_PREFIX}{identity}"[:200], "reason": reason}
     return {**answer, "rejected": rejected}
 
 

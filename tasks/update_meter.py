@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from amberflo_workflows.core.meter import MeterFields, MeterId, is_meter, meter_changes, writable_part
-from amberflo_workflows.core.response import Answer, success, wrong_field
+from amberflo_workflows.core.meter import MeterFields, MeterId, is_meter, parse_meter_changes, writable_fields
+from amberflo_workflows.core.response import StepResponse, field_error_response, success
 from amberflo_workflows.tasks.step import Step, step
 
 
@@ -28,15 +28,15 @@ def _request(request: Any) -> UpdateMeter:
     given = msgspec.convert(request, dict[str, Any])
     caller = dict(given["change"]) if isinstance(given.get("change"), dict) else {}
     meter_id = msgspec.convert(caller.pop("meterId", None), MeterId)
-    return UpdateMeter(meter_id, given["meter"], meter_changes(caller))
+    return UpdateMeter(meter_id, given["meter"], parse_meter_changes(caller))
 
 
 @step(_request)
-def handler(request: UpdateMeter, step: Step) -> Answer:
+def handler(request: UpdateMeter, step: Step) -> StepResponse:
     """Lambda entry point."""
     if isinstance(request.changes.id, str) and request.changes.id != request.meter_id:
-        return wrong_field("id", "It disagrees with the id in the path")
-    changed = writable_part(request.meter) | msgspec.to_builtins(request.changes) | {"id": request.meter_id}
+        return field_error_response("id", "It disagrees with the id in the path")
+    changed = writable_fields(request.meter) | msgspec.to_builtins(request.changes) | {"id": request.meter_id}
     # Amberflo may answer a list as null and yet refuse a null list.
     for field in ("dimensions", "aggregationDimensions"):
         changed[field] = changed.get(field) or []

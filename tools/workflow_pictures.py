@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from amberflo_workflows.operate.executions.graph import Edge, graph_of
+from amberflo_workflows.operate.executions.graph import Edge, build_graph
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 WORKFLOWS: Final = ROOT / "workflows"
@@ -33,7 +33,7 @@ def load(path: Path) -> dict[str, Any]:
 
 def mermaid(machine: dict[str, Any]) -> str:
     """A Mermaid flowchart of a state machine."""
-    graph = graph_of(machine)
+    graph = build_graph(machine)
     lines = ["flowchart TD", f"  start((start)) --> {graph.start}"]
     for node in graph.nodes:
         opening, closing = _SHAPES.get(node.kind, ("[", "]"))

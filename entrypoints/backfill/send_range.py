@@ -11,10 +11,10 @@ import msgspec
 from aws_lambda_powertools import Logger
 from msgspec import Struct
 
-from amberflo_workflows.core.s3_object import S3Object, client, pieces
-from amberflo_workflows.core.usage_file import Layout, rows_between
+from amberflo_workflows.core.s3_object import S3Object, read_object, s3_client
+from amberflo_workflows.core.usage_file import FileLayout, read_rows_between
 from amberflo_workflows.entrypoints import oversized, workflows
-from amberflo_workflows.entrypoints.backfill.sending import Place, send_rows
+from amberflo_workflows.entrypoints.backfill.sending import RowDestination, send_rows
 
 logger = Logger()
 
@@ -33,7 +33,7 @@ class SendRange(Struct):
     """What is to be sent."""
 
     object: S3Object
-    layout: Layout
+    layout: FileLayout
     range: Range
 
 
@@ -41,14 +41,16 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, int]:
     """Lambda entry point."""
     logger.set_correlation_id(str(event.get("execution", {}).get("name", "")))
     wanted = msgspec.convert(event, SendRange)
-    place = Place(
+    place = RowDestination(
         os.environ["INGEST_USAGE_STATE_MACHINE_ARN"],
         os.environ["REJECTED_TABLE_NAME"],
-        workflows.client(READ_TIMEOUT_SECONDS),
-        oversized.client(),
+        workflows.step_functions_client(READ_TIMEOUT_SECONDS),
+        oversized.dynamodb_client(),
     )
     accepted = rejected = 0
-    found = rows_between(lambda begin: pieces(client(), wanted.object, begin), wanted.range.begin, wanted.range.end)
+    found = read_rows_between(
+        lambda begin: read_object(s3_client(), wanted.object, begin), wanted.range.begin, wanted.range.end
+    )
     for sent in send_rows(found, wanted.layout, place):
         accepted += sent.accepted
         rejected += len(sent.refused)

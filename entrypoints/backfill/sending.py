@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from amberflo_workflows.core.chunks import chunks, is_too_large
+from amberflo_workflows.core.chunks import exceeds_chunk_limit, split_into_chunks
 from amberflo_workflows.core.reported_usage import ReportedUsage
-from amberflo_workflows.core.usage_file import Layout, Row, usage_of
+from amberflo_workflows.core.usage_file import FileLayout, FileRow, parse_row
 from amberflo_workflows.entrypoints import workflows
-from amberflo_workflows.entrypoints.oversized import TooLargeToPark, park
+from amberflo_workflows.entrypoints.oversized import UsageTooLarge, reject_oversized
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,23 +25,23 @@ class ChunkNotSent(Exception):
     """A chunk could not be counted; what was sent of the file can be sent again and counts once."""
 
 
-class Refusal(NamedTuple):
+class RejectedRow(NamedTuple):
     """A row that was refused."""
 
-    row: Row
+    row: FileRow
     reason: str
 
 
-class Sent(NamedTuple):
+class SentChunk(NamedTuple):
     """A chunk that was dealt with; ``end`` is the byte after its last row."""
 
     end: int
     accepted: int
-    refused: list[Refusal]
+    refused: list[RejectedRow]
 
 
 @dataclass(frozen=True)
-class Place:
+class RowDestination:
     """Where rows are sent: the workflow, and the table for what no workflow can carry."""
 
     machine_arn: str
@@ -50,11 +50,11 @@ class Place:
     dynamodb: "DynamoDBClient"
 
 
-def send_rows(rows: Iterable[Row], layout: Layout, place: Place) -> Iterator[Sent]:
+def send_rows(rows: Iterable[FileRow], layout: FileLayout, place: RowDestination) -> Iterator[SentChunk]:
     """Send rows. Raises :class:`ChunkNotSent` at the first chunk that fails; those before it have been told."""
-    work = chunks((row, usage_of(row, layout)) for row in rows)
+    work = split_into_chunks((row, parse_row(row, layout)) for row in rows)
     with ThreadPoolExecutor(PARALLEL_CHUNKS) as pool:
-        waiting: deque[Future[Sent]] = deque()
+        waiting: deque[Future[SentChunk]] = deque()
         try:
             for chunk in work:
                 waiting.append(pool.submit(_send, [row for row, _ in chunk], [usage for _, usage in chunk], place))
@@ -67,21 +67,23 @@ def send_rows(rows: Iterable[Row], layout: Layout, place: Place) -> Iterator[Sen
                 future.cancel()
 
 
-def _send(rows: list[Row], usages: list[ReportedUsage], place: Place) -> Sent:
+def _send(rows: list[FileRow], usages: list[ReportedUsage], place: RowDestination) -> SentChunk:
     end = rows[-1].end
-    if is_too_large(usages):
-        return Sent(end, 0, [Refusal(rows[0], _parked(usages[0], place))])
+    if exceeds_chunk_limit(usages):
+        return SentChunk(end, 0, [RejectedRow(rows[0], _parked(usages[0], place))])
     # The index tells which is which in the answer.
     numbered = [msgspec.structs.replace(usage, index=index) for index, usage in enumerate(usages)]
-    finished = workflows.run(place.machine_arn, {"usages": numbered}, place.stepfunctions)
+    finished = workflows.run_workflow(place.machine_arn, {"usages": numbered}, place.stepfunctions)
     if finished.output is None or finished.output["statusCode"] != 200:
         raise ChunkNotSent(f"ingest_usage ended with {finished.error}: {finished.cause} Execution {finished.arn}")
     data = finished.output["body"]["data"]
-    return Sent(end, data["accepted"], [Refusal(rows[one["index"]], one["reason"]) for one in data["rejected"]])
+    return SentChunk(
+        end, data["accepted"], [RejectedRow(rows[one["index"]], one["reason"]) for one in data["rejected"]]
+    )
 
 
-def _parked(usage: ReportedUsage, place: Place) -> str:
+def _parked(usage: ReportedUsage, place: RowDestination) -> str:
     try:
-        return park(usage, place.rejected_table, place.dynamodb)["reason"]
-    except TooLargeToPark as error:
+        return reject_oversized(usage, place.rejected_table, place.dynamodb)["reason"]
+    except UsageTooLarge as error:
         raise ChunkNotSent(f"The row {usage.event_id} can neither be counted nor kept: {error}") from None

@@ -35,7 +35,7 @@ class BindingsFailed(RuntimeError):
     """The bindings could not be made; the message says which step failed, and with what words."""
 
 
-def wheel(out: Path = OUT, package: Path | None = None) -> Path:
+def build_wheel(out: Path = OUT, package: Path | None = None) -> Path:
     """Write the bindings' wheel into ``out`` and give its path.
 
     ``package`` is an npm package file of SBT to make them for, such as a build of its main branch; by default it is
@@ -122,7 +122,7 @@ def _run(command: Sequence[str], folder: Path, environment: dict[str, str]) -> N
         raise BindingsFailed(f"The bindings could not be made: `{' '.join(map(str, command))}` failed with\n{said}")
 
 
-def installing(made: Path) -> str:
+def install_hint(made: Path) -> str:
     """What to do with the wheel."""
     return f"Next, in the environment of your CDK app: pip install 'amberflo-workflows[cdk]' {made}"
 
@@ -134,11 +134,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--package", type=Path, help="SBT's npm package as a file; default: the pinned release")
     given = parser.parse_args(arguments)
     try:
-        made = wheel(given.out, given.package)
+        made = build_wheel(given.out, given.package)
     except (BindingsFailed, NodeMissing) as error:
         print(error, file=sys.stderr)
         return 1
-    print(installing(made))
+    print(install_hint(made))
     return 0
 
 

@@ -12,16 +12,16 @@ from urllib.parse import quote
 
 import msgspec
 
-from amberflo_workflows.core.observability import call_finished
+from amberflo_workflows.core.observability import record_call
 from amberflo_workflows.tasks.amberflo.errors import (
-    AmberfloRefused,
+    AmberfloClientError,
     AmberfloThrottled,
     AmberfloUnauthorized,
     AmberfloUnavailable,
 )
-from amberflo_workflows.tasks.amberflo.transport import LARGEST_ANSWER_BYTES, NO_ANSWER, Answer, fetch
+from amberflo_workflows.tasks.amberflo.transport import MAX_RESPONSE_BYTES, TRANSPORT_ERRORS, HttpResponse, send_request
 
-LONGEST_RETRY_AFTER_SECONDS: Final = 5.0
+MAX_RETRY_AFTER_SECONDS: Final = 5.0
 # A second attempt is worth a wait only if it has this much time left.
 _SHORTEST_ATTEMPT_SECONDS: Final = 1.0
 # Between the moment we give up and the state's own limit, so that the error is ours, not States.Timeout.
@@ -29,7 +29,7 @@ _MARGIN_SECONDS: Final = 0.5
 # Amberflo's SDK always compresses; below a packet's size it only costs.
 _GZIP_FROM_BYTES: Final = 1_400
 _TOO_LARGE: Final = (
-    f"Amberflo's answer has more than {LARGEST_ANSWER_BYTES:,} bytes. Ask for less: a shorter time, a longer interval, "
+    f"Amberflo's answer has more than {MAX_RESPONSE_BYTES:,} bytes. Ask for less: a shorter time, a longer interval, "
     "less to group by, or a filter."
 )
 # What is not UTF-8 and what is nested too deep have errors of their own.
@@ -59,13 +59,13 @@ class AmberfloClient:
     def call(self, method: str, path: str, body: object = None, params: dict[str, str] | None = None) -> Any:
         """Send one request to the control API; give the decoded JSON of the answer, ``None`` for an empty one.
 
-        Raises :class:`AmberfloRefused`, :class:`AmberfloThrottled`, :class:`AmberfloUnavailable`,
+        Raises :class:`AmberfloClientError`, :class:`AmberfloThrottled`, :class:`AmberfloUnavailable`,
         :class:`AmberfloUnauthorized`.
         """
         payload = None if body is None else msgspec.json.encode(body)
         answer = self._send(method, self.base_url + path, payload, params)
         if answer.body is None:
-            raise AmberfloRefused(413, _TOO_LARGE)
+            raise AmberfloClientError(413, _TOO_LARGE)
         if not answer.body.strip():
             return None
         try:
@@ -80,7 +80,7 @@ class AmberfloClient:
         """
         self._send("POST", self.ingest_url + "/ingest", records, None)
 
-    def _send(self, method: str, url: str, payload: bytes | None, params: dict[str, str] | None) -> Answer:
+    def _send(self, method: str, url: str, payload: bytes | None, params: dict[str, str] | None) -> HttpResponse:
         deadline = time.monotonic() + self.timeout_seconds - _MARGIN_SECONDS
         answer = self._attempt(method, url, payload, params, deadline)
         wait = _retry_after_seconds(answer)
@@ -92,7 +92,7 @@ class AmberfloClient:
 
     def _attempt(
         self, method: str, url: str, payload: bytes | None, params: dict[str, str] | None, deadline: float
-    ) -> Answer:
+    ) -> HttpResponse:
         headers = {
             "X-API-KEY": self.api_key,
             "Accept": "application/json",
@@ -104,16 +104,16 @@ class AmberfloClient:
         started = time.monotonic()
         left = max(deadline - started, 0.1)
         try:
-            answer = fetch(method, url, params=params, body=payload, headers=headers, seconds=left)
-        except NO_ANSWER as error:
-            call_finished(method, type(error).__name__, started)
+            answer = send_request(method, url, params=params, body=payload, headers=headers, seconds=left)
+        except TRANSPORT_ERRORS as error:
+            record_call(method, type(error).__name__, started)
             # The original message may quote the URL with its query; the class says enough.
             raise AmberfloUnavailable(f"No answer from Amberflo ({type(error).__name__}).") from None
-        call_finished(method, str(answer.status), started)
+        record_call(method, str(answer.status), started)
         return answer
 
 
-def _retry_after_seconds(answer: Answer) -> float | None:
+def _retry_after_seconds(answer: HttpResponse) -> float | None:
     if answer.status != 429:
         return None
     try:
@@ -121,10 +121,10 @@ def _retry_after_seconds(answer: Answer) -> float | None:
     except ValueError:
         # A date, or nothing: the workflow's own wait will do.
         return None
-    return seconds if 0 <= seconds <= LONGEST_RETRY_AFTER_SECONDS else None
+    return seconds if 0 <= seconds <= MAX_RETRY_AFTER_SECONDS else None
 
 
-def _raise_for_status(answer: Answer, api_key: str) -> None:
+def _raise_for_status(answer: HttpResponse, api_key: str) -> None:
     status = answer.status
     if status == 200 or status in {201, 202, 204}:
         return
@@ -134,11 +134,11 @@ def _raise_for_status(answer: Answer, api_key: str) -> None:
         raise AmberfloUnauthorized(f"Amberflo refused the API key ({status}).")
     if status in {400, 404, 409, 413, 422}:
         # A talkative server may quote what it was asked with.
-        raise AmberfloRefused(status, _message_of(answer).replace(api_key, "(the API key)")[:500])
+        raise AmberfloClientError(status, _message_of(answer).replace(api_key, "(the API key)")[:500])
     raise AmberfloUnavailable(f"Amberflo answered with status {status}.")
 
 
-def _message_of(answer: Answer) -> str:
+def _message_of(answer: HttpResponse) -> str:
     """Amberflo's own words: ``errorMessage`` from its services, ``message`` from its gateway."""
     try:
         body = msgspec.json.decode(answer.body or b"")

@@ -35,7 +35,7 @@ class AmberfloBatchRejected(AmberfloError):
     """Amberflo refused a batch of usage records; at least one of them is wrong."""
 
 
-class AmberfloRefused(AmberfloError):
+class AmberfloClientError(AmberfloError):
     """The request is wrong, not the service: a 400, 404, 409, 413 or 422, or an answer that is too large to be read."""
 
     def __init__(self, status: int, message: str) -> None:

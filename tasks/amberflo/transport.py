@@ -20,27 +20,27 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 # Twice what a workflow can carry: what is a little too much for it is still read, and refused by its size.
-LARGEST_ANSWER_BYTES: Final = 12_000_000
+MAX_RESPONSE_BYTES: Final = 12_000_000
 # The last is what a chunk of less than nothing is to the libraries.
-NO_ANSWER: Final = (requests.RequestException, HTTPError, ValueError)
+TRANSPORT_ERRORS: Final = (requests.RequestException, HTTPError, ValueError)
 _CONNECT_SECONDS: Final = 2.0
 _PIECE_BYTES: Final = 65_536
 
 
-class Answer(NamedTuple):
-    """What came back. ``body`` is ``None`` if it is larger than ``LARGEST_ANSWER_BYTES``."""
+class HttpResponse(NamedTuple):
+    """What came back. ``body`` is ``None`` if it is larger than ``MAX_RESPONSE_BYTES``."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes | None
 
 
-def fetch(
+def send_request(
     method: str, url: str, *, params: dict[str, str] | None, body: bytes | None, headers: dict[str, str], seconds: float
-) -> Answer:
+) -> HttpResponse:
     """Send one request, for at most so many seconds from the connection to the last byte.
 
-    Raises one of ``NO_ANSWER``.
+    Raises one of ``TRANSPORT_ERRORS``.
     """
     # Connecting, the handshake and sending each have this long; what they took is taken off the time for the answer.
     timeout = Timeout(total=seconds, connect=min(_CONNECT_SECONDS, seconds / 3))
@@ -54,7 +54,7 @@ def fetch(
         stream=True,
     )
     with contextlib.closing(response):
-        return Answer(response.status_code, response.headers, _body_of(response))
+        return HttpResponse(response.status_code, response.headers, _body_of(response))
 
 
 def _body_of(response: requests.Response) -> bytes | None:
@@ -62,7 +62,7 @@ def _body_of(response: requests.Response) -> bytes | None:
     # Inflated piece by piece, so that a few bytes cannot become more than the limit.
     for piece in response.raw.stream(_PIECE_BYTES, decode_content=True):
         body += piece
-        if len(body) > LARGEST_ANSWER_BYTES:
+        if len(body) > MAX_RESPONSE_BYTES:
             return None
     return bytes(body)
 

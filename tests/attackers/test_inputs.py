@@ -178,8 +178,8 @@ def test_json_of_very_many_levels_is_refused_and_its_neighbours_are_counted(
 
 
 def test_an_object_of_very_many_members_is_read_in_one_pass() -> None:
-    from amberflo_workflows.core.chunks import decoded  # noqa: PLC0415 - this test alone runs it here
+    from amberflo_workflows.core.chunks import parse_json  # noqa: PLC0415 - this test alone runs it here
 
     members = [f'"m{number}": {number}' for number in range(50_000)]
-    found: Any = decoded("{" + ", ".join([*members, members[0]]) + "}")
+    found: Any = parse_json("{" + ", ".join([*members, members[0]]) + "}")
     assert (len(found), found["m0"], found["m1"]) == (50_000, {"givenTwice": [0, 0]}, 1)

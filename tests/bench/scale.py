@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from amberflo_workflows.core.chunks import MOST_USAGES
+from amberflo_workflows.core.chunks import MAX_CHUNK_USAGES
 from amberflo_workflows.local.system import System
 from tests.bench.costs import Counted, taken
 from tests.bench.quotas import QUOTAS
@@ -31,7 +31,7 @@ def measure(system: System) -> dict[str, Any]:
     kinds |= {(an_event, events_a_batch(volume, an_event)) for volume in VOLUMES.values() for an_event in FULL}
     found = []
     for an_event, events in sorted(kinds):
-        how_many = math.ceil(_LEAST_EXECUTIONS / math.ceil(an_event * events / MOST_USAGES))
+        how_many = math.ceil(_LEAST_EXECUTIONS / math.ceil(an_event * events / MAX_CHUNK_USAGES))
         found.append(
             {"usages_an_event": an_event, "events_a_batch": events}
             | asdict(taken(system, an_event * events, an_event, how_many))

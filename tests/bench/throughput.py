@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import requests
 
-from amberflo_workflows.core.usage_record import record_of
+from amberflo_workflows.core.usage_record import build_record
 from amberflo_workflows.local.system import System
 from tests.bench.events import batch, invoke, usage
 from tests.conftest import sandbox_of
@@ -52,7 +52,7 @@ def _through_the_worker(system: System, count: int, an_event: int) -> float:
 
 def _one_call_each(system: System, key: str, count: int) -> float:
     """The best that a worker can do that makes a call for each usage: one connection, nothing else to do."""
-    records = [msgspec.json.encode(record_of(usage(n), event_id="", event_time="")) for n in range(count)]
+    records = [msgspec.json.encode(build_record(usage(n), event_id="", event_time="")) for n in range(count)]
     with requests.Session() as session:
         session.headers.update({"X-API-KEY": key, "Content-Type": "application/json"})
         started = time.perf_counter()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from amberflo_workflows.local.system import System
-from amberflo_workflows.operate.rejected.items import Wanted
+from amberflo_workflows.operate.rejected.items import ItemFilter
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
@@ -87,7 +87,7 @@ def test_an_event_that_no_item_can_hold_is_given_up_too_and_its_beginning_kept(m
     _die(metering.system, {**_usage(tenant), "note": base64.b64encode(os.urandom(700_000)).decode()})
     done = metering("dead", "drop", "--tenant", tenant, "--why", "a test of ours")
     assert (done.returncode, metering.json("dead", "list")) == (0, [])
-    kept = RejectedTable(metering.system).find(Wanted(("dropped",)))
+    kept = RejectedTable(metering.system).find(ItemFilter(("dropped",)))
     (item,) = [item for item in kept if tenant in str(item.original)]
     assert "characters; this is its beginning" in item.reason
     assert len(str(item.original)) < 400_000

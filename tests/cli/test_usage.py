@@ -9,7 +9,7 @@ import requests
 from typer.testing import CliRunner
 
 from amberflo_workflows.cli.main import app
-from amberflo_workflows.core.usage_record import record_of
+from amberflo_workflows.core.usage_record import build_record
 from amberflo_workflows.local.system import SECRET, System
 from tests.cli.local_metering import LocalMetering, count, make_meter
 from tests.conftest import sandbox_of
@@ -44,7 +44,7 @@ def used(metering: LocalMetering) -> LocalMetering:
 def _count_by_others(system: System, usage: dict[str, Any]) -> None:
     """Have Amberflo itself count a usage that we would refuse."""
     secret = system.client("secretsmanager").get_secret_value(SecretId=SECRET)["SecretString"]
-    record = msgspec.json.encode([record_of(usage, event_id="", event_time="")])
+    record = msgspec.json.encode([build_record(usage, event_id="", event_time="")])
     headers = {"X-API-KEY": json.loads(secret)["apiKey"]}
     assert requests.post(f"{system.amberflo_url}/ingest", data=record, headers=headers, timeout=10).ok
 

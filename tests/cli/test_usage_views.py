@@ -4,23 +4,23 @@ import pytest
 
 from amberflo_workflows.cli.shared import console
 from amberflo_workflows.cli.usage_views import show_as_bars, show_as_table
-from amberflo_workflows.operate.usage_report import Group, Names, Usage, Value
+from amberflo_workflows.operate.usage_report import Group, GroupNames, IntervalValue, MeterUsage
 
 DAY = 86_400
 NOON = 1_769_860_800  # 2026-01-31
 
 
-def _usage(groups: list[Group], interval: str = "DAY", **meter: Any) -> Usage:
+def _usage(groups: list[Group], interval: str = "DAY", **meter: Any) -> MeterUsage:
     meter = {"meterApiName": "api-calls", "meterType": "sum_of_all_usage", **meter}
-    return Usage(meter, NOON, NOON + DAY, interval, groups)
+    return MeterUsage(meter, NOON, NOON + DAY, interval, groups)
 
 
 def _group(customer: str, *values: float) -> Group:
     midnight = NOON - DAY // 2
     return Group(
-        Names({"customerId": customer}),
+        GroupNames({"customerId": customer}),
         sum(values),
-        [Value(midnight + number * DAY, value) for number, value in enumerate(values)],
+        [IntervalValue(midnight + number * DAY, value) for number, value in enumerate(values)],
     )
 
 
@@ -44,7 +44,7 @@ def test_only_what_can_be_summed_has_a_total_of_all(
     ("interval", "name"), [("HOUR", "2026-01-31 00:00"), ("WEEK", "2026-01-31"), ("MONTH", "2026-01")]
 )
 def test_an_interval_is_named_as_fine_as_it_is(capsys: pytest.CaptureFixture[str], interval: str, name: str) -> None:
-    show_as_table(_usage([Group(None, 12_345_678_901.5, [Value(NOON - DAY // 2, 0.1 + 0.2)])], interval))
+    show_as_table(_usage([Group(None, 12_345_678_901.5, [IntervalValue(NOON - DAY // 2, 0.1 + 0.2)])], interval))
     assert _lines(capsys)[1:] == [f"{interval.lower()} usage", f"{name} 0.3", "total 12,345,678,901.5"]
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.executions.executions import Executions
-from amberflo_workflows.operate.executions.graph import Graph, graph_of
-from amberflo_workflows.operate.executions.history import fold
+from amberflo_workflows.operate.executions.graph import Graph, build_graph
+from amberflo_workflows.operate.executions.history import build_execution
 from amberflo_workflows.operate.executions.model import Execution, LogLine
 from tests.operate.executions.histories import FAILED, History
 
@@ -27,7 +27,7 @@ class Made(Executions):
     def get(self, arn: str) -> Execution:
         return self._made[arn][0]
 
-    def graph_of(self, execution: Execution) -> Graph:
+    def build_graph(self, execution: Execution) -> Graph:
         return self._made[execution.summary.arn][1]
 
     def log_lines_of(self, execution: Execution, *_: Any) -> list[LogLine]:
@@ -51,7 +51,7 @@ def path_of(name: str) -> str:
 
 
 def _fold(arn: str, history: History, graph: Graph) -> Execution:
-    return fold(arn, WORKFLOW, history.events, graph)
+    return build_execution(arn, WORKFLOW, history.events, graph)
 
 
 def _graph(*names: str, **states: Any) -> Graph:
@@ -61,7 +61,7 @@ def _graph(*names: str, **states: Any) -> Graph:
         name: {"Type": "Pass", **({"Next": after} if after else {"End": True}), **states.get(name, {})}
         for name, after in zip(names, following, strict=True)
     }
-    return graph_of({"StartAt": names[0], "States": made})
+    return build_graph({"StartAt": names[0], "States": made})
 
 
 def _passed(history: History, name: str, data: str) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from amberflo_workflows.core.chunks import usages_in
+from amberflo_workflows.core.chunks import extract_usages
 from amberflo_workflows.local.system import System
-from amberflo_workflows.operate.rejected.items import Item, Wanted
+from amberflo_workflows.operate.rejected.items import ItemFilter, RejectedItem
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.conftest import sandbox_of
 from tests.workflows.runner import Runner
@@ -18,17 +18,17 @@ HOSTILE = "<img src=x onerror=\"document.title='taken over'\">"
 METER = "api-calls"
 
 
-def refuse(table: RejectedTable, tenant: str, *usages: Any) -> list[Item]:
+def refuse(table: RejectedTable, tenant: str, *usages: Any) -> list[RejectedItem]:
     """Report usages of a tenant that are refused; their items."""
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
     records = [
         {"tenantId": tenant, "meterApiName": METER, **usage} if isinstance(usage, dict) else usage for usage in usages
     ]
-    reported = usages_in({"records": records}, event_id=str(uuid.uuid4()), event_time=moment)
+    reported = extract_usages({"records": records}, event_id=str(uuid.uuid4()), event_time=moment)
     system: Any = table.deployment
     execution = Runner(system, endpoint=None).run("ingest_usage", {"usages": msgspec.to_builtins(reported)})
     assert len(execution.output["body"]["data"]["rejected"]) == len(usages)
-    found = [item for item in table.find(Wanted()) if item.execution_arn == execution.arn]
+    found = [item for item in table.find(ItemFilter()) if item.execution_arn == execution.arn]
     return sorted(found, key=lambda item: int(item.original["index"]))
 
 
@@ -47,5 +47,5 @@ def totals(table: RejectedTable) -> dict[str, float]:
     return sandbox_of(system).totals(METER)
 
 
-def now(table: RejectedTable, item: Item) -> Item:
+def now(table: RejectedTable, item: RejectedItem) -> RejectedItem:
     return next(table.get([item.id]))

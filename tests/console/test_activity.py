@@ -3,14 +3,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from amberflo_workflows.console.activity import BARS, SPAN, activity
-from amberflo_workflows.operate.executions.model import Status, Summary
+from amberflo_workflows.operate.executions.model import ExecutionSummary, Status
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
-def _summary(minutes_ago: float, seconds: float | None = 1.0, status: Status = Status.SUCCEEDED) -> Summary:
+def _summary(minutes_ago: float, seconds: float | None = 1.0, status: Status = Status.SUCCEEDED) -> ExecutionSummary:
     started = NOW - timedelta(minutes=minutes_ago)
-    return Summary("arn", "get_meter", status, started, started + timedelta(seconds=seconds) if seconds else None)
+    return ExecutionSummary(
+        "arn", "get_meter", status, started, started + timedelta(seconds=seconds) if seconds else None
+    )
 
 
 def test_a_workflow_that_did_nothing_has_no_durations() -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from amberflo_workflows.console.chart import HEIGHT, TOP, Chart, chart_of
-from amberflo_workflows.console.usage_series import Table, table_of
-from amberflo_workflows.operate.usage_report import Group, Names, Usage, Value
+from amberflo_workflows.console.chart import HEIGHT, TOP, Chart, build_chart
+from amberflo_workflows.console.usage_series import Table, build_table
+from amberflo_workflows.operate.usage_report import Group, GroupNames, IntervalValue, MeterUsage
 
 DAY = 86_400
 
@@ -14,17 +14,17 @@ DAY = 86_400
 def _table(*groups: list[float], meter_type: str = "sum_of_all_usage") -> Table:
     found = [
         Group(
-            Names({"customerId": f"t{number}"}),
+            GroupNames({"customerId": f"t{number}"}),
             sum(values),
-            [Value(day * DAY, value) for day, value in enumerate(values)],
+            [IntervalValue(day * DAY, value) for day, value in enumerate(values)],
         )
         for number, values in enumerate(groups)
     ]
-    return table_of(Usage({"meterType": meter_type}, 0, DAY, "DAY", found))
+    return build_table(MeterUsage({"meterType": meter_type}, 0, DAY, "DAY", found))
 
 
 def _chart(*groups: list[float], **about: Any) -> Chart:
-    chart = chart_of(_table(*groups, **about))
+    chart = build_chart(_table(*groups, **about))
     assert chart is not None
     return chart
 
@@ -83,4 +83,4 @@ def test_names_stand_under_their_bars_where_there_is_room() -> None:
 
 @pytest.mark.parametrize("values", [[0.0], [5e-324], [1.7e308, -1.7e308]])
 def test_what_has_no_scale_is_not_drawn(values: list[float]) -> None:
-    assert chart_of(_table(values)) is None
+    assert build_chart(_table(values)) is None

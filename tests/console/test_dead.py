@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from amberflo_workflows.console.counts import counts
 from amberflo_workflows.console.state import Console
 from amberflo_workflows.local.system import System
-from amberflo_workflows.operate.rejected.items import Wanted
+from amberflo_workflows.operate.rejected.items import ItemFilter
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible
@@ -53,7 +53,7 @@ def test_dead_events_of_both_queues_are_dropped_with_a_reason(
     question.get_by_role("button", name="Drop 2").click()
     expect(page.locator("#outcome .done")).to_contain_text("2 events dropped.")
     expect(page.get_by_text("Nothing is waiting.")).to_be_visible()
-    kept = [item for item in table.find(Wanted(("dropped",))) if tenant in str(item.original)]
+    kept = [item for item in table.find(ItemFilter(("dropped",))) if tenant in str(item.original)]
     assert [item.history[-1]["note"] for item in kept] == ["a test of ours"] * 2
     # It is listed among the refused usage, and nothing can be done with it there.
     page = open_page(f"rejected/{kept[0].id}")

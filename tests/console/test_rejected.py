@@ -6,7 +6,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from amberflo_workflows.operate.rejected.items import STATUSES, Wanted
+from amberflo_workflows.operate.rejected.items import STATUSES, ItemFilter
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.console.axe import assert_accessible
 from tests.console.conftest import OpenPage, keep_screenshot
@@ -37,7 +37,7 @@ def test_refused_usage_is_found_by_what_it_is(table: RejectedTable, tenant: str,
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_text("There is none like that.")).to_be_visible()
     assert page.title() == "Refused usage · Metering"
-    assert {text.id, missing.id} == {item.id for item in table.find(Wanted(tenant=tenant))}
+    assert {text.id, missing.id} == {item.id for item in table.find(ItemFilter(tenant=tenant))}
 
 
 def test_many_are_shown_a_page_at_a_time(table: RejectedTable, tenant: str, open_page: OpenPage) -> None:
@@ -121,7 +121,7 @@ def test_what_is_ticked_is_dropped_at_once_after_a_question(
     question.get_by_role("button", name="Drop 2").click()
     expect(page.locator("#outcome .done")).to_contain_text("2 dropped.")
     expect(page.locator(".refused tbody tr")).to_have_count(1)
-    assert [item.id for item in table.find(Wanted(tenant=tenant))] == [left.id]
+    assert [item.id for item in table.find(ItemFilter(tenant=tenant))] == [left.id]
     assert now(table, one).history[-1]["note"] == "a test of ours"
 
 
@@ -137,7 +137,7 @@ def test_nothing_is_done_when_what_was_shown_has_changed(
     table.edit(one, {"meterValue": 1})
     question.get_by_role("button", name="Drop 2").click()
     expect(page.locator("#outcome .problem")).to_contain_text("has changed since; nothing was done")
-    assert {item.status for item in table.find(Wanted(STATUSES, tenant=tenant))} == {"rejected"}
+    assert {item.status for item in table.find(ItemFilter(STATUSES, tenant=tenant))} == {"rejected"}
 
 
 CHANGES = ("rejected/act", "rejected/{id}/redrive", "rejected/{id}/drop", "rejected/{id}/save", "rejected/dead/act")
@@ -186,7 +186,7 @@ def test_rows_are_gone_along_and_opened_with_keys(table: RejectedTable, tenant: 
     rows.nth(1).focus()
     page.keyboard.press("Enter")
     page.wait_for_url(f"**{wanted}")
-    assert second.id in {item.id for item in table.find(Wanted(tenant=tenant))}
+    assert second.id in {item.id for item in table.find(ItemFilter(tenant=tenant))}
 
 
 @pytest.mark.parametrize(("narrow", "dark"), [(False, False), (True, True)])

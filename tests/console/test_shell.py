@@ -123,7 +123,7 @@ def test_the_aws_command_line_gets_the_input_as_it_is(is_express: bool, word: st
 def test_an_ingest_of_no_form_has_usages_without_members(text: str | None) -> None:
     history = History()
     history.add("ExecutionStarted", input=text)
-    execution = history.fold()
+    execution = history.build_execution()
     assert usages_of(execution) == []
     ingest = replace(execution, summary=replace(execution.summary, workflow="ingest_usage"))
     assert all((one.tenant, one.meter, one.became) == ("", "", "") for one in usages_of(ingest))

@@ -6,44 +6,44 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amberflo_workflows.core.usage_file import (
-    LONGEST_ROW_BYTES,
-    BadFile,
-    Layout,
-    Reading,
-    Row,
-    format_of,
-    layout_of,
-    rows,
-    rows_between,
-    usage_of,
+    MAX_ROW_BYTES,
+    FileLayout,
+    FileOptions,
+    FileRow,
+    InvalidFile,
+    detect_format,
+    parse_row,
+    read_layout,
+    read_rows,
+    read_rows_between,
 )
 
 HEADER = b"tenantId,meterApiName,meterValue,meterTimeInMillis,region\n"
 
 
-def _layout(header: bytes = HEADER, **reading: Any) -> Layout:
-    return layout_of(Reading("f.csv", "csv", **reading), [header])
+def _layout(header: bytes = HEADER, **reading: Any) -> FileLayout:
+    return read_layout(FileOptions("f.csv", "csv", **reading), [header])
 
 
-def _usage(line: bytes, layout: Layout | None = None) -> Any:
-    return usage_of(Row(70, 99, line), layout or _layout()).usage
+def _usage(line: bytes, layout: FileLayout | None = None) -> Any:
+    return parse_row(FileRow(70, 99, line), layout or _layout()).usage
 
 
 @pytest.mark.parametrize(
     ("name", "kind"), [("a.csv", "csv"), ("A.CSV.gz", "csv"), ("a.ndjson", "ndjson"), ("a.jsonl.gz", "ndjson")]
 )
 def test_the_name_tells_what_a_file_is(name: str, kind: str) -> None:
-    assert format_of(name) == kind
+    assert detect_format(name) == kind
 
 
 @pytest.mark.parametrize("name", ["a", "a.json", "a.gz", "csv"])
 def test_a_name_that_does_not_tell_is_an_error_that_says_what_to_do(name: str) -> None:
-    with pytest.raises(BadFile, match="say which"):
-        format_of(name)
+    with pytest.raises(InvalidFile, match="say which"):
+        detect_format(name)
 
 
 def test_a_row_of_csv_is_a_usage_with_numbers_and_dimensions() -> None:
-    reported = usage_of(Row(70, 99, b'acme,api-calls,2.5,1700000000000,"eu, west"\r'), _layout())
+    reported = parse_row(FileRow(70, 99, b'acme,api-calls,2.5,1700000000000,"eu, west"\r'), _layout())
     assert (reported.event_id, reported.index) == ("f.csv:70", 0)
     assert reported.usage == {
         "tenantId": "acme",
@@ -65,15 +65,15 @@ def test_columns_may_have_other_names_be_left_out_or_be_the_same_in_all_rows() -
         constants={"meterApiName": "tokens"},
         ignore=["internal"],
     )
-    reported = usage_of(Row(70, 99, b"acme,7,2026-11-24T10:00:00Z,x,small"), layout)
+    reported = parse_row(FileRow(70, 99, b"acme,7,2026-11-24T10:00:00Z,x,small"), layout)
     assert reported.event_time == "2026-11-24T10:00:00Z"
     assert reported.usage == {"tenantId": "acme", "meterApiName": "tokens", "meterValue": 7, "model": "small"}
 
 
 def test_a_json_object_is_a_usage_under_the_names_that_it_is_read_by() -> None:
-    layout = layout_of(Reading("f.jsonl", "ndjson", columns={"tenantId": "customer"}), [b"{}\n"])
+    layout = read_layout(FileOptions("f.jsonl", "ndjson", columns={"tenantId": "customer"}), [b"{}\n"])
     line = json.dumps({"customer": "acme", "meterApiName": "m", "meterValue": 2, "time": "2026-11-24", "n": {"a": 1}})
-    reported = usage_of(Row(3, 9, line.encode()), layout)
+    reported = parse_row(FileRow(3, 9, line.encode()), layout)
     assert reported.event_time == "2026-11-24"
     assert reported.usage == {"tenantId": "acme", "meterApiName": "m", "meterValue": 2, "n": {"a": 1}}
 
@@ -90,7 +90,7 @@ def test_a_line_that_cannot_be_read_is_its_text(line: bytes) -> None:
 
 @pytest.mark.parametrize("line", [b"{", b"[1]", b"5", b'"text"', b"\xff", b'{"a": "\\ud800"}', b"[" * 5_000])
 def test_a_line_that_is_no_json_object_is_its_text(line: bytes) -> None:
-    layout = Layout(Reading("f.jsonl", "ndjson"), [], 0)
+    layout = FileLayout(FileOptions("f.jsonl", "ndjson"), [], 0)
     assert _usage(line, layout) == line.decode(errors="backslashreplace")
 
 
@@ -104,18 +104,18 @@ def test_a_line_that_is_no_json_object_is_its_text(line: bytes) -> None:
         (HEADER, {"columns": {"tenantId": "customer"}}, "There is no column 'customer'; there are: tenantId"),
         (HEADER, {"ignore": ["internal"]}, "There is no column 'internal'"),
         (HEADER, {"columns": {"tenantId": "region"}}, "There is a column 'tenantId' beside 'region'"),
-        (b"x" * (LONGEST_ROW_BYTES + 1), {}, "does not end within"),
+        (b"x" * (MAX_ROW_BYTES + 1), {}, "does not end within"),
     ],
 )
 def test_a_file_that_is_none_says_what_to_do(header: bytes, reading: Any, message: str) -> None:
-    with pytest.raises(BadFile, match=message):
+    with pytest.raises(InvalidFile, match=message):
         _layout(header, **reading)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_column() -> None:
     assert _layout(b"\xef\xbb\xbf" + HEADER).header[0] == "tenantId"
-    layout = layout_of(Reading("f.jsonl", "ndjson"), [b'\xef\xbb\xbf{"a": 1}\n'])
-    assert usage_of(Row(0, 12, b'\xef\xbb\xbf{"a": 1}'), layout).usage == {"a": 1}
+    layout = read_layout(FileOptions("f.jsonl", "ndjson"), [b'\xef\xbb\xbf{"a": 1}\n'])
+    assert parse_row(FileRow(0, 12, b'\xef\xbb\xbf{"a": 1}'), layout).usage == {"a": 1}
 
 
 texts = st.lists(st.sampled_from([b"a", b"bb", b"\n", b"\r\n", b" ", b"ccc\n"]), max_size=40).map(b"".join)
@@ -128,7 +128,7 @@ def test_rows_are_the_same_however_the_data_comes(text: bytes, sizes: list[int])
         pieces.append(text[at : at + size])
         at += size
     pieces.append(text[at:])
-    found = list(rows(pieces, 0))
+    found = list(read_rows(pieces, 0))
     assert [row.text for row in found] == [line for line in text.split(b"\n") if line.strip()]
     assert all(text[row.begin :].startswith(row.text) for row in found)
     assert [row.end for row in found] == [min(row.begin + len(row.text) + 1, len(text)) for row in found]
@@ -142,6 +142,6 @@ def test_ranges_together_hold_each_row_once(text: bytes, length: int) -> None:
     apart = [
         row
         for begin in range(0, len(text), length)
-        for row in rows_between(data, begin, min(begin + length, len(text)))
+        for row in read_rows_between(data, begin, min(begin + length, len(text)))
     ]
-    assert apart == list(rows([text], 0))
+    assert apart == list(read_rows([text], 0))

@@ -6,19 +6,19 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from amberflo_workflows.core.reported_usage import ReportedUsage, reason_of, refusal_of
-from amberflo_workflows.core.usage_record import UsageRecord, UsageRefused, record_of
+from amberflo_workflows.core.reported_usage import ReportedUsage, build_rejected_usage, truncate_reason
+from amberflo_workflows.core.usage_record import InvalidUsage, UsageRecord, build_record
 
 TIME = "2026-11-24T10:00:00Z"
 USAGE = {"tenantId": "t1", "meterApiName": "api-calls", "meterValue": 3, "region": "eu"}
 
 
 def _record(usage: Any) -> UsageRecord:
-    return record_of(usage, event_id="event-1", event_time=TIME)
+    return build_record(usage, event_id="event-1", event_time=TIME)
 
 
 def _refusal(usage: Any) -> str:
-    with pytest.raises(UsageRefused) as refused:
+    with pytest.raises(InvalidUsage) as refused:
         _record(usage)
     return str(refused.value)
 
@@ -86,8 +86,8 @@ def test_what_is_no_object_is_refused(usage: Any, kind: str) -> None:
 
 
 def test_without_any_time_a_usage_is_refused() -> None:
-    with pytest.raises(UsageRefused, match="there is no time"):
-        record_of(USAGE, event_id="event-1", event_time="")
+    with pytest.raises(InvalidUsage, match="there is no time"):
+        build_record(USAGE, event_id="event-1", event_time="")
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
@@ -106,7 +106,7 @@ def test_the_record_does_not_depend_on_the_order_of_members_or_on_a_trip_through
     def bytes_or_refusal(given: Any) -> bytes | str:
         try:
             return msgspec.json.encode(_record(given))
-        except UsageRefused as refused:
+        except InvalidUsage as refused:
             return str(refused)
 
     shuffled = dict(reversed(usage.items()))
@@ -143,8 +143,8 @@ almost_usages = st.fixed_dictionaries(
 @example({**USAGE, "tenantId": 10**4000}, TIME)
 def test_whatever_is_reported_is_a_record_that_can_be_read_again_or_is_refused(usage: Any, time: str) -> None:
     try:
-        record = record_of(usage, event_id="event-1", event_time=time)
-    except UsageRefused:
+        record = build_record(usage, event_id="event-1", event_time=time)
+    except InvalidUsage:
         pass
     else:
         assert msgspec.json.decode(msgspec.json.encode(record), type=UsageRecord) == record
@@ -188,7 +188,7 @@ def test_a_refused_usage_has_one_identity_in_every_delivery_and_no_other_has_it(
 
     def identity(reported: Any, event: str = "e", place: int = 0) -> str:
         way = msgspec.json.encode(ReportedUsage(event, TIME, place, reported))
-        return refusal_of(msgspec.json.decode(way, type=ReportedUsage), place, "")["id"]
+        return build_rejected_usage(msgspec.json.decode(way, type=ReportedUsage), place, "")["id"]
 
     again = dict(reversed(usage.items())) if isinstance(usage, dict) else usage
     assert identity(json.loads(json.dumps(again)), place=7) == identity(usage)
@@ -200,7 +200,7 @@ def test_a_refused_usage_has_one_identity_in_every_delivery_and_no_other_has_it(
 
 @given(st.text(st.characters() | st.sampled_from('"\x00'), max_size=600))
 def test_a_reason_is_the_beginning_of_what_was_said_as_far_as_it_fits(text: str) -> None:
-    reason = reason_of(text)
+    reason = truncate_reason(text)
     assert text.startswith(reason)
     assert len(json.dumps(reason)) - 2 <= 250
     assert reason == text or len(json.dumps(text[: len(reason) + 1])) - 2 > 250

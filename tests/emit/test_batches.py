@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from amberflo_workflows.core.chunks import chunks, usages_in
+from amberflo_workflows.core.chunks import extract_usages, split_into_chunks
 from amberflo_workflows.emit import UsageEmitter
-from amberflo_workflows.emit.entries import Usage, first_call
+from amberflo_workflows.emit.entries import BufferedUsage, first_call
 from tests.emit.bus import CALL_BYTES, FULL_ENTRY, NEVER, Bus, bytes_of
 
 _SIZES = st.one_of(st.integers(0, 300), st.integers(0, 62_000), st.just(62_700))
@@ -83,13 +83,13 @@ def test_a_full_entry_is_one_chunk_behind_the_queue(bus: Bus, emitter: UsageEmit
         emitter.record("acme", "api-calls", number, dimensions={"d": "x" * length})
     emitter.close()
     detail = json.loads(bus.calls[0][0]["Detail"])
-    reported = usages_in(detail, event_id=str(uuid.uuid4()), event_time="2025-03-01T12:00:00Z")
-    assert [len(chunk) for chunk in chunks((None, usage) for usage in reported)] == [len(detail["records"])]
+    reported = extract_usages(detail, event_id=str(uuid.uuid4()), event_time="2025-03-01T12:00:00Z")
+    assert [len(chunk) for chunk in split_into_chunks((None, usage) for usage in reported)] == [len(detail["records"])]
 
 
 def test_a_call_has_at_most_ten_entries_and_an_entry_300_usages() -> None:
     # By itself: with real usages, 300 of which have 30 kB and more, a call is filled by bytes before.
-    call = first_call([Usage("{}", size=3, due=0)] * 3_301, overhead=100)
+    call = first_call([BufferedUsage("{}", size=3, due=0)] * 3_301, overhead=100)
     assert [len(entry) for entry in call] == [300] * 10
 
 

@@ -14,9 +14,16 @@ import pytest
 import requests
 
 from amberflo_workflows.infra.app import synth
-from amberflo_workflows.infra.attach import CannotAttach, ControlPlane, check_routes, find, parameters, routes_of
+from amberflo_workflows.infra.attach import (
+    CannotAttach,
+    ControlPlane,
+    check_routes,
+    find_control_plane,
+    stack_parameters,
+    stack_route_ids,
+)
 from amberflo_workflows.infra.operations import OPERATIONS
-from amberflo_workflows.infra.settings import BadSetting, Settings
+from amberflo_workflows.infra.settings import InvalidSetting, Settings
 from amberflo_workflows.local import tokens
 from amberflo_workflows.local.deploy import deploy
 from amberflo_workflows.local.system import System
@@ -79,7 +86,7 @@ def test_cfn_lint_finds_nothing(template: dict[str, Any], tmp_path: Path) -> Non
 
 def test_what_is_the_control_planes_to_decide_is_no_setting(tmp_path: Path) -> None:
     # jsii wraps what is raised in a constructor that it has called.
-    with pytest.raises(BadSetting, match="the control plane's to decide"):
+    with pytest.raises(InvalidSetting, match="the control plane's to decide"):
         synth("aws", tmp_path / "out", Settings(event_bus_name="x"), "attach")
 
 
@@ -99,7 +106,7 @@ class Attached:
     folder: Path
 
     def deploy(self, *, own_authorizer: bool, scope: str | None = None) -> dict[str, str]:
-        given = parameters(self.plane, self.system.client("apigatewayv2"), own_authorizer=own_authorizer)
+        given = stack_parameters(self.plane, self.system.client("apigatewayv2"), own_authorizer=own_authorizer)
         settings = Settings(
             stack_name=OURS, amberflo_base_url=self.system.amberflo_url, read_scope=scope, write_scope=scope
         )
@@ -215,28 +222,28 @@ def test_a_stack_beside_the_control_plane_becomes_one_on_its_api_and_keeps_its_q
 @pytest.mark.emulator
 def test_routes_that_are_there_already_are_told_and_our_own_are_not(attached: Attached) -> None:
     cloudformation, gateway = (attached.system.client(name) for name in ("cloudformation", "apigatewayv2"))
-    plane = find(cloudformation, STACK)
-    check_routes(plane, gateway, routes_of(cloudformation, OURS))
+    plane = find_control_plane(cloudformation, STACK)
+    check_routes(plane, gateway, stack_route_ids(cloudformation, OURS))
     attached.deploy(own_authorizer=False)
-    check_routes(plane, gateway, routes_of(cloudformation, OURS))
+    check_routes(plane, gateway, stack_route_ids(cloudformation, OURS))
     with pytest.raises(CannotAttach, match="has these routes already: DELETE /meters/"):
-        check_routes(plane, gateway, routes_of(cloudformation, "Another"))
+        check_routes(plane, gateway, stack_route_ids(cloudformation, "Another"))
 
 
 @pytest.mark.emulator
 def test_what_is_no_control_plane_is_told_by_what_it_lacks(attached: Attached) -> None:
     cloudformation, gateway = (attached.system.client(name) for name in ("cloudformation", "apigatewayv2"))
     with pytest.raises(CannotAttach, match="has no output controlPlaneAPIEndpoint and no output eventBridgeArn"):
-        find(cloudformation, "AmberfloMetering")
+        find_control_plane(cloudformation, "AmberfloMetering")
     with pytest.raises(CannotAttach, match="The stack NoSuchStack cannot be read"):
-        find(cloudformation, "NoSuchStack")
+        find_control_plane(cloudformation, "NoSuchStack")
     outputs = {name: value for name, value in attached.plane.outputs.items() if name != "ControlPlaneIdpClientId"}
     with pytest.raises(CannotAttach, match="no output ControlPlaneIdpClientId"):
-        parameters(ControlPlane(outputs), gateway, own_authorizer=True)
+        stack_parameters(ControlPlane(outputs), gateway, own_authorizer=True)
     api = gateway.create_api(Name="bare", ProtocolType="HTTP")["ApiId"]
     bare = ControlPlane({**outputs, "controlPlaneAPIEndpoint": f"https://{api}.execute-api.us-east-1.amazonaws.com/"})
     with pytest.raises(CannotAttach, match="has 0 JWT authorizers"):
-        parameters(bare, gateway, own_authorizer=False)
+        stack_parameters(bare, gateway, own_authorizer=False)
 
 
 def _unsigned(token: str) -> str:

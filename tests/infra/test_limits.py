@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from amberflo_workflows.core.chunks import LARGEST_CHUNK_BYTES, MOST_USAGES
+from amberflo_workflows.core.chunks import MAX_CHUNK_BYTES, MAX_CHUNK_USAGES
 from amberflo_workflows.entrypoints import ingest_queue, replies
-from amberflo_workflows.entrypoints.api import LARGEST_BODY_BYTES
-from amberflo_workflows.entrypoints.ingest import MOST_USAGES_A_CALL
+from amberflo_workflows.entrypoints.api import MAX_REQUEST_BODY_BYTES
+from amberflo_workflows.entrypoints.ingest import MAX_USAGES_PER_CALL
 from tests.infra.conftest import functions, resources
 from tests.workflows.asl import FILES, definition
 
@@ -48,7 +48,7 @@ def test_a_batch_of_the_queue_is_reported_before_it_is_delivered_again(aws: dict
 
 def test_the_executions_of_a_call_can_all_be_named_in_its_answers_headers() -> None:
     # A chunk is full by count, or two of them together by bytes.
-    chunks = MOST_USAGES_A_CALL // MOST_USAGES + LARGEST_BODY_BYTES // (LARGEST_CHUNK_BYTES // 2)
+    chunks = MAX_USAGES_PER_CALL // MAX_CHUNK_USAGES + MAX_REQUEST_BODY_BYTES // (MAX_CHUNK_BYTES // 2)
     assert chunks * (LONGEST_ARN + len(", ")) <= HEADER_BYTES
 
 

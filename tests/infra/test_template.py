@@ -10,7 +10,7 @@ import pytest
 
 from amberflo_workflows.infra.node import use_packaged_node
 from amberflo_workflows.infra.operations import OPERATIONS, Kind, Operation, task_seconds
-from amberflo_workflows.infra.settings import BadSetting, Settings
+from amberflo_workflows.infra.settings import InvalidSetting, Settings
 from tests.infra.conftest import functions, resources, role_statements, template
 
 use_packaged_node()
@@ -68,7 +68,7 @@ def test_a_token_that_nothing_provides_stops_the_synthesis() -> None:
         definition = '{"Comment": "${StrangeTableName}", "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}'
 
     machines = StateMachines(Stack(), "Machines", retention=RetentionDays.ONE_DAY, ingest_log="ALL_WITHOUT_DATA")
-    with pytest.raises(BadSetting, match="StrangeTableName"):
+    with pytest.raises(InvalidSetting, match="StrangeTableName"):
         machines.add(Strange("strange", Kind.SYNCHRONOUS), {}, {"OtherName": "x"})
 
 

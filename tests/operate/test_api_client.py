@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from amberflo_workflows.local.processes import free_port
-from amberflo_workflows.operate.api_client import ApiClient, ApiRefused, new_token
+from amberflo_workflows.operate.api_client import ApiClient, ApiError, request_token
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.loopback import LOOPBACK
 
@@ -68,7 +68,7 @@ def test_an_error_tells_all_that_was_said_in_one_line(said: Said, client: ApiCli
     details = [{"field": "label", "problem": "is missing"}, {"field": "unit", "problem": "is too\nlong"}, "odd"]
     body = {"statusCode": 400, "message": "The request is wrong. label: is missing.", "details": details}
     said.status, said.body, said.headers = 400, json.dumps(body).encode(), {"x-execution-arn": "arn:1"}
-    with pytest.raises(ApiRefused) as caught:
+    with pytest.raises(ApiError) as caught:
         client.call("GET", "meters")
     assert str(caught.value) == (
         "The API answered 400: The request is wrong. label: is missing. unit: is too long. odd. "
@@ -88,7 +88,7 @@ def test_what_is_no_answer_of_the_apis_is_said(said: Said, client: ApiClient, st
 
 def test_a_redirect_is_not_followed_with_the_token(said: Said, client: ApiClient) -> None:
     said.status, said.headers = 302, {"Location": f"{said.url}elsewhere"}
-    with pytest.raises(ApiRefused, match="answered 302"):
+    with pytest.raises(ApiError, match="answered 302"):
         client.call("GET", "meters")
     assert said.path == "/meters"
 
@@ -113,10 +113,10 @@ def test_an_api_that_is_not_there_is_said() -> None:
     with requests.Session() as session, pytest.raises(OperatorError, match="cannot be reached"):
         ApiClient(nowhere, "the-token", session).call("GET", "meters")
     with pytest.raises(OperatorError, match=r"No token: .* cannot be reached"):
-        new_token(nowhere, "id", "secret")
+        request_token(nowhere, "id", "secret")
 
 
 def test_a_refused_client_gets_no_token_and_hears_of_the_other_way(said: Said) -> None:
     said.status, said.body = 400, b'{"error": "invalid_client"}'
     with pytest.raises(OperatorError, match="answered 400; a token can also be given in ACCESS_TOKEN"):
-        new_token(said.url, "id", "secret")
+        request_token(said.url, "id", "secret")

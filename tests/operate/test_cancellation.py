@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from amberflo_workflows.local.demo.usages import BadFile
-from amberflo_workflows.operate.cancelled_records import calls, read
+from amberflo_workflows.operate.cancelled_records import read_records, split_into_calls
 
 
 def _usage(number: int, **fields: Any) -> dict[str, Any]:
@@ -32,7 +32,7 @@ USAGES = [_usage(1), _usage(2, dimensions={"region": "eu"})]
     ],
 )
 def test_a_file_is_json_or_a_usage_a_line(tmp_path: Path, text: str, usages: list[dict[str, Any]]) -> None:
-    assert read(_file(tmp_path, text)) == usages
+    assert read_records(_file(tmp_path, text)) == usages
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def test_a_file_is_json_or_a_usage_a_line(tmp_path: Path, text: str, usages: lis
 )
 def test_what_no_usage_could_be_found_by_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(BadFile, match=message):
-        read(_file(tmp_path, text))
+        read_records(_file(tmp_path, text))
 
 
 def test_a_call_has_at_most_a_hundred_usages_and_fits_into_a_body() -> None:
     many = [_usage(number) for number in range(250)]
-    assert [len(call) for call in calls(many)] == [100, 100, 50]
+    assert [len(call) for call in split_into_calls(many)] == [100, 100, 50]
     large = [_usage(number, filling="x" * 90_000) for number in range(5)]
-    assert [len(call) for call in calls(large)] == [2, 2, 1]
-    assert [usage for call in calls(large) for usage in call] == large
+    assert [len(call) for call in split_into_calls(large)] == [2, 2, 1]
+    assert [usage for call in split_into_calls(large) for usage in call] == large

@@ -5,7 +5,7 @@ from datetime import UTC
 
 import pytest
 
-from amberflo_workflows.operate.times import BadTime, moment, span
+from amberflo_workflows.operate.times import InvalidTime, parse_duration, parse_time
 
 NOW = 1_800_000_000
 
@@ -39,7 +39,7 @@ def _in_kolkata() -> Iterator[None]:
     ],
 )
 def test_a_moment_is_absolute_or_so_long_ago(text: str, seconds: int) -> None:
-    assert moment(text, NOW) == (seconds, None)
+    assert parse_time(text, NOW) == (seconds, None)
 
 
 @pytest.mark.parametrize(
@@ -50,23 +50,23 @@ def test_a_moment_is_absolute_or_so_long_ago(text: str, seconds: int) -> None:
     ],
 )
 def test_a_moment_without_a_zone_is_of_this_machines(text: str, seconds: int, assumed: str) -> None:
-    assert moment(text, NOW) == (seconds, assumed)
+    assert parse_time(text, NOW) == (seconds, assumed)
 
 
 def test_a_time_without_a_zone_can_be_of_a_given_one() -> None:
-    assert moment("2026-01-31T09:00", NOW, UTC) == (1_769_850_000, None)
-    assert moment("2026-01-31T09:00+09:00", NOW, UTC) == (1_769_817_600, None)
+    assert parse_time("2026-01-31T09:00", NOW, UTC) == (1_769_850_000, None)
+    assert parse_time("2026-01-31T09:00+09:00", NOW, UTC) == (1_769_817_600, None)
 
 
 @pytest.mark.parametrize(
     "text", ["", "yesterday", "2h30m", "-2h", "20260131", "1769850000000", "2026-13-01", "0001-01-01", "7 d"]
 )
 def test_what_could_mean_another_time_is_refused(text: str) -> None:
-    with pytest.raises(BadTime, match="a time is ISO 8601"):
-        moment(text, NOW)
+    with pytest.raises(InvalidTime, match="a time is ISO 8601"):
+        parse_time(text, NOW)
 
 
 def test_a_span_has_a_unit() -> None:
-    assert span("7d") == 604_800
-    with pytest.raises(BadTime, match="it is like 15m, 2h, 7d, 1w"):
-        span("7")
+    assert parse_duration("7d") == 604_800
+    with pytest.raises(InvalidTime, match="it is like 15m, 2h, 7d, 1w"):
+        parse_duration("7")

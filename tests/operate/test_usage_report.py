@@ -1,6 +1,6 @@
 import pytest
 
-from amberflo_workflows.operate.usage_report import Group, Names, interval_for, number
+from amberflo_workflows.operate.usage_report import Group, GroupNames, choose_interval, format_number
 
 
 @pytest.mark.parametrize(
@@ -15,13 +15,13 @@ from amberflo_workflows.operate.usage_report import Group, Names, interval_for, 
     ],
 )
 def test_a_number_has_all_its_digits_and_none_that_a_sum_of_fractions_added(value: float, text: str) -> None:
-    assert number(value) == text
+    assert format_number(value) == text
 
 
 def test_an_interval_suits_its_range() -> None:
-    assert [interval_for(days * 86_400) for days in (1, 7, 365)] == ["HOUR", "DAY", "MONTH"]
+    assert [choose_interval(days * 86_400) for days in (1, 7, 365)] == ["HOUR", "DAY", "MONTH"]
 
 
 def test_a_group_is_named_by_what_it_has_in_common() -> None:
-    assert Group(Names({"customerId": "acme", "region": None})).name == "acme, (none)"
+    assert Group(GroupNames({"customerId": "acme", "region": None})).name == "acme, (none)"
     assert Group().name == ""

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from amberflo_workflows.core.claim_check import LARGEST_BODY_BYTES, AnswerNotKept
-from amberflo_workflows.core.response import CARRIED_BYTES
+from amberflo_workflows.core.claim_check import MAX_BODY_BYTES, ResponseNotStored
+from amberflo_workflows.core.response import MAX_INLINE_BYTES
 from tests.tasks.conftest import Steps
 
 BUCKET = "answers"
@@ -46,15 +46,15 @@ def _fetched(steps: Steps) -> Any:
 
 
 def test_an_answer_that_a_state_can_carry_stays_in_it(steps: Steps) -> None:
-    report = _report_for(CARRIED_BYTES)
+    report = _report_for(MAX_INLINE_BYTES)
     _answering(steps, report)
     answer = _fetched(steps)
     assert answer == {"statusCode": 200, "body": {"data": report}}
-    assert CARRIED_BYTES < len(json.dumps(answer)) < STATE_BYTES
+    assert MAX_INLINE_BYTES < len(json.dumps(answer)) < STATE_BYTES
     assert _keys(steps) == []
 
 
-@pytest.mark.parametrize("size", [CARRIED_BYTES + 1, LARGEST_BODY_BYTES])
+@pytest.mark.parametrize("size", [MAX_INLINE_BYTES + 1, MAX_BODY_BYTES])
 def test_a_larger_one_is_left_in_the_bucket_and_its_claim_goes_on(steps: Steps, size: int) -> None:
     report = _report_for(size)
     _answering(steps, report)
@@ -67,7 +67,7 @@ def test_a_larger_one_is_left_in_the_bucket_and_its_claim_goes_on(steps: Steps, 
 
 
 def test_one_byte_more_than_can_be_answered_says_how_to_narrow_the_question(steps: Steps) -> None:
-    _answering(steps, _report_for(LARGEST_BODY_BYTES + 1))
+    _answering(steps, _report_for(MAX_BODY_BYTES + 1))
     answer = _fetched(steps)
     assert answer["statusCode"] == 413
     assert "6,291,457 bytes; 6,291,456 can be carried" in answer["body"]["message"]
@@ -76,7 +76,7 @@ def test_one_byte_more_than_can_be_answered_says_how_to_narrow_the_question(step
 
 
 def test_bytes_are_counted_as_some_runtimes_escape_them(steps: Steps) -> None:
-    for size, member in ((CARRIED_BYTES // 3 - 100, "body"), (CARRIED_BYTES // 3 + 100, "claim")):
+    for size, member in ((MAX_INLINE_BYTES // 3 - 100, "body"), (MAX_INLINE_BYTES // 3 + 100, "claim")):
         _answering(steps, _report_for(size, "é"))
         assert member in _fetched(steps)
 
@@ -85,7 +85,7 @@ def test_a_list_of_any_length_comes_in_pages_that_can_be_answered(steps: Steps) 
     meters = [{"id": f"id-{n}", "meterApiName": f"meter-{n:05}", "description": "d" * 1_000} for n in range(7_000)]
     _answering(steps, meters)
     first = steps.run("list_meters", {})
-    assert 6_000_000 < first["claim"]["bytes"] <= LARGEST_BODY_BYTES
+    assert 6_000_000 < first["claim"]["bytes"] <= MAX_BODY_BYTES
     page = json.loads(steps.emulator.client("s3").get_object(Bucket=BUCKET, Key=first["claim"]["key"])["Body"].read())
     second = steps.run("list_meters", {"next_token": page["next_token"]})
     rest = json.loads(steps.emulator.client("s3").get_object(Bucket=BUCKET, Key=second["claim"]["key"])["Body"].read())
@@ -94,14 +94,14 @@ def test_a_list_of_any_length_comes_in_pages_that_can_be_answered(steps: Steps) 
 
 
 def test_a_single_meter_that_is_too_large_for_a_page_is_told(steps: Steps) -> None:
-    _answering(steps, [{"id": "i", "meterApiName": "m", "description": "d" * LARGEST_BODY_BYTES}])
+    _answering(steps, [{"id": "i", "meterApiName": "m", "description": "d" * MAX_BODY_BYTES}])
     assert steps.run("list_meters", {})["statusCode"] == 413
 
 
 def test_a_bucket_that_does_not_take_it_fails_the_step_by_name(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANSWERS_BUCKET_NAME", "not-there")
-    _answering(steps, _report_for(CARRIED_BYTES + 1))
-    with pytest.raises(AnswerNotKept, match=r"'not-there' did not take the answer \(NoSuchBucket\)"):
+    _answering(steps, _report_for(MAX_INLINE_BYTES + 1))
+    with pytest.raises(ResponseNotStored, match=r"'not-there' did not take the answer \(NoSuchBucket\)"):
         _fetched(steps)
 
 

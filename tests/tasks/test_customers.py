@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from amberflo_workflows.core.tenant import Tenant, TenantRefused, tenant_of
+from amberflo_workflows.core.tenant import InvalidTenantEvent, Tenant, parse_tenant
 from amberflo_workflows.tasks.amberflo.errors import AmberfloUnavailable
 from tests.tasks.conftest import Steps
 
@@ -34,11 +34,11 @@ def _offboard(steps: Steps, **tenant: Any) -> Any:
 
 @pytest.mark.parametrize("detail", DETAILS)
 def test_a_tenant_is_read_from_wherever_it_stands(detail: Any) -> None:
-    assert tenant_of(_event(detail)) == Tenant("t-1", "Acme", "a@acme.example", "gold")
+    assert parse_tenant(_event(detail)) == Tenant("t-1", "Acme", "a@acme.example", "gold")
 
 
 def test_a_tenant_of_whom_nothing_is_told_is_named_by_its_id() -> None:
-    assert tenant_of(_event({"tenantId": "t-1"})) == Tenant("t-1", "t-1", "", "")
+    assert parse_tenant(_event({"tenantId": "t-1"})) == Tenant("t-1", "t-1", "", "")
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_a_tenant_of_whom_nothing_is_told_is_named_by_its_id() -> None:
     ],
 )
 def test_an_event_that_names_no_tenant_is_refused_and_to_be_kept(steps: Steps, event: Any, reason: str) -> None:
-    with pytest.raises(TenantRefused, match=reason):
-        tenant_of(event)
+    with pytest.raises(InvalidTenantEvent, match=reason):
+        parse_tenant(event)
     for task in ("create_customer", "delete_customer"):
         answer = steps.run(task, event)
         assert (answer["statusCode"], reason in answer["body"]["message"]) == (400, True)

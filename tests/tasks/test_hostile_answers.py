@@ -10,13 +10,13 @@ import pytest
 
 from amberflo_workflows.tasks.amberflo.client import AmberfloClient
 from amberflo_workflows.tasks.amberflo.errors import (
+    AmberfloClientError,
     AmberfloError,
-    AmberfloRefused,
     AmberfloThrottled,
     AmberfloUnauthorized,
     AmberfloUnavailable,
 )
-from amberflo_workflows.tasks.amberflo.transport import LARGEST_ANSWER_BYTES
+from amberflo_workflows.tasks.amberflo.transport import MAX_RESPONSE_BYTES
 from tests.tasks.hostile import NOTHING, Hostile, Script, answer, hostile, slowly
 
 KEY = "key-that-must-not-travel"
@@ -143,9 +143,9 @@ def test_an_answer_without_end_is_refused_and_takes_no_memory(amberflo: Hostile,
     amberflo.script = [answer(body, f"Content-Encoding: {encoding}")]
     tracemalloc.start()
     try:
-        with pytest.raises(AmberfloRefused, match="Ask for less") as raised:
+        with pytest.raises(AmberfloClientError, match="Ask for less") as raised:
             client(amberflo.url).call("POST", "/usage", {})
-        assert tracemalloc.get_traced_memory()[1] < 3 * LARGEST_ANSWER_BYTES
+        assert tracemalloc.get_traced_memory()[1] < 3 * MAX_RESPONSE_BYTES
     finally:
         tracemalloc.stop()
     assert raised.value.status == 413
@@ -181,16 +181,16 @@ def test_whatever_bytes_come_the_error_has_a_name_that_the_workflows_know(amberf
 
 
 def test_the_largest_answer_is_still_read(amberflo: Hostile) -> None:
-    report = b'"' + b"x" * (LARGEST_ANSWER_BYTES - 2) + b'"'
+    report = b'"' + b"x" * (MAX_RESPONSE_BYTES - 2) + b'"'
     amberflo.script = [answer(gzip.compress(report), "Content-Encoding: gzip")]
-    assert len(client(amberflo.url).call("POST", "/usage", {})) == LARGEST_ANSWER_BYTES - 2
+    assert len(client(amberflo.url).call("POST", "/usage", {})) == MAX_RESPONSE_BYTES - 2
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(400, AmberfloRefused), (401, AmberfloUnauthorized), (429, AmberfloThrottled)]
+    ("status", "error"), [(400, AmberfloClientError), (401, AmberfloUnauthorized), (429, AmberfloThrottled)]
 )
 @pytest.mark.parametrize(
-    "body", [BRACKETS, b"<html>", b'{"message": 5}', b"\xff", b"x" * (LARGEST_ANSWER_BYTES + 1)], ids=lambda b: b[:9]
+    "body", [BRACKETS, b"<html>", b'{"message": 5}', b"\xff", b"x" * (MAX_RESPONSE_BYTES + 1)], ids=lambda b: b[:9]
 )
 def test_a_status_counts_even_with_a_body_that_makes_no_sense(
     amberflo: Hostile, status: int, error: type[Exception], body: bytes
@@ -202,7 +202,7 @@ def test_a_status_counts_even_with_a_body_that_makes_no_sense(
 
 def test_a_refusal_that_quotes_the_key_is_told_without_it(amberflo: Hostile) -> None:
     amberflo.script = [answer(json.dumps({"message": f"X-API-KEY {KEY} may not"}).encode(), status="400 No")]
-    with pytest.raises(AmberfloRefused, match=r"X-API-KEY \(the API key\) may not"):
+    with pytest.raises(AmberfloClientError, match=r"X-API-KEY \(the API key\) may not"):
         client(amberflo.url).call("GET", "/meters")
 
 

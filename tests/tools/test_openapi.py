@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import schemathesis
 
-from amberflo_workflows.core.meter import READ_ONLY_FIELDS, new_meter
+from amberflo_workflows.core.meter import READ_ONLY_FIELDS, parse_new_meter
 from amberflo_workflows.entrypoints import replies
 from amberflo_workflows.entrypoints.api import DOCUMENT
 from amberflo_workflows.infra.operations import OPERATIONS, Operation
@@ -85,7 +85,7 @@ def test_every_parameter_of_a_usage_query_is_in_it() -> None:
 
 def test_a_meter_that_was_read_may_be_sent_back_by_the_document_as_by_the_code() -> None:
     read = {**METER, "id": "i", **dict.fromkeys(READ_ONLY_FIELDS, "x")}
-    assert new_meter(read)
+    assert parse_new_meter(read)
     assert _judge("NewMeter").is_valid(read)
     assert not _judge("NewMeter").is_valid({**read, "lable": "misspelt"})
 
@@ -94,7 +94,7 @@ def test_a_meter_that_was_read_may_be_sent_back_by_the_document_as_by_the_code()
 def test_a_name_is_judged_alike_by_the_document_and_by_the_code(name: str) -> None:
     meter = {**METER, "meterApiName": name}
     try:
-        new_meter(meter)
+        parse_new_meter(meter)
         taken = True
     except msgspec.ValidationError:
         taken = False

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from amberflo_workflows.core.chunks import chunks, usages_in
-from amberflo_workflows.entrypoints.workflows import LARGEST_INPUT_BYTES
+from amberflo_workflows.core.chunks import extract_usages, split_into_chunks
+from amberflo_workflows.entrypoints.workflows import MAX_INPUT_BYTES
 from tests.conftest import sandbox_of
 from tests.core.test_chunks import KEPT_BESIDE_BYTES
 from tests.workflows.runner import Runner
@@ -20,8 +20,8 @@ def _chunk(letter: str, length: int, value: Any) -> list[Any]:
     """The first chunk of 300 usages with such names."""
     names = {"tenantId": letter * length, "uniqueId": f"{time.time()}{letter * length}", "meterApiName": "m"}
     usage = {**names, "meterValue": value, "meterTimeInMillis": int(time.time() * 1000)}
-    reported = usages_in({"records": [usage] * 300}, event_id="e" * 36, event_time="")
-    chunk: list[Any] = msgspec.to_builtins(next(chunks((None, one) for one in reported)))
+    reported = extract_usages({"records": [usage] * 300}, event_id="e" * 36, event_time="")
+    chunk: list[Any] = msgspec.to_builtins(next(split_into_chunks((None, one) for one in reported)))
     return [usage for _, usage in chunk]
 
 
@@ -37,7 +37,7 @@ def _largest(runner: Runner, chunk: list[Any], reason: str) -> int:
 @pytest.mark.parametrize(("letter", "length"), [("😀", 150), ("é", 40), ('"', 150)])
 def test_a_full_chunk_that_is_wrong_by_its_form(runner: Runner, letter: str, length: int) -> None:
     largest = _largest(runner, _chunk(letter, length, "3"), "meterValue must be a number")
-    assert 80_000 < largest <= LARGEST_INPUT_BYTES
+    assert 80_000 < largest <= MAX_INPUT_BYTES
 
 
 def test_what_is_kept_beside_the_refusals_is_what_was_reckoned_with(runner: Runner) -> None:

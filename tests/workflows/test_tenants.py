@@ -8,7 +8,7 @@ import pytest
 from amberflo_workflows.local.deploy import put_secret
 from amberflo_workflows.local.system import SECRET
 from amberflo_workflows.operate.rejected.dead_letters import DeadLetters
-from amberflo_workflows.operate.rejected.items import Wanted
+from amberflo_workflows.operate.rejected.items import ItemFilter
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.conftest import sandbox_of
 from tests.polling import soon
@@ -103,7 +103,7 @@ def test_an_event_that_names_no_tenant_is_kept_once_with_its_reason_and_can_be_d
         execution = runner.run(workflow, event)
         assert (execution.status, execution.output["statusCode"]) == ("SUCCEEDED", 400)
     table = RejectedTable(runner.system)
-    (kept,) = [item for item in table.find(Wanted()) if event["id"] in item.id]
+    (kept,) = [item for item in table.find(ItemFilter()) if event["id"] in item.id]
     assert (kept.reason, json.loads(kept.original)) == ("there is no tenantId in the event's detail", event)
     dropped = table.drop(kept, "a test of ours")
     assert (dropped.status, json.loads(dropped.original)) == ("dropped", event)

@@ -5,7 +5,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from amberflo_workflows.core.meter import MeterId
-from amberflo_workflows.entrypoints.call_identity import LONGEST_KEY
+from amberflo_workflows.entrypoints.call_identity import MAX_KEY_LENGTH
 from amberflo_workflows.tasks.fetch_usage import UsageQuestion
 from amberflo_workflows.tasks.list_meters import ListMeters
 
@@ -45,7 +45,7 @@ IDEMPOTENCY_KEY: Final[Parameter] = {
     "in": "header",
     "description": "Anew for each call, the same for its repetition, which then counts nothing twice. It stands for "
     "the identity and time of the call for 60 days, and belongs to the caller of the token.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
 }
 LIST_METERS: Final = _query_of(ListMeters)
 FETCH_USAGE: Final = (

@@ -7,20 +7,20 @@ from typing import Annotated, Any, TypedDict
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from amberflo_workflows.core.response import Detail
-from amberflo_workflows.core.usage_record import LONGEST_METER_NAME, LONGEST_TEXT
-from amberflo_workflows.entrypoints.ingest import MOST_USAGES_A_CALL
+from amberflo_workflows.core.response import FieldError
+from amberflo_workflows.core.usage_record import MAX_METER_NAME_LENGTH, MAX_TEXT_LENGTH
+from amberflo_workflows.entrypoints.ingest import MAX_USAGES_PER_CALL
 
-Text = Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT)]
+Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_LENGTH)]
 Millis = Annotated[int, Meta(gt=0, description="Milliseconds since 1970.")]
-Dimension = Annotated[str, Meta(max_length=LONGEST_TEXT)] | int | float | bool | None
+Dimension = Annotated[str, Meta(max_length=MAX_TEXT_LENGTH)] | int | float | bool | None
 
 
 class Usage(Struct, rename="camel", kw_only=True):
     """One usage. Any other member is a dimension, as if it stood in `dimensions`."""
 
     tenant_id: Text | int
-    meter_api_name: Annotated[str, Meta(min_length=1, max_length=LONGEST_METER_NAME)]
+    meter_api_name: Annotated[str, Meta(min_length=1, max_length=MAX_METER_NAME_LENGTH)]
     meter_value: float
     unique_id: Annotated[
         Text | int | UnsetType | None, Meta(description="The identity under which it counts once, else one is given.")
@@ -42,7 +42,7 @@ class CountedUsage(Usage, kw_only=True):
 class Usages(Struct):
     """Many usages."""
 
-    records: Annotated[list[Usage], Meta(min_length=1, max_length=MOST_USAGES_A_CALL)]
+    records: Annotated[list[Usage], Meta(min_length=1, max_length=MAX_USAGES_PER_CALL)]
 
 
 class Meter(Struct, rename="camel"):
@@ -132,7 +132,7 @@ class Problem(Struct, rename="camel"):
 
     status_code: int
     message: str
-    details: list[Detail] | UnsetType = UNSET
+    details: list[FieldError] | UnsetType = UNSET
 
 
 class GatewayProblem(TypedDict):

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from amberflo_workflows.cli.shared import Json, console, deployment, fail, say, told
+from amberflo_workflows.cli.shared import Json, console, fail, get_deployment, reported_errors, say
 from amberflo_workflows.local.home import home
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from amberflo_workflows.core.usage_file import Layout, Reading
-    from amberflo_workflows.operate.backfill.run import Report
-    from amberflo_workflows.operate.backfill.source import S3File, Source
+    from amberflo_workflows.core.usage_file import FileLayout, FileOptions
+    from amberflo_workflows.operate.backfill.run import BackfillReport
+    from amberflo_workflows.operate.backfill.source import S3File, UsageSource
     from amberflo_workflows.operate.deployment import Deployment
 
 Pairs = Annotated[
@@ -48,44 +48,44 @@ def backfill(
     is read there, by the workflow backfill_usage.
     """
     from amberflo_workflows.core.usage_file import (  # noqa: PLC0415 - slow to import
-        BadFile,
-        Reading,
-        format_of,
-        layout_of,
+        FileOptions,
+        InvalidFile,
+        detect_format,
+        read_layout,
     )
     from amberflo_workflows.entrypoints.backfill.sending import ChunkNotSent  # noqa: PLC0415 - as above
 
-    with told():
+    with reported_errors():
         try:
             source = _source(context, file)
-            reading = Reading(
+            reading = FileOptions(
                 name=name or source.file_name,
-                format=kind or format_of(source.file_name),
+                format=kind or detect_format(source.file_name),
                 columns=dict(_pair("--map", pair) for pair in pairs or []),
                 constants={member: _value(text) for member, text in (_pair("--set", one) for one in constants or [])},
                 ignore=ignore or [],
             )
-            layout = layout_of(reading, source.pieces())
+            layout = read_layout(reading, source.read())
             if dry_run:
                 _judge(source, layout, as_json)
             elif file.startswith("s3://"):
-                _send_there(deployment(context), source, reading, as_json)  # type: ignore[arg-type] # it is an S3File
+                _send_there(get_deployment(context), source, reading, as_json)  # type: ignore[arg-type] # it is an S3File
             else:
-                _send_from_here(deployment(context), source, layout, restart, as_json)
-        except BadFile as error:
+                _send_from_here(get_deployment(context), source, layout, restart, as_json)
+        except InvalidFile as error:
             raise fail(error) from None
         except ChunkNotSent as error:
             raise fail(f"{error} Run the same command again when that is mended: it goes on where it was.") from None
 
 
-def _source(context: typer.Context, file: str) -> "Source":
+def _source(context: typer.Context, file: str) -> "UsageSource":
     from amberflo_workflows.operate.backfill.source import LocalFile, S3File  # noqa: PLC0415 - slow to import
 
     if not file.startswith("s3://"):
         found = LocalFile(Path(file))
         found.fingerprint()
         return found
-    return S3File.of(deployment(context).client("s3"), file)
+    return S3File.of(get_deployment(context).client("s3"), file)
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:
@@ -102,29 +102,31 @@ def _value(text: str) -> Any:
         return text
 
 
-def _judge(source: "Source", layout: "Layout", as_json: bool) -> None:
-    from amberflo_workflows.operate.backfill.run import judge  # noqa: PLC0415 - slow to import
+def _judge(source: "UsageSource", layout: "FileLayout", as_json: bool) -> None:
+    from amberflo_workflows.operate.backfill.run import dry_run  # noqa: PLC0415 - slow to import
 
-    _tell(_followed(judge(source, layout), "Reading", source), "would be counted", as_json)
+    _tell(_followed(dry_run(source, layout), "Reading", source), "would be counted", as_json)
 
 
-def _send_from_here(deployed: "Deployment", source: "Source", layout: "Layout", restart: bool, as_json: bool) -> None:
-    from amberflo_workflows.entrypoints.backfill.sending import Place  # noqa: PLC0415 - slow to import
-    from amberflo_workflows.operate.backfill.journal import Journal  # noqa: PLC0415 - as above
-    from amberflo_workflows.operate.backfill.run import send  # noqa: PLC0415 - as above
+def _send_from_here(
+    deployed: "Deployment", source: "UsageSource", layout: "FileLayout", restart: bool, as_json: bool
+) -> None:
+    from amberflo_workflows.entrypoints.backfill.sending import RowDestination  # noqa: PLC0415 - slow to import
+    from amberflo_workflows.operate.backfill.journal import ProgressJournal  # noqa: PLC0415 - as above
+    from amberflo_workflows.operate.backfill.run import send_file  # noqa: PLC0415 - as above
 
     table, machine = deployed.outputs["RejectedTableName"], deployed.state_machine_arns["ingest_usage"]
-    journal = Journal.of(home() / "backfills", source.fingerprint(), repr(layout), machine)
+    journal = ProgressJournal.of(home() / "backfills", source.fingerprint(), repr(layout), machine)
     if restart:
         journal.forget()
     begun = journal.read()
     if begun and not as_json:
         say(f"Going on after {begun.accepted + begun.rejected:,} rows; --restart begins anew.")
-    place = Place(machine, table, deployed.client("stepfunctions"), deployed.client("dynamodb"))
-    _tell(_followed(send(source, layout, place, journal), "Sending", source), "counted", as_json)
+    place = RowDestination(machine, table, deployed.client("stepfunctions"), deployed.client("dynamodb"))
+    _tell(_followed(send_file(source, layout, place, journal), "Sending", source), "counted", as_json)
 
 
-def _send_there(deployed: "Deployment", source: "S3File", reading: "Reading", as_json: bool) -> None:
+def _send_there(deployed: "Deployment", source: "S3File", reading: "FileOptions", as_json: bool) -> None:
     from amberflo_workflows.operate.backfill import on_aws  # noqa: PLC0415 - slow to import
 
     arn = on_aws.start(deployed, source.found, reading)
@@ -134,7 +136,7 @@ def _send_there(deployed: "Deployment", source: "S3File", reading: "Reading", as
         task = bar.add_task("Ranges of the file", total=None)
         for ranges in on_aws.follow(deployed, arn):
             bar.update(task, completed=ranges.done, total=ranges.total)
-    data = on_aws.outcome(deployed, arn)
+    data = on_aws.fetch_result(deployed, arn)
     if as_json:
         print(json.dumps({**data, "execution": arn}))
     else:
@@ -142,10 +144,10 @@ def _send_there(deployed: "Deployment", source: "S3File", reading: "Reading", as
     raise typer.Exit(1 if data["rejected"] else 0)
 
 
-def _followed(steps: "Iterable[tuple[int, Report]]", title: str, source: "Source") -> "Report":
-    from amberflo_workflows.operate.backfill.run import Report  # noqa: PLC0415 - slow to import
+def _followed(steps: "Iterable[tuple[int, BackfillReport]]", title: str, source: "UsageSource") -> "BackfillReport":
+    from amberflo_workflows.operate.backfill.run import BackfillReport  # noqa: PLC0415 - slow to import
 
-    report = Report()
+    report = BackfillReport()
     with _bar() as bar:
         task = bar.add_task(title, total=source.size())
         for end, report in steps:  # noqa: B007 - the last one is what is told
@@ -153,7 +155,7 @@ def _followed(steps: "Iterable[tuple[int, Report]]", title: str, source: "Source
     return report
 
 
-def _tell(report: "Report", done: str, as_json: bool) -> None:
+def _tell(report: "BackfillReport", done: str, as_json: bool) -> None:
     if as_json:
         facts = {"accepted": report.accepted, "rejected": report.rejected, "totals": report.totals}
         print(json.dumps({**facts, "reasons": report.reasons, "examples": report.examples}))

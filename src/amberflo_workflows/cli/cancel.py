@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from amberflo_workflows.cli.shared import Json, Yes, api, confirm, fail, say, show_table, told, waiting, when
+from amberflo_workflows.cli.shared import (
+    Json,
+    Yes,
+    confirm,
+    fail,
+    get_api_client,
+    reported_errors,
+    say,
+    show_status,
+    show_table,
+    time_option,
+)
 from amberflo_workflows.operate.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -36,7 +47,7 @@ def cancel(
         _cancel_records(context, records, yes=yes, as_json=as_json)
     elif meter and since and until:
         now = int(time.time())
-        between = when("--from", since, now), when("--to", until, now)
+        between = time_option("--from", since, now), time_option("--to", until, now)
         _cancel_range(context, meter, between, rule_id, yes=yes, as_json=as_json)
     else:
         raise fail("say what to cancel: METER --from TIME --to TIME, or --records FILE", 2)
@@ -48,20 +59,20 @@ def _cancel_range(
     start, end = between
     if start >= end:
         raise fail("--from must be before --to", 2)
-    from amberflo_workflows.operate.cancelled_range import rule_of  # noqa: PLC0415 - imports msgspec
+    from amberflo_workflows.operate.cancelled_range import build_rule  # noqa: PLC0415 - imports msgspec
 
-    with told():
-        with waiting("Asking for the meter"):
-            client = api(context)
+    with reported_errors():
+        with show_status("Asking for the meter"):
+            client = get_api_client(context)
             meter = client.meter(given)
         name = meter["meterApiName"]
-        rule = rule_of(name, start, end, rule_id)
+        rule = build_rule(name, start, end, rule_id)
         if not as_json:
             _show_guess(client, meter, start, end)
             if rule_id:
                 say(f"A rule '{rule_id}' that is there already is replaced: what it took away counts again.")
         confirm(f"Cancel ALL tenants' usage of {name} that was taken in then?", yes)
-        with waiting("Making the rule"):
+        with show_status("Making the rule"):
             made = client.call("DELETE", "usage", body=rule)["data"]
     if as_json:
         print(json.dumps({"rule": made}, indent=2))
@@ -71,47 +82,47 @@ def _cancel_range(
 
 def _show_guess(client: "ApiClient", meter: dict[str, Any], start: int, end: int) -> None:
     """What the rule takes away, as far as the API can say."""
-    from amberflo_workflows.operate.cancelled_range import guess  # noqa: PLC0415 - imports msgspec
-    from amberflo_workflows.operate.usage_report import moment_name, number  # noqa: PLC0415 - imports msgspec
+    from amberflo_workflows.operate.cancelled_range import estimate_range  # noqa: PLC0415 - imports msgspec
+    from amberflo_workflows.operate.usage_report import format_number, format_time  # noqa: PLC0415 - imports msgspec
 
     now = int(time.time())
-    begin, until = moment_name(start), moment_name(end)
+    begin, until = format_time(start), format_time(end)
     say(f"ALL tenants' usage of {meter['meterApiName']} that was taken in from {begin} to {until} UTC will not count.")
     if end > now:
         say("That is not over yet: what is taken in until then will not count either.")
-    with waiting("Asking for the usage"):
-        found = guess(client, meter, start, end, now)
+    with show_status("Asking for the usage"):
+        found = estimate_range(client, meter, start, end, now)
     if found is None:
         return
     say(
         "The API knows usage by its own time only, not by when it was taken in. As a guess, this is what bears a time "
         f"then, by whole {found.interval.lower()}s; of usage that was reported late it tells nothing:"
     )
-    rows = [(tenant, number(total)) for tenant, total in found.tenants]
+    rows = [(tenant, format_number(total)) for tenant, total in found.tenants]
     if not found.is_all:
         rows.append(("…", ""))
-    rows.append(("all tenants", number(found.total)))
+    rows.append(("all tenants", format_number(found.total)))
     show_table(("tenant", "usage"), rows, numbers=("usage",))
 
 
 def _cancel_records(context: typer.Context, path: Path, *, yes: bool, as_json: bool) -> None:
     from amberflo_workflows.local.demo.usages import BadFile, totals  # noqa: PLC0415 - few commands need it
-    from amberflo_workflows.operate.cancelled_records import calls, read  # noqa: PLC0415 - imports msgspec
-    from amberflo_workflows.operate.usage_report import number  # noqa: PLC0415 - imports msgspec
+    from amberflo_workflows.operate.cancelled_records import read_records, split_into_calls  # noqa: PLC0415 - imports msgspec
+    from amberflo_workflows.operate.usage_report import format_number  # noqa: PLC0415 - imports msgspec
 
     try:
-        usages = read(path)
+        usages = read_records(path)
     except BadFile as error:
         raise fail(error) from None
     if not as_json:
-        rows = [(meter, tenant, number(total)) for (meter, tenant), total in sorted(totals(usages).items())]
+        rows = [(meter, tenant, format_number(total)) for (meter, tenant), total in sorted(totals(usages).items())]
         show_table(("meter", "tenant", "usage"), rows, numbers=("usage",))
     confirm(f"Cancel these {len(usages):,} usages, where they were counted exactly as in the file?", yes)
     cancelled: list[str] = []
-    with told(), waiting("Cancelling") as tell:
-        client = api(context)
+    with reported_errors(), show_status("Cancelling") as tell:
+        client = get_api_client(context)
         try:
-            for records in calls(usages):
+            for records in split_into_calls(usages):
                 cancelled += client.call("DELETE", "usage", body={"records": records})["data"]["cancelled"]
                 tell(f"Cancelling: {len(cancelled):,} of {len(usages):,}")
         except OperatorError as error:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from amberflo_workflows.cli.shared import Json, running, say, told
+from amberflo_workflows.cli.shared import Json, reported_errors, require_local_system, say
 from amberflo_workflows.local.home import home
 from amberflo_workflows.operate.deployment import AwsDeployment
 from amberflo_workflows.operate.loopback import LOOPBACK
@@ -22,7 +22,7 @@ def console(
     from amberflo_workflows.console import packages  # noqa: PLC0415
     from amberflo_workflows.local import console_process as process  # noqa: PLC0415
 
-    with told():
+    with reported_errors():
         if isinstance(context.obj, AwsDeployment):
             from amberflo_workflows.console.server import serve  # noqa: PLC0415
 
@@ -30,7 +30,7 @@ def console(
             _show(f"http://{LOOPBACK}:{port}/", as_json)
             serve(context.obj, port, packages.installed())
             return
-        running()
+        require_local_system()
         url = process.start(home())
     _show(url, as_json)
     if not (no_browser or as_json):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from amberflo_workflows.cli.shared import Json, deployment, fail, say, told, tracked
+from amberflo_workflows.cli.shared import Json, fail, get_deployment, reported_errors, say, with_progress
 
 if TYPE_CHECKING:
     from amberflo_workflows.operate.rejected.dead_letters import DeadEvent, DeadLetters
@@ -84,8 +84,8 @@ def drop(
 def _letters(context: typer.Context) -> "Iterator[tuple[DeadLetters, list[DeadEvent]]]":
     from amberflo_workflows.operate.rejected.dead_letters import DeadLetters  # noqa: PLC0415 - slow to import
 
-    with told():
-        letters = DeadLetters(deployment(context))
+    with reported_errors():
+        letters = DeadLetters(get_deployment(context))
         with letters.looked_at() as found:
             yield letters, found
 
@@ -104,7 +104,7 @@ def _chosen(
 
 
 def _each(events: "list[DeadEvent]", title: str, act: "Callable[[DeadEvent], None]", done: str) -> None:
-    for event in tracked(events, title, len(events)):
+    for event in with_progress(events, title, len(events)):
         act(event)
     say(f"{len(events)} events {done}.")
 

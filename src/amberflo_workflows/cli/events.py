@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import typer
 
-from amberflo_workflows.cli.shared import Json, deployment, fail, say, told, waiting
+from amberflo_workflows.cli.shared import Json, fail, get_deployment, reported_errors, say, show_status
 
 if TYPE_CHECKING:
     from amberflo_workflows.core.reported_usage import ReportedUsage
     from amberflo_workflows.operate.deployment import Deployment
-    from amberflo_workflows.operate.sent_usages import Outcome
+    from amberflo_workflows.operate.sent_usages import SendReport
 
 app = typer.Typer(no_args_is_help=True, help="Put usage, or any event, on the event bus.")
 
@@ -50,12 +50,12 @@ def send(
         raise fail("say what to send: FILE, - for what is piped in, or --detail JSON", 2)
     if detail_type is not None and detail is None:
         raise fail("--type goes with --detail", 2)
-    with told():
+    with reported_errors():
         if detail is not None and detail_type is not None:
-            _send_event(deployment(context), detail_type, _parsed(detail), source, as_json)
+            _send_event(get_deployment(context), detail_type, _parsed(detail), source, as_json)
             return
         usages = _of_detail(_parsed(detail)) if detail is not None else _of_file(file or "", kind)
-        outcome = _send_usages(deployment(context), usages, source)
+        outcome = _send_usages(get_deployment(context), usages, source)
     _tell(outcome, as_json)
     raise typer.Exit(0 if outcome.is_good else 1)
 
@@ -71,26 +71,26 @@ def _parsed(detail: str) -> Any:
 
 
 def _of_detail(detail: Any) -> "Iterable[ReportedUsage]":
-    from amberflo_workflows.operate.sent_usages import usages_of_detail  # noqa: PLC0415 - slow to import
+    from amberflo_workflows.operate.sent_usages import detail_usages  # noqa: PLC0415 - slow to import
 
     try:
-        return usages_of_detail(detail)
+        return detail_usages(detail)
     except RecursionError:
         raise fail("--detail is nested too deep to be usage", 2) from None
 
 
 def _of_file(file: str, kind: Literal["csv", "ndjson"] | None) -> "Iterable[ReportedUsage]":
-    from amberflo_workflows.core.usage_file import BadFile, format_of  # noqa: PLC0415 - slow to import
+    from amberflo_workflows.core.usage_file import InvalidFile, detect_format  # noqa: PLC0415 - slow to import
     from amberflo_workflows.operate.backfill.source import LocalFile  # noqa: PLC0415 - as above
-    from amberflo_workflows.operate.sent_usages import usages_of  # noqa: PLC0415 - as above
+    from amberflo_workflows.operate.sent_usages import read_usages  # noqa: PLC0415 - as above
 
     try:
         if file == "-":
             # Another name each time: what is piped in is not known to be what was piped in before.
-            return usages_of(_piped(), str(uuid4()), kind)
+            return read_usages(_piped(), str(uuid4()), kind)
         source = LocalFile(Path(file))
-        return usages_of(source.pieces(), source.file_name, kind or format_of(source.file_name))
-    except BadFile as error:
+        return read_usages(source.read(), source.file_name, kind or detect_format(source.file_name))
+    except InvalidFile as error:
         raise fail(error) from None
 
 
@@ -100,18 +100,20 @@ def _piped() -> Iterator[bytes]:
             yield piece
 
 
-def _send_usages(deployed: "Deployment", usages: "Iterable[ReportedUsage]", source: str) -> "Outcome":
+def _send_usages(deployed: "Deployment", usages: "Iterable[ReportedUsage]", source: str) -> "SendReport":
     from amberflo_workflows.operate import sent_usages  # noqa: PLC0415 - slow to import
 
     client, bus = deployed.client("events"), deployed.outputs["EventBusName"]
-    with waiting("Sending") as tell:
-        return sent_usages.send(usages, client, bus, source, lambda count: tell(f"Sending: {count:,} usages read"))
+    with show_status("Sending") as tell:
+        return sent_usages.send_usages(
+            usages, client, bus, source, lambda count: tell(f"Sending: {count:,} usages read")
+        )
 
 
 def _send_event(deployed: "Deployment", detail_type: str, detail: Any, source: str, as_json: bool) -> None:
     bus = deployed.outputs["EventBusName"]
     entry = {"EventBusName": bus, "Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
-    with waiting("Sending"):
+    with show_status("Sending"):
         (result,) = deployed.client("events").put_events(Entries=[entry])["Entries"]
     if not result.get("EventId"):
         raise fail(f"the event was not taken: {result.get('ErrorCode')}: {result.get('ErrorMessage')}")
@@ -121,7 +123,7 @@ def _send_event(deployed: "Deployment", detail_type: str, detail: Any, source: s
         say(f"The {detail_type} event {result['EventId']} is on the bus {bus}.")
 
 
-def _tell(outcome: "Outcome", as_json: bool) -> None:
+def _tell(outcome: "SendReport", as_json: bool) -> None:
     if as_json:
         facts = {"sent": outcome.sent, "refused": outcome.refused, "notSent": outcome.not_sent}
         print(json.dumps({**facts, "error": outcome.error, "stopped": outcome.stopped}))

@@ -12,19 +12,19 @@ from typing import Annotated, Any, Final
 import typer
 
 from amberflo_workflows.cli import execution_views as views
-from amberflo_workflows.cli.shared import Json, deployment, fail, note, say, told, waiting
+from amberflo_workflows.cli.shared import Json, fail, get_deployment, note, reported_errors, say, show_status
 from amberflo_workflows.operate.deployment import AwsDeployment
-from amberflo_workflows.operate.executions.examples import example
+from amberflo_workflows.operate.executions.examples import example_input
 from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.executions.machines import Machine
-from amberflo_workflows.operate.executions.model import Execution, Status, name_in
-from amberflo_workflows.operate.executions.start import Started
-from amberflo_workflows.operate.executions.start import start as begin
+from amberflo_workflows.operate.executions.model import Execution, Status, execution_name
+from amberflo_workflows.operate.executions.start import StartedExecution
+from amberflo_workflows.operate.executions.start import start_execution as begin
 
 _MOST_SHOWN: Final = 500
 
 
-def start(
+def start_execution(
     context: typer.Context,
     *,
     workflow: Annotated[str | None, typer.Argument(help="Which; or --like.")] = None,
@@ -38,8 +38,8 @@ def start(
     """Start a workflow: with an input, an example of one, or the input of an earlier execution."""
     if bool(workflow) == bool(like) or (like and given is not None):
         raise fail("say which: a workflow, with --input or without, or --like EXECUTION", 2)
-    with told():
-        deployed = deployment(context)
+    with reported_errors():
+        deployed = get_deployment(context)
         executions = Executions(deployed)
         if like:
             machine, text = _again(executions, like)
@@ -47,7 +47,7 @@ def start(
             machine = executions.machines.of(workflow or "")
             text = _input(given) if given is not None else _example(machine.workflow, deployed.outputs)
         note(f"{machine.workflow} starts with {text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + '…'}")
-        with waiting(f"{machine.workflow} runs"):
+        with show_status(f"{machine.workflow} runs"):
             started = begin(deployed, machine, text, wait=wait)
             if wait and started.status is Status.RUNNING:
                 started = ended(last(executions.follow(started.arn)))
@@ -60,9 +60,11 @@ def last(steps: Iterable[Execution]) -> Execution:
     return last
 
 
-def ended(execution: Execution) -> Started:
+def ended(execution: Execution) -> StartedExecution:
     """What came of an execution."""
-    return Started(execution.summary.arn, execution.summary.status, execution.output, execution.error, execution.cause)
+    return StartedExecution(
+        execution.summary.arn, execution.summary.status, execution.output, execution.error, execution.cause
+    )
 
 
 def command(context: typer.Context) -> str:
@@ -70,9 +72,9 @@ def command(context: typer.Context) -> str:
     return context.obj.command if isinstance(context.obj, AwsDeployment) else "metering"
 
 
-def tell_end(context: typer.Context, started: Started, workflow: str, as_json: bool) -> None:
+def tell_end(context: typer.Context, started: StartedExecution, workflow: str, as_json: bool) -> None:
     """Tell how it ended, or that it goes on."""
-    name = name_in(started.arn)
+    name = execution_name(started.arn)
     if as_json:
         print_json({"workflow": workflow, **asdict(started)})
     elif started.status is Status.RUNNING:
@@ -116,4 +118,4 @@ def _input(given: str) -> str:
 
 
 def _example(workflow: str, outputs: Mapping[str, str]) -> str:
-    return json.dumps(example(workflow, outputs, time.time()))
+    return json.dumps(example_input(workflow, outputs, time.time()))

@@ -6,10 +6,18 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from amberflo_workflows.operate.executions.edges_taken import taken
-from amberflo_workflows.operate.executions.error_causes import message_of, trace_of
+from amberflo_workflows.operate.executions.edges_taken import edges_taken
+from amberflo_workflows.operate.executions.error_causes import error_message, stack_trace
 from amberflo_workflows.operate.executions.graph import Edge, Graph, Node
-from amberflo_workflows.operate.executions.model import Event, Execution, Iteration, LogLine, StateRun, Status, Summary
+from amberflo_workflows.operate.executions.model import (
+    Execution,
+    ExecutionSummary,
+    HistoryEvent,
+    Iteration,
+    LogLine,
+    StateRun,
+    Status,
+)
 
 ITERATIONS_SHOWN: Final = 20
 _WIDTH: Final = 60
@@ -37,11 +45,11 @@ def duration(begin: datetime, end: datetime | None) -> str:
 
 def problem(error: str, cause: str) -> str:
     """An error in one line."""
-    message = message_of(cause)
+    message = error_message(cause)
     return f"{error}: {message}" if error and message else error or message
 
 
-def short_names(summaries: Sequence[Summary]) -> list[str]:
+def short_names(summaries: Sequence[ExecutionSummary]) -> list[str]:
     """The beginnings of names, long enough to tell them apart."""
     names = [summary.name for summary in summaries]
     length = _SHORTEST_NAME
@@ -66,7 +74,7 @@ def header(execution: Execution) -> Iterator[str]:
 
 def graph_lines(graph: Graph, states: Sequence[StateRun], indent: str = "") -> Iterator[str]:
     """Each state with its outcome, and below it where it may lead; a thick arrow where it did."""
-    ways = taken(graph, states)
+    ways = edges_taken(graph, states)
     width = max(len(node.name) for node in graph.nodes)
     for node in graph.nodes:
         passages = [state for state in states if state.name == node.name]
@@ -125,7 +133,7 @@ def state_lines(name: str, passages: Sequence[StateRun], lines: Sequence[LogLine
             yield f"output\n{pretty(state.output)}"
         if state.error or state.cause:
             yield f"error\n{problem(state.error, state.cause)}"
-            yield from (f"    {line}" for line in trace_of(state.cause))
+            yield from (f"    {line}" for line in stack_trace(state.cause))
         yield ""
     if lines:
         yield "log"
@@ -133,7 +141,7 @@ def state_lines(name: str, passages: Sequence[StateRun], lines: Sequence[LogLine
         yield f"  {line.at:%H:%M:%S.%f} {line.level:<7} {line.text}"
 
 
-def news(event: Event) -> str | None:
+def news(event: HistoryEvent) -> str | None:
     """An event in one line, if it is worth one."""
     name, error = event.details.get("name", ""), event.details.get("error") or ""
     if error:

@@ -11,23 +11,23 @@ from rich.live import Live
 from rich.text import Text
 
 from amberflo_workflows.cli import execution_views as views
-from amberflo_workflows.cli.execution_start import command, ended, last, print_json, start, tell_end
+from amberflo_workflows.cli.execution_start import command, ended, last, print_json, start_execution, tell_end
 from amberflo_workflows.cli.shared import (
     Json,
     console,
-    deployment,
+    escape_control,
     fail,
-    harmless,
+    get_deployment,
     note,
+    reported_errors,
     say,
+    show_status,
     show_table,
-    told,
-    waiting,
-    when,
+    time_option,
 )
 from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.executions.graph import Graph, Node
-from amberflo_workflows.operate.executions.model import Execution, Status, every_state
+from amberflo_workflows.operate.executions.model import Execution, Status, all_state_runs
 from amberflo_workflows.operate.executions.reader import Page, Query
 
 app = typer.Typer(no_args_is_help=True, help="What the workflows did: list, show, follow, start.")
@@ -61,7 +61,7 @@ def list_(
         text=contains,
         limit=limit,
     )
-    with told(), waiting("Looking"):
+    with reported_errors(), show_status("Looking"):
         page = _executions(context).page(query)
     if as_json:
         print_json([{"name": summary.name, **asdict(summary)} for summary in page.summaries])
@@ -83,7 +83,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """What happened in an execution: the states, the tries, the waits between them."""
-    with told(), waiting("Reading"):
+    with reported_errors(), show_status("Reading"):
         executions = _executions(context)
         execution = executions.get(executions.arn_of(wanted))
         graph = executions.graph_of(execution)
@@ -92,7 +92,7 @@ def show(
             the_map = _map(execution, graph, node)
             execution = executions.opened(execution, the_map.name, iteration)
             graph, node = the_map.inside[0], None if node is the_map else node
-        passages = [one for one in every_state(execution.states) if node and one.name == node.name]
+        passages = [one for one in all_state_runs(execution.states) if node and one.name == node.name]
         lines = executions.log_lines_of(execution, node.resource, passages) if node else []
     if as_json:
         print_json({"states": passages, "log_lines": lines} if node else _facts(execution))
@@ -107,7 +107,7 @@ def show(
 @app.command()
 def follow(context: typer.Context, *, wanted: Wanted, as_json: Json = False) -> None:
     """Watch an execution until it ends; fails if it failed."""
-    with told():
+    with reported_errors():
         executions = _executions(context)
         arn = executions.arn_of(wanted)
         if as_json:
@@ -119,15 +119,15 @@ def follow(context: typer.Context, *, wanted: Wanted, as_json: Json = False) -> 
     tell_end(context, ended(execution), execution.summary.workflow, as_json)
 
 
-app.command()(start)
+app.command("start")(start_execution)
 
 
 def _executions(context: typer.Context) -> Executions:
-    return Executions(deployment(context))
+    return Executions(get_deployment(context))
 
 
 def _when(option: str, text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromtimestamp(when(option, text, int(time.time())), UTC)
+    return None if text is None else datetime.fromtimestamp(time_option(option, text, int(time.time())), UTC)
 
 
 def _show_page(context: typer.Context, page: Page) -> None:
@@ -177,7 +177,7 @@ def _watched(executions: Executions, arn: str) -> Execution:
     with Live(console=console, auto_refresh=False) as live:
         for execution in executions.follow(arn):
             lines = [*views.header(execution), "", *views.timeline(execution)]
-            live.update(Text("\n".join(harmless(line) for line in lines), no_wrap=True), refresh=True)
+            live.update(Text("\n".join(escape_control(line) for line in lines), no_wrap=True), refresh=True)
     return execution
 
 

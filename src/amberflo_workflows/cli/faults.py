@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from amberflo_workflows.cli.shared import Json, fail, running, say
+from amberflo_workflows.cli.shared import Json, fail, require_local_system, say
 
 app = typer.Typer(no_args_is_help=True, help="Make the sandbox misbehave, and behave again.")
 
@@ -38,7 +38,7 @@ def clear(as_json: Json = False) -> None:
 
 
 def _arm(faults: list[dict[str, Any]], as_json: bool) -> None:
-    sandbox = running().sandbox
+    sandbox = require_local_system().sandbox
     if sandbox is None:
         raise fail("this system talks to the real Amberflo; only a sandbox has faults.")
     try:

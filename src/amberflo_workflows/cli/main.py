@@ -15,7 +15,7 @@ import typer
 from amberflo_workflows.cli import dead, events, executions, faults, meters, rejected, usage, where
 from amberflo_workflows.cli.backfill import backfill
 from amberflo_workflows.cli.console import console as open_console
-from amberflo_workflows.cli.shared import Json, console, fail, note, progress, say, told, waiting
+from amberflo_workflows.cli.shared import Json, console, fail, note, reported_errors, say, show_progress, show_status
 from amberflo_workflows.local import system as systems
 from amberflo_workflows.local.home import home
 from amberflo_workflows.operate.deployment import AwsDeployment
@@ -49,7 +49,7 @@ def up(
     found = systems.current(home())
     begun = found is None
     if found is None:
-        with told(), progress() as tell:
+        with reported_errors(), show_progress() as tell:
             # A console that is left looks at an emulator that has gone.
             _process().stop(home())
             found = systems.up(home(), port, (lambda _: None) if as_json else tell, note)
@@ -83,7 +83,7 @@ def _console() -> str | None:
 @app.command()
 def down(as_json: Json = False) -> None:
     """Stop the local system; meters, usage and queued events are there again when it is next started."""
-    with told():
+    with reported_errors():
         _process().stop(home())
         stopped = systems.clean_up(home(), note)
     if as_json:
@@ -100,17 +100,17 @@ def sbt_bindings(
 ) -> None:
     """Make Python bindings for the SaaS Builder Toolkit, as a wheel to install beside this package."""
     from amberflo_workflows.infra.node import NodeMissing  # noqa: PLC0415 - only this command needs them
-    from amberflo_workflows.infra.sbt.bindings import BindingsFailed, installing, wheel  # noqa: PLC0415 - as above
+    from amberflo_workflows.infra.sbt.bindings import BindingsFailed, build_wheel, install_hint  # noqa: PLC0415 - as above
 
     try:
-        with waiting("Making the bindings; this takes a quarter of a minute when it is done first"):
-            made = wheel(out, package)
+        with show_status("Making the bindings; this takes a quarter of a minute when it is done first"):
+            made = build_wheel(out, package)
     except (BindingsFailed, NodeMissing) as error:
         raise fail(error) from None
     if as_json:
         print(json.dumps({"wheel": str(made)}))
     else:
-        say(installing(made))
+        say(install_hint(made))
 
 
 @app.command()
@@ -123,8 +123,8 @@ def demo(
 
     try:
         usages = read(events) if events else generated()
-        with told(), tempfile.TemporaryDirectory(prefix="metering-demo-") as folder, ExitStack() as ends:
-            with progress() as tell:
+        with reported_errors(), tempfile.TemporaryDirectory(prefix="metering-demo-") as folder, ExitStack() as ends:
+            with show_progress() as tell:
                 system = ends.enter_context(systems.running_system(Path(folder), tell=tell))
             good = Demo(system, console).run(usages)
     except (BadFile, DemoFailed) as error:

@@ -5,7 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
-from amberflo_workflows.cli.shared import Json, Yes, api, confirm, fail, say, show_table, told, waiting
+from amberflo_workflows.cli.shared import (
+    Json,
+    Yes,
+    confirm,
+    fail,
+    get_api_client,
+    reported_errors,
+    say,
+    show_status,
+    show_table,
+)
 from amberflo_workflows.core.meter import MeterType
 
 app = typer.Typer(no_args_is_help=True, help="Meters: list, create, show, delete.")
@@ -20,8 +30,8 @@ AggregationDimensions = Annotated[
 @app.command("list")
 def list_(context: typer.Context, *, as_json: Json = False) -> None:
     """All meters, by name."""
-    with told(), waiting("Asking for the meters"):
-        meters = list(api(context).meters())
+    with reported_errors(), show_status("Asking for the meters"):
+        meters = list(get_api_client(context).meters())
     if as_json:
         print(json.dumps(meters, indent=2))
     elif meters:
@@ -54,16 +64,16 @@ def create(
     }
     if description:
         meter["description"] = description
-    with told(), waiting("Creating the meter"):
-        made = api(context).call("POST", "meters", body=meter)["data"]
+    with reported_errors(), show_status("Creating the meter"):
+        made = get_api_client(context).call("POST", "meters", body=meter)["data"]
     _show(made, as_json)
 
 
 @app.command()
 def show(context: typer.Context, *, meter: Given, as_json: Json = False) -> None:
     """One meter, whole."""
-    with told(), waiting("Asking for the meter"):
-        found = api(context).meter(meter)
+    with reported_errors(), show_status("Asking for the meter"):
+        found = get_api_client(context).meter(meter)
     _show(found, as_json)
 
 
@@ -72,13 +82,13 @@ def delete(context: typer.Context, *, meter: Given, yes: Yes = False, as_json: J
     """Deprecate and delete a meter; that cannot be undone. Its usage stays."""
     if as_json and not yes:
         raise fail("--json does not ask; add --yes", 2)
-    with told():
-        with waiting("Asking for the meter"):
-            client = api(context)
+    with reported_errors():
+        with show_status("Asking for the meter"):
+            client = get_api_client(context)
             found = client.meter(meter)
         named = f"{found.get('meterApiName')} ({found.get('label')}, id {found['id']})"
         confirm(f"Delete the meter {named}? This cannot be undone; what was counted stays.", yes)
-        with waiting("Deleting the meter"):
+        with show_status("Deleting the meter"):
             client.call("DELETE", "meters", found["id"])
     if as_json:
         print(json.dumps({"id": found["id"], "meterApiName": found.get("meterApiName")}))

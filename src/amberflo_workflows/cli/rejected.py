@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from amberflo_workflows.cli.shared import Json, deployment, fail, say, told, tracked
+from amberflo_workflows.cli.shared import Json, fail, get_deployment, reported_errors, say, with_progress
 
 if TYPE_CHECKING:
-    from amberflo_workflows.operate.rejected.items import Item
+    from amberflo_workflows.operate.rejected.items import RejectedItem
     from amberflo_workflows.operate.rejected.table import RejectedTable
 
 app = typer.Typer(no_args_is_help=True, help="Usage that was refused: list it, mend it, send it again, give it up.")
@@ -33,10 +33,10 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """What waits, oldest first."""
-    from amberflo_workflows.operate.rejected.items import OPEN, STATUSES, Wanted  # noqa: PLC0415 - slow to import
+    from amberflo_workflows.operate.rejected.items import OPEN, STATUSES, ItemFilter  # noqa: PLC0415 - slow to import
 
-    with told():
-        found = _table(context).find(Wanted(STATUSES if every else OPEN, tenant, meter, reason))
+    with reported_errors():
+        found = _table(context).find(ItemFilter(STATUSES if every else OPEN, tenant, meter, reason))
     if as_json:
         print(json.dumps([asdict(item) for item in found], indent=2))
         return
@@ -55,7 +55,7 @@ def show(
     item_id: Annotated[str, typer.Argument(metavar="ID")],
 ) -> None:
     """One item whole, with its history, as JSON."""
-    with told():
+    with reported_errors():
         (item,) = _table(context).get([item_id])
     print(json.dumps(asdict(item), indent=2))
 
@@ -78,14 +78,14 @@ def redrive(
     from amberflo_workflows.operate.rejected.redrive import redrive as send  # noqa: PLC0415 - slow to import
 
     changes = dict(_pair(text) for text in change or [])
-    with told():
+    with reported_errors():
         table = _table(context)
         items = _chosen(table, ids, every=every, tenant=tenant, meter=meter, reason=reason)
         if changes or usage is not None:
             # All are looked at before the first is changed.
             mended = [(item, _mended(item, changes, usage)) for item in items]
             items = [table.edit(item, given) for item, given in mended]
-        outcomes = list(tracked(send(table.deployment, items), "Sending", len(items)))
+        outcomes = list(with_progress(send(table.deployment, items), "Sending", len(items)))
     refused = [outcome.item for outcome in outcomes if not outcome.counted]
     say(f"{len(outcomes) - len(refused)} counted, {len(refused)} refused again.")
     for item in refused:
@@ -105,10 +105,10 @@ def drop(
     why: Annotated[str, typer.Option(help="Kept in its history.")] = "",
 ) -> None:
     """Give usage up: it will not be billed. It stays listed with --all."""
-    with told():
+    with reported_errors():
         table = _table(context)
         items = _chosen(table, ids, every=every, tenant=tenant, meter=meter, reason=reason)
-        for item in tracked(items, "Dropping", len(items)):
+        for item in with_progress(items, "Dropping", len(items)):
             table.drop(item, why)
     say(f"{len(items)} dropped.")
 
@@ -116,18 +116,20 @@ def drop(
 def _table(context: typer.Context) -> "RejectedTable":
     from amberflo_workflows.operate.rejected.table import RejectedTable  # noqa: PLC0415 - slow to import
 
-    return RejectedTable(deployment(context))
+    return RejectedTable(get_deployment(context))
 
 
-def _chosen(table: "RejectedTable", ids: Sequence[str] | None, *, every: bool, **what: str | None) -> "list[Item]":
+def _chosen(
+    table: "RejectedTable", ids: Sequence[str] | None, *, every: bool, **what: str | None
+) -> "list[RejectedItem]":
     """The items meant, by their ids or by what they are; never all of them by mistake."""
-    from amberflo_workflows.operate.rejected.items import OPEN, Wanted  # noqa: PLC0415 - slow to import
+    from amberflo_workflows.operate.rejected.items import OPEN, ItemFilter  # noqa: PLC0415 - slow to import
 
     if bool(ids) == (every or any(what.values())):
         raise fail("say which: ids, or --tenant, --meter, --reason, or --all", 2)
     if ids:
         return list(table.get(dict.fromkeys(ids)))
-    return table.find(Wanted(OPEN, **what))
+    return table.find(ItemFilter(OPEN, **what))
 
 
 def _pair(text: str) -> tuple[str, Any]:
@@ -137,7 +139,7 @@ def _pair(text: str) -> tuple[str, Any]:
     return name, _json(value)
 
 
-def _mended(item: "Item", changes: dict[str, Any], usage: str | None) -> dict[str, Any]:
+def _mended(item: "RejectedItem", changes: dict[str, Any], usage: str | None) -> dict[str, Any]:
     if item.is_event:
         raise fail(f"{item.id} is an event, no usage: mend what sent it, and have it sent again; or drop it.")
     given = item.original["usage"] if usage is None else _json(usage)

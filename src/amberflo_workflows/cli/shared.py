@@ -31,7 +31,7 @@ Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
-def harmless(text: str) -> str:
+def escape_control(text: str) -> str:
     """Text that may come from anybody, as one line; what would steer a terminal is written out, like ``\\x1b``."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
@@ -54,16 +54,18 @@ def fail(message: object, code: int = 1) -> typer.Exit:
 
 def _say(where: Console, text: str, style: str | None = None) -> None:
     for line in text.split("\n"):
-        where.print(harmless(line), style=style, markup=False, emoji=False, highlight=False, soft_wrap=True)
+        where.print(escape_control(line), style=style, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = ()) -> None:
     """Rows under a header, each cell as it is; ``numbers`` are the columns that end at the right."""
     table = Table(box=None, pad_edge=False)
     for column in columns:
-        table.add_column(Text(harmless(column)), justify="right" if column in numbers else "left", overflow="fold")
+        table.add_column(
+            Text(escape_control(column)), justify="right" if column in numbers else "left", overflow="fold"
+        )
     for row in rows:
-        table.add_row(*(Text(harmless(str(cell))) for cell in row))
+        table.add_row(*(Text(escape_control(str(cell))) for cell in row))
     (console if console.is_terminal else Console(width=_PIPED_COLUMNS)).print(table)
 
 
@@ -72,7 +74,7 @@ def confirm(question: str, yes: bool) -> None:
     if yes:
         return
     try:
-        agreed = typer.confirm(harmless(question), err=True)
+        agreed = typer.confirm(escape_control(question), err=True)
     except typer.Abort:
         note("")
         raise fail("nobody answered, so nothing was done; --yes does it without asking", 2) from None
@@ -80,13 +82,13 @@ def confirm(question: str, yes: bool) -> None:
         raise fail("nothing was done.")
 
 
-def when(option: str, text: str, now: int) -> int:
+def time_option(option: str, text: str, now: int) -> int:
     """A moment that an option gives, in epoch seconds; says so where its zone had to be assumed."""
-    from amberflo_workflows.operate.times import BadTime, moment  # noqa: PLC0415 - few commands need it
+    from amberflo_workflows.operate.times import InvalidTime, parse_time  # noqa: PLC0415 - few commands need it
 
     try:
-        found = moment(text, now)
-    except BadTime as error:
+        found = parse_time(text, now)
+    except InvalidTime as error:
         raise fail(f"{option}: {error}", 2) from None
     if found.assumed:
         note(f"{option} {text} is taken as {found.assumed}, in the time zone of this machine.")
@@ -94,7 +96,7 @@ def when(option: str, text: str, now: int) -> int:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def reported_errors() -> Iterator[None]:
     """Errors as one line and an exit code, not as a stack trace."""
     try:
         yield
@@ -108,7 +110,7 @@ def told() -> Iterator[None]:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str], None]]:
+def show_progress() -> Iterator[Callable[[str], None]]:
     """Tell what is going on: in place on a terminal, else a line each."""
     if not console.is_terminal:
         yield console.print
@@ -118,7 +120,7 @@ def progress() -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def waiting(what: str) -> Iterator[Callable[[str], None]]:
+def show_status(what: str) -> Iterator[Callable[[str], None]]:
     """Show on a terminal what goes on, apart from the result; the function given tells of something else."""
     if not errors.is_terminal:
         yield lambda _: None
@@ -127,12 +129,12 @@ def waiting(what: str) -> Iterator[Callable[[str], None]]:
         yield status.update
 
 
-def tracked(items: Iterable[Item], title: str, total: int) -> Iterable[Item]:
+def with_progress(items: Iterable[Item], title: str, total: int) -> Iterable[Item]:
     """The items, with a progress bar on a terminal."""
     return track(items, title, total=total, console=console, disable=not console.is_terminal)
 
 
-def running() -> System:
+def require_local_system() -> System:
     """The local system; ends the command when there is none."""
     found = systems.current(home())
     if found is None:
@@ -141,19 +143,19 @@ def running() -> System:
     return found
 
 
-def deployment(context: typer.Context) -> Deployment:
+def get_deployment(context: typer.Context) -> Deployment:
     """The stack on AWS that ``metering --stack`` names, else the local system."""
-    return context.obj if isinstance(context.obj, AwsDeployment) else running()
+    return context.obj if isinstance(context.obj, AwsDeployment) else require_local_system()
 
 
-def api(context: typer.Context) -> "ApiClient":
-    """A client of the LOOPBACK_SESSION API of :func:`deployment`, with a fresh token."""
+def get_api_client(context: typer.Context) -> "ApiClient":
+    """A client of the LOOPBACK_SESSION API of :func:`get_deployment`, with a fresh token."""
     import requests  # noqa: PLC0415 - slow to import
 
     from amberflo_workflows.operate.api_client import ApiClient  # noqa: PLC0415 - as above
     from amberflo_workflows.operate.loopback import LOOPBACK_SESSION  # noqa: PLC0415 - as above
 
-    found = deployment(context)
+    found = get_deployment(context)
     if isinstance(found, AwsDeployment):
         return ApiClient(found.api_endpoint, found.access_token, requests.Session(), found.command)
     return ApiClient(found.api_endpoint, found.access_token, LOOPBACK_SESSION)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from amberflo_workflows.cli.cancel import cancel
-from amberflo_workflows.cli.shared import Json, api, fail, told, waiting, when
+from amberflo_workflows.cli.shared import Json, fail, get_api_client, reported_errors, show_status, time_option
 
 if TYPE_CHECKING:
-    from amberflo_workflows.operate.usage_report import Usage
+    from amberflo_workflows.operate.usage_report import MeterUsage
 
 app = typer.Typer(no_args_is_help=True, help="Usage: fetch it, see it as bars, cancel it.")
 app.command()(cancel)
@@ -84,27 +84,27 @@ def chart(
 
 def _fetched(
     context: typer.Context, meter: str, between: tuple[int, int], interval: str, query: dict[str, str | int]
-) -> "Usage":
+) -> "MeterUsage":
     from amberflo_workflows.operate import usage_report  # noqa: PLC0415 - imports msgspec
 
-    with told(), waiting("Asking for the usage"):
-        client = api(context)
-        return usage_report.fetch(client, client.meter(meter), between, interval.upper(), query)
+    with reported_errors(), show_status("Asking for the usage"):
+        client = get_api_client(context)
+        return usage_report.fetch_usage(client, client.meter(meter), between, interval.upper(), query)
 
 
 def _range(since: str | None, until: str | None, last: str | None) -> tuple[int, int]:
     """Epoch seconds of the begin and the end."""
-    from amberflo_workflows.operate.times import BadTime, span  # noqa: PLC0415 - few commands need it
+    from amberflo_workflows.operate.times import InvalidTime, parse_duration  # noqa: PLC0415 - few commands need it
 
     if since and last:
         raise fail("--from and --last both tell the begin; give one of them", 2)
     now = int(time.time())
-    end = when("--to", until, now) if until else now
+    end = time_option("--to", until, now) if until else now
     if since:
-        return when("--from", since, now), end
+        return time_option("--from", since, now), end
     try:
-        return end - span(last or DEFAULT_LAST), end
-    except BadTime as error:
+        return end - parse_duration(last or DEFAULT_LAST), end
+    except InvalidTime as error:
         raise fail(f"--last: {error}", 2) from None
 
 

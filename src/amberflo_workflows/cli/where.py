@@ -8,7 +8,15 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from amberflo_workflows.cli.shared import Json, console, deployment, fail, running, say, told
+from amberflo_workflows.cli.shared import (
+    Json,
+    console,
+    fail,
+    get_deployment,
+    reported_errors,
+    require_local_system,
+    say,
+)
 from amberflo_workflows.local.home import home
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.deployment import AwsDeployment, Deployment
@@ -24,8 +32,8 @@ class TokenScope(StrEnum):
 
 def status(context: typer.Context, as_json: Json = False) -> None:
     """What runs, and where."""
-    found = deployment(context)
-    with told():
+    found = get_deployment(context)
+    with reported_errors():
         facts = _own_facts(found) if isinstance(found, System) else {"stack": context.obj.stack}
         facts |= {
             "api": found.api_endpoint,
@@ -62,8 +70,8 @@ def _own_facts(system: System) -> dict[str, Any]:
 
 def env(context: typer.Context, as_json: Json = False) -> None:
     """Shell settings for curl and the AWS command line: eval "$(metering env)"."""
-    found = deployment(context)
-    with told():
+    found = get_deployment(context)
+    with reported_errors():
         values = {
             "CONTROL_PLANE_API_ENDPOINT": found.api_endpoint,
             "ACCESS_TOKEN": found.access_token,
@@ -100,17 +108,17 @@ def token(
     if isinstance(context.obj, AwsDeployment):
         if expired or scope is not TokenScope.BOTH:
             raise fail("--scope and --expired are for trying things on the local system", 2)
-        with told():
+        with reported_errors():
             given = context.obj.access_token
     else:
-        given = _own_token(running(), scope, expired=expired)
+        given = _own_token(require_local_system(), scope, expired=expired)
     print(json.dumps({"token": given}) if as_json else given)
 
 
 def _own_token(system: System, scope: TokenScope, *, expired: bool) -> str:
     from amberflo_workflows.local import tokens  # noqa: PLC0415 - few commands need it
 
-    with told():
+    with reported_errors():
         given = tokens.access_token(system.emulator, system.outputs, tokens.SCOPES[scope.value])
         return tokens.expired(given, home() / "emulator", system.outputs["UserPoolId"]) if expired else given
 
@@ -121,9 +129,9 @@ def logs(
     minutes: Annotated[int, typer.Option(min=1, help="How far back.")] = 10,
 ) -> None:
     """What the Lambdas wrote, oldest first."""
-    from amberflo_workflows.operate.lambda_logs import lines  # noqa: PLC0415 - imports boto3
+    from amberflo_workflows.operate.lambda_logs import log_lines  # noqa: PLC0415 - imports boto3
 
-    found: Deployment = deployment(context)
-    with told():
-        for line in lines(found, minutes=minutes, follow=follow):
+    found: Deployment = get_deployment(context)
+    with reported_errors():
+        for line in log_lines(found, minutes=minutes, follow=follow):
             say(line)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from amberflo_workflows.operate.executions.model import Status, Summary
+from amberflo_workflows.operate.executions.model import ExecutionSummary, Status
 
 SPAN: Final = timedelta(hours=1)
 BARS: Final = 12
 
 
 @dataclass(frozen=True)
-class Bar:
+class ActivityBar:
     """A twelfth of the span: how many executions began in it, and how many of these went well, badly, or go on."""
 
     begin: datetime
@@ -34,10 +34,10 @@ class Activity:
 
     workflow: str
     counts: Mapping[Status, int]
-    bars: Sequence[Bar]
+    bars: Sequence[ActivityBar]
     p50: float | None
     p95: float | None
-    worst: Sequence[Summary]
+    worst: Sequence[ExecutionSummary]
 
     @property
     def total(self) -> int:
@@ -61,7 +61,7 @@ class Activity:
                 yield x, round(29 - bar.total * high, 1), round(bar.bad * high, 1), "bad"
 
 
-def activity(workflow: str, summaries: Sequence[Summary], now: datetime, worst: int = 3) -> Activity:
+def activity(workflow: str, summaries: Sequence[ExecutionSummary], now: datetime, worst: int = 3) -> Activity:
     """Count a workflow's executions of the span before ``now``, newest first."""
     took = sorted((one.stopped - one.started).total_seconds() for one in summaries if one.stopped)
     return Activity(
@@ -74,19 +74,19 @@ def activity(workflow: str, summaries: Sequence[Summary], now: datetime, worst: 
     )
 
 
-def _counts(summaries: Sequence[Summary]) -> dict[Status, int]:
+def _counts(summaries: Sequence[ExecutionSummary]) -> dict[Status, int]:
     """How many ended how, the bad ones first."""
     counted = Counter(one.status for one in summaries)
     return dict(sorted(counted.items(), key=lambda entry: (not entry[0].is_bad, entry[0])))
 
 
-def _bars(summaries: Sequence[Summary], now: datetime) -> list[Bar]:
+def _bars(summaries: Sequence[ExecutionSummary], now: datetime) -> list[ActivityBar]:
     begin, width = now - SPAN, SPAN / BARS
     found: list[Counter[str]] = [Counter() for _ in range(BARS)]
     for one in summaries:
         index = min(max(int((one.started - begin) / width), 0), BARS - 1)
         found[index]["running" if one.status is Status.RUNNING else "bad" if one.status.is_bad else "good"] += 1
-    return [Bar(begin + width * index, **counted) for index, counted in enumerate(found)]
+    return [ActivityBar(begin + width * index, **counted) for index, counted in enumerate(found)]
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float | None:

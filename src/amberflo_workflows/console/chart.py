@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from amberflo_workflows.console.usage_series import Table
-from amberflo_workflows.operate.usage_report import number
+from amberflo_workflows.operate.usage_report import format_number
 
 HEIGHT: Final = 260.0
 TOP: Final = 12.0
@@ -32,7 +32,7 @@ class Mark(NamedTuple):
     look: int
 
 
-class Bar(NamedTuple):
+class ChartBar(NamedTuple):
     """What was used in one interval: where it stands, and all of it in words."""
 
     x: float
@@ -53,13 +53,13 @@ class Chart(NamedTuple):
 
     least: int
     zero: float
-    bars: list[Bar]
+    bars: list[ChartBar]
     rows: list[Tick]
     columns: list[Tick]
     is_roomy: bool
 
 
-def chart_of(table: Table) -> Chart | None:
+def build_chart(table: Table) -> Chart | None:
     """The chart of a table; ``None`` if nothing in it can be drawn to a scale."""
     low, high = _extremes(table)
     if not _SMALLEST < high - low < _LARGEST:
@@ -94,7 +94,7 @@ def _extremes(table: Table) -> tuple[float, float]:
     return min(0.0, *below), max(0.0, *above)
 
 
-def _bar(table: Table, place: int, part: float, zero: float, scale: float) -> Bar:
+def _bar(table: Table, place: int, part: float, zero: float, scale: float) -> ChartBar:
     used = [(one, one.values[place]) for one in table.series if one.values[place]]
     slot = 100 / len(table.intervals)
     room, left = slot * part, slot * (place + (1 - part) / 2)
@@ -110,17 +110,17 @@ def _bar(table: Table, place: int, part: float, zero: float, scale: float) -> Ba
         else:
             marks.append(Mark(left, below, room, height, series.look))
             below += height
-    return Bar(slot * place, slot, _told(table, place, [(one.name, value) for one, value in used]), marks)
+    return ChartBar(slot * place, slot, _told(table, place, [(one.name, value) for one, value in used]), marks)
 
 
 def _told(table: Table, place: int, used: Sequence[tuple[str, float]]) -> str:
     begin = table.intervals[place]
     if not used:
         return f"{begin}: nothing"
-    parts = "; ".join(f"{name} {number(value)}" for name, value in used)
+    parts = "; ".join(f"{name} {format_number(value)}" for name, value in used)
     if table.sums is None or len(table.series) == 1:
         return f"{begin}: {parts}"
-    return f"{begin}: {number(table.sums[place])} ({parts})"
+    return f"{begin}: {format_number(table.sums[place])} ({parts})"
 
 
 def _round_step(least: float) -> float:

@@ -12,13 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.rejected.table import Changed
+from amberflo_workflows.operate.rejected.table import ItemChanged
 
 Handler = Callable[[Request, FormData], Response]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FormResult:
     """What a form did, in a sentence; or the problem. ``is_stale``: what the form was about has changed since."""
 
     done: str = ""
@@ -37,12 +37,12 @@ def takes_form(handle: Handler) -> Callable[[Request], Awaitable[Response]]:
     return handler
 
 
-def attempt(act: Callable[[], Outcome]) -> Outcome:
+def attempt(act: Callable[[], FormResult]) -> FormResult:
     """What it did; or the problem, where a person can do something about it."""
     try:
         return act()
     except OperatorError as error:
-        return Outcome(problem=str(error), is_stale=isinstance(error, Changed))
+        return FormResult(problem=str(error), is_stale=isinstance(error, ItemChanged))
 
 
 def text(form: FormData, name: str) -> str:

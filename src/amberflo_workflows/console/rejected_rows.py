@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from amberflo_workflows.console.usage_fields import short
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.rejected.items import OPEN, STATUSES, Item, Status, Wanted
+from amberflo_workflows.operate.rejected.items import OPEN, STATUSES, ItemFilter, RejectedItem, Status
 
 Action = Literal["redrive", "drop"]
 PAGE_SIZE: Final = 50
@@ -22,7 +22,7 @@ _SPAN_OF_CALENDARS: Final = 253_402_300_800_000
 
 
 @dataclass(frozen=True)
-class Asked:
+class ListQuery:
     """What a page's address asks for."""
 
     tenant: str = ""
@@ -31,7 +31,7 @@ class Asked:
     status: str = "open"
 
     @classmethod
-    def of(cls, given: Mapping[str, object]) -> "Asked":
+    def of(cls, given: Mapping[str, object]) -> "ListQuery":
         """From a query or a form. Raises :class:`OperatorError`."""
         tenant, meter, reason, status = (str(given.get(name, "")) for name in ("tenant", "meter", "reason", "status"))
         if status and status not in CHOICES:
@@ -39,9 +39,9 @@ class Asked:
         return cls(tenant, meter, reason, status or "open")
 
     @property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> ItemFilter:
         """What the table is asked for."""
-        return Wanted(CHOICES[self.status], self.tenant or None, self.meter or None, self.reason or None)
+        return ItemFilter(CHOICES[self.status], self.tenant or None, self.meter or None, self.reason or None)
 
     @property
     def is_filter(self) -> bool:
@@ -63,29 +63,29 @@ def action_of(given: str) -> Action:
     return cast("Action", given)
 
 
-def can(item: Item, action: Action) -> bool:
+def can(item: RejectedItem, action: Action) -> bool:
     """Whether an item's status and kind allow it; the table has the last word."""
     return item.status in OPEN and not item.is_event if action == "redrive" else item.status == "rejected"
 
 
-def fingerprint(items: Iterable[Item]) -> str:
+def fingerprint(items: Iterable[RejectedItem]) -> str:
     """Stands for these very items as they are now."""
     seen = "\n".join(f"{item.id} {item.version}" for item in items)
     return hashlib.sha256(seen.encode()).hexdigest()
 
 
-class Row(NamedTuple):
+class ItemRow(NamedTuple):
     """An item, the value that it reports, and when it was used and refused, as far as that can be read."""
 
-    item: Item
+    item: RejectedItem
     value: str
     used: datetime | None
     refused: datetime | None
 
 
-def row_of(item: Item) -> Row:
+def build_row(item: RejectedItem) -> ItemRow:
     """What a list shows of an item."""
-    return Row(item, _value_of(item), _time_of(item), when(item.rejected_at))
+    return ItemRow(item, _value_of(item), _time_of(item), when(item.rejected_at))
 
 
 def when(text: str) -> datetime | None:
@@ -97,14 +97,14 @@ def when(text: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _value_of(item: Item) -> str:
+def _value_of(item: RejectedItem) -> str:
     usage = None if item.is_event else item.original["usage"]
     if isinstance(usage, dict):
         return short(usage["meterValue"]) if "meterValue" in usage else ""
     return short(item.original if item.is_event else usage)
 
 
-def _time_of(item: Item) -> datetime | None:
+def _time_of(item: RejectedItem) -> datetime | None:
     """Its own time; of a usage without one, that of the event."""
     if item.is_event:
         return None

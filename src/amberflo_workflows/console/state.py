@@ -63,6 +63,6 @@ class Console:
         return self.deployment.client(service)
 
 
-def console_of(request: Request) -> Console:
+def get_console(request: Request) -> Console:
     """The console that serves a request."""
     return cast("Console", request.app.state.console)

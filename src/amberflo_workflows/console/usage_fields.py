@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from amberflo_workflows.core.chunks import decoded
+from amberflo_workflows.core.chunks import parse_json
 from amberflo_workflows.operate.errors import OperatorError
 
 # Of these the text is what is meant; of the others the JSON, which tells the number 5 from the text "5".
@@ -77,7 +77,7 @@ def _shown(name: str, value: Any) -> str:
 
 
 def _value(name: str, text: str) -> Any:
-    return text.strip() if name in _TEXTS else decoded(text.strip())
+    return text.strip() if name in _TEXTS else parse_json(text.strip())
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def _object(text: str) -> dict[str, Any]:
         json.loads(text)
     except (ValueError, RecursionError) as error:
         raise OperatorError(f"The JSON cannot be read: {error}.") from None
-    found = decoded(text)
+    found = parse_json(text)
     if not isinstance(found, dict):
         raise OperatorError("The JSON has to be an object: {…}.")
     return found

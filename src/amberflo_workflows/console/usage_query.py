@@ -8,8 +8,8 @@ from typing import Any, Final
 from starlette.datastructures import QueryParams
 
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.times import BadTime, moment, span
-from amberflo_workflows.operate.usage_report import interval_for
+from amberflo_workflows.operate.times import InvalidTime, parse_duration, parse_time
+from amberflo_workflows.operate.usage_report import choose_interval
 
 INTERVALS: Final = {"hour": 3600, "day": 86_400, "week": 604_800, "month": 2_419_200}
 RANGES: Final = {"24h": "last 24 hours", "7d": "last 7 days", "30d": "last 30 days"}
@@ -58,8 +58,8 @@ class UsageQuery:
             end = seconds("To", self.until, now) if self.until else now
         else:
             try:
-                start, end = now - span(self.range), now
-            except BadTime as error:
+                start, end = now - parse_duration(self.range), now
+            except InvalidTime as error:
                 raise OperatorError(f"Range: {error}.") from None
         if not 0 <= start < end:
             raise OperatorError("The range must begin before it ends.")
@@ -68,7 +68,7 @@ class UsageQuery:
     def chosen_interval(self, between: tuple[int, int]) -> str:
         """The one that was chosen, else one that suits the range. Raises :class:`OperatorError`."""
         start, end = between
-        interval = self.interval or interval_for(end - start).lower()
+        interval = self.interval or choose_interval(end - start).lower()
         if interval not in INTERVALS:
             raise OperatorError(f"There is no interval '{interval}'; there are {', '.join(INTERVALS)}.")
         count = (end - start) // INTERVALS[interval]
@@ -94,8 +94,8 @@ def seconds(name: str, text: str, now: int) -> int:
     if not text:
         raise OperatorError(f"{name}: a time is missing.")
     try:
-        return moment(text, now, UTC).seconds
-    except BadTime as error:
+        return parse_time(text, now, UTC).seconds
+    except InvalidTime as error:
         raise OperatorError(f"{name}: {error}.") from None
 
 

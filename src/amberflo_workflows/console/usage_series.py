@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from amberflo_workflows.operate.usage_report import ADDITIVE, Group, Usage, interval_name
+from amberflo_workflows.operate.usage_report import ADDITIVE, Group, MeterUsage, format_interval
 
 MOST_SERIES: Final = 8
 OTHERS: Final = "others"
@@ -41,7 +41,7 @@ class Table:
         return [place for place in range(len(self.intervals)) if any(one.values[place] for one in self.series)]
 
 
-def table_of(usage: Usage) -> Table:
+def build_table(usage: MeterUsage) -> Table:
     """The series of a report, the largest first; of what cannot be summed the smaller groups are left out."""
     can_sum = usage.meter.get("meterType") in ADDITIVE
     begins = sorted({one.begin for group in usage.groups for one in group.values})
@@ -56,7 +56,7 @@ def table_of(usage: Usage) -> Table:
         series.append(Series(f"{len(rest)} {OTHERS}", sum(group.total for group in rest), sums, MOST_SERIES))
     means_something = can_sum or len(groups) <= 1
     return Table(
-        intervals=[interval_name(begin, usage.interval) for begin in begins],
+        intervals=[format_interval(begin, usage.interval) for begin in begins],
         series=series,
         sums=[sum(one.values[place] for one in series) for place in range(len(begins))] if means_something else None,
         total=sum(group.total for group in groups) if means_something else None,

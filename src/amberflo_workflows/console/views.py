@@ -8,9 +8,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from amberflo_workflows.console.state import console_of
-from amberflo_workflows.operate.executions.error_causes import message_of, trace_of
-from amberflo_workflows.operate.executions.model import Status, Summary
+from amberflo_workflows.console.state import get_console
+from amberflo_workflows.operate.executions.error_causes import error_message, stack_trace
+from amberflo_workflows.operate.executions.model import ExecutionSummary, Status
 
 # Each outcome has a sign of its own beside its word and its colour.
 SIGNS: Final = {
@@ -49,7 +49,7 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def lasted(summary: Summary) -> float | None:
+def lasted(summary: ExecutionSummary) -> float | None:
     """Seconds that an execution took, ``None`` while it runs."""
     return (summary.stopped - summary.started).total_seconds() if summary.stopped else None
 
@@ -61,7 +61,7 @@ def moment(at: datetime | None) -> str:
 
 def draw(request: Request, template: str, **values: Any) -> str:
     """A template as text."""
-    console = console_of(request)
+    console = get_console(request)
     return _TEMPLATES.get_template(template).render(
         console=console, path=request.url.path, query=request.query_params, **values
     )
@@ -73,6 +73,6 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
 
 
 _TEMPLATES.filters.update(
-    duration=duration, lasted=lasted, moment=moment, sign=SIGNS.__getitem__, message=message_of, trace=trace_of
+    duration=duration, lasted=lasted, moment=moment, sign=SIGNS.__getitem__, message=error_message, trace=stack_trace
 )
 _TEMPLATES.globals.update(Status=Status, counted=counted)

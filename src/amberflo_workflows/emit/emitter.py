@@ -19,8 +19,8 @@ from uuid import uuid4
 from amberflo_workflows.emit.entries import (
     DETAIL_TYPE,
     LARGEST_ENTRY_BYTES,
+    BufferedUsage,
     Entry,
-    Usage,
     check_text,
     detail,
     first_call,
@@ -81,7 +81,7 @@ class UsageEmitter:
     def _begin(self) -> None:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._waiting: deque[Usage] = deque()
+        self._waiting: deque[BufferedUsage] = deque()
         # How many were recorded; were sent or given up; were recorded before the latest flush. All in one order.
         self._taken = self._settled = self._flushed = 0
         self._kept: list[tuple[dict[str, Any], Exception]] = []
@@ -107,7 +107,7 @@ class UsageEmitter:
         time = datetime.now(UTC) if time is None else time
         unique_id = str(uuid4()) if unique_id is None else unique_id
         text = usage_json(tenant_id, meter_api_name, value, time, dimensions or {}, unique_id)
-        usage = Usage(text, len(text.encode()) + 1, monotonic() + self._linger)
+        usage = BufferedUsage(text, len(text.encode()) + 1, monotonic() + self._linger)
         if self._overhead + usage.size > LARGEST_ENTRY_BYTES:
             raise ValueError(f"the usage has {usage.size:,} bytes, which is too large for an event")
         with self._changed:

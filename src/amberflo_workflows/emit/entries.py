@@ -23,7 +23,7 @@ MOST_USAGES: Final = 300
 LARGEST_INTEGER: Final = 2**63 - 1
 
 
-class Usage(NamedTuple):
+class BufferedUsage(NamedTuple):
     """A usage that waits to be sent."""
 
     text: str  # JSON, made at once: what the caller changes later does not change it
@@ -31,10 +31,10 @@ class Usage(NamedTuple):
     due: float  # when it must not wait any longer, by the monotonic clock
 
 
-Entry: TypeAlias = list[Usage]
+Entry: TypeAlias = list[BufferedUsage]
 
 
-def first_call(waiting: Iterable[Usage], overhead: int) -> list[Entry]:
+def first_call(waiting: Iterable[BufferedUsage], overhead: int) -> list[Entry]:
     """As many of the first as one call takes, in entries as full as may be."""
     call: list[Entry] = []
     room = LARGEST_CALL_BYTES
@@ -46,7 +46,7 @@ def first_call(waiting: Iterable[Usage], overhead: int) -> list[Entry]:
     return call
 
 
-def _entries(waiting: Iterable[Usage], overhead: int) -> Iterator[Entry]:
+def _entries(waiting: Iterable[BufferedUsage], overhead: int) -> Iterator[Entry]:
     entry: Entry = []
     room = LARGEST_ENTRY_BYTES - overhead
     for usage in waiting:

@@ -219,7 +219,7 @@ def _synth(outdir: Path, amberflo_url: str) -> Path:
     from amberflo_workflows.infra.settings import (  # noqa: PLC0415 - as above
         READ_SCOPE,
         WRITE_SCOPE,
-        BadSetting,
+        InvalidSetting,
         Settings,
     )
 
@@ -233,7 +233,7 @@ def _synth(outdir: Path, amberflo_url: str) -> Path:
             write_scope=WRITE_SCOPE,
         )
         return synth("local", outdir, settings)
-    except (BadSetting, BundleFailed, NodeMissing) as error:
+    except (InvalidSetting, BundleFailed, NodeMissing) as error:
         raise OperatorError(str(error)) from None
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from amberflo_workflows.infra.settings import READ_SCOPE, WRITE_SCOPE
 from amberflo_workflows.local.emulator import Emulator
-from amberflo_workflows.operate.api_client import new_token
+from amberflo_workflows.operate.api_client import request_token
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.loopback import LOOPBACK_SESSION
 
@@ -26,7 +26,7 @@ def access_token(emulator: Emulator, outputs: dict[str, str], scopes: tuple[str,
         timeout=30,
     ).json()
     secret = described["UserPoolClient"]["ClientSecret"]
-    return new_token(f"{emulator.url}/oauth2/token", client_id, secret, scopes=scopes, http=LOOPBACK_SESSION)
+    return request_token(f"{emulator.url}/oauth2/token", client_id, secret, scopes=scopes, http=LOOPBACK_SESSION)
 
 
 def expired(token: str, emulator_folder: Path, pool: str) -> str:

@@ -15,7 +15,7 @@ CONNECT_SECONDS: Final = 5
 READ_SECONDS: Final = 35
 
 
-class ApiRefused(OperatorError):
+class ApiError(OperatorError):
     """The API answered with an error: HTTP's ``status``, all that it ``said``, in one line, and where to see more."""
 
     def __init__(self, status: int, said: str, hint: str) -> None:
@@ -27,7 +27,7 @@ class ApiRefused(OperatorError):
 class ApiClient:
     """The API at an address that ends in a slash; ``command`` is the command line for the same deployment.
 
-    Methods raise :class:`ApiRefused`, and :class:`OperatorError` when there is no answer or none that makes sense.
+    Methods raise :class:`ApiError`, and :class:`OperatorError` when there is no answer or none that makes sense.
     """
 
     endpoint: str
@@ -62,7 +62,7 @@ class ApiClient:
             ) from None
         answer = _object(response)
         if response.status_code >= 300:
-            raise ApiRefused(response.status_code, _said(response, answer), self._hint(response))
+            raise ApiError(response.status_code, _said(response, answer), self._hint(response))
         if "data" not in answer:
             raise _nonsense(response)
         return answer
@@ -87,11 +87,11 @@ class ApiClient:
         # A list may lag behind; what the API says of an id is the last word.
         try:
             return dict(self.call("GET", "meters", given)["data"])
-        except ApiRefused as refusal:
+        except ApiError as refusal:
             if refusal.status != 404:
                 raise
             said = f"{refusal.said} There is none with that name either; all of them: {self.command} meters list."
-            raise ApiRefused(404, said, refusal.hint) from None
+            raise ApiError(404, said, refusal.hint) from None
 
     def _authorised(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         # As `auth` and not as a header, which a netrc file of the user's would replace.
@@ -103,7 +103,7 @@ class ApiClient:
         return f"See: {self.command} executions show {arn}" if arn else ""
 
 
-def new_token(
+def request_token(
     endpoint: str, client_id: str, secret: str, *, scopes: Sequence[str] = (), http: requests.Session | None = None
 ) -> str:
     """A bearer token for these scopes of a machine client, or all that it has. Raises :class:`OperatorError`."""

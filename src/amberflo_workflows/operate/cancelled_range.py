@@ -3,12 +3,12 @@
 from typing import Any, Final, NamedTuple
 
 from amberflo_workflows.operate.api_client import ApiClient
-from amberflo_workflows.operate.usage_report import fetch, interval_for
+from amberflo_workflows.operate.usage_report import choose_interval, fetch_usage
 
 SHOWN_TENANTS: Final = 20
 
 
-class Guess(NamedTuple):
+class CancelEstimate(NamedTuple):
     """Usage that bears a time in the range, by whole ``interval``s: of the largest tenants, and of all.
 
     The API knows usage by its own time only, and the rule works by when usage was taken in.
@@ -24,7 +24,7 @@ class Guess(NamedTuple):
         return len(self.tenants) < SHOWN_TENANTS
 
 
-def rule_of(meter_api_name: str, start: int, end: int, rule_id: str | None = None) -> dict[str, Any]:
+def build_rule(meter_api_name: str, start: int, end: int, rule_id: str | None = None) -> dict[str, Any]:
     """The rule over usage that was taken in between epoch seconds.
 
     Its default id is the same for the same range, so that a repetition changes nothing.
@@ -36,14 +36,14 @@ def rule_of(meter_api_name: str, start: int, end: int, rule_id: str | None = Non
     }
 
 
-def guess(client: ApiClient, meter: dict[str, Any], start: int, end: int, now: int) -> Guess | None:
+def estimate_range(client: ApiClient, meter: dict[str, Any], start: int, end: int, now: int) -> CancelEstimate | None:
     """What the API can say; ``None`` of a range that is still to come. Raises :class:`OperatorError`."""
     if start >= now:
         return None
-    interval, between = interval_for(end - start), (start, min(end, now))
-    all_of_it = fetch(client, meter, between, interval, {})
-    tenants = fetch(client, meter, between, interval, {"groupBy": "customerId", "take": SHOWN_TENANTS})
-    return Guess(
+    interval, between = choose_interval(end - start), (start, min(end, now))
+    all_of_it = fetch_usage(client, meter, between, interval, {})
+    tenants = fetch_usage(client, meter, between, interval, {"groupBy": "customerId", "take": SHOWN_TENANTS})
+    return CancelEstimate(
         interval,
         [(group.of.get("customerId", ""), group.total) for group in tenants.groups],
         sum(group.total for group in all_of_it.groups),

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from amberflo_workflows.core.usage_record import UsageRefused, record_of
+from amberflo_workflows.core.usage_record import InvalidUsage, build_record
 from amberflo_workflows.local.demo.usages import BadFile, Usage
 from amberflo_workflows.local.demo.usages import read as read_lines
 
@@ -14,7 +14,7 @@ MOST_RECORDS: Final = 100
 LARGEST_CALL_BYTES: Final = 200_000
 
 
-def read(path: Path) -> list[Usage]:
+def read_records(path: Path) -> list[Usage]:
     """The usages of a JSON file (a list, ``{"records": [usage…]}`` or one usage) or of one with a usage a line.
 
     Raises :class:`BadFile`, also when one of them lacks what it would be found by.
@@ -31,7 +31,7 @@ def read(path: Path) -> list[Usage]:
     return usages
 
 
-def calls(usages: Sequence[Usage]) -> Iterator[list[Usage]]:
+def split_into_calls(usages: Sequence[Usage]) -> Iterator[list[Usage]]:
     """As many usages as one call takes, in their order."""
     call: list[Usage] = []
     room = LARGEST_CALL_BYTES
@@ -62,8 +62,8 @@ def _usages(path: Path, text: str) -> list[Any]:
 
 def _check(path: Path, number: int, usage: Any) -> None:
     try:
-        record_of(usage, event_id="", event_time="")
-    except UsageRefused as refusal:
+        build_record(usage, event_id="", event_time="")
+    except InvalidUsage as refusal:
         raise BadFile(f"{path}, usage {number}: {refusal}.") from None
     if usage.get("uniqueId") is None:
         raise BadFile(f"{path}, usage {number}: uniqueId is missing; without it the usage cannot be found.")

@@ -84,13 +84,13 @@ class AwsDeployment:
         given = os.environ.get("ACCESS_TOKEN")
         if given:
             return given
-        from amberflo_workflows.operate.api_client import new_token  # noqa: PLC0415 - imports requests
+        from amberflo_workflows.operate.api_client import request_token  # noqa: PLC0415 - imports requests
 
         pool, client_id = self._output("UserPoolId"), self._output("UserPoolClientId")
         described = self.client("cognito-idp").describe_user_pool_client(UserPoolId=pool, ClientId=client_id)
         emulator = _emulator_url()
         endpoint = f"{emulator}/oauth2/token" if emulator else self._output("TokenEndpoint")
-        return new_token(endpoint, client_id, described["UserPoolClient"]["ClientSecret"])
+        return request_token(endpoint, client_id, described["UserPoolClient"]["ClientSecret"])
 
     @property
     def command(self) -> str:

@@ -9,7 +9,7 @@ from amberflo_workflows.operate.deployment import Deployment
 _POLL_SECONDS: Final = 1.0
 
 
-def lines(deployment: Deployment, *, minutes: int, follow: bool) -> Iterator[str]:
+def log_lines(deployment: Deployment, *, minutes: int, follow: bool) -> Iterator[str]:
     """Lines of all functions since so many minutes ago; with ``follow`` it does not end. Raises botocore's errors."""
     client, groups = deployment.client("logs"), _groups(deployment)
     since = int((time.time() - minutes * 60) * 1000)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, tee
 from typing import Any, Final
 
-from amberflo_workflows.core.chunks import usages_in
+from amberflo_workflows.core.chunks import extract_usages
 from amberflo_workflows.core.reported_usage import ReportedUsage
-from amberflo_workflows.core.usage_file import BadFile, Format, Reading, layout_of, rows, usage_of
-from amberflo_workflows.core.usage_record import check_new, record_of
+from amberflo_workflows.core.usage_file import FileOptions, Format, InvalidFile, parse_row, read_layout, read_rows
+from amberflo_workflows.core.usage_record import build_record, check_countable
 from amberflo_workflows.emit import UsageEmitter
 from amberflo_workflows.emit.errors import code_of
 
@@ -21,7 +21,7 @@ _TOLD_EVERY: Final = 1000
 
 
 @dataclass
-class Outcome:
+class SendReport:
     """What became of usages: how many are on the bus, which were refused, which were given up.
 
     ``error`` is AWS's code for the latest that was given up; ``stopped`` why the rest of a file was not read.
@@ -39,27 +39,29 @@ class Outcome:
         return not (self.refused or self.not_sent or self.stopped)
 
 
-def usages_of(pieces: Iterable[bytes], name: str, kind: Format | None) -> Iterator[ReportedUsage]:
+def read_usages(pieces: Iterable[bytes], name: str, kind: Format | None) -> Iterator[ReportedUsage]:
     """The usages of a file by its name, each known as a backfill knows it; a later line is read when it is asked for.
 
-    Without a ``kind`` the first byte tells. Raises :class:`BadFile`.
+    Without a ``kind`` the first byte tells. Raises :class:`InvalidFile`.
     """
     rest = iter(pieces)
     first = next(rest, b"")
     kind = kind or ("ndjson" if first.lstrip().startswith(b"{") else "csv")
     beginning, whole = tee(chain([first], rest))
-    layout = layout_of(Reading(name, kind), beginning)
-    return (usage_of(row, layout) for row in rows(whole, 0) if row.begin >= layout.rows_begin)
+    layout = read_layout(FileOptions(name, kind), beginning)
+    return (parse_row(row, layout) for row in read_rows(whole, 0) if row.begin >= layout.rows_begin)
 
 
-def usages_of_detail(detail: Any) -> list[ReportedUsage]:
+def detail_usages(detail: Any) -> list[ReportedUsage]:
     """The usages of an event's detail, a new event each time. Raises ``RecursionError`` for what is nested too deep."""
-    return usages_in(detail, event_id=str(uuid.uuid4()), event_time="")
+    return extract_usages(detail, event_id=str(uuid.uuid4()), event_time="")
 
 
-def send(usages: Iterable[ReportedUsage], client: Any, bus: str, source: str, tell: Callable[[int], None]) -> Outcome:
+def send_usages(
+    usages: Iterable[ReportedUsage], client: Any, bus: str, source: str, tell: Callable[[int], None]
+) -> SendReport:
     """Put usages on the bus; ``tell`` hears now and then how many were read."""
-    outcome = Outcome()
+    outcome = SendReport()
 
     def give_up(given_up: list[dict[str, Any]], error: Exception) -> None:
         outcome.not_sent += given_up
@@ -73,7 +75,7 @@ def send(usages: Iterable[ReportedUsage], client: Any, bus: str, source: str, te
 
 
 def _recorded(
-    usages: Iterable[ReportedUsage], emitter: UsageEmitter, outcome: Outcome, tell: Callable[[int], None]
+    usages: Iterable[ReportedUsage], emitter: UsageEmitter, outcome: SendReport, tell: Callable[[int], None]
 ) -> Iterator[bool]:
     try:
         for number, reported in enumerate(usages, 1):
@@ -84,15 +86,15 @@ def _recorded(
                 outcome.refused.append({"id": reported.event_id, "reason": str(refusal)})
             if number % _TOLD_EVERY == 0:
                 tell(number)
-    except BadFile as error:
+    except InvalidFile as error:
         outcome.stopped = str(error)
 
 
 def _record(reported: ReportedUsage, emitter: UsageEmitter) -> None:
     """Judge a usage as the workflow would, and hand it to the emitter. Raises ``ValueError``."""
     now = datetime.now(UTC)
-    record = record_of(reported.usage, event_id=reported.event_id, event_time=reported.event_time or now.isoformat())
-    check_new(record, now_in_millis=int(now.timestamp() * 1000))
+    record = build_record(reported.usage, event_id=reported.event_id, event_time=reported.event_time or now.isoformat())
+    check_countable(record, now_in_millis=int(now.timestamp() * 1000))
     emitter.record(
         record.customer_id,
         record.meter_api_name,

@@ -20,14 +20,14 @@ _NOISE: Final = 2e-14
 _Seconds = Annotated[int, Meta(ge=0, lt=253_402_300_800)]
 
 
-class Value(Struct, rename={"begin": "secondsSinceEpochUtc"}):
+class IntervalValue(Struct, rename={"begin": "secondsSinceEpochUtc"}):
     """What was used in the interval that begins at epoch seconds."""
 
     begin: _Seconds
     value: float
 
 
-class Names(Struct, rename="camel"):
+class GroupNames(Struct, rename="camel"):
     """What a group has in common: customer and dimensions."""
 
     group_info: dict[str, str | None] = {}
@@ -36,9 +36,9 @@ class Names(Struct, rename="camel"):
 class Group(Struct, rename={"names": "group", "total": "groupValue"}):
     """One group; ``total`` is for the whole range, and the sum of its values only for what can be summed."""
 
-    names: Names | None = None
+    names: GroupNames | None = None
     total: float = 0.0
-    values: list[Value] = []
+    values: list[IntervalValue] = []
 
     @property
     def of(self) -> dict[str, str]:
@@ -55,7 +55,7 @@ class _Report(Struct, rename="camel"):
     client_meters: list[Group]
 
 
-class Usage(NamedTuple):
+class MeterUsage(NamedTuple):
     """What was asked, and what came of it. Times are epoch seconds; ``interval`` is the API's word."""
 
     meter: dict[str, Any]
@@ -82,9 +82,9 @@ class Usage(NamedTuple):
         }
 
 
-def fetch(
+def fetch_usage(
     client: ApiClient, meter: dict[str, Any], between: tuple[int, int], interval: str, query: Mapping[str, str | int]
-) -> Usage:
+) -> MeterUsage:
     """A meter's usage between epoch seconds; ``query`` is passed on to the API. Raises :class:`OperatorError`."""
     start, end = between
     asked = {
@@ -96,27 +96,27 @@ def fetch(
     }
     report = client.call("GET", "usage", meter["id"], query=asked)["data"]
     try:
-        return Usage(meter, start, end, interval, msgspec.convert(report, _Report).client_meters)
+        return MeterUsage(meter, start, end, interval, msgspec.convert(report, _Report).client_meters)
     except msgspec.ValidationError as error:
         raise OperatorError(f"The API answered with what is no usage report: {error}") from None
 
 
-def interval_for(seconds: int) -> str:
+def choose_interval(seconds: int) -> str:
     """The interval that shows a range of so many seconds neither too coarse nor too fine."""
     return "HOUR" if seconds <= 2 * _DAY else "DAY" if seconds <= 100 * _DAY else "MONTH"
 
 
-def interval_name(begin: int, interval: str) -> str:
+def format_interval(begin: int, interval: str) -> str:
     """The interval that begins at epoch seconds, in UTC."""
     return datetime.fromtimestamp(begin, UTC).strftime(_FORMATS[interval])
 
 
-def moment_name(seconds: int) -> str:
+def format_time(seconds: int) -> str:
     """Epoch seconds, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """A value as people write it; without the noise of binary fractions and of their sums."""
     short = f"{value:.12g}"
     return f"{value:,.12g}" if abs(float(short) - value) <= abs(value) * _NOISE else f"{value:,.15g}"

@@ -24,7 +24,7 @@ class Record(NamedTuple):
     cancels: bool
 
 
-class Journal:
+class UsageJournal:
     """One file with a record a line."""
 
     def __init__(self, path: Path) -> None:

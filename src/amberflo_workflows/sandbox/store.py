@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import duckdb
 
-from amberflo_workflows.sandbox.journal import Journal, Record
+from amberflo_workflows.sandbox.journal import Record, UsageJournal
 
 FLUSH_SECONDS: Final = 1.0
 _SCHEMA: Final = """
@@ -41,7 +41,7 @@ class Store:
         self._database = duckdb.connect(str(path) if path else ":memory:")
         self._database.execute(_SCHEMA)
         self._lock = threading.RLock()
-        self._journal = Journal(path.with_suffix(".journal")) if path else None
+        self._journal = UsageJournal(path.with_suffix(".journal")) if path else None
         self._pending = self._journal.left() if self._journal else []
         self._closed = threading.Event()
         threading.Thread(target=self._flush_now_and_then, daemon=True).start()

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from amberflo_workflows.operate.executions.events import of_history, whole
-from amberflo_workflows.operate.executions.graph import Graph, graph_of
-from amberflo_workflows.operate.executions.history import fold
-from amberflo_workflows.operate.executions.model import Event, Execution, StateRun
+from amberflo_workflows.operate.executions.events import history_events, whole
+from amberflo_workflows.operate.executions.graph import Graph, build_graph
+from amberflo_workflows.operate.executions.history import build_execution
+from amberflo_workflows.operate.executions.model import Execution, HistoryEvent, StateRun
 
 # Any but the emulator's own.
 ACCOUNT = "111122223333"
@@ -31,26 +31,26 @@ FAILED: dict[str, Any] = {"error": "Refused", "cause": '{"errorMessage": "no"}'}
 class History:
     """Events a second apart, each after the one before unless it is said otherwise; ``add`` gives the event's id."""
 
-    events: list[Event] = field(default_factory=list)
+    events: list[HistoryEvent] = field(default_factory=list)
 
     def add(self, type: str, previous: int | None = None, **details: Any) -> int:
         number = len(self.events) + 1
         at = BEGIN + timedelta(seconds=number - 1)
         # On AWS the first state names no event as the previous one, as the start itself does not.
         before = max(number - 1, 0) if number != 2 else 0
-        self.events.append(Event(number, type, at, before if previous is None else previous, details))
+        self.events.append(HistoryEvent(number, type, at, before if previous is None else previous, details))
         return number
 
     def started(self) -> "History":
         self.add("ExecutionStarted", input="{}")
         return self
 
-    def fold(self, graph: Graph | None = None) -> Execution:
-        return fold(ARN, "workflow", self.events, graph)
+    def build_execution(self, graph: Graph | None = None) -> Execution:
+        return build_execution(ARN, "workflow", self.events, graph)
 
     def as_emulated(self) -> "History":
         """Without what the emulator leaves out."""
-        return History([Event(event.id, event.type, event.at, None, event.details) for event in self.events])
+        return History([HistoryEvent(event.id, event.type, event.at, None, event.details) for event in self.events])
 
 
 def task(history: History, name: str, previous: int | None = None, failing: int = 0, caught: bool = False) -> int:
@@ -70,13 +70,13 @@ def task(history: History, name: str, previous: int | None = None, failing: int 
 def recorded(name: str, workflow: str) -> Execution:
     """The fold of what the emulator told of a run."""
     given = json.loads((Path(__file__).parent / "recorded" / f"{name}.json").read_text())
-    events = [of_history(_with_times(event, "timestamp")) for event in given["events"]]
+    events = [history_events(_with_times(event, "timestamp")) for event in given["events"]]
     described = _with_times(given["described"], "startDate", "stopDate")
-    return fold(described["executionArn"], workflow, whole(events, described), graph(workflow))
+    return build_execution(described["executionArn"], workflow, whole(events, described), graph(workflow))
 
 
 def graph(workflow: str) -> Graph:
-    return graph_of(json.loads((WORKFLOWS / f"{workflow}.asl.json").read_text()))
+    return build_graph(json.loads((WORKFLOWS / f"{workflow}.asl.json").read_text()))
 
 
 def outline(states: Iterable[StateRun]) -> list[Any]:

@@ -11,7 +11,7 @@ from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.executions.model import Execution, Status, TaskCount
 from amberflo_workflows.operate.executions.reader import NoSuchExecution, Query
-from amberflo_workflows.operate.executions.start import start
+from amberflo_workflows.operate.executions.start import start_execution
 from tests.conftest import sandbox_of
 from tests.operate.executions.histories import outline
 
@@ -27,7 +27,7 @@ def _run(system: System, workflow: str, request: Any, **fault: Any) -> Execution
     """An execution that ended, met by a fault."""
     sandbox_of(system).set_faults([fault] if fault else [])
     executions = Executions(system)
-    started = start(system, executions.machines.of(workflow), json.dumps(request), wait=True)
+    started = start_execution(system, executions.machines.of(workflow), json.dumps(request), wait=True)
     *_, ended = executions.follow(started.arn)
     sandbox_of(system).clear_faults()
     return ended
@@ -102,7 +102,7 @@ def test_a_map_whose_item_failed(system: System) -> None:
     ]
     sandbox_of(system).set_faults(faults)
     executions = Executions(system)
-    started = start(system, executions.machines.of("ingest_usage"), json.dumps(_usages(2)), wait=True)
+    started = start_execution(system, executions.machines.of("ingest_usage"), json.dumps(_usages(2)), wait=True)
     execution = executions.get(started.arn)
     assert outline(execution.states)[-1] == "SendEachAlone failed AmberfloUnavailable"
     assert execution.states[-1].tasks == TaskCount(6, 0, 6)
@@ -138,7 +138,7 @@ def test_the_children_of_a_distributed_map_can_be_opened(executions: Executions,
 
 def test_a_running_execution_is_followed_to_its_end(system: System, executions: Executions) -> None:
     sandbox_of(system).set_faults([{"kind": "delay", "seconds": 1.5, "times": 1}])
-    started = start(system, executions.machines.of("list_meters"), "{}", wait=False)
+    started = start_execution(system, executions.machines.of("list_meters"), "{}", wait=False)
     seen = list(executions.follow(started.arn))
     assert (seen[0].summary.status, seen[-1].summary.status) == (Status.RUNNING, Status.SUCCEEDED)
     # What was known already is not read again, and yet nothing is missing or there twice.
@@ -160,9 +160,9 @@ def test_executions_are_listed_newest_first_page_by_page(system: System, executi
 def test_a_long_run_stands_where_it_began(system: System, executions: Executions) -> None:
     begin = datetime.now(UTC)
     sandbox_of(system).set_faults([{"kind": "delay", "seconds": 1.5, "times": 1}])
-    long = start(system, executions.machines.of("list_meters"), "{}", wait=False).arn
+    long = start_execution(system, executions.machines.of("list_meters"), "{}", wait=False).arn
     time.sleep(0.8)
-    short = start(system, executions.machines.of("list_meters"), "{}", wait=True).arn
+    short = start_execution(system, executions.machines.of("list_meters"), "{}", wait=True).arn
     *_, ended = executions.follow(long)
     assert ended.summary.stopped is not None
     listed = executions.page(Query(since=begin, workflow="list_meters")).summaries
@@ -204,5 +204,5 @@ def test_an_execution_is_named_by_its_arn_its_name_or_its_beginning(system: Syst
 def test_what_can_be_no_input_starts_nothing(system: System, executions: Executions, text: str, reason: str) -> None:
     begin = datetime.now(UTC)
     with pytest.raises(OperatorError, match=reason):
-        start(system, executions.machines.of("list_meters"), text, wait=True)
+        start_execution(system, executions.machines.of("list_meters"), text, wait=True)
     assert executions.page(Query(since=begin)).summaries == ()

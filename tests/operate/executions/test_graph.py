@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from amberflo_workflows.operate.executions.edges_taken import taken
-from amberflo_workflows.operate.executions.graph import Edge, condition, graph_of, names_by_resource, on_error_only
+from amberflo_workflows.operate.executions.edges_taken import edges_taken
+from amberflo_workflows.operate.executions.graph import Edge, build_graph, condition, names_by_resource, on_error_only
 from tests.operate.executions.histories import History, graph, recorded
 
 
@@ -39,7 +39,7 @@ def test_a_map_has_the_graph_of_its_items_inside() -> None:
 def test_a_parallel_has_a_graph_for_each_branch() -> None:
     branch = {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
     machine = {"StartAt": "Both", "States": {"Both": {"Type": "Parallel", "Branches": [branch, branch], "End": True}}}
-    found = graph_of(machine)
+    found = build_graph(machine)
     assert len(found.nodes[0].inside) == 2
     assert Edge("A", None, "next") in set(found.every_edge())
 
@@ -80,7 +80,7 @@ def test_where_a_state_leads_only_on_an_error() -> None:
 
 def test_the_ways_that_a_run_took() -> None:
     states = recorded("ingest_one_by_one", "ingest_usage").states
-    went = {(edge.source, edge.target, edge.way) for edge in taken(graph("ingest_usage"), states)}
+    went = {(edge.source, edge.target, edge.way) for edge in edges_taken(graph("ingest_usage"), states)}
     assert went == {
         ("ResolveApiKey", "DoesACallerWait", "next"),
         ("DoesACallerWait", "SendNow", "choice"),
@@ -90,7 +90,7 @@ def test_the_ways_that_a_run_took() -> None:
         ("ParkRejected", "Answer", "next"),
         ("Answer", None, "next"),
     }
-    begun = {(edge.source, edge.target) for edge in taken(graph("ingest_usage"), states[:2])}
+    begun = {(edge.source, edge.target) for edge in edges_taken(graph("ingest_usage"), states[:2])}
     assert begun == {("ResolveApiKey", "DoesACallerWait")}
 
 
@@ -98,4 +98,4 @@ def test_what_failed_did_not_reach_the_end() -> None:
     history = History().started()
     history.add("TaskStateEntered", name="CreateMeter")
     history.add("ExecutionFailed", error="Refused")
-    assert taken(graph("create_meter"), history.fold().states) == set()
+    assert edges_taken(graph("create_meter"), history.build_execution().states) == set()

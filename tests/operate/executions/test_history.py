@@ -12,7 +12,7 @@ def test_states_follow_one_another_with_their_data() -> None:
     history.add("ChoiceStateEntered", name="Which", input="{}")
     history.add("ChoiceStateExited", name="Which", output="{}")
     history.add("ExecutionSucceeded", output='"answer"')
-    execution = history.fold()
+    execution = history.build_execution()
     assert outline(execution.states) == ["First succeeded", "Which succeeded"]
     assert (execution.input, execution.output) == ("{}", '"answer"')
     assert (execution.states[0].input, execution.states[0].output) == ("{}", '{"done": true}')
@@ -32,7 +32,7 @@ def test_each_try_has_its_error_and_the_wait_after_it(kind: str) -> None:
     history.add(f"{kind}Scheduled", resource="r")
     history.add(f"{kind}Succeeded")
     history.add("TaskStateExited", name="Send")
-    (state,) = history.fold().states
+    (state,) = history.build_execution().states
     told = [(one.status, one.error, one.wait_seconds) for one in state.tries]
     assert told == [
         (Status.FAILED, "Refused", 1.0),
@@ -51,7 +51,7 @@ def test_a_caught_error_is_told_and_is_not_the_executions() -> None:
     history.add("PassStateEntered", name="Mend")
     history.add("PassStateExited", name="Mend")
     history.add("ExecutionSucceeded", output="1")
-    execution = history.fold()
+    execution = history.build_execution()
     assert outline(execution.states) == ["Send caught Refused x2", "Mend succeeded"]
     assert (execution.states[0].cause, execution.error) == ('{"errorMessage": "no"}', "")
 
@@ -62,7 +62,7 @@ def test_a_state_that_fails_fails_the_execution() -> None:
     history.add("LambdaFunctionScheduled", resource="r")
     history.add("LambdaFunctionFailed", **FAILED)
     history.add("ExecutionFailed", **FAILED)
-    execution = history.fold()
+    execution = history.build_execution()
     assert outline(execution.states) == ["Send failed Refused"]
     assert (execution.summary.status, execution.error, execution.cause) == (Status.FAILED, *FAILED.values())
 
@@ -71,7 +71,7 @@ def test_a_fail_state_takes_the_executions_error() -> None:
     history = History().started()
     history.add("FailStateEntered", name="Give up")
     history.add("ExecutionFailed", error="GaveUp", cause="enough")
-    assert outline(history.fold().states) == ["Give up failed GaveUp"]
+    assert outline(history.build_execution().states) == ["Give up failed GaveUp"]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_what_is_under_way_ends_as_the_execution_does(end: str | None, status: S
     history.add("LambdaFunctionScheduled", resource="r")
     if end:
         history.add(end)
-    execution = history.fold()
+    execution = history.build_execution()
     assert outline(execution.states) == [f"Each {status}", [f"0 {status}", f"One {status}"]]
     assert execution.states[0].map is not None
     (one,) = execution.states[0].map.iterations[0].states[0].tries
@@ -129,7 +129,7 @@ OF_THE_MAP = [
 def test_items_of_a_map_are_told_apart_though_their_events_come_mixed() -> None:
     history = History().started()
     history.add("ExecutionFailed", _interleaved_map(history), **FAILED)
-    execution = history.fold()
+    execution = history.build_execution()
     assert outline(execution.states) == ["Each failed Refused", *OF_THE_MAP]
     run = execution.states[0].map
     assert run is not None
@@ -141,7 +141,7 @@ def test_a_map_that_failed_and_was_caught() -> None:
     history = History().started()
     history.add("MapStateExited", _interleaved_map(history), name="Each", output="{}")
     history.add("PassStateEntered", name="Mend")
-    assert outline(history.fold().states) == ["Each caught Refused", *OF_THE_MAP, "Mend running"]
+    assert outline(history.build_execution().states) == ["Each caught Refused", *OF_THE_MAP, "Mend running"]
 
 
 def test_a_map_that_is_tried_again_shows_the_items_of_the_last_try() -> None:
@@ -153,7 +153,7 @@ def test_a_map_that_is_tried_again_shows_the_items_of_the_last_try() -> None:
     history.add("MapIterationSucceeded", last, name="Each", index=0)
     history.add("MapStateSucceeded")
     history.add("MapStateExited", last, name="Each", output="[]")
-    (state,) = history.fold().states
+    (state,) = history.build_execution().states
     assert outline([state]) == ["Each succeeded x2", ["0 succeeded", "T succeeded"]]
     assert (state.tries[0].error, state.tries[0].wait_seconds) == ("Refused", 1.0)
 
@@ -171,7 +171,7 @@ def test_the_branches_of_a_parallel_are_told_apart() -> None:
     # On AWS it names a state in a branch.
     history.add("ParallelStateExited", right, name="Both", output="[]")
     history.add("PassStateEntered", name="Next")
-    states = history.fold().states
+    states = history.build_execution().states
     assert outline(states) == [
         "Both succeeded",
         ["Left succeeded", "Left 2 succeeded"],
@@ -189,7 +189,7 @@ def test_a_branch_that_fails_aborts_the_others() -> None:
     history.add("TaskScheduled", left, resource="r")
     history.add("ParallelStateFailed", right)
     history.add("ExecutionFailed", error="Gave", cause="up")
-    states = history.fold().states
+    states = history.build_execution().states
     assert outline(states) == ["Both failed Gave", ["Left aborted"], ["Right failed"]]
 
 
@@ -201,7 +201,7 @@ def test_a_state_that_is_aborted_with_its_parallel() -> None:
     history.add("FailStateEntered", started, name="Right")
     aborted = history.add("WaitStateAborted", left)
     history.add("ParallelStateFailed", aborted)
-    states = history.fold().states
+    states = history.build_execution().states
     assert outline(states) == ["Both running", ["Left aborted"], ["Right running"]]
     assert states[0].branches[0][0].exited == BEGIN + timedelta(seconds=aborted - 1)
 
@@ -219,7 +219,7 @@ def test_a_map_within_a_map() -> None:
     last = history.add("MapStateExited", name="Inner")
     history.add("MapIterationSucceeded", last, name="Outer", index=0)
     history.add("MapStateExited", name="Outer")
-    assert outline(history.fold().states) == [
+    assert outline(history.build_execution().states) == [
         "Outer succeeded",
         ["0 succeeded", "Inner succeeded", ["0 succeeded", "T succeeded"]],
     ]
@@ -235,7 +235,7 @@ def test_a_distributed_map_tells_where_its_children_are(how: str, status: Status
     history.add(f"MapRun{how}", error=error)
     history.add(f"MapState{how}")
     history.add("MapStateExited", name="Each")
-    (state,) = history.fold().states
+    (state,) = history.build_execution().states
     assert state.map is not None
     assert (state.map.arn, state.status) == ("arn:of:the:run", status)
     assert state.error == error
@@ -248,14 +248,14 @@ def test_a_redriven_execution_goes_on_where_it_failed() -> None:
     history.add("LambdaFunctionFailed", **FAILED)
     history.add("ExecutionFailed", **FAILED)
     history.add("ExecutionRedriven", redriveCount=1)
-    goes_on = history.fold()
+    goes_on = history.build_execution()
     assert (goes_on.summary.status, goes_on.summary.stopped) == (Status.RUNNING, None)
     assert outline(goes_on.states) == ["Send running"]
     history.add("LambdaFunctionScheduled", resource="r")
     history.add("LambdaFunctionSucceeded")
     history.add("TaskStateExited", name="Send")
     history.add("ExecutionSucceeded")
-    execution = history.fold()
+    execution = history.build_execution()
     assert outline(execution.states) == ["Send succeeded x2"]
     assert (execution.summary.status, execution.error) == (Status.SUCCEEDED, "")
 
@@ -265,7 +265,7 @@ def test_a_type_that_came_into_being_later_is_passed_over() -> None:
     history.add("TaskStateEntered", name="Send")
     history.add("SomethingNew", name="Send")
     history.add("TaskStateExited", name="Send")
-    assert outline(history.fold().states) == ["Send succeeded"]
+    assert outline(history.build_execution().states) == ["Send succeeded"]
 
 
 def test_any_beginning_of_a_history_is_one_that_runs() -> None:
@@ -274,6 +274,6 @@ def test_any_beginning_of_a_history_is_one_that_runs() -> None:
     history.add("MapStateExited", _interleaved_map(history), name="Each", output="{}")
     history.add("ExecutionSucceeded", output="1")
     for length in range(1, len(history.events)):
-        begun = History(history.events[:length]).fold()
+        begun = History(history.events[:length]).build_execution()
         assert begun.summary.status is Status.RUNNING
         assert len(begun.events) == length

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from amberflo_workflows.operate.executions.graph import graph_of
+from amberflo_workflows.operate.executions.graph import build_graph
 from amberflo_workflows.operate.executions.history import UNNAMED
 from amberflo_workflows.operate.executions.model import Execution, Status, TaskCount
 from tests.operate.executions.histories import BEGIN, FAILED, History, outline, recorded, task
@@ -21,7 +21,7 @@ def test_where_only_errors_are_logged_the_tries_are_known() -> None:
         whole.add("LambdaFunctionFailed", **FAILED)
     whole.add("ExecutionFailed", **FAILED)
     logged = History([event for event in whole.events if event.type.endswith("Failed")])
-    execution = logged.fold()
+    execution = logged.build_execution()
     assert outline(execution.states) == [f"{UNNAMED} failed Refused x2"]
     assert (execution.summary.status, execution.summary.started, execution.input) == (
         Status.FAILED,
@@ -35,9 +35,9 @@ def test_lost_lines_of_a_log_cost_no_more_than_what_they_told() -> None:
     task(history, "First")
     task(history, "Second", failing=1)
     history.add("ExecutionSucceeded", output="1")
-    complete = history.fold()
+    complete = history.build_execution()
     for lost in range(1, len(history.events) - 1):
-        rest = History([event for event in history.events if event.id != lost + 1]).fold()
+        rest = History([event for event in history.events if event.id != lost + 1]).build_execution()
         assert rest.summary.status is Status.SUCCEEDED
         assert len({state.name for state in rest.states} - {UNNAMED}) >= len(complete.states) - 1
 
@@ -50,12 +50,12 @@ def test_the_lost_ends_of_inner_maps_do_not_hide_the_outer_ones() -> None:
         history.add("MapIterationStarted", name=name, index=0)
     history.add("PassStateEntered", name="P")
     history.add("MapStateExited", name="Outer")
-    assert outline(history.fold().states) == [
+    assert outline(history.build_execution().states) == [
         "Outer succeeded",
         ["0 succeeded", "Inner succeeded", ["0 succeeded", "P succeeded"]],
     ]
     rest = History([event for event in history.events if event.type != "MapStateEntered"])
-    assert outline(rest.fold().states) == ["P running"]
+    assert outline(rest.build_execution().states) == ["P running"]
 
 
 def test_the_emulators_history_of_a_real_run() -> None:
@@ -114,7 +114,7 @@ def test_that_the_emulator_caught_a_maps_error_is_seen_from_where_it_went(
     history.add("TaskSucceeded")
     history.add("MapStateExited", name="Each")
     history.add("PassStateEntered", name=after)
-    states = history.as_emulated().fold(graph_of(DEFINITION)).states
+    states = history.as_emulated().build_execution(build_graph(DEFINITION)).states
     assert (states[0].status, states[0].error, states[0].tasks) == (status, error, TaskCount(2, 1, 1))
 
 
@@ -126,7 +126,7 @@ def test_a_child_on_the_emulator_whose_error_was_caught() -> None:
     history.add("TaskFailed", **FAILED)
     history.add("TaskScheduled", resource="other")
     history.add("TaskSucceeded", output="{}")
-    states = history.as_emulated().fold(graph_of(DEFINITION)).states
+    states = history.as_emulated().build_execution(build_graph(DEFINITION)).states
     assert outline(states) == ["Good caught Refused x2", f"{UNNAMED} succeeded"]
     assert states[1].output == "{}"
 
@@ -162,4 +162,4 @@ def _long(items: int) -> History:
 
 def test_twice_as_many_events_are_twice_the_work() -> None:
     small, large = _long(100), _long(200)
-    assert 1.9 < _calls(large.fold) / _calls(small.fold) < 2.1
+    assert 1.9 < _calls(large.build_execution) / _calls(small.build_execution) < 2.1

@@ -2,16 +2,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from amberflo_workflows.operate.executions.error_causes import message_of, trace_of
+from amberflo_workflows.operate.executions.error_causes import error_message, stack_trace
 from amberflo_workflows.operate.executions.log_reader import windows
-from amberflo_workflows.operate.executions.model import Status, Summary, preview
+from amberflo_workflows.operate.executions.model import ExecutionSummary, Status, preview
 from amberflo_workflows.operate.executions.reader import Page, Query, newest, token
 from tests.operate.executions.histories import BEGIN
 
 
-def _summary(seconds: int, name: str = "a", status: Status = Status.SUCCEEDED) -> Summary:
+def _summary(seconds: int, name: str = "a", status: Status = Status.SUCCEEDED) -> ExecutionSummary:
     arn = f"arn:aws:states:us-east-1:111122223333:execution:Machine:{name}"
-    return Summary(arn, "workflow", status, BEGIN + timedelta(seconds=seconds))
+    return ExecutionSummary(arn, "workflow", status, BEGIN + timedelta(seconds=seconds))
 
 
 def _page(*seconds: int, more: bool = False) -> Page:
@@ -92,4 +92,4 @@ def test_a_preview_is_one_line_that_ends_somewhere() -> None:
     ],
 )
 def test_a_cause_is_lambdas_json_or_words(cause: str, message: str, trace: list[str]) -> None:
-    assert (message_of(cause), trace_of(cause)) == (message, trace)
+    assert (error_message(cause), stack_trace(cause)) == (message, trace)

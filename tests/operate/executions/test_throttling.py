@@ -11,7 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from amberflo_workflows.operate.executions.throttling import patient
+from amberflo_workflows.operate.executions.throttling import retry_throttled
 
 
 class _Busy(BaseHTTPRequestHandler):
@@ -59,14 +59,14 @@ def _logs(busy: type[_Busy]) -> Any:
 
 def test_a_look_that_was_refused_is_had_again(busy: type[_Busy]) -> None:
     busy.refusals = 2
-    client = patient(patient(_logs(busy), "FilterLogEvents"), "FilterLogEvents")
+    client = retry_throttled(retry_throttled(_logs(busy), "FilterLogEvents"), "FilterLogEvents")
     assert client.filter_log_events(logGroupName="group")["events"] == []
     assert busy.calls == 3
 
 
 def test_nothing_else_is_tried_twice(busy: type[_Busy]) -> None:
     busy.refusals = 1
-    client = patient(_logs(busy), "FilterLogEvents")
+    client = retry_throttled(_logs(busy), "FilterLogEvents")
     with pytest.raises(ClientError):
         client.describe_log_groups()
     busy.refusals, busy.code = 2, "ResourceNotFoundException"

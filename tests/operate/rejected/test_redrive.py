@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from amberflo_workflows.core.chunks import usages_in
+from amberflo_workflows.core.chunks import extract_usages
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.rejected.items import STATUSES, Item, Wanted
+from amberflo_workflows.operate.rejected.items import STATUSES, ItemFilter, RejectedItem
 from amberflo_workflows.operate.rejected.redrive import redrive
-from amberflo_workflows.operate.rejected.table import Changed, RejectedTable
+from amberflo_workflows.operate.rejected.table import ItemChanged, RejectedTable
 from amberflo_workflows.sandbox.client import SandboxClient
 from tests.conftest import sandbox_of
 from tests.workflows.runner import Runner
@@ -36,14 +36,14 @@ def _usage(tenant: str, **fields: Any) -> dict[str, Any]:
     return {"tenantId": tenant, "meterApiName": METER, "meterValue": "five", **fields}
 
 
-def _refuse(table: RejectedTable, *usages: Any) -> list[Item]:
+def _refuse(table: RejectedTable, *usages: Any) -> list[RejectedItem]:
     """Report usages that are refused, as one event; their items."""
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
-    reported = usages_in({"records": list(usages)}, event_id=str(uuid.uuid4()), event_time=moment)
+    reported = extract_usages({"records": list(usages)}, event_id=str(uuid.uuid4()), event_time=moment)
     system: Any = table.deployment
     execution = Runner(system, endpoint=None).run("ingest_usage", {"usages": msgspec.to_builtins(reported)})
     assert len(execution.output["body"]["data"]["rejected"]) == len(usages)
-    return [item for item in table.find(Wanted()) if item.execution_arn == execution.arn]
+    return [item for item in table.find(ItemFilter()) if item.execution_arn == execution.arn]
 
 
 def _sandbox(table: RejectedTable) -> SandboxClient:
@@ -57,11 +57,11 @@ def _total(table: RejectedTable, tenant: str) -> float:
 
 def test_refused_usage_is_found_by_what_it_is(table: RejectedTable, tenant: str) -> None:
     _refuse(table, _usage(tenant), _usage(tenant, meterApiName="other"), _usage(tenant, meterValue=None))
-    assert len(table.find(Wanted(tenant=tenant))) == 3
-    assert len(table.find(Wanted(tenant=tenant, meter="other"))) == 1
-    (item,) = table.find(Wanted(tenant=tenant, reason="IS MISSING"))
+    assert len(table.find(ItemFilter(tenant=tenant))) == 3
+    assert len(table.find(ItemFilter(tenant=tenant, meter="other"))) == 1
+    (item,) = table.find(ItemFilter(tenant=tenant, reason="IS MISSING"))
     assert (item.status, item.reason, item.history) == ("rejected", "meterValue is missing", [])
-    assert table.find(Wanted(tenant=tenant, statuses=("dropped",))) == []
+    assert table.find(ItemFilter(tenant=tenant, statuses=("dropped",))) == []
 
 
 def test_mended_usage_is_counted_once_under_its_own_identity(table: RejectedTable, tenant: str) -> None:
@@ -81,8 +81,8 @@ def test_what_was_counted_or_dropped_stays_listed_and_cannot_be_sent(table: Reje
     counted, dropped = _refuse(table, _usage(tenant), _usage(tenant))
     (done,) = redrive(table.deployment, [table.edit(counted, _usage(tenant, meterValue=5))])
     gone = table.drop(dropped, "a test of ours")
-    assert table.find(Wanted(tenant=tenant)) == []
-    listed = {item.id: item for item in table.find(Wanted(STATUSES, tenant=tenant))}
+    assert table.find(ItemFilter(tenant=tenant)) == []
+    listed = {item.id: item for item in table.find(ItemFilter(STATUSES, tenant=tenant))}
     assert {item.status for item in listed.values()} == {"redriven", "dropped"}
     assert listed[dropped.id].history[-1]["note"] == "a test of ours"
     assert listed[counted.id].history[-1]["execution"]
@@ -96,7 +96,7 @@ def test_what_is_refused_again_waits_with_its_new_reason(table: RejectedTable, t
     (item,) = _refuse(table, _usage(tenant))
     (outcome,) = redrive(table.deployment, [table.edit(item, _usage(tenant, meterValue=5, meterApiName=""))])
     assert not outcome.counted
-    (waiting,) = table.find(Wanted(tenant=tenant))
+    (waiting,) = table.find(ItemFilter(tenant=tenant))
     assert (waiting.id, waiting.status, waiting.reason) == (item.id, "rejected", "meterApiName is empty")
     assert json.loads(waiting.history[0]["before"]) == _usage(tenant)
 
@@ -123,7 +123,7 @@ def test_what_may_have_been_counted_can_only_be_sent_again_as_it_is(table: Rejec
     with pytest.raises(OperatorError, match="Redrive again"):
         list(redrive(table.deployment, [mended]))
     sandbox.clear_faults()
-    (unsure,) = table.find(Wanted(tenant=tenant))
+    (unsure,) = table.find(ItemFilter(tenant=tenant))
     assert unsure.status == "redriving"
     with pytest.raises(OperatorError, match="only refused usage can be edited"):
         table.edit(unsure, _usage(tenant, meterValue=6))
@@ -137,11 +137,11 @@ def test_what_may_have_been_counted_can_only_be_sent_again_as_it_is(table: Rejec
 def test_two_people_at_one_item_cannot_undo_each_others_work(table: RejectedTable, tenant: str) -> None:
     (item,) = _refuse(table, _usage(tenant))
     table.edit(item, _usage(tenant, meterValue=5))
-    with pytest.raises(Changed):
+    with pytest.raises(ItemChanged):
         table.edit(item, _usage(tenant, meterValue=6))
-    with pytest.raises(Changed):
+    with pytest.raises(ItemChanged):
         table.drop(item, "")
-    with pytest.raises(Changed):
+    with pytest.raises(ItemChanged):
         list(redrive(table.deployment, [item]))
     assert _total(table, tenant) == 0
 
@@ -151,10 +151,10 @@ def test_a_redelivery_of_the_event_does_not_undo_what_was_done(table: RejectedTa
     (item,) = _refuse(table, usage)
     table.drop(item, "")
     assert _refuse(table, usage) == []
-    assert table.find(Wanted(tenant=tenant)) == []
+    assert table.find(ItemFilter(tenant=tenant)) == []
 
 
-def _set_status(table: RejectedTable, item: Item, status: str) -> Item:
+def _set_status(table: RejectedTable, item: RejectedItem, status: str) -> RejectedItem:
     system: Any = table.deployment
     system.client("dynamodb").update_item(
         TableName=system.outputs["RejectedTableName"],

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from amberflo_workflows.console.views import SIGNS, counted
-from amberflo_workflows.operate.executions.edges_taken import taken
+from amberflo_workflows.operate.executions.edges_taken import edges_taken
 from amberflo_workflows.operate.executions.graph import Edge, Graph, Node
 from amberflo_workflows.operate.executions.model import StateRun, Status
 
@@ -77,7 +77,7 @@ def _collect(
     by_name: dict[str, list[StateRun]] = {}
     went: set[Edge] = set()
     for states in runs:
-        went |= taken(graph, states)
+        went |= edges_taken(graph, states)
         for state in states:
             by_name.setdefault(state.name, []).append(state)
     ways |= {numbers[id(edge)] for edge in graph.edges if edge in went}

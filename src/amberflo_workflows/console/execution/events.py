@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from amberflo_workflows.operate.executions.error_causes import message_of
-from amberflo_workflows.operate.executions.model import Event
+from amberflo_workflows.operate.executions.error_causes import error_message
+from amberflo_workflows.operate.executions.model import HistoryEvent
 
 _LONGEST: Final = 200
 
@@ -25,11 +25,11 @@ class EventRow:
     is_bad: bool
 
 
-def event_rows(events: Iterable[Event], started: datetime) -> Iterator[EventRow]:
+def event_rows(events: Iterable[HistoryEvent], started: datetime) -> Iterator[EventRow]:
     """A row for each."""
     for event in events:
         error = event.details.get("error") or ""
-        message = message_of(event.details.get("cause") or "")
+        message = error_message(event.details.get("cause") or "")
         name = str(event.details.get("name") or "")
         about = ": ".join(part for part in (name or error, message) if part)
         rest = {key: value for key, value in event.details.items() if key not in {"name", "error", "cause"}}

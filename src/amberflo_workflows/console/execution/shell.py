@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from amberflo_workflows.core.usage_record import UsageRefused, milliseconds
+from amberflo_workflows.core.usage_record import InvalidUsage, parse_time_in_millis
 from amberflo_workflows.infra.operations import OPERATIONS, Route
 from amberflo_workflows.operate.deployment import AwsDeployment, Deployment
 from amberflo_workflows.operate.executions.machines import Machine
@@ -68,8 +68,8 @@ def _records(usages: Any) -> Iterator[Any]:
 
 def _millis(iso: Any) -> int | None:
     try:
-        return milliseconds(iso)
-    except (UsageRefused, TypeError):
+        return parse_time_in_millis(iso)
+    except (InvalidUsage, TypeError):
         return None
 
 

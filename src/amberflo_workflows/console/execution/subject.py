@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.requests import Request
 
-from amberflo_workflows.console.state import Console, console_of
+from amberflo_workflows.console.state import Console, get_console
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.executions.graph import Graph
@@ -50,7 +50,7 @@ class Subject:
 
 def subject(request: Request, *, fresh: bool = False) -> Subject:
     """What a request is about. Raises :class:`OperatorError`; ``fresh`` reads what has ended again."""
-    console, arn = console_of(request), request.path_params["arn"]
+    console, arn = get_console(request), request.path_params["arn"]
     execution = None if fresh else _KEPT.get(arn)
     if execution is None:
         execution = console.executions.get(arn)

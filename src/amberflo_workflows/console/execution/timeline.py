@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from amberflo_workflows.console.views import duration
-from amberflo_workflows.operate.executions.model import Execution, Iteration, StateRun, Status, Try
+from amberflo_workflows.operate.executions.model import Execution, Iteration, StateRun, Status, TaskAttempt
 
 ITERATIONS_SHOWN: Final = 10
 # So that what took no time is seen too.
@@ -14,7 +14,7 @@ _NARROWEST: Final = 0.4
 
 
 @dataclass(frozen=True)
-class Bar:
+class TimelineBar:
     """A piece of a row: ``kind`` is an outcome, or ``wait``; both numbers are per cent."""
 
     kind: str
@@ -23,12 +23,12 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Row:
+class TimelineRow:
     """A row; a passage has its ``state``, an item of a Map its ``iteration`` (``STATE:N``) or an ``arn`` of its own."""
 
     label: str
     status: Status
-    bars: tuple[Bar, ...]
+    bars: tuple[TimelineBar, ...]
     took: float
     note: str = ""
     state: str = ""
@@ -37,18 +37,18 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Line:
+class TimelineLine:
     """The time that an execution took, until ``now`` if it goes on."""
 
     begin: datetime
     end: datetime
 
     @classmethod
-    def of(cls, execution: Execution) -> "Line":
+    def of(cls, execution: Execution) -> "TimelineLine":
         """From its start."""
         return cls(execution.summary.started, execution.summary.stopped or datetime.now(UTC))
 
-    def rows(self, states: Sequence[StateRun]) -> Iterator[Row]:
+    def rows(self, states: Sequence[StateRun]) -> Iterator[TimelineRow]:
         """Of passages through states."""
         for state in states:
             yield self._state(state)
@@ -58,7 +58,7 @@ class Line:
                 shown = worst_first(state.map.iterations)[:ITERATIONS_SHOWN]
                 yield from (self._iteration(state.name, one) for one in shown)
 
-    def _state(self, state: StateRun) -> Row:
+    def _state(self, state: StateRun) -> TimelineRow:
         bars = [self._bar(state.status.value, state.entered, state.exited)]
         if state.tries:
             bars = [self._bar(one.status.value, one.start, one.end) for one in state.tries]
@@ -70,29 +70,31 @@ class Line:
         items = len(state.map.iterations) if state.map else 0
         notes += [f"{ITERATIONS_SHOWN} of {items:,} items are shown"] if items > ITERATIONS_SHOWN else []
         took = self._seconds(state.entered, state.exited)
-        return Row(state.name, state.status, tuple(bars), took, ", ".join(notes), state=state.name)
+        return TimelineRow(state.name, state.status, tuple(bars), took, ", ".join(notes), state=state.name)
 
-    def _try(self, number: int, one: Try) -> Row:
+    def _try(self, number: int, one: TaskAttempt) -> TimelineRow:
         wait = one.wait_seconds
         bars = [self._bar(one.status.value, one.start, one.end), *([self._wait(one)] if wait is not None else [])]
         notes = [one.error] if one.error else []
         notes += [f"then {duration(wait)} of waiting"] if wait is not None else []
-        return Row(f"try {number}", one.status, tuple(bars), self._seconds(one.start, one.end), ", ".join(notes))
+        return TimelineRow(
+            f"try {number}", one.status, tuple(bars), self._seconds(one.start, one.end), ", ".join(notes)
+        )
 
-    def _iteration(self, state: str, one: Iteration) -> Row:
+    def _iteration(self, state: str, one: Iteration) -> TimelineRow:
         bar = self._bar(one.status.value, one.started, one.ended)
         took = self._seconds(one.started, one.ended)
         opens = {"arn": one.arn} if one.arn else {"iteration": f"{state}:{one.index}"}
-        return Row(f"item {one.index}", one.status, (bar,), took, **opens)
+        return TimelineRow(f"item {one.index}", one.status, (bar,), took, **opens)
 
-    def _wait(self, one: Try) -> Bar:
+    def _wait(self, one: TaskAttempt) -> TimelineBar:
         end = one.end or self.end
         left, share = self._share(end), (one.wait_seconds or 0) / self._whole * 100
-        return Bar("wait", left, round(min(share, 100 - left), 2))
+        return TimelineBar("wait", left, round(min(share, 100 - left), 2))
 
-    def _bar(self, kind: str, begin: datetime, end: datetime | None) -> Bar:
+    def _bar(self, kind: str, begin: datetime, end: datetime | None) -> TimelineBar:
         left = min(self._share(begin), 100 - _NARROWEST)
-        return Bar(kind, left, round(max(self._share(end or self.end) - left, _NARROWEST), 2))
+        return TimelineBar(kind, left, round(max(self._share(end or self.end) - left, _NARROWEST), 2))
 
     def _share(self, at: datetime) -> float:
         return round(min(max((at - self.begin).total_seconds() / self._whole * 100, 0), 100), 2)

@@ -8,14 +8,14 @@ from typing import Any, Final
 import msgspec
 
 from amberflo_workflows.core import reported_usage as tasks
-from amberflo_workflows.core.reported_usage import refusal_of
+from amberflo_workflows.core.reported_usage import build_rejected_usage
 from amberflo_workflows.operate.executions.model import Execution
 
 WORKFLOW: Final = "ingest_usage"
 
 
 @dataclass(frozen=True)
-class ReportedUsage:
+class UsageRow:
     """A usage as it was reported; ``became`` is ``counted``, ``rejected`` with a ``reason``, or empty: not known.
 
     ``item`` is where a rejected one is kept.
@@ -31,7 +31,7 @@ class ReportedUsage:
     item: str
 
 
-def usages_of(execution: Execution) -> list[ReportedUsage]:
+def usages_of(execution: Execution) -> list[UsageRow]:
     """The usages in its input; none if it is no ingest, or its input is not known."""
     if execution.summary.workflow != WORKFLOW:
         return []
@@ -42,11 +42,11 @@ def usages_of(execution: Execution) -> list[ReportedUsage]:
     return [_usage(one, counted, rejected) for one in _listed(reported)]
 
 
-def _usage(reported: Any, counted: set[str], rejected: Mapping[str, Any]) -> ReportedUsage:
+def _usage(reported: Any, counted: set[str], rejected: Mapping[str, Any]) -> UsageRow:
     usage = _member(reported, "usage")
     identity = _text(_member(usage, "uniqueId") or _member(reported, "eventId"))
     became = "rejected" if identity in rejected else "counted" if identity in counted else ""
-    return ReportedUsage(
+    return UsageRow(
         identity=identity,
         tenant=_text(_member(usage, "tenantId")),
         meter=_text(_member(usage, "meterApiName")),
@@ -60,7 +60,7 @@ def _usage(reported: Any, counted: set[str], rejected: Mapping[str, Any]) -> Rep
 
 def _item_of(reported: Any) -> str:
     """The id in the rejected table, which the step that refused the usage made from it."""
-    return refusal_of(msgspec.convert(reported, tasks.ReportedUsage), 0, "")["id"]
+    return build_rejected_usage(msgspec.convert(reported, tasks.ReportedUsage), 0, "")["id"]
 
 
 def _parsed(text: str | None) -> Any:

@@ -13,11 +13,11 @@ from starlette.routing import Route
 
 from amberflo_workflows.console import views
 from amberflo_workflows.console.counts import counts
-from amberflo_workflows.console.forms import Outcome, attempt, takes_form, text, texts
+from amberflo_workflows.console.forms import FormResult, attempt, takes_form, text, texts
 from amberflo_workflows.console.rejected_rows import action_of
-from amberflo_workflows.console.state import console_of
+from amberflo_workflows.console.state import get_console
 from amberflo_workflows.console.usage_fields import pretty
-from amberflo_workflows.core.chunks import decoded
+from amberflo_workflows.core.chunks import parse_json
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.rejected.dead_letters import DeadEvent, DeadLetters
 
@@ -28,7 +28,7 @@ _LOOKING: Final = threading.Lock()
 
 def show(request: Request) -> Response:
     """The page; its list comes after it, since looking takes seconds."""
-    return views.page(request, "dead.html", counts=counts(console_of(request)))
+    return views.page(request, "dead.html", counts=counts(get_console(request)))
 
 
 def listed(request: Request) -> Response:
@@ -47,13 +47,13 @@ def one(request: Request) -> Response:
         event = next((event for event in found if event.id == wanted), None)
     if event is None:
         raise OperatorError(f"There is no dead event {wanted} now: it was dealt with, or somebody else looks at it.")
-    whole = decoded(event.text)
+    whole = parse_json(event.text)
     original = event.text if isinstance(whole, str) else pretty(whole)
     values: dict[str, Any] = {
         "event": event,
         "original": original,
         "sent_at": _sent_at,
-        "counts": counts(console_of(request)),
+        "counts": counts(get_console(request)),
     }
     return views.page(request, "dead_event.html", **values)
 
@@ -69,7 +69,7 @@ def act(request: Request, form: FormData) -> Response:
     """Send or drop events, and tell what became of them."""
     action, ids = action_of(text(form, "do")), set(texts(form, "item"))
 
-    def done() -> Outcome:
+    def done() -> FormResult:
         with _looked_at(request) as (letters, found):
             events = [event for event in found if event.id in ids]
             for event in events:
@@ -80,15 +80,15 @@ def act(request: Request, form: FormData) -> Response:
         missing = sorted(ids - {event.id for event in events})
         what = "on their way again" if action == "redrive" else "dropped"
         details = [f"{wanted} was not there: dealt with already, or somebody else looks at it" for wanted in missing]
-        return Outcome(f"{len(events)} events {what}.", details=details)
+        return FormResult(f"{len(events)} events {what}.", details=details)
 
-    values = {"outcome": attempt(done), "counts": counts(console_of(request))}
+    values = {"outcome": attempt(done), "counts": counts(get_console(request))}
     return HTMLResponse(views.draw(request, "dead_done.html", **values), headers={"HX-Trigger": "looked"})
 
 
 @contextmanager
 def _looked_at(request: Request) -> Iterator[tuple[DeadLetters, list[DeadEvent]]]:
-    letters = DeadLetters(console_of(request).deployment)
+    letters = DeadLetters(get_console(request).deployment)
     with _LOOKING, letters.looked_at() as found:
         yield letters, found
 

@@ -14,7 +14,7 @@ from amberflo_workflows.console.execution.shell import as_aws_cli, as_curl
 from amberflo_workflows.console.execution.subject import Subject, about, subject
 from amberflo_workflows.console.execution.versions import key_versions
 from amberflo_workflows.console.pages import execution_parts as parts
-from amberflo_workflows.console.state import Console, console_of
+from amberflo_workflows.console.state import Console, get_console
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.executions.model import Status
 from amberflo_workflows.operate.executions.reader import NoSuchExecution
@@ -22,7 +22,7 @@ from amberflo_workflows.operate.executions.reader import NoSuchExecution
 
 def show(request: Request) -> Response:
     """The page."""
-    console = console_of(request)
+    console = get_console(request)
     try:
         found = subject(request, fresh=True)
     except NoSuchExecution:
@@ -42,7 +42,7 @@ def show(request: Request) -> Response:
 
 def follow(request: Request) -> Response:
     """What changes on the page, until the execution has ended."""
-    console, arn = console_of(request), request.path_params["arn"]
+    console, arn = get_console(request), request.path_params["arn"]
     steps = console.executions.follow(arn)
 
     def look() -> tuple[str, bool]:
@@ -57,7 +57,7 @@ def follow(request: Request) -> Response:
 def is_known(request: Request) -> Response:
     """Loads the page anew as soon as its execution is known."""
     try:
-        console_of(request).executions.get(request.path_params["arn"])
+        get_console(request).executions.get(request.path_params["arn"])
     except NoSuchExecution:
         return Response(status_code=204)
     return HTMLResponse("", headers={"HX-Refresh": "true"})

@@ -13,12 +13,12 @@ from amberflo_workflows.console.execution.drawing import outcomes
 from amberflo_workflows.console.execution.events import event_rows
 from amberflo_workflows.console.execution.paging import Slice, cut
 from amberflo_workflows.console.execution.subject import Subject, subject
-from amberflo_workflows.console.execution.timeline import Line, worst_first
+from amberflo_workflows.console.execution.timeline import TimelineLine, worst_first
 from amberflo_workflows.console.execution.usages import usages_of
-from amberflo_workflows.console.state import console_of
+from amberflo_workflows.console.state import get_console
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.executions.graph import Node
-from amberflo_workflows.operate.executions.model import StateRun, every_state
+from amberflo_workflows.operate.executions.model import StateRun, all_state_runs
 
 _ROWS: Final = 200
 _ITEMS: Final = 50
@@ -50,7 +50,7 @@ def panel(request: Request, found: Subject) -> str:
     if not name:
         return views.draw(request, "execution_whole.html", found=found, execution=found.execution)
     node = _node(found, name)
-    states = list(every_state(found.execution.states))
+    states = list(all_state_runs(found.execution.states))
     passages = [one for one in states if one.name == name]
     is_inside = all(one.name != name for one in found.graph.nodes)
     shown = sorted(passages, key=lambda one: not one.status.is_bad) if is_inside else passages
@@ -75,14 +75,14 @@ def log(request: Request) -> Response:
     """What the task of a state logged."""
     found = subject(request)
     node = _node(found, request.query_params.get("state", ""))
-    passages = [one for one in every_state(found.execution.states) if one.name == node.name]
-    lines = console_of(request).executions.log_lines_of(found.execution, node.resource, passages)
+    passages = [one for one in all_state_runs(found.execution.states) if one.name == node.name]
+    lines = get_console(request).executions.log_lines_of(found.execution, node.resource, passages)
     return views.page(request, "execution_log.html", lines=lines[:_LINES], count=len(lines))
 
 
 def _timeline(found: Subject, start: int, _request: Request | None = None) -> Slice[Any]:
     states = cut(found.execution.states, start, _ROWS)
-    rows = Line.of(found.execution).rows(states.items)
+    rows = TimelineLine.of(found.execution).rows(states.items)
     return Slice(tuple(rows), states.next, states.count)
 
 

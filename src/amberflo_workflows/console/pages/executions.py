@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from amberflo_workflows.console import live, views
-from amberflo_workflows.console.state import console_of
+from amberflo_workflows.console.state import get_console
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.executions.model import Status
 from amberflo_workflows.operate.executions.reader import Page, Query
@@ -26,7 +26,7 @@ _SPANS: Final = {
 def show(request: Request) -> Response:
     """The page."""
     found = _found(request)
-    workflows = [machine.workflow for machine in console_of(request).executions.machines.all]
+    workflows = [machine.workflow for machine in get_console(request).executions.machines.all]
     return views.page(
         request, "executions.html", found=found, workflows=workflows, older_query=_older_query(request, found)
     )
@@ -45,7 +45,7 @@ def follow(request: Request) -> Response:
 
 
 def _found(request: Request) -> Page:
-    return console_of(request).executions.page(_query(request))
+    return get_console(request).executions.page(_query(request))
 
 
 def _query(request: Request) -> Query:

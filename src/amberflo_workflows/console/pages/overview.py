@@ -14,7 +14,7 @@ from amberflo_workflows.console import live, views
 from amberflo_workflows.console.activity import SPAN, Activity, activity
 from amberflo_workflows.console.counts import counts
 from amberflo_workflows.console.execution.drawing import drawing
-from amberflo_workflows.console.state import Console, console_of
+from amberflo_workflows.console.state import Console, get_console
 from amberflo_workflows.operate import usage_report
 from amberflo_workflows.operate.errors import OperatorError
 
@@ -36,7 +36,7 @@ class MeterToday(NamedTuple):
 
 def show(request: Request) -> Response:
     """The page."""
-    machines = console_of(request).executions.machines
+    machines = get_console(request).executions.machines
     drawings = {machine.workflow: json.dumps(drawing(machine.graph)) for machine in machines.all}
     return views.page(request, "overview.html", **_looked(request), drawings=drawings)
 
@@ -50,7 +50,7 @@ def follow(request: Request) -> Response:
 
 def meters(request: Request) -> Response:
     """Today's usage, which takes a query for each meter and is therefore asked for once, after the page is there."""
-    console = console_of(request)
+    console = get_console(request)
     found = list(console.api.meters())
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         today = list(pool.map(lambda meter: _today(console, meter), found[:MOST_METERS]))
@@ -59,7 +59,7 @@ def meters(request: Request) -> Response:
 
 
 def _looked(request: Request) -> dict[str, Any]:
-    console = console_of(request)
+    console = get_console(request)
     return {"counts": counts(console), "activities": _activities(console), "most_counted": MOST_COUNTED}
 
 
@@ -80,10 +80,10 @@ def _today(console: Console, meter: dict[str, Any]) -> MeterToday:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     between = int(midnight.timestamp()), int(now.timestamp()) + 1
     try:
-        usage = usage_report.fetch(console.api, meter, between, "DAY", {})
+        usage = usage_report.fetch_usage(console.api, meter, between, "DAY", {})
     except OperatorError as error:
         return MeterToday(meter, "", str(error))
-    return MeterToday(meter, usage_report.number(sum(group.total for group in usage.groups)))
+    return MeterToday(meter, usage_report.format_number(sum(group.total for group in usage.groups)))
 
 
 ROUTES: Final = (

@@ -10,12 +10,12 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from amberflo_workflows.console import views
-from amberflo_workflows.console.forms import Outcome, attempt, takes_form, text
-from amberflo_workflows.console.rejected_rows import row_of, when
-from amberflo_workflows.console.state import console_of
+from amberflo_workflows.console.forms import FormResult, attempt, takes_form, text
+from amberflo_workflows.console.rejected_rows import build_row, when
+from amberflo_workflows.console.state import get_console
 from amberflo_workflows.console.usage_fields import NAMED, fields_of, mended, pretty
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.rejected.items import Item
+from amberflo_workflows.operate.rejected.items import RejectedItem
 from amberflo_workflows.operate.rejected.redrive import redrive
 from amberflo_workflows.operate.rejected.table import RejectedTable
 
@@ -32,9 +32,9 @@ def show(request: Request) -> Response:
 def save(request: Request, form: FormData) -> Response:
     """Mend it, and leave it for later."""
 
-    def done() -> Outcome:
+    def done() -> FormResult:
         item, was = _edited(request, form)
-        return Outcome("Saved; it is not sent." if item is not was else "Nothing was changed.")
+        return FormResult("Saved; it is not sent." if item is not was else "Nothing was changed.")
 
     return _told(request, form, attempt(done))
 
@@ -42,12 +42,12 @@ def save(request: Request, form: FormData) -> Response:
 def send(request: Request, form: FormData) -> Response:
     """Send it, mended first where the form says something else."""
 
-    def done() -> Outcome:
+    def done() -> FormResult:
         item, _ = _edited(request, form)
-        (one,) = redrive(console_of(request).deployment, [item])
+        (one,) = redrive(get_console(request).deployment, [item])
         if one.counted:
-            return Outcome("Counted.")
-        return Outcome(problem=f"Refused again: {one.item.reason}.")
+            return FormResult("Counted.")
+        return FormResult(problem=f"Refused again: {one.item.reason}.")
 
     return _told(request, form, attempt(done))
 
@@ -55,14 +55,14 @@ def send(request: Request, form: FormData) -> Response:
 def drop(request: Request, form: FormData) -> Response:
     """Give it up."""
 
-    def done() -> Outcome:
+    def done() -> FormResult:
         _table(request).drop(_seen(request, form), text(form, "why"))
-        return Outcome("Dropped.")
+        return FormResult("Dropped.")
 
     return _told(request, form, attempt(done))
 
 
-def _edited(request: Request, form: FormData) -> tuple[Item, Item]:
+def _edited(request: Request, form: FormData) -> tuple[RejectedItem, RejectedItem]:
     """The item with what the form says in it, and as it was: the same if the form says nothing else."""
     item = _seen(request, form)
     if "others" not in form:
@@ -78,7 +78,7 @@ def _same(one: object, other: object) -> bool:
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
-def _told(request: Request, form: FormData, outcome: Outcome) -> Response:
+def _told(request: Request, form: FormData, outcome: FormResult) -> Response:
     """What became of it, and the item anew if it was changed by this; else what was typed stays."""
     item = _item(request)
     changed = item.version != text(form, "version") and not outcome.is_stale
@@ -87,31 +87,31 @@ def _told(request: Request, form: FormData, outcome: Outcome) -> Response:
     )
 
 
-def _values(item: Item) -> dict[str, Any]:
+def _values(item: RejectedItem) -> dict[str, Any]:
     usage = None if item.is_event else item.original["usage"]
     original = item.original if item.is_event else pretty(item.original)
     history = [(when(step["at"]), step) for step in item.history]
     return {
         "item": item,
-        "row": row_of(item),
+        "row": build_row(item),
         "fields": fields_of(usage),
         "original": original,
         "history": history,
     }
 
 
-def _seen(request: Request, form: FormData) -> Item:
+def _seen(request: Request, form: FormData) -> RejectedItem:
     """The item, if it is as the page showed it."""
     return _table(request).get_as_seen(request.path_params["id"], text(form, "version"))
 
 
-def _item(request: Request) -> Item:
+def _item(request: Request) -> RejectedItem:
     (item,) = _table(request).get([request.path_params["id"]])
     return item
 
 
 def _table(request: Request) -> RejectedTable:
-    return RejectedTable(console_of(request).deployment)
+    return RejectedTable(get_console(request).deployment)
 
 
 ROUTES: Final = (

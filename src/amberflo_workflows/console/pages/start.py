@@ -12,15 +12,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from amberflo_workflows.console import views
-from amberflo_workflows.console.state import Console, console_of
+from amberflo_workflows.console.state import Console, get_console
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.executions.examples import example
-from amberflo_workflows.operate.executions.start import start as begin
+from amberflo_workflows.operate.executions.examples import example_input
+from amberflo_workflows.operate.executions.start import start_execution as begin
 
 
 def show(request: Request) -> Response:
     """The page, with an example or with the input of an earlier execution."""
-    console, given = console_of(request), request.query_params
+    console, given = get_console(request), request.query_params
     names = [machine.workflow for machine in console.executions.machines.all]
     workflow = given.get("workflow") or names[0]
     text = _like(console, given["like"]) if given.get("like") else _example(console, workflow)
@@ -28,11 +28,11 @@ def show(request: Request) -> Response:
     return views.page(request, "start.html", **values)
 
 
-async def start(request: Request) -> Response:
+async def start_execution(request: Request) -> Response:
     """Start it, and lead to its page."""
     async with request.form() as form:
         given = {name: value for name, value in form.items() if isinstance(value, str)}
-    arn = await run_in_threadpool(_started, console_of(request), given)
+    arn = await run_in_threadpool(_started, get_console(request), given)
     return Response(headers={"HX-Redirect": f"/executions/{quote(arn)}"})
 
 
@@ -51,8 +51,8 @@ def _like(console: Console, arn: str) -> str:
 
 def _example(console: Console, workflow: str) -> str:
     machine = console.executions.machines.of(workflow)
-    made: Any = example(machine.workflow, console.deployment.outputs, time.time())
+    made: Any = example_input(machine.workflow, console.deployment.outputs, time.time())
     return json.dumps(made, indent=2)
 
 
-ROUTES: Final = (Route("/start", show), Route("/start", start, methods=["POST"]))
+ROUTES: Final = (Route("/start", show), Route("/start", start_execution, methods=["POST"]))

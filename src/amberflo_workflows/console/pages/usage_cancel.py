@@ -9,12 +9,12 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from amberflo_workflows.console import views
-from amberflo_workflows.console.forms import Outcome, attempt
-from amberflo_workflows.console.state import console_of
+from amberflo_workflows.console.forms import FormResult, attempt
+from amberflo_workflows.console.state import get_console
 from amberflo_workflows.console.usage_query import seconds
-from amberflo_workflows.operate.cancelled_range import Guess, guess, rule_of
+from amberflo_workflows.operate.cancelled_range import CancelEstimate, build_rule, estimate_range
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.usage_report import moment_name, number
+from amberflo_workflows.operate.usage_report import format_number, format_time
 
 
 class _Range(NamedTuple):
@@ -29,10 +29,10 @@ def preview(request: Request) -> Response:
     now = int(time.time())
     values: dict[str, Any] = {"asked": None, "guess": None}
 
-    def look() -> Outcome:
+    def look() -> FormResult:
         asked = _asked(request, now)
         values.update(asked=asked, guess=_guess(request, asked, now))
-        return Outcome()
+        return FormResult()
 
     outcome = attempt(look)
     return _drawn(
@@ -45,13 +45,13 @@ def cancel(request: Request) -> Response:
     now = int(time.time())
     values: dict[str, Any] = {"rule": "", "changes": None, "asked": None}
 
-    def make() -> Outcome:
+    def make() -> FormResult:
         asked = _asked(request, now)
         before = _guess(request, asked, now)
-        made = console_of(request).api.call("DELETE", "usage", body=asked.rule)["data"]
+        made = get_console(request).api.call("DELETE", "usage", body=asked.rule)["data"]
         values.update(asked=asked, rule=json.dumps(made, indent=2, ensure_ascii=False))
         values["changes"] = before and _changes(before, _guess(request, asked, now))
-        return Outcome(f"The rule {asked.rule['id']} is made. Amberflo may take hours to show it.")
+        return FormResult(f"The rule {asked.rule['id']} is made. Amberflo may take hours to show it.")
 
     return _drawn(request, "usage_cancel_done.html", outcome=attempt(make), **values)
 
@@ -62,15 +62,17 @@ def _asked(request: Request, now: int) -> _Range:
     start, end = (seconds(name, given.get(name.lower(), ""), now) for name in ("From", "To"))
     if start >= end:
         raise OperatorError("The range must begin before it ends.")
-    meter = console_of(request).api.meter(given.get("meter", ""))
-    return _Range(meter, start, end, rule_of(meter["meterApiName"], start, end, given.get("rule", "").strip() or None))
+    meter = get_console(request).api.meter(given.get("meter", ""))
+    return _Range(
+        meter, start, end, build_rule(meter["meterApiName"], start, end, given.get("rule", "").strip() or None)
+    )
 
 
-def _guess(request: Request, asked: _Range, now: int) -> Guess | None:
-    return guess(console_of(request).api, asked.meter, asked.start, asked.end, now)
+def _guess(request: Request, asked: _Range, now: int) -> CancelEstimate | None:
+    return estimate_range(get_console(request).api, asked.meter, asked.start, asked.end, now)
 
 
-def _changes(before: Guess, after: Guess | None) -> list[tuple[str, float, float]]:
+def _changes(before: CancelEstimate, after: CancelEstimate | None) -> list[tuple[str, float, float]]:
     """Of each tenant, and of all, what the API told before and what it tells now."""
     left = dict(after.tenants if after else [])
     rows = [(tenant, total, left.get(tenant, 0.0)) for tenant, total in before.tenants]
@@ -82,7 +84,7 @@ def _is_over(asked: _Range | None, now: int) -> bool:
 
 
 def _drawn(request: Request, template: str, **values: Any) -> Response:
-    return HTMLResponse(views.draw(request, template, number=number, moment_name=moment_name, **values))
+    return HTMLResponse(views.draw(request, template, number=format_number, moment_name=format_time, **values))
 
 
 ROUTES: Final = (Route("/usage/cancel", preview), Route("/usage", cancel, methods=["DELETE"]))

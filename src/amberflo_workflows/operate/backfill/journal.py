@@ -16,13 +16,13 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Journal:
+class ProgressJournal:
     """The progress with one file, read in one way, into one deployment."""
 
     path: Path
 
     @classmethod
-    def of(cls, folder: Path, *about: str) -> "Journal":
+    def of(cls, folder: Path, *about: str) -> "ProgressJournal":
         """The journal of what ``about`` names; another file, way or deployment has another."""
         name = hashlib.sha256("\0".join(about).encode()).hexdigest()[:16]
         return cls(folder / f"{name}.json")

@@ -6,21 +6,21 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from amberflo_workflows.core.s3_object import S3Object
-from amberflo_workflows.core.usage_file import Reading
+from amberflo_workflows.core.usage_file import FileOptions
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.errors import OperatorError
 
 _POLL_SECONDS: Final = 1.0
 
 
-class Ranges(NamedTuple):
+class RangeProgress(NamedTuple):
     """Ranges of the file that were sent, of how many."""
 
     done: int
     total: int
 
 
-def start(deployment: Deployment, found: S3Object, reading: Reading) -> str:
+def start(deployment: Deployment, found: S3Object, reading: FileOptions) -> str:
     """Start the workflow; its execution's ARN."""
     request = {
         "bucket": found.bucket,
@@ -37,17 +37,17 @@ def start(deployment: Deployment, found: S3Object, reading: Reading) -> str:
     return arn
 
 
-def follow(deployment: Deployment, arn: str) -> Iterator[Ranges]:
+def follow(deployment: Deployment, arn: str) -> Iterator[RangeProgress]:
     """How far it is, until it ends."""
     client = deployment.client("stepfunctions")
     while client.describe_execution(executionArn=arn)["status"] == "RUNNING":
         for run in client.list_map_runs(executionArn=arn)["mapRuns"]:
             counts = client.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]
-            yield Ranges(counts["succeeded"] + counts["failed"], counts["total"])
+            yield RangeProgress(counts["succeeded"] + counts["failed"], counts["total"])
         time.sleep(_POLL_SECONDS)
 
 
-def outcome(deployment: Deployment, arn: str) -> dict[str, int]:
+def fetch_result(deployment: Deployment, arn: str) -> dict[str, int]:
     """What became of the file: ``ranges``, ``accepted``, ``rejected``. Raises :class:`OperatorError` if it failed."""
     ended: dict[str, Any] = deployment.client("stepfunctions").describe_execution(executionArn=arn)
     if ended["status"] != "SUCCEEDED":

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from amberflo_workflows.core.chunks import TOO_LARGE, is_too_large
+from amberflo_workflows.core.chunks import TOO_LARGE_REASON, exceeds_chunk_limit
 from amberflo_workflows.core.reported_usage import ReportedUsage
-from amberflo_workflows.core.usage_file import Layout, Row, rows, usage_of
-from amberflo_workflows.core.usage_record import UsageRefused, check_new, record_of
-from amberflo_workflows.entrypoints.backfill.sending import Place, send_rows
-from amberflo_workflows.operate.backfill.journal import Journal, Progress
-from amberflo_workflows.operate.backfill.source import Source
+from amberflo_workflows.core.usage_file import FileLayout, FileRow, parse_row, read_rows
+from amberflo_workflows.core.usage_record import InvalidUsage, build_record, check_countable
+from amberflo_workflows.entrypoints.backfill.sending import RowDestination, send_rows
+from amberflo_workflows.operate.backfill.journal import Progress, ProgressJournal
+from amberflo_workflows.operate.backfill.source import UsageSource
 
 # Reasons are shown with some of the rows that they are about.
 SHOWN_ROWS: Final = 5
@@ -20,7 +20,7 @@ _JOURNAL_SECONDS: Final = 0.5
 
 
 @dataclass
-class Report:
+class BackfillReport:
     """What became, or would become, of the rows."""
 
     accepted: int = 0
@@ -29,7 +29,7 @@ class Report:
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
-    def refuse(self, row: Row, reason: str) -> None:
+    def refuse(self, row: FileRow, reason: str) -> None:
         """Note a row that is refused."""
         self.rejected += 1
         self.reasons[reason] += 1
@@ -38,37 +38,39 @@ class Report:
             shown.append(f"{row.begin}: {row.text.decode(errors='backslashreplace')[:80]}")
 
 
-def judge(source: Source, layout: Layout) -> Iterator[tuple[int, Report]]:
+def dry_run(source: UsageSource, layout: FileLayout) -> Iterator[tuple[int, BackfillReport]]:
     """What would become of the rows, without sending any; the byte one is at, and the report so far."""
-    report, now = Report(), int(time.time() * 1000)
-    for row in rows(source.pieces(layout.rows_begin), layout.rows_begin):
-        usage = usage_of(row, layout)
-        if is_too_large([usage]):
-            report.refuse(row, TOO_LARGE)
+    report, now = BackfillReport(), int(time.time() * 1000)
+    for row in read_rows(source.read(layout.rows_begin), layout.rows_begin):
+        usage = parse_row(row, layout)
+        if exceeds_chunk_limit([usage]):
+            report.refuse(row, TOO_LARGE_REASON)
         else:
             _judge(row, usage, report, now)
         yield row.end, report
 
 
-def _judge(row: Row, usage: ReportedUsage, report: Report, now_in_millis: int) -> None:
+def _judge(row: FileRow, usage: ReportedUsage, report: BackfillReport, now_in_millis: int) -> None:
     try:
-        record = record_of(usage.usage, event_id=usage.event_id, event_time=usage.event_time)
-        check_new(record, now_in_millis=now_in_millis)
-    except UsageRefused as refusal:
+        record = build_record(usage.usage, event_id=usage.event_id, event_time=usage.event_time)
+        check_countable(record, now_in_millis=now_in_millis)
+    except InvalidUsage as refusal:
         report.refuse(row, str(refusal))
         return
     report.accepted += 1
     report.totals[record.meter_api_name] = report.totals.get(record.meter_api_name, 0) + record.meter_value
 
 
-def send(source: Source, layout: Layout, place: Place, journal: Journal) -> Iterator[tuple[int, Report]]:
+def send_file(
+    source: UsageSource, layout: FileLayout, place: RowDestination, journal: ProgressJournal
+) -> Iterator[tuple[int, BackfillReport]]:
     """Send the rows from where the journal says; the byte one is at, and the report so far.
 
     Raises :class:`ChunkNotSent`; the journal knows how far one came.
     """
     begun = journal.read() or Progress(layout.rows_begin)
-    report, written = Report(begun.accepted, begun.rejected), 0.0
-    for sent in send_rows(rows(source.pieces(begun.through), begun.through), layout, place):
+    report, written = BackfillReport(begun.accepted, begun.rejected), 0.0
+    for sent in send_rows(read_rows(source.read(begun.through), begun.through), layout, place):
         report.accepted += sent.accepted
         for refusal in sent.refused:
             report.refuse(refusal.row, refusal.reason)

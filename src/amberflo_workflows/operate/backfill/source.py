@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from botocore.exceptions import ClientError
 
-from amberflo_workflows.core.s3_object import S3Object, pieces, unpacked_pieces
-from amberflo_workflows.core.usage_file import BadFile
+from amberflo_workflows.core.s3_object import S3Object, read_gzip, read_object
+from amberflo_workflows.core.usage_file import InvalidFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _PIECE_BYTES: Final = 1 << 18
 
 
-class Source(Protocol):
-    """Where a file is. Methods raise :class:`BadFile`."""
+class UsageSource(Protocol):
+    """Where a file is. Methods raise :class:`InvalidFile`."""
 
     @property
     def file_name(self) -> str:
@@ -30,7 +30,7 @@ class Source(Protocol):
     def size(self) -> int | None:
         """Bytes that will come out of it, if that can be told."""
 
-    def pieces(self, begin: int = 0) -> Iterator[bytes]:
+    def read(self, begin: int = 0) -> Iterator[bytes]:
         """Its bytes from one on."""
 
 
@@ -50,26 +50,26 @@ class LocalFile:
         try:
             stat = self.path.stat()
         except OSError as error:
-            raise BadFile(f"{self.path} cannot be read: {error.strerror}") from None
+            raise InvalidFile(f"{self.path} cannot be read: {error.strerror}") from None
         return f"{self.path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
 
     def size(self) -> int | None:
         """Bytes that will come out of it; of a packed file nobody knows."""
         return None if self._is_packed else self.path.stat().st_size
 
-    def pieces(self, begin: int = 0) -> Iterator[bytes]:
+    def read(self, begin: int = 0) -> Iterator[bytes]:
         """Its bytes from one on."""
         try:
             if self._is_packed:
                 with gzip.open(self.path) as unpacked:
-                    yield from unpacked_pieces(unpacked, self.path.name, begin)
+                    yield from read_gzip(unpacked, self.path.name, begin)
                 return
             with self.path.open("rb") as file:
                 file.seek(begin)
                 while piece := file.read(_PIECE_BYTES):
                     yield piece
         except OSError as error:
-            raise BadFile(f"{self.path} cannot be read: {error.strerror}") from None
+            raise InvalidFile(f"{self.path} cannot be read: {error.strerror}") from None
 
     @property
     def _is_packed(self) -> bool:
@@ -86,14 +86,14 @@ class S3File:
 
     @classmethod
     def of(cls, s3: Any, url: str) -> "S3File":
-        """The object of ``s3://BUCKET/KEY``. Raises :class:`BadFile`."""
+        """The object of ``s3://BUCKET/KEY``. Raises :class:`InvalidFile`."""
         bucket, _, key = url.removeprefix("s3://").partition("/")
         if not (bucket and key):
-            raise BadFile(f"{url} is no address of an object; it is like s3://BUCKET/KEY")
+            raise InvalidFile(f"{url} is no address of an object; it is like s3://BUCKET/KEY")
         try:
             head = s3.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
-            raise BadFile(f"{url} cannot be read: {error}") from None
+            raise InvalidFile(f"{url} cannot be read: {error}") from None
         return cls(s3, S3Object(bucket, key, head["ETag"]), head["ContentLength"])
 
     @property
@@ -109,6 +109,6 @@ class S3File:
         """Bytes that will come out of it; of a packed object nobody knows."""
         return None if self.found.is_packed else self.length
 
-    def pieces(self, begin: int = 0) -> Iterator[bytes]:
+    def read(self, begin: int = 0) -> Iterator[bytes]:
         """Its bytes from one on."""
-        return pieces(self.s3, self.found, begin)
+        return read_object(self.s3, self.found, begin)

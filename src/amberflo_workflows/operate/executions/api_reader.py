@@ -10,14 +10,22 @@ from itertools import islice
 from typing import Any, Final
 
 from amberflo_workflows.operate.deployment import Deployment
-from amberflo_workflows.operate.executions.events import of_history, whole
-from amberflo_workflows.operate.executions.history import fold
+from amberflo_workflows.operate.executions.events import history_events, whole
+from amberflo_workflows.operate.executions.history import build_execution
 from amberflo_workflows.operate.executions.machines import Machine, Machines
 from amberflo_workflows.operate.executions.map_runs import with_children
-from amberflo_workflows.operate.executions.model import Event, Execution, LogLine, Status, Summary, name_in, preview
+from amberflo_workflows.operate.executions.model import (
+    Execution,
+    ExecutionSummary,
+    HistoryEvent,
+    LogLine,
+    Status,
+    execution_name,
+    preview,
+)
 from amberflo_workflows.operate.executions.reader import MOST_LOOKED_AT, NoSuchExecution, Page, Query, token
-from amberflo_workflows.operate.executions.task_logs import lines_of
-from amberflo_workflows.operate.executions.throttling import patient
+from amberflo_workflows.operate.executions.task_logs import task_log_lines
+from amberflo_workflows.operate.executions.throttling import retry_throttled
 
 # Few enough for AWS, which lets one account describe 15 executions a second once it has done 300.
 _AT_ONCE: Final = 4
@@ -34,39 +42,39 @@ class ApiReader:
         self._deployment = deployment
         self._machines = machines
         self._readable = readable
-        self._client = patient(deployment.client("stepfunctions"), *_READ_WITH)
+        self._client = retry_throttled(deployment.client("stepfunctions"), *_READ_WITH)
         self._inputs: dict[str, str] = {}
 
     def page(self, query: Query) -> Page:
         """Executions that were asked for, with what their input begins with."""
         return self._page(self._wanted(query), query)
 
-    def recent(self, query: Query) -> Sequence[Summary]:
+    def recent(self, query: Query) -> Sequence[ExecutionSummary]:
         """Executions that were asked for, without their inputs."""
         return tuple(islice(self._wanted(query), query.limit))
 
-    def _wanted(self, query: Query) -> Iterator[Summary]:
+    def _wanted(self, query: Query) -> Iterator[ExecutionSummary]:
         machines = [machine for machine in self._readable if query.workflow in {None, machine.workflow}]
         streams = [self._newest_first(machine, query) for machine in machines]
         candidates = heapq.merge(*streams, key=token, reverse=True)
         return (summary for summary in candidates if query.wants(summary))
 
-    def get(self, arn: str, after: Sequence[Event] = ()) -> Execution:
+    def get(self, arn: str, after: Sequence[HistoryEvent] = ()) -> Execution:
         """An execution whole; ``after`` are events that are known already. Raises :class:`NoSuchExecution`."""
         machine = self._machines.of_execution(arn)
         described = self._describe(arn)
         events = [*after, *self._events(arn, after[-1].id if after else 0)]
-        found = fold(arn, machine.workflow, whole(events, described), machine.graph)
+        found = build_execution(arn, machine.workflow, whole(events, described), machine.graph)
         if "mapRunArn" in described:
             run = self._client.describe_map_run(mapRunArn=described["mapRunArn"])
             # What a child's tasks log bears the name of the execution that a person started.
-            return replace(found, log_name=name_in(run["executionArn"]))
+            return replace(found, log_name=execution_name(run["executionArn"]))
         return with_children(self._client, found, machine.graph)
 
     def log_lines(self, execution: Execution) -> Iterator[LogLine]:
         """What its tasks logged, oldest first."""
         machine = self._machines.of_execution(execution.summary.arn)
-        return lines_of(self._deployment, machine, execution)
+        return task_log_lines(self._deployment, machine, execution)
 
     def _describe(self, arn: str) -> Any:
         from botocore.exceptions import ClientError  # noqa: PLC0415 - slow to import
@@ -78,25 +86,25 @@ class ApiReader:
                 raise
             raise NoSuchExecution(f"There is no execution {arn}; see: metering executions list") from None
 
-    def _events(self, arn: str, known: int) -> list[Event]:
+    def _events(self, arn: str, known: int) -> list[HistoryEvent]:
         """Events after the one with the id ``known``. From the end, so that to follow is not to read all again."""
         pages = self._client.get_paginator("get_execution_history").paginate(
             executionArn=arn, reverseOrder=known > 0, PaginationConfig={"PageSize": 100 if known else 1000}
         )
-        found: list[Event] = []
+        found: list[HistoryEvent] = []
         for raw in pages.search("events[]"):
             if known and raw["id"] <= known:
                 break
-            found.append(of_history(raw))
+            found.append(history_events(raw))
         return sorted(found, key=lambda event: event.id)
 
-    def _newest_first(self, machine: Machine, query: Query) -> Iterator[Summary]:
+    def _newest_first(self, machine: Machine, query: Query) -> Iterator[ExecutionSummary]:
         """By their start. AWS goes by the end of what has ended, so a few are held back until none can come before."""
         status = {"statusFilter": query.status.value.upper().replace("-", "_")} if query.status else {}
         pages = self._client.get_paginator("list_executions").paginate(
             stateMachineArn=machine.arn, **status, PaginationConfig={"PageSize": min(query.limit + 100, 1000)}
         )
-        held: list[Summary] = []
+        held: list[ExecutionSummary] = []
         for raw in pages.search("executions[]"):
             summary = _summary(machine, raw)
             reached = summary.stopped or summary.started
@@ -107,11 +115,11 @@ class ApiReader:
                 yield held.pop()
         yield from reversed(held)
 
-    def _page(self, wanted: Iterable[Summary], query: Query) -> Page:
-        found: list[Summary] = []
+    def _page(self, wanted: Iterable[ExecutionSummary], query: Query) -> Page:
+        found: list[ExecutionSummary] = []
         looked_at = 0
         candidates = iter(wanted)
-        last: Summary | None = None
+        last: ExecutionSummary | None = None
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             while len(found) < query.limit and looked_at < MOST_LOOKED_AT:
                 some = list(islice(candidates, _IN_A_ROW))
@@ -126,7 +134,7 @@ class ApiReader:
         is_more = last is not None and (last is not some[-1] or next(candidates, None) is not None)
         return Page(tuple(found), token(last) if is_more and last else "")
 
-    def _input(self, summary: Summary) -> str:
+    def _input(self, summary: ExecutionSummary) -> str:
         """It never changes, so those that are looked at again and again are kept."""
         known = self._inputs.get(summary.arn)
         if known is None:
@@ -136,9 +144,9 @@ class ApiReader:
         return known
 
 
-def _summary(machine: Machine, raw: Any) -> Summary:
+def _summary(machine: Machine, raw: Any) -> ExecutionSummary:
     stopped = raw.get("stopDate")
-    return Summary(
+    return ExecutionSummary(
         arn=raw["executionArn"],
         workflow=machine.workflow,
         status=Status.of(raw["status"]),

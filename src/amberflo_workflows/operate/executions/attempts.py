@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from amberflo_workflows.operate.executions.model import Iteration, MapRun, StateRun, Status, TaskCount, Try
+from amberflo_workflows.operate.executions.model import Iteration, MapRun, StateRun, Status, TaskAttempt, TaskCount
 
 
 @dataclass
-class Attempt:
+class OpenAttempt:
     """A try that may still be going on."""
 
     start: datetime
@@ -25,11 +25,11 @@ class Attempt:
 class Scope:
     """States that come after one another: of the machine itself, of one item of a Map, of one branch of a Parallel."""
 
-    owner: "Passage | None" = None
+    owner: "StateVisit | None" = None
     started: datetime | None = None
     ended: datetime | None = None
     status: Status = Status.RUNNING
-    passages: list["Passage"] = field(default_factory=list)
+    passages: list["StateVisit"] = field(default_factory=list)
 
     def close(self, at: datetime, status: Status, error: str = "", cause: str = "") -> None:
         """It ended, and with it the state that was under way."""
@@ -52,7 +52,7 @@ class Scope:
 
 
 @dataclass
-class Passage:
+class StateVisit:
     """A passage through a state. ``implied``: no event said so, its task did."""
 
     name: str
@@ -68,7 +68,7 @@ class Passage:
     cause: str = ""
     items: int | None = None
     map_arn: str = ""
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[OpenAttempt] = field(default_factory=list)
     inner: dict[int, Scope] = field(default_factory=dict)
     counts: list[int] = field(default_factory=lambda: [0, 0, 0])
     counted_failure: tuple[str, str] = ("", "")
@@ -145,10 +145,10 @@ def _inside(scope: Scope, status: Status) -> Status:
     return Status.FAILED if scope.failing else Status.ABORTED
 
 
-def _tries(attempts: list[Attempt]) -> list[Try]:
+def _tries(attempts: list[OpenAttempt]) -> list[TaskAttempt]:
     following = [*attempts[1:], None]
     return [
-        Try(
+        TaskAttempt(
             attempt.start,
             attempt.end,
             attempt.status,

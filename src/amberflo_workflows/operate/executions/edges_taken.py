@@ -7,7 +7,7 @@ from amberflo_workflows.operate.executions.graph import Edge, Graph
 from amberflo_workflows.operate.executions.model import StateRun, Status
 
 
-def taken(graph: Graph, states: Sequence[StateRun]) -> set[Edge]:
+def edges_taken(graph: Graph, states: Sequence[StateRun]) -> set[Edge]:
     """The edges of a graph that these states, one after the other, followed."""
     found = set()
     for state, following in pairwise([*states, None]):

@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 
-def message_of(cause: str) -> str:
+def error_message(cause: str) -> str:
     """The sentence in a cause."""
     found = _parsed(cause)
     return str(found["errorMessage"]) if "errorMessage" in found else cause
 
 
-def trace_of(cause: str) -> list[str]:
+def stack_trace(cause: str) -> list[str]:
     """The lines of the stack trace in a cause; none if there is none."""
     trace = _parsed(cause).get("stackTrace")
     return [line for entry in trace for line in str(entry).rstrip().split("\n")] if isinstance(trace, list) else []

@@ -13,7 +13,7 @@ _UNKNOWN_METER: Final = "example-meter"
 Example = Callable[[Mapping[str, str], float], Any]
 
 
-def example(workflow: str, outputs: Mapping[str, str], now: float) -> Any:
+def example_input(workflow: str, outputs: Mapping[str, str], now: float) -> Any:
     """The input of a workflow; ``outputs`` are the stack's, ``now`` is in epoch seconds."""
     return _EXAMPLES[workflow](outputs, now)
 

@@ -12,7 +12,7 @@ from amberflo_workflows.operate.executions.api_reader import ApiReader
 from amberflo_workflows.operate.executions.graph import Graph
 from amberflo_workflows.operate.executions.log_reader import LogReader
 from amberflo_workflows.operate.executions.machines import Machine, Machines
-from amberflo_workflows.operate.executions.model import Execution, LogLine, StateRun, Status, Summary
+from amberflo_workflows.operate.executions.model import Execution, ExecutionSummary, LogLine, StateRun, Status
 from amberflo_workflows.operate.executions.reader import NoSuchExecution, Page, Query, Reader, newest
 
 POLL_SECONDS: Final = 0.5
@@ -39,7 +39,7 @@ class Executions:
             return self._reader(self.machines.of(query.workflow)).page(query)
         return newest([self._api.page(query), self._logs.page(query)], query.limit)
 
-    def recent(self, workflow: str, since: datetime, limit: int) -> Sequence[Summary]:
+    def recent(self, workflow: str, since: datetime, limit: int) -> Sequence[ExecutionSummary]:
         """A workflow's executions that began since then, newest first, at most so many."""
         machine = self.machines.of(workflow)
         return self._reader(machine).recent(Query(workflow=workflow, since=since, limit=limit))

@@ -66,7 +66,7 @@ class Graph:
                 yield from graph.every_edge()
 
 
-def graph_of(machine: Definition) -> Graph:
+def build_graph(machine: Definition) -> Graph:
     """The graph of a state machine, or of the processor of a Map's items."""
     states: Mapping[str, Definition] = machine["States"]
     nodes = tuple(_node(name, state) for name, state in states.items())
@@ -95,7 +95,7 @@ def on_error_only(graph: Graph) -> dict[str, set[str | None]]:
 def _node(name: str, state: Definition) -> Node:
     processor = state.get("ItemProcessor") or state.get("Iterator")
     machines = [processor] if processor else state.get("Branches", [])
-    inside = tuple(graph_of(machine) for machine in machines)
+    inside = tuple(build_graph(machine) for machine in machines)
     distributed = (processor or {}).get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED"
     return Node(name, state["Type"], state.get("Comment", ""), state.get("Resource", ""), inside, distributed)
 

@@ -17,9 +17,16 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from amberflo_workflows.operate.executions.attempts import Attempt, Passage, Scope, frozen
+from amberflo_workflows.operate.executions.attempts import OpenAttempt, Scope, StateVisit, frozen
 from amberflo_workflows.operate.executions.graph import Graph, names_by_resource, on_error_only
-from amberflo_workflows.operate.executions.model import Event, Execution, Status, Summary, name_in, preview
+from amberflo_workflows.operate.executions.model import (
+    Execution,
+    ExecutionSummary,
+    HistoryEvent,
+    Status,
+    execution_name,
+    preview,
+)
 
 UNNAMED: Final = "(state not logged)"
 _PARTS: Final = re.compile(
@@ -37,9 +44,9 @@ _WITH_INNER: Final = {"Map", "Parallel"}
 
 class _Place(NamedTuple):
     scope: Scope
-    passage: Passage | None
+    passage: StateVisit | None
 
-    def upwards(self, wanted: Callable[[Passage], bool]) -> Passage | None:
+    def upwards(self, wanted: Callable[[StateVisit], bool]) -> StateVisit | None:
         """The nearest state around that is wanted."""
         scope, passage = self
         while passage is None or not wanted(passage):
@@ -50,7 +57,7 @@ class _Place(NamedTuple):
         return passage
 
 
-def fold(arn: str, workflow: str, events: Iterable[Event], graph: Graph | None = None) -> Execution:
+def build_execution(arn: str, workflow: str, events: Iterable[HistoryEvent], graph: Graph | None = None) -> Execution:
     """The execution that these events tell of, in the order of their ids; it may still be running.
 
     ``graph`` helps where the events do not tell enough: on the emulator, and where only errors were logged.
@@ -73,13 +80,13 @@ class _Fold:
         self.stopped: datetime | None = None
         self._names = names_by_resource(graph) if graph else {}
         self._on_error_only = on_error_only(graph) if graph else {}
-        self._handlers: dict[str, Callable[[Event, _Place, str], _Place]] = {
+        self._handlers: dict[str, Callable[[HistoryEvent, _Place, str], _Place]] = {
             "Execution": self._execution,
             "MapIteration": self._iteration,
             "MapRun": self._map_run,
         }
 
-    def take(self, event: Event) -> None:
+    def take(self, event: HistoryEvent) -> None:
         """One more event."""
         # Lines of a log may be lost; then the place before is the best guess.
         place = self.places.get(event.previous, self.place) if event.previous is not None else self.place
@@ -90,14 +97,14 @@ class _Fold:
             place = self._handlers.get(subject, self._task)(event, place, what)
         self.places[event.id] = self.place = place
 
-    def finished(self, arn: str, workflow: str, events: tuple[Event, ...]) -> Execution:
+    def finished(self, arn: str, workflow: str, events: tuple[HistoryEvent, ...]) -> Execution:
         """What became of them all."""
         started = events[0].at
-        summary = Summary(arn, workflow, self.root.status, started, self.stopped, preview(self.input))
+        summary = ExecutionSummary(arn, workflow, self.root.status, started, self.stopped, preview(self.input))
         states = frozen(self.root)
-        return Execution(summary, self.input, self.output, self.error, self.cause, events, states, name_in(arn))
+        return Execution(summary, self.input, self.output, self.error, self.cause, events, states, execution_name(arn))
 
-    def _execution(self, event: Event, place: _Place, what: str) -> _Place:
+    def _execution(self, event: HistoryEvent, place: _Place, what: str) -> _Place:
         if what == "Started":
             self.input = _text(event.details.get("input"))
         elif what == "Redriven":
@@ -109,7 +116,7 @@ class _Fold:
             self.root.close(event.at, _ENDS[what], self.error, self.cause)
         return place
 
-    def _state(self, event: Event, place: _Place, what: str) -> _Place:
+    def _state(self, event: HistoryEvent, place: _Place, what: str) -> _Place:
         kind = event.type.partition("State")[0]
         if what == "Entered":
             return self._entered(event, place, kind)
@@ -124,7 +131,7 @@ class _Fold:
         elif what == "Started":
             passage.items = event.details.get("length")
             passage.inner = {}
-            passage.attempts.append(Attempt(event.at))
+            passage.attempts.append(OpenAttempt(event.at))
         elif what == "Aborted":
             passage.close(event.at, Status.ABORTED)
         elif passage.attempts:
@@ -132,23 +139,23 @@ class _Fold:
             passage.attempts[-1].close(event.at, _ENDS[what], error, cause)
         return _Place(passage.scope, passage)
 
-    def _entered(self, event: Event, place: _Place, kind: str) -> _Place:
+    def _entered(self, event: HistoryEvent, place: _Place, kind: str) -> _Place:
         scope, before = place
         if before is not None and before.is_open and before.kind == "Parallel":
             scope = before.inner[len(before.inner)] = Scope(before, event.at)
         elif before is not None and event.previous is None:
             self._was_it_caught(before, event.details["name"])
-        passage = Passage(event.details["name"], kind, scope, event.at, _text(event.details.get("input")))
+        passage = StateVisit(event.details["name"], kind, scope, event.at, _text(event.details.get("input")))
         scope.passages.append(passage)
         return _Place(scope, passage)
 
-    def _was_it_caught(self, before: Passage, name: str) -> None:
+    def _was_it_caught(self, before: StateVisit, name: str) -> None:
         """The emulator does not say that a Map or Parallel failed; that its Catch was followed does."""
         if before.kind in _WITH_INNER and name in self._on_error_only.get(before.name, ()):
             before.status = Status.CAUGHT
             before.error, before.cause = before.counted_failure
 
-    def _iteration(self, event: Event, place: _Place, what: str) -> _Place:
+    def _iteration(self, event: HistoryEvent, place: _Place, what: str) -> _Place:
         owner = place.upwards(lambda passage: passage.name == event.details.get("name") and passage.is_open)
         if owner is None:
             return place
@@ -160,7 +167,7 @@ class _Fold:
             owner.inner[index].close(event.at, _ENDS[what])
         return _Place(owner.scope, owner)
 
-    def _map_run(self, event: Event, place: _Place, what: str) -> _Place:
+    def _map_run(self, event: HistoryEvent, place: _Place, what: str) -> _Place:
         owner = place.upwards(lambda passage: passage.kind == "Map" and passage.is_open)
         if owner is None:
             return place
@@ -169,14 +176,14 @@ class _Fold:
             owner.error, owner.cause = _failure(event)
         return _Place(owner.scope, owner)
 
-    def _task(self, event: Event, place: _Place, what: str) -> _Place:
+    def _task(self, event: HistoryEvent, place: _Place, what: str) -> _Place:
         passage = place.passage
         if passage is not None and passage.is_open and passage.kind in _WITH_INNER:
             return self._counted(event, place, what)
         if passage is None or not passage.is_open or (what == "Scheduled" and self._is_another(passage, event)):
             passage = self._implied(event, place)
         if what == "Scheduled":
-            passage.attempts.append(Attempt(event.at))
+            passage.attempts.append(OpenAttempt(event.at))
         elif what == "Succeeded":
             _running(passage, event.at).close(event.at, Status.SUCCEEDED)
             if passage.implied:
@@ -187,7 +194,7 @@ class _Fold:
             _running(passage, event.at).close(event.at, status, *_failure(event))
         return _Place(place.scope, passage)
 
-    def _counted(self, event: Event, place: _Place, what: str) -> _Place:
+    def _counted(self, event: HistoryEvent, place: _Place, what: str) -> _Place:
         """Tasks of the emulator's Maps and Parallels: it does not tell of which item or branch they are."""
         owner = place.passage
         which = {"Scheduled": 0, "Succeeded": 1, "Failed": 2, "TimedOut": 2}.get(what)
@@ -196,15 +203,15 @@ class _Fold:
             owner.counted_failure = _failure(event) if which == 2 else owner.counted_failure
         return place
 
-    def _is_another(self, passage: Passage, event: Event) -> bool:
+    def _is_another(self, passage: StateVisit, event: HistoryEvent) -> bool:
         return bool(passage.implied) and passage.implied != event.details.get("resource")
 
-    def _implied(self, event: Event, place: _Place) -> Passage:
+    def _implied(self, event: HistoryEvent, place: _Place) -> StateVisit:
         """A state of which only the task is known: in a child on the emulator, or where only errors are logged."""
         if place.passage is not None and place.passage.is_open:
             place.passage.close(event.at, Status.CAUGHT)
         resource = event.details.get("resource", "")
-        passage = Passage(self._names.get(resource, UNNAMED), "Task", place.scope, event.at, implied=resource or "?")
+        passage = StateVisit(self._names.get(resource, UNNAMED), "Task", place.scope, event.at, implied=resource or "?")
         place.scope.passages.append(passage)
         return passage
 
@@ -216,18 +223,18 @@ def _parts(event_type: str) -> tuple[str, str]:
     return (found[1], found[2]) if found else ("", "")
 
 
-def _running(passage: Passage, at: datetime) -> Attempt:
+def _running(passage: StateVisit, at: datetime) -> OpenAttempt:
     """The try under way; where its begin was not logged, one that begins now."""
     if not passage.attempts or passage.attempts[-1].end is not None:
-        passage.attempts.append(Attempt(at))
+        passage.attempts.append(OpenAttempt(at))
     return passage.attempts[-1]
 
 
-def _failure(event: Event) -> tuple[str, str]:
+def _failure(event: HistoryEvent) -> tuple[str, str]:
     return event.details.get("error") or "", event.details.get("cause") or ""
 
 
-def _inner_failure(passage: Passage) -> tuple[str, str]:
+def _inner_failure(passage: StateVisit) -> tuple[str, str]:
     """Of the item or branch that made a Map or Parallel fail."""
     failed = next((scope for scope in passage.inner.values() if scope.failing), None)
     return failed.passages[-1].failure if failed else (passage.error, passage.cause)

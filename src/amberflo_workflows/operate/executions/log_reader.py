@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from amberflo_workflows.operate.deployment import Deployment
-from amberflo_workflows.operate.executions.events import of_log
-from amberflo_workflows.operate.executions.history import fold
+from amberflo_workflows.operate.executions.events import log_events
+from amberflo_workflows.operate.executions.history import build_execution
 from amberflo_workflows.operate.executions.machines import Machine, Machines
-from amberflo_workflows.operate.executions.model import Event, Execution, LogLine, Summary
+from amberflo_workflows.operate.executions.model import Execution, ExecutionSummary, HistoryEvent, LogLine
 from amberflo_workflows.operate.executions.reader import NoSuchExecution, Page, Query, token
-from amberflo_workflows.operate.executions.task_logs import lines_of
-from amberflo_workflows.operate.executions.throttling import patient
+from amberflo_workflows.operate.executions.task_logs import task_log_lines
+from amberflo_workflows.operate.executions.throttling import retry_throttled
 
 # An express execution lasts five minutes at most.
 LONGEST: Final = timedelta(minutes=5)
@@ -39,13 +39,13 @@ class LogReader:
         self._deployment = deployment
         self._machines = machines
         self._readable = readable
-        self._client = patient(deployment.client("logs"), "FilterLogEvents")
+        self._client = retry_throttled(deployment.client("logs"), "FilterLogEvents")
 
     def page(self, query: Query) -> Page:
         """Executions that were asked for, of the last day if it is not said since when."""
         machines = [machine for machine in self._readable if query.workflow in {None, machine.workflow}]
         until = min(query.until or _now(), _moment(query.before) or _now())
-        found: list[Summary] = []
+        found: list[ExecutionSummary] = []
         for window in windows(until, query.since or until - LISTED_BACK_TO):
             found += self._within(window, machines, query)
             if len(found) > query.limit:
@@ -53,7 +53,7 @@ class LogReader:
                 return Page(page, token(page[-1]))
         return Page(tuple(found), "")
 
-    def recent(self, query: Query) -> Sequence[Summary]:
+    def recent(self, query: Query) -> Sequence[ExecutionSummary]:
         """Executions that were asked for; their inputs are in the same log events, so they come with them."""
         return self.page(query).summaries
 
@@ -64,7 +64,7 @@ class LogReader:
         for window in windows(now, now - FOUND_BACK_TO):
             events = [event for _, event in self._events(machine, f'$.execution_arn = "{arn}"', window, arn)]
             if events:
-                return fold(arn, machine.workflow, events, machine.graph)
+                return build_execution(arn, machine.workflow, events, machine.graph)
         raise NoSuchExecution(
             f"Nothing is logged of {arn}. It takes up to a minute; of a workflow that logs errors only, what went well "
             "is not logged."
@@ -73,22 +73,22 @@ class LogReader:
     def log_lines(self, execution: Execution) -> Iterator[LogLine]:
         """What its tasks logged, oldest first."""
         machine = self._machines.of_execution(execution.summary.arn)
-        return lines_of(self._deployment, machine, execution)
+        return task_log_lines(self._deployment, machine, execution)
 
-    def _within(self, window: Window, machines: Sequence[Machine], query: Query) -> list[Summary]:
-        def of(machine: Machine) -> Iterable[Summary]:
+    def _within(self, window: Window, machines: Sequence[Machine], query: Query) -> list[ExecutionSummary]:
+        def of(machine: Machine) -> Iterable[ExecutionSummary]:
             return self._summaries(machine, window, query)
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             found = [summary for summaries in pool.map(of, machines) for summary in summaries]
         return sorted(found, key=token, reverse=True)
 
-    def _summaries(self, machine: Machine, window: Window, query: Query) -> list[Summary]:
-        by_arn: dict[str, list[Event]] = defaultdict(list)
+    def _summaries(self, machine: Machine, window: Window, query: Query) -> list[ExecutionSummary]:
+        by_arn: dict[str, list[HistoryEvent]] = defaultdict(list)
         for arn, event in self._events(machine, _BEGIN_OR_END_PATTERN, window):
             if event.type.startswith("Execution"):
                 by_arn[arn].append(event)
-        found = [fold(arn, machine.workflow, events) for arn, events in by_arn.items()]
+        found = [build_execution(arn, machine.workflow, events) for arn, events in by_arn.items()]
         return [
             one.summary
             for one in found
@@ -99,7 +99,7 @@ class LogReader:
 
     def _events(
         self, machine: Machine, pattern: str, window: Window, only: str | None = None
-    ) -> Iterator[tuple[str, Event]]:
+    ) -> Iterator[tuple[str, HistoryEvent]]:
         """Events in a window of time and around it, so that no execution is cut in two."""
         if machine.log_group is None:
             return
@@ -110,7 +110,7 @@ class LogReader:
             endTime=_millis(window[1] + LONGEST),
         )
         for line in pages.search("events[]"):
-            logged = of_log(line["message"])
+            logged = log_events(line["message"])
             if logged and only in {None, logged.arn}:
                 yield logged
 

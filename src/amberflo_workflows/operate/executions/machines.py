@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.executions.graph import Graph, graph_of
+from amberflo_workflows.operate.executions.graph import Graph, build_graph
 
 # The emulator's: AWS gives nobody this account.
 _EMULATOR_ACCOUNT: Final = "000000000000"
@@ -49,7 +49,7 @@ class Machine:
     @cached_property
     def graph(self) -> Graph:
         """As it is defined now; an execution may have begun under an earlier definition."""
-        return graph_of(json.loads(self._described["definition"]))
+        return build_graph(json.loads(self._described["definition"]))
 
     @cached_property
     def _described(self) -> Mapping[str, Any]:

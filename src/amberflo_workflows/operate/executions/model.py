@@ -31,7 +31,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
-class Event:
+class HistoryEvent:
     """One event of a history or of a log; ``previous`` is ``None`` where the source does not tell."""
 
     id: int
@@ -42,7 +42,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Summary:
+class ExecutionSummary:
     """An execution in a list. ``started`` is that of its first known event if its start was not logged."""
 
     arn: str
@@ -55,11 +55,11 @@ class Summary:
     @property
     def name(self) -> str:
         """Of the execution, as its steps know it. Express ones have a further part in their ARN."""
-        return name_in(self.arn)
+        return execution_name(self.arn)
 
 
 @dataclass(frozen=True)
-class Try:
+class TaskAttempt:
     """One attempt of a state; ``wait_seconds`` until the next one, if there was a next one."""
 
     start: datetime
@@ -113,7 +113,7 @@ class StateRun:
     output: str | None
     error: str = ""
     cause: str = ""
-    tries: tuple[Try, ...] = ()
+    tries: tuple[TaskAttempt, ...] = ()
     map: MapRun | None = None
     branches: tuple[tuple["StateRun", ...], ...] = ()
     tasks: TaskCount | None = None
@@ -123,12 +123,12 @@ class StateRun:
 class Execution:
     """An execution whole. ``log_name`` is what its tasks write into each line of their logs."""
 
-    summary: Summary
+    summary: ExecutionSummary
     input: str | None
     output: str | None
     error: str
     cause: str
-    events: tuple[Event, ...]
+    events: tuple[HistoryEvent, ...]
     states: tuple[StateRun, ...]
     log_name: str
 
@@ -144,7 +144,7 @@ class LogLine:
     text: str
 
 
-def name_in(arn: str) -> str:
+def execution_name(arn: str) -> str:
     """The execution's name in its ARN."""
     return arn.split(":")[7]
 
@@ -154,11 +154,11 @@ def preview(text: str | None) -> str:
     return " ".join((text or "")[: 2 * PREVIEW_LENGTH].split())[:PREVIEW_LENGTH]
 
 
-def every_state(states: Iterable[StateRun]) -> Iterator[StateRun]:
+def all_state_runs(states: Iterable[StateRun]) -> Iterator[StateRun]:
     """The states, and those inside them."""
     for state in states:
         yield state
         for branch in state.branches:
-            yield from every_state(branch)
+            yield from all_state_runs(branch)
         for iteration in state.map.iterations if state.map else ():
-            yield from every_state(iteration.states)
+            yield from all_state_runs(iteration.states)

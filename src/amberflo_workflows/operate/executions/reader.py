@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.executions.model import Execution, LogLine, Status, Summary
+from amberflo_workflows.operate.executions.model import Execution, ExecutionSummary, LogLine, Status
 
 # As many executions are looked at for one page at most: each costs a call where its input is to be known.
 MOST_LOOKED_AT: Final = 500
@@ -29,7 +29,7 @@ class Query:
     before: str = ""
     limit: int = 20
 
-    def wants(self, summary: Summary) -> bool:
+    def wants(self, summary: ExecutionSummary) -> bool:
         """Whether an execution is asked for, as far as can be told without its input."""
         return (
             (self.status is None or summary.status is self.status)
@@ -44,7 +44,7 @@ class Query:
 class Page:
     """Executions, newest first; ``next`` is the token for what is older, empty if there is nothing older."""
 
-    summaries: tuple[Summary, ...]
+    summaries: tuple[ExecutionSummary, ...]
     next: str
 
 
@@ -54,7 +54,7 @@ class Reader(Protocol):
     def page(self, query: Query) -> Page:
         """Executions that were asked for; the page may be short of them and have a next one."""
 
-    def recent(self, query: Query) -> Sequence[Summary]:
+    def recent(self, query: Query) -> Sequence[ExecutionSummary]:
         """The newest executions that were asked for, to be counted: their inputs need not be known."""
 
     def get(self, arn: str) -> Execution:
@@ -64,7 +64,7 @@ class Reader(Protocol):
         """What its tasks logged, oldest first."""
 
 
-def token(summary: Summary) -> str:
+def token(summary: ExecutionSummary) -> str:
     """Where a page ends: the same for every reader, so that their pages can be merged. Greater is newer."""
     return f"{int(summary.started.timestamp() * 1000):015d} {summary.arn}"
 

@@ -13,7 +13,7 @@ MOST_BYTES: Final = 262_144
 
 
 @dataclass(frozen=True)
-class Started:
+class StartedExecution:
     """An execution that was started; what came of it is known at once if it was waited for and is an express one."""
 
     arn: str
@@ -23,7 +23,7 @@ class Started:
     cause: str = ""
 
 
-def start(deployment: Deployment, machine: Machine, text: str, *, wait: bool) -> Started:
+def start_execution(deployment: Deployment, machine: Machine, text: str, *, wait: bool) -> StartedExecution:
     """Start a workflow with an input, given as JSON text. Raises :class:`OperatorError` if it cannot be one.
 
     ``wait`` is for the end of an express execution; a standard one has to be followed.
@@ -31,11 +31,11 @@ def start(deployment: Deployment, machine: Machine, text: str, *, wait: bool) ->
     _check(text)
     client = deployment.client("stepfunctions")
     if not (wait and machine.is_express):
-        return Started(client.start_execution(stateMachineArn=machine.arn, input=text)["executionArn"])
+        return StartedExecution(client.start_execution(stateMachineArn=machine.arn, input=text)["executionArn"])
     ended: dict[str, Any] = client.start_sync_execution(stateMachineArn=machine.arn, input=text)
     status = Status.of(ended["status"])
     output = ended.get("output") if status is Status.SUCCEEDED else None
-    return Started(ended["executionArn"], status, output, ended.get("error", ""), ended.get("cause", ""))
+    return StartedExecution(ended["executionArn"], status, output, ended.get("error", ""), ended.get("cause", ""))
 
 
 def _check(text: str) -> None:

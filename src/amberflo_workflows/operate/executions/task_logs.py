@@ -13,7 +13,7 @@ from typing import Any, Final
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.executions.machines import Machine
 from amberflo_workflows.operate.executions.model import Execution, LogLine
-from amberflo_workflows.operate.executions.throttling import patient
+from amberflo_workflows.operate.executions.throttling import retry_throttled
 
 # Clocks differ a little, and a line may be written after its task was given up.
 _BEFORE: Final = timedelta(seconds=2)
@@ -21,10 +21,10 @@ _AFTER: Final = timedelta(seconds=30)
 _TIME: Final = "%Y-%m-%d %H:%M:%S,%f%z"
 
 
-def lines_of(deployment: Deployment, machine: Machine, execution: Execution) -> Iterator[LogLine]:
+def task_log_lines(deployment: Deployment, machine: Machine, execution: Execution) -> Iterator[LogLine]:
     """The lines of an execution's tasks, oldest first."""
     resources = {node.resource for node in machine.graph.every_node() if ":lambda:" in node.resource}
-    functions, logs = deployment.client("lambda"), patient(deployment.client("logs"), "FilterLogEvents")
+    functions, logs = deployment.client("lambda"), retry_throttled(deployment.client("logs"), "FilterLogEvents")
     with ThreadPoolExecutor(4) as pool:
         found = pool.map(lambda resource: list(_lines(functions, logs, resource, execution)), sorted(resources))
         yield from sorted((line for lines in found for line in lines), key=lambda line: line.at)

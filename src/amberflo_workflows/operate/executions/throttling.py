@@ -10,7 +10,7 @@ _MOST_ATTEMPTS: Final = 8
 _LONGEST_SECONDS: Final = 4.0
 
 
-def patient(client: Any, *operations: str) -> Any:
+def retry_throttled(client: Any, *operations: str) -> Any:
     """The same client, patient in these operations."""
     service = client.meta.service_model.service_id.hyphenize()
     for operation in operations:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from amberflo_workflows.core.chunks import decoded, usages_in
-from amberflo_workflows.core.tenant import EVENT_PREFIX, TenantRefused, tenant_of
+from amberflo_workflows.core.chunks import extract_usages, parse_json
+from amberflo_workflows.core.tenant import EVENT_ITEM_PREFIX, InvalidTenantEvent, parse_tenant
 from amberflo_workflows.infra.operations import OPERATIONS
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.rejected.table import RejectedTable
@@ -39,7 +39,7 @@ class DeadEvent:
     @property
     def detail_type(self) -> str:
         """What the event is, as EventBridge calls it; empty if this is none."""
-        event = decoded(self.text)
+        event = parse_json(self.text)
         return str(event.get("detail-type", "")) if isinstance(event, dict) else ""
 
     @property
@@ -52,10 +52,10 @@ class DeadEvent:
         """The usages in it; of what is no event, the text; none in a tenant event."""
         if self.workflow:
             return []
-        event = decoded(self.text)
+        event = parse_json(self.text)
         detail = event["detail"] if isinstance(event, dict) and "detail" in event else self.text
         try:
-            return [reported.usage for reported in usages_in(detail, event_id="", event_time="")]
+            return [reported.usage for reported in extract_usages(detail, event_id="", event_time="")]
         except RecursionError:
             return [self.text]
 
@@ -64,8 +64,8 @@ class DeadEvent:
         """The tenants that it is about."""
         if self.workflow:
             try:
-                return [tenant_of(decoded(self.text)).id]
-            except TenantRefused:
+                return [parse_tenant(parse_json(self.text)).id]
+            except InvalidTenantEvent:
                 return []
         return sorted({str(usage.get("tenantId")) for usage in self.usages if isinstance(usage, dict)})
 
@@ -139,7 +139,7 @@ def _received(sqs: Any, queue_url: str) -> Iterator[DeadEvent]:
         for message in messages:
             text = message["Body"]
             yield DeadEvent(
-                id=EVENT_PREFIX + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32],
+                id=EVENT_ITEM_PREFIX + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32],
                 text=text,
                 sent_in_millis=int(message["Attributes"]["SentTimestamp"]),
                 queue_url=queue_url,

@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from amberflo_workflows.core.tenant import EVENT_PREFIX
+from amberflo_workflows.core.tenant import EVENT_ITEM_PREFIX
 
 Status = Literal["rejected", "redriving", "redriven", "dropped"]
 STATUSES: Final[tuple[Status, ...]] = ("rejected", "redriving", "redriven", "dropped")
@@ -14,7 +14,7 @@ _STORED_PLAIN_BYTES: Final = 100_000
 
 
 @dataclass(frozen=True)
-class Item:
+class RejectedItem:
     """A refused usage. ``original`` is the reported usage: ``{eventId, eventTime, index, usage}``.
 
     An event that could not be delivered is kept as an item too, with the text of the event as its ``original``.
@@ -34,7 +34,7 @@ class Item:
     @property
     def is_event(self) -> bool:
         """Whether this is an event that could not be dealt with, not a usage."""
-        return self.id.startswith(EVENT_PREFIX)
+        return self.id.startswith(EVENT_ITEM_PREFIX)
 
     @property
     def version(self) -> str:
@@ -43,7 +43,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ItemFilter:
     """Which items: all that is given has to match; ``reason`` is a part of it."""
 
     statuses: tuple[Status, ...] = OPEN
@@ -51,7 +51,7 @@ class Wanted:
     meter: str | None = None
     reason: str | None = None
 
-    def takes(self, item: Item) -> bool:
+    def takes(self, item: RejectedItem) -> bool:
         """Whether an item is meant."""
         return (
             item.status in self.statuses
@@ -61,7 +61,7 @@ class Wanted:
         )
 
 
-def decoded(found: dict[str, Any]) -> Item:
+def read_item(found: dict[str, Any]) -> RejectedItem:
     """An item as DynamoDB has it."""
 
     def text(name: str) -> str:
@@ -72,8 +72,8 @@ def decoded(found: dict[str, Any]) -> Item:
     ]
     original = found["original"]
     unpacked = original["S"] if "S" in original else gzip.decompress(original["B"]).decode()
-    is_event = text("id").startswith(EVENT_PREFIX)
-    return Item(
+    is_event = text("id").startswith(EVENT_ITEM_PREFIX)
+    return RejectedItem(
         id=text("id"),
         status=text("status"),  # type: ignore[arg-type] # written by this module and the workflow only
         reason=text("reason"),
@@ -87,7 +87,7 @@ def decoded(found: dict[str, Any]) -> Item:
     )
 
 
-def packed(original: Any) -> dict[str, Any]:
+def compress_original(original: Any) -> dict[str, Any]:
     """An original as DynamoDB keeps it: compressed where it is large, since an item may have 400 kB."""
     text = json.dumps(original, ensure_ascii=False)
     return {"S": text} if len(text.encode()) <= _STORED_PLAIN_BYTES else {"B": gzip.compress(text.encode(), mtime=0)}

@@ -7,17 +7,24 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from amberflo_workflows.core.reported_usage import named
+from amberflo_workflows.core.reported_usage import text_member
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.rejected.items import OPEN, Item, Status, Wanted, decoded, packed
+from amberflo_workflows.operate.rejected.items import (
+    OPEN,
+    ItemFilter,
+    RejectedItem,
+    Status,
+    compress_original,
+    read_item,
+)
 
 # An item may have 400 kB in all.
 LARGEST_ORIGINAL_BYTES: Final = 380_000
 _BEGINNING: Final = 10_000
 
 
-class Changed(OperatorError):
+class ItemChanged(OperatorError):
     """Somebody else has done something with the item since it was read."""
 
 
@@ -27,10 +34,10 @@ class RejectedTable:
 
     deployment: Deployment
 
-    def find(self, wanted: Wanted) -> list[Item]:
+    def find(self, wanted: ItemFilter) -> list[RejectedItem]:
         """The items that are wanted, oldest first."""
         pages = self._client.get_paginator("scan").paginate(TableName=self._name, ConsistentRead=True)
-        items = (decoded(found) for page in pages for found in page["Items"])
+        items = (read_item(found) for page in pages for found in page["Items"])
         return sorted((item for item in items if wanted.takes(item)), key=lambda item: (item.rejected_at, item.id))
 
     def count(self, statuses: Sequence[Status]) -> int:
@@ -45,7 +52,7 @@ class RejectedTable:
         )
         return sum(page["Count"] for page in pages)
 
-    def get(self, ids: Iterable[str]) -> Iterator[Item]:
+    def get(self, ids: Iterable[str]) -> Iterator[RejectedItem]:
         """Items by their ids. Raises :class:`OperatorError` for one that is not there."""
         for item_id in ids:
             found = self._client.get_item(TableName=self._name, Key={"id": {"S": item_id}}, ConsistentRead=True)
@@ -53,16 +60,16 @@ class RejectedTable:
                 raise OperatorError(
                     f"There is no rejected usage with the id {item_id}; see: metering rejected list --all"
                 )
-            yield decoded(found["Item"])
+            yield read_item(found["Item"])
 
-    def get_as_seen(self, item_id: str, version: str) -> Item:
-        """An item that is as somebody saw it, by its version then. Raises :class:`Changed`."""
+    def get_as_seen(self, item_id: str, version: str) -> RejectedItem:
+        """An item that is as somebody saw it, by its version then. Raises :class:`ItemChanged`."""
         (item,) = self.get([item_id])
         if item.version != version:
             raise _changed(item_id)
         return item
 
-    def edit(self, item: Item, usage: Any) -> Item:
+    def edit(self, item: RejectedItem, usage: Any) -> RejectedItem:
         """Put another usage in the place of a refused one; it keeps the event's identity and time."""
         if item.status != "rejected":
             raise OperatorError(f"{item.id} is {item.status}; only refused usage can be edited.")
@@ -71,21 +78,21 @@ class RejectedTable:
             replace(item, original={**item.original, "usage": usage}), "rejected", "edited", before=before
         )
 
-    def claim(self, item: Item) -> Item:
+    def claim(self, item: RejectedItem) -> RejectedItem:
         """Say that it is being sent: from now on only this very usage may be."""
         if item.status not in OPEN:
             raise OperatorError(f"{item.id} is {item.status}; there is nothing to send.")
         return self._write(item, "redriving", "sent")
 
-    def settle_counted(self, item: Item, execution_arn: str) -> Item:
+    def settle_counted(self, item: RejectedItem, execution_arn: str) -> RejectedItem:
         """It counts now."""
         return self._write(item, "redriven", "counted", execution=execution_arn)
 
-    def settle_refused(self, item: Item, reason: str, execution_arn: str) -> Item:
+    def settle_refused(self, item: RejectedItem, reason: str, execution_arn: str) -> RejectedItem:
         """It was refused once more."""
         return self._write(item, "rejected", "refused", reason=reason, execution=execution_arn)
 
-    def drop(self, item: Item, why: str) -> Item:
+    def drop(self, item: RejectedItem, why: str) -> RejectedItem:
         """Give it up. It stays in the table."""
         if item.status != "rejected":
             raise OperatorError(f"{item.id} is {item.status}; only refused usage can be dropped.")
@@ -115,16 +122,18 @@ class RejectedTable:
             },
         )
 
-    def _write(self, item: Item, status: Status, what: str, **about: str) -> Item:
+    def _write(self, item: RejectedItem, status: Status, what: str, **about: str) -> RejectedItem:
         """Take the item to a status, with a line in its history, if nobody else has done anything with it."""
         usage = None if item.is_event else item.original["usage"]
-        original = {"B": gzip.compress(item.original.encode(), mtime=0)} if item.is_event else packed(item.original)
+        original = (
+            {"B": gzip.compress(item.original.encode(), mtime=0)} if item.is_event else compress_original(item.original)
+        )
         values = {
             ":status": {"S": status},
             ":reason": {"S": about.get("reason", item.reason)},
             ":original": original,
-            ":tenant": {"S": named(usage, "tenantId")},
-            ":meter": {"S": named(usage, "meterApiName")},
+            ":tenant": {"S": text_member(usage, "tenantId")},
+            ":meter": {"S": text_member(usage, "meterApiName")},
             ":none": {"L": []},
             ":entry": {"L": [{"M": _entry(what, about)}]},
             ":was": {"S": item.status},
@@ -155,8 +164,8 @@ class RejectedTable:
         return self.deployment.outputs["RejectedTableName"]
 
 
-def _changed(item_id: str) -> Changed:
-    return Changed(f"Somebody else has changed {item_id} since it was read; look at it again.")
+def _changed(item_id: str) -> ItemChanged:
+    return ItemChanged(f"Somebody else has changed {item_id} since it was read; look at it again.")
 
 
 def _entry(what: str, about: dict[str, str]) -> dict[str, dict[str, str]]:
