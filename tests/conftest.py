@@ -46,10 +46,21 @@ def shared_system(system_folder: Path) -> Iterator[System]:
 
 @pytest.fixture
 def system(shared_system: System) -> Iterator[System]:
-    """The whole local system with an empty Amberflo; the waits of its workflows are left out."""
-    sandbox_of(shared_system).reset()
+    """The shared local system, emptied of what earlier tests left; the waits of its workflows are left out."""
+    empty(shared_system)
     yield shared_system
     sandbox_of(shared_system).clear_faults()
+
+
+def empty(system: System) -> None:
+    """Delete meters, usage, faults, rejected items, and queued and dead events."""
+    sandbox_of(system).reset()
+    table, dynamodb = system.outputs["RejectedTableName"], system.client("dynamodb")
+    for page in dynamodb.get_paginator("scan").paginate(TableName=table, ProjectionExpression="id"):
+        for item in page["Items"]:
+            dynamodb.delete_item(TableName=table, Key=item)
+    for queue in ("UsageQueueUrl", "UsageDeadLetterQueueUrl", "TenantDeadLetterQueueUrl"):
+        system.client("sqs").purge_queue(QueueUrl=system.outputs[queue])
 
 
 def sandbox_of(system: System) -> SandboxClient:

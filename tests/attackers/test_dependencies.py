@@ -14,9 +14,10 @@ from amberflo_workflows.infra.node import npm
 from tests import audit
 from tests.packages import ROOT
 
-LOCKS = [*(ROOT / "requirements").glob("*.txt"), ROOT / "infra" / "sbt" / "build.txt"]
+LOCKS = [*sorted((ROOT / "requirements").glob("*.txt")), ROOT / "infra" / "sbt" / "build.txt"]
 NPM_LOCKS = [
-    ROOT / folder / "package-lock.json" for folder in ("infra/sbt", "local/console", "tests/local/console/npm")
+    ROOT / folder / "package-lock.json"
+    for folder in ("infra/sbt", "src/amberflo_workflows/console", "tests/console/npm")
 ]
 
 
@@ -28,7 +29,11 @@ def _requirements(lock: Path) -> list[str]:
 
 def test_there_are_no_other_locks_and_all_are_audited() -> None:
     found = {path for room in ("examples", "infra", "requirements") for path in (ROOT / room).rglob("*.txt")}
-    found |= {path for room in ("infra", "local", "tests") for path in (ROOT / room).rglob("package-lock.json")}
+    found |= {
+        path
+        for room in ("infra", "src/amberflo_workflows/console", "tests")
+        for path in (ROOT / room).rglob("package-lock.json")
+    }
     assert found == {*LOCKS, *NPM_LOCKS}
     # The lock of uv alone is a part of another.
     assert {str(path.relative_to(ROOT)) for path in found} == {*audit.LOCKS, "requirements/bootstrap.txt"}
@@ -100,7 +105,7 @@ def test_no_install_script_of_npm_runs(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_npm_is_nowhere_called_without_that_word() -> None:
-    sources = [path.read_text() for room in ("infra", "local") for path in (ROOT / room).rglob("*.py")]
+    sources = [path.read_text() for room in ("infra", "src") for path in (ROOT / room).rglob("*.py")]
     installs = [re.findall(r'"(?:ci|install)", "([^"]*)"', source) for source in sources if "*npm()" in source]
     assert sorted(installs) == [["--ignore-scripts"], ["--ignore-scripts", "--ignore-scripts"]]
 

@@ -14,9 +14,7 @@ HANDLERS = [
     *(f"tasks.{path.stem}" for path in TASKS if "\ndef handler(" in path.read_text()),
     "entrypoints.api",
     "entrypoints.ingest_queue",
-    "entrypoints.backfill.plan",
     "entrypoints.backfill.send_range",
-    "entrypoints.backfill.sum_up",
 ]
 
 
@@ -58,7 +56,7 @@ def test_the_bundle_holds_byte_code_for_each_of_our_files_and_no_infrastructure(
     sources = list(own.rglob("*.py"))
     tag = sys.implementation.cache_tag
     assert [path for path in sources if not (path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc").exists()] == []
-    assert {path.name for path in own.iterdir() if path.is_dir()} == {"__pycache__", "tasks", "entrypoints"}
+    assert {path.name for path in own.iterdir() if path.is_dir()} == {"__pycache__", "core", "tasks", "entrypoints"}
     assert not (local_bundle / Path(boto3.__file__).parent.name).exists()
 
 

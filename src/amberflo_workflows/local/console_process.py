@@ -74,7 +74,7 @@ def start(folder: Path) -> str:
 def _start(folder: Path, packages: Path, port: int) -> tuple[Server, str]:
     log, url = folder / "console.log", f"http://{LOOPBACK}:{port}/"
     server = spawn(
-        "amberflo_workflows.console",
+        "amberflo_workflows.local.console_server",
         *(str(port), str(packages)),
         environment={"PATH": os.defpath, "LANG": "C.UTF-8", "METERING_HOME": str(folder)},
         folder=folder,

@@ -1,4 +1,4 @@
-"""Serve the console of the local system: ``python -m amberflo_workflows.console PORT PACKAGES``."""
+"""Serve the console of the local system: ``python -m amberflo_workflows.local.console_server PORT PACKAGES``."""
 
 import sys
 from pathlib import Path
