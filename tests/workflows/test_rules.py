@@ -1,6 +1,8 @@
+import json
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ INGEST_SECONDS = 240
 BACKFILL_SECONDS = 86_400
 TENANT_SECONDS = 300
 MAP_ITEMS = 300
+MAX_LINE_LENGTH = 120
+MAX_LINES_PER_STATE = 50
 LAMBDA_SERVICE_ERRORS = {
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
@@ -68,6 +72,51 @@ def test_the_key_is_resolved_first_and_refreshed_at_most_once(path: Path) -> Non
     leading_there = [state.name for state in states(machine) if state.body.get("Next") == "RefreshApiKey"]
     assert leading_there == []
     assert machine["States"]["KeyWasRefreshed"]["Default"] == "RefreshApiKey"
+
+
+def _wrap(members: str, indent: int, indent_of_rest: int) -> list[str]:
+    """Break between members and list items only, never between a name and its value."""
+    lines = textwrap.wrap(
+        members.replace(": ", ":\xa0"),
+        MAX_LINE_LENGTH,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * indent_of_rest,
+    )
+    return [line.replace("\xa0", " ") for line in lines]
+
+
+def _render_retrier(retrier: dict[str, Any], indent: int, comma: str) -> list[str]:
+    limits = {key: value for key, value in retrier.items() if key != "ErrorEquals"}
+    errors = json.dumps(retrier["ErrorEquals"])
+    return [
+        *_wrap(f'{{"ErrorEquals": {errors},', indent, indent + 2),
+        *_wrap(json.dumps(limits)[1:] + comma, indent + 1, indent + 1),
+    ]
+
+
+@every_workflow
+def test_a_retrier_has_its_errors_on_one_line_and_its_limits_on_the_next(path: Path) -> None:
+    text = path.read_text()
+    blocks = re.findall(r'^( *)"Retry": \[\n(.*?)\n\1\]', text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == text.count('"Retry"')
+    for indent, block in blocks:
+        retriers = json.loads(f"[{block}]")
+        expected = [
+            line
+            for number, retrier in enumerate(retriers, 1)
+            for line in _render_retrier(retrier, len(indent) + 2, "," if number < len(retriers) else "")
+        ]
+        assert block.split("\n") == expected
+
+
+@every_workflow
+def test_a_state_fits_on_a_screen(path: Path) -> None:
+    states_as_written = re.finditer(
+        r'^( +)"(\w+)": \{\n\1  "Comment".*?\n\1\}', path.read_text(), re.MULTILINE | re.DOTALL
+    )
+    lines = {state[2]: state[0].count("\n") + 1 for state in states_as_written}
+    assert lines
+    assert {name: count for name, count in lines.items() if count > MAX_LINES_PER_STATE} == {}
 
 
 @every_workflow
