@@ -27,7 +27,7 @@ def _requirements(lock: Path) -> list[str]:
     return "\n".join(lines).replace("\\\n", " ").splitlines()
 
 
-def test_there_are_no_other_locks_and_all_are_audited() -> None:
+def test_all_lock_files_are_known_and_audited() -> None:
     found = {path for room in ("examples", "infra", "requirements") for path in (ROOT / room).rglob("*.txt")}
     found |= {
         path
@@ -40,7 +40,7 @@ def test_there_are_no_other_locks_and_all_are_audited() -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
-def test_every_requirement_is_one_version_with_its_hashes(lock: Path) -> None:
+def test_every_requirement_is_pinned_with_hashes(lock: Path) -> None:
     requirements = _requirements(lock)
     assert requirements
     whole = re.compile(r"[a-z0-9-]+==[0-9][\w.]*( ; .+?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*")
@@ -48,7 +48,7 @@ def test_every_requirement_is_one_version_with_its_hashes(lock: Path) -> None:
 
 
 @pytest.mark.parametrize("lock", NPM_LOCKS, ids=lambda lock: lock.parent.name)
-def test_every_npm_package_has_a_hash_and_comes_from_no_host_of_its_own(lock: Path) -> None:
+def test_every_npm_package_has_a_hash_and_names_no_host(lock: Path) -> None:
     packages = json.loads(lock.read_text())["packages"]
     packages.pop("")
     assert packages
@@ -59,7 +59,7 @@ def test_every_npm_package_has_a_hash_and_comes_from_no_host_of_its_own(lock: Pa
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
-def test_every_python_package_has_a_wheel_for_here(lock: Path, tmp_path: Path) -> None:
+def test_every_python_package_has_a_wheel_for_this_platform(lock: Path, tmp_path: Path) -> None:
     from uv import find_uv_bin  # noqa: PLC0415 - this test alone
 
     command = [find_uv_bin(), "pip", "install", "--dry-run", "--target", str(tmp_path), "--python", sys.executable]
@@ -68,7 +68,7 @@ def test_every_python_package_has_a_wheel_for_here(lock: Path, tmp_path: Path) -
     assert done.returncode == 0, done.stderr
 
 
-def test_setting_up_takes_hashes_and_wheels_only() -> None:
+def test_setup_installs_only_wheels_with_hashes() -> None:
     done = subprocess.run(
         ["make", "--dry-run", "--always-make", ".venv/.ready"],  # noqa: S607
         cwd=ROOT,
@@ -83,7 +83,7 @@ def test_setting_up_takes_hashes_and_wheels_only() -> None:
     assert own.endswith("--no-deps --no-build-isolation --editable .")
 
 
-def test_no_install_script_of_npm_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_npm_runs_no_install_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     evil, pins, ran = tmp_path / "evil", tmp_path / "pins", tmp_path / "ran"
     for folder in (evil, pins):
         folder.mkdir()
@@ -104,13 +104,13 @@ def test_no_install_script_of_npm_runs(tmp_path: Path, monkeypatch: pytest.Monke
     assert ran.exists()
 
 
-def test_npm_is_nowhere_called_without_that_word() -> None:
+def test_every_npm_install_ignores_scripts() -> None:
     sources = [path.read_text() for room in ("infra", "src") for path in (ROOT / room).rglob("*.py")]
     installs = [re.findall(r'"(?:ci|install)", "([^"]*)"', source) for source in sources if "*npm()" in source]
     assert sorted(installs) == [["--ignore-scripts"], ["--ignore-scripts", "--ignore-scripts"]]
 
 
-def test_an_audit_that_could_not_ask_says_so_and_does_not_pass() -> None:
+def test_an_audit_without_network_fails_and_says_so() -> None:
     nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "npm_config_registry"), "http://127.0.0.1:9")
     locks = ("requirements/bootstrap.txt", "src/amberflo_workflows/console/package-lock.json")
     command, environment = [sys.executable, "-m", "tests.audit", *locks], {**os.environ, **nowhere}

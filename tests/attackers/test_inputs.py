@@ -63,13 +63,13 @@ def _get(system: System, path: str) -> http.client.HTTPResponse:
     return answer
 
 
-def test_an_id_is_one_escaped_part_of_the_path_that_reaches_amberflo(system: System) -> None:
+def test_an_id_is_sent_to_amberflo_as_one_escaped_path_segment(system: System) -> None:
     for given in CLIMBING:
         assert Runner(system, endpoint=None).run("get_meter", {"meterId": given}).output["statusCode"] == 404, given
     assert _arrived(system) == [f"/meters/{urllib.parse.quote(given, safe='')}" for given in CLIMBING]
 
 
-def test_an_id_of_dots_alone_reaches_nobody(system: System) -> None:
+def test_an_id_of_only_dots_is_rejected_before_any_call(system: System) -> None:
     for workflow in ("get_meter", "update_meter", "delete_meter", "fetch_usage"):
         output = Runner(system, endpoint=None).run(workflow, {"meterId": "..", "label": "x"}).output
         assert output["statusCode"] == 400, workflow
@@ -78,7 +78,7 @@ def test_an_id_of_dots_alone_reaches_nobody(system: System) -> None:
     assert _arrived(system) == []
 
 
-def test_over_http_an_address_reaches_one_meter_or_none(system: System) -> None:
+def test_a_path_over_http_reaches_one_meter_or_none(system: System) -> None:
     for given in IN_ADDRESSES:
         answer = _get(system, f"meters/{given}")
         assert answer.status == 404, given
@@ -89,7 +89,7 @@ def test_over_http_an_address_reaches_one_meter_or_none(system: System) -> None:
 
 
 @pytest.mark.parametrize("key", ["a\r\nX-Injected: yes", "a\nb", "\0", "\x85", "\u2028", "\x1b[31m", "\u202e"])
-def test_an_idempotency_key_that_would_break_out_of_its_line_is_refused(system: System, key: str) -> None:
+def test_rejects_an_idempotency_key_with_unprintable_characters(system: System, key: str) -> None:
     # No HTTP client or server lets it through, so the function gets it by hand.
     (name,) = [
         function["FunctionName"]
@@ -111,7 +111,7 @@ def test_an_idempotency_key_that_would_break_out_of_its_line_is_refused(system: 
 
 
 @twice
-def test_a_body_that_says_two_things_under_one_name_is_a_400(system: System, text: str, name: str) -> None:
+def test_rejects_a_body_with_a_duplicate_member(system: System, text: str, name: str) -> None:
     for body in (text, f'{{"records": [{usage()}, {text}]}}'):
         answer = Api(system).call("POST", "ingest", body)
         assert answer.status == 400
@@ -119,7 +119,7 @@ def test_a_body_that_says_two_things_under_one_name_is_a_400(system: System, tex
     assert sandbox_of(system).requests()["total"] == 0
 
 
-def test_a_meter_that_is_described_twice_is_not_made(system: System) -> None:
+def test_rejects_a_meter_with_a_duplicate_member(system: System) -> None:
     body = json.dumps(METER)[:-1] + ', "meter\\u0054ype": "active_users"}'
     answer = Api(system).call("POST", "meters", body)
     assert (answer.status, answer.body["message"]) == (400, "The body has 'meterType' twice in one object.")
@@ -127,7 +127,7 @@ def test_a_meter_that_is_described_twice_is_not_made(system: System) -> None:
 
 
 @twice
-def test_a_usage_that_says_two_things_is_parked_and_its_neighbours_are_counted(
+def test_a_usage_with_a_duplicate_member_is_rejected_and_the_others_are_counted(
     system: System, text: str, name: str
 ) -> None:
     mark = f"twice-{uuid.uuid4()}"
@@ -141,7 +141,7 @@ def test_a_usage_that_says_two_things_is_parked_and_its_neighbours_are_counted(
     assert "givenTwice" in json.dumps(item["usage"])
 
 
-def test_a_message_that_is_two_events_is_parked(system: System) -> None:
+def test_a_message_with_a_duplicate_detail_or_records_is_rejected(system: System) -> None:
     mark = f"twice-{uuid.uuid4()}"
     body = f'{{"detail": {usage(mark=mark)}, "detail": {usage(mark=mark, tenantId="t2")}}}'
     records = f'{{"detail": {{"records": [{usage(mark=mark)}], "records": [{usage(mark=mark)}]}}}}'
@@ -153,7 +153,7 @@ def test_a_message_that_is_two_events_is_parked(system: System) -> None:
     ]
 
 
-def test_a_row_that_says_two_things_is_parked_and_its_neighbours_are_counted(system: System, tmp_path: Path) -> None:
+def test_a_row_with_a_duplicate_member_is_rejected_and_the_others_are_counted(system: System, tmp_path: Path) -> None:
     moment = int(time.time() * 1000)
     rows = [usage(meterTimeInMillis=moment), '{"tenantId": "t2", ' + usage()[1:], usage(meterTimeInMillis=moment)]
     file = tmp_path / f"{uuid.uuid4()}.ndjson"
@@ -164,9 +164,7 @@ def test_a_row_that_says_two_things_is_parked_and_its_neighbours_are_counted(sys
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
-def test_json_of_very_many_levels_is_refused_and_its_neighbours_are_counted(
-    system: System, opening: str, closing: str
-) -> None:
+def test_deeply_nested_json_is_rejected_and_the_others_are_counted(system: System, opening: str, closing: str) -> None:
     def levels(count: int) -> str:
         return opening * count + "0" + closing * count
 
@@ -177,7 +175,7 @@ def test_json_of_very_many_levels_is_refused_and_its_neighbours_are_counted(
     assert sandbox_of(system).totals("api-calls") == {"t1": 2}
 
 
-def test_an_object_of_very_many_members_is_read_in_one_pass() -> None:
+def test_parses_an_object_with_50_000_members() -> None:
     from amberflo_workflows.core.chunks import parse_json  # noqa: PLC0415 - this test alone runs it here
 
     members = [f'"m{number}": {number}' for number in range(50_000)]

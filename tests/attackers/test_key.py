@@ -193,7 +193,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
-def test_a_key_is_found_in_any_form(form: Callable[[str], str | bytes]) -> None:
+def test_finds_a_key_in_any_encoding(form: Callable[[str], str | bytes]) -> None:
     core = secrets.token_hex(12)
     text = form(_key(core))
     data = text.encode() if isinstance(text, str) else text
@@ -201,13 +201,13 @@ def test_a_key_is_found_in_any_form(form: Callable[[str], str | bytes]) -> None:
     assert not forms_found(data, secrets.token_hex(12))
 
 
-def test_what_is_planted_is_found_wherever_it_lies(searched: Searched) -> None:
+def test_finds_a_planted_mark_in_every_kind_of_place(searched: Searched) -> None:
     kinds = {place.split()[0] for place in searched.planted}
     assert kinds >= {"execution", "log", "queue", "table", "object", "file", "command", "environment", "answers"}
     assert {"gzip"} in searched.planted.values()
 
 
-def test_all_was_looked_at(searched: Searched) -> None:
+def test_searches_every_kind_of_place(searched: Searched) -> None:
     kinds = [place.split()[0] for place in searched.places]
     assert kinds.count("execution") > 20
     assert kinds.count("machine") == 11
@@ -219,6 +219,6 @@ def test_all_was_looked_at(searched: Searched) -> None:
     assert sum("(the API key)" in answer for answer in searched.answers) >= 2
 
 
-def test_the_key_is_nowhere_but_where_it_is_kept(searched: Searched) -> None:
+def test_the_key_is_only_in_secrets_manager(searched: Searched) -> None:
     # The state of Secrets Manager, which `make down` deletes.
     assert {Path(place).name: forms for place, forms in searched.key.items()} == {"secretsmanager.json": {"plain"}}

@@ -37,14 +37,14 @@ ALIKE = {
 
 
 @pytest.mark.parametrize("name", [*ALIKE.values(), "api-\u200bcalls", "api-calls\ufe0f", "api-calls "])
-def test_no_meter_is_made_with_a_name_that_looks_like_another(system: System, name: str) -> None:
+def test_rejects_a_meter_name_that_looks_like_another(system: System, name: str) -> None:
     answer = Api(system).call("POST", "meters", {**METER, "meterApiName": name})
     assert (answer.status, answer.body["details"][0]["field"]) == (400, "meterApiName")
     assert sandbox_of(system).requests()["total"] == 0
 
 
 @pytest.mark.parametrize("member", ["tenantId", "meterApiName"])
-def test_usage_under_a_name_that_only_looks_right_is_parked_with_the_reason(system: System, member: str) -> None:
+def test_usage_with_invisible_characters_in_a_name_is_rejected_with_the_reason(system: System, member: str) -> None:
     mark, good = str(uuid.uuid4()), {"tenantId": "acme", "meterApiName": "api-calls"}
     wrong = [good[member][:3] + one + good[member][3:] for one in UNSEEN.values()]
     wrong += [f"{good[member]} ", f"\t{good[member]}", f"{good[member]}\u200b", f"\u200b{good[member]}"]
@@ -57,7 +57,7 @@ def test_usage_under_a_name_that_only_looks_right_is_parked_with_the_reason(syst
     assert reasons[f"{good[member]}\u200b"] == f"{member} has a character in it that cannot be seen (U+200B)"
 
 
-def test_a_name_in_another_script_is_counted_as_what_it_is(system: System) -> None:
+def test_usage_with_a_name_in_another_script_is_counted_under_that_name(system: System) -> None:
     # A meter that was made in Amberflo's own console may be called so, and a tenant anything.
     names = [*ALIKE.values(), "api calls"]
     assert deliver(system, event(*(usage(meterApiName=name, tenantId=name) for name in names))) == []
@@ -67,7 +67,7 @@ def test_a_name_in_another_script_is_counted_as_what_it_is(system: System) -> No
 
 
 @pytest.mark.parametrize("tenant", ["ac\u200bme", "acme\u202e", "ac\nme"])
-def test_no_customer_is_made_whose_usage_would_be_refused(system: System, tenant: str) -> None:
+def test_no_customer_is_created_whose_usage_would_be_rejected(system: System, tenant: str) -> None:
     request = {"id": str(uuid.uuid4()), "detail": {"tenantId": tenant, "tenantName": "Acme"}}
     Runner(system, endpoint=None).run("create_customer", request)
     assert sandbox_of(system).customers() == {}

@@ -98,7 +98,7 @@ def _knocked(address: str, ports: list[str], before: tuple[str, ...] = ()) -> di
     return outcomes
 
 
-def test_another_machine_on_the_network_reaches_none_of_it(servers: Servers, neighbour: int) -> None:
+def test_another_machine_on_the_network_cannot_connect(servers: Servers, neighbour: int) -> None:
     inside = ("nsenter", "--target", str(neighbour), "--net")
     refused = dict.fromkeys(servers.ports, "ConnectionRefusedError")
     with socket.create_server(("0.0.0.0", 0)) as open_to_all:  # noqa: S104 - to see that the cable works
@@ -108,7 +108,7 @@ def test_another_machine_on_the_network_reaches_none_of_it(servers: Servers, nei
     assert _knocked(LOOPBACK, servers.ports) == dict.fromkeys(servers.ports, "open")
 
 
-def test_every_socket_that_waits_for_somebody_is_on_loopback(servers: Servers) -> None:
+def test_every_listening_socket_is_on_loopback(servers: Servers) -> None:
     processes = [psutil.Process(pid) for pid in servers.pids]
     waiting = {
         (one.laddr.ip, str(one.laddr.port))
@@ -120,7 +120,7 @@ def test_every_socket_that_waits_for_somebody_is_on_loopback(servers: Servers) -
     assert {address for address, _ in waiting} <= {LOOPBACK, "::1"}
 
 
-def test_the_emulator_answers_any_web_page_and_no_page_of_ours_says_where_it_is(servers: Servers) -> None:
+def test_the_emulator_allows_any_origin_and_no_console_page_shows_its_port(servers: Servers) -> None:
     emulator, _, pages = (f"http://{LOOPBACK}:{port}/" for port in servers.ports)
     asked = {"Origin": "http://evil.example", "X-Amz-Target": "secretsmanager.ListSecrets"}
     # Were this to fail, docs/threats.md and docs/local.md would have to say one thing less.

@@ -54,7 +54,7 @@ def _amberflo_says(system: System, message: str, path: str) -> None:
     sandbox_of(system).set_faults([fault])
 
 
-def test_no_text_of_a_stranger_becomes_a_log_line_of_its_own(system: System, mark: str) -> None:
+def test_untrusted_text_cannot_forge_a_log_line(system: System, mark: str) -> None:
     began, hostile = time.time(), f"{mark} {HOSTILE}"
     deliver(system, event(usage(tenantId=hostile), usage(meterApiName=hostile)), hostile, json.dumps({"id": hostile}))
     deliver(system, event(usage(tenantId=hostile, note="x" * 150_000)))
@@ -74,7 +74,7 @@ def test_no_text_of_a_stranger_becomes_a_log_line_of_its_own(system: System, mar
 
 
 @pytest.mark.parametrize(("path", "asked"), [("/meters/*", "meters/x"), ("/usage*", "usage/x?meterApiName=m")])
-def test_what_amberflo_says_is_passed_on_as_one_line_of_plain_text(system: System, path: str, asked: str) -> None:
+def test_an_amberflo_error_message_is_returned_as_one_line_of_plain_text(system: System, path: str, asked: str) -> None:
     _amberflo_says(system, f"<b>{HOSTILE}" + "x" * 10_000, path)
     answer = Api(system).call("GET", asked)
     assert answer.status == 400
@@ -85,7 +85,7 @@ def test_what_amberflo_says_is_passed_on_as_one_line_of_plain_text(system: Syste
     assert len(message) == 500
 
 
-def test_the_command_line_steers_no_terminal(metering: Metering, mark: str) -> None:
+def test_the_command_line_prints_no_terminal_control_characters(metering: Metering, mark: str) -> None:
     system, hostile = metering.system, f"{mark} {HOSTILE}"
     # JSON as it is, with nothing escaped that need not be.
     wild = event(json.dumps({**json.loads(usage()), "tenantId": hostile}, ensure_ascii=False))

@@ -7,7 +7,7 @@ from tests.packages import ROOT
 NAMED = re.findall(r"`(tests/\S+?)(?:::(\w+))?`", (ROOT / "docs" / "threats.md").read_text())
 
 
-def test_every_test_that_the_page_names_is_there() -> None:
+def test_every_named_test_exists() -> None:
     assert len(NAMED) > 30
     missing = [
         f"{path}::{name}"
@@ -17,6 +17,6 @@ def test_every_test_that_the_page_names_is_there() -> None:
     assert missing == []
 
 
-def test_every_file_of_tests_about_attackers_is_named() -> None:
+def test_every_attacker_test_file_is_named() -> None:
     files = {path.name for path in (ROOT / "tests" / "attackers").glob("test_*.py")} - {"test_threats.py"}
     assert files == {path.rpartition("/")[2] for path, _ in NAMED if path.startswith("tests/attackers/")}

@@ -61,7 +61,7 @@ FORGED: dict[str, tuple[Callable[[Forger], str], int]] = {
 
 
 @pytest.mark.parametrize(("forged", "status"), FORGED.values(), ids=FORGED.keys())
-def test_a_token_that_is_not_quite_good_reaches_nothing(
+def test_a_forged_token_is_rejected_before_any_call(
     system: System, forger: Forger, forged: Callable[[Forger], str], status: int
 ) -> None:
     answer = Api(system, forged(forger)).call("GET", "meters")
@@ -70,23 +70,23 @@ def test_a_token_that_is_not_quite_good_reaches_nothing(
     assert sandbox_of(system).requests()["total"] == 0
 
 
-def test_what_the_forger_changes_one_thing_of_is_good(system: System, forger: Forger) -> None:
+def test_the_unchanged_token_is_accepted(system: System, forger: Forger) -> None:
     assert Api(system, forger.good.signed(forger.pools)).call("GET", "meters").status == 200
 
 
-def test_an_identity_token_is_no_access_token_where_scopes_are_asked_for(system: System, forger: Forger) -> None:
+def test_rejects_an_identity_token_where_scopes_are_required(system: System, forger: Forger) -> None:
     # It is signed by the pool and made out to the client, so without scopes AWS would let it in.
     claims = forger.good.claims
     identity = forger.good.with_claims(aud=claims["client_id"], client_id=None, scope=None, token_use="id")
     assert Api(system, identity.signed(forger.pools)).call("GET", "meters").status == 403
 
 
-def test_a_token_is_looked_for_in_its_header_only(system: System) -> None:
+def test_rejects_a_token_in_the_query_string(system: System) -> None:
     token = system.access_token
     for query in (f"access_token={token}", f"Authorization={token}", f"authorization=Bearer%20{token}"):
         assert Api(system).call("GET", f"meters?{query}", Authorization="").status == 401
 
 
-def test_a_token_without_an_end_is_good_to_the_emulator(system: System, forger: Forger) -> None:
+def test_the_emulator_accepts_a_token_without_an_expiry(system: System, forger: Forger) -> None:
     # AWS refuses it. Were this to fail, docs/threats.md would have to say one thing less.
     assert Api(system, forger.good.with_claims(exp=None).signed(forger.pools)).call("GET", "meters").status == 200
