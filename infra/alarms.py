@@ -12,13 +12,13 @@ from aws_cdk import aws_stepfunctions as sfn
 
 from amberflo_workflows.infra.functions import NAMESPACE
 from amberflo_workflows.infra.metering import AmberfloMetering
-from amberflo_workflows.infra.operations import pascal
+from amberflo_workflows.infra.operations import to_pascal_case
 
 FIVE_MINUTES = Duration.minutes(5)
 # Usage normally waits a second or two; by then Amberflo has been away for a while.
-LATE_USAGE = Duration.minutes(15)
+MAX_USAGE_AGE = Duration.minutes(15)
 # SQS forgets after 14 days, and counts those before the event was given up too.
-OLD_DEAD = Duration.days(10)
+MAX_DEAD_EVENT_AGE = Duration.days(10)
 
 
 @dataclass(frozen=True)
@@ -31,28 +31,28 @@ class AlarmSpec:
     meaning: str
 
 
-def all_alarms(metering: AmberfloMetering, http_api: apigateway.IHttpApi) -> list[AlarmSpec]:
+def build_alarm_specs(metering: AmberfloMetering, http_api: apigateway.IHttpApi) -> list[AlarmSpec]:
     """All there are."""
     return [
-        *_workflow_watches(metering.state_machines),
-        *_usage_watches(metering),
-        *_tenant_watches(metering),
-        *(_rule_watch(bus, rule) for bus, rule in metering.rules),
-        *_api_watches(metering, http_api),
+        *_build_workflow_alarms(metering.state_machines),
+        *_build_usage_alarms(metering),
+        *_build_tenant_alarms(metering),
+        *(_build_rule_alarm(bus, rule) for bus, rule in metering.rules),
+        *_build_api_alarms(metering, http_api),
     ]
 
 
-def count_metric(metric: str, service: str = "send_usages") -> cloudwatch.Metric:
+def build_count_metric(metric: str, service: str = "send_usages") -> cloudwatch.Metric:
     """A count that a Lambda emits."""
     return cloudwatch.Metric(
         namespace=NAMESPACE, metric_name=metric, dimensions_map={"service": service}, statistic="Sum"
     )
 
 
-def _workflow_watches(machines: Mapping[str, sfn.StateMachine]) -> list[AlarmSpec]:
+def _build_workflow_alarms(machines: Mapping[str, sfn.StateMachine]) -> list[AlarmSpec]:
     watches = []
     for machine_name, machine in machines.items():
-        name = pascal(machine_name)
+        name = to_pascal_case(machine_name)
         watches += [
             AlarmSpec(
                 f"{name}Failed",
@@ -72,12 +72,12 @@ def _workflow_watches(machines: Mapping[str, sfn.StateMachine]) -> list[AlarmSpe
     return watches
 
 
-def _usage_watches(metering: AmberfloMetering) -> list[AlarmSpec]:
+def _build_usage_alarms(metering: AmberfloMetering) -> list[AlarmSpec]:
     path = metering.ingest
     return [
         AlarmSpec(
             "UsageRejected",
-            count_metric("UsagesRejected").with_(period=FIVE_MINUTES),
+            build_count_metric("UsagesRejected").with_(period=FIVE_MINUTES),
             1,
             "Usage was refused and is not billed until someone mends it. See why with `metering rejected list`, mend "
             "the sender, and send the usage again with `metering rejected redrive`.",
@@ -89,23 +89,23 @@ def _usage_watches(metering: AmberfloMetering) -> list[AlarmSpec]:
             "Usage events could not be delivered five times and wait in the dead-letter queue, for 14 days. Find the "
             "cause in the failed executions of ingest_usage, then send them again with `metering dead redrive`.",
         ),
-        _dead_for_long("UsageDeadForLong", path.dead_letters, "Usage is not billed then."),
+        _build_dead_for_long_alarm("UsageDeadForLong", path.dead_letters, "Usage is not billed then."),
         AlarmSpec(
             "UsageLate",
             path.queue.metric_approximate_age_of_oldest_message(period=FIVE_MINUTES),
-            LATE_USAGE.to_seconds(),
+            MAX_USAGE_AGE.to_seconds(),
             "Usage has waited in the queue for a quarter of an hour: Amberflo is down, or more comes in than is sent. "
             "Nothing is lost. If Amberflo is well, raise ingestConcurrency.",
         ),
     ]
 
 
-def _tenant_watches(metering: AmberfloMetering) -> list[AlarmSpec]:
+def _build_tenant_alarms(metering: AmberfloMetering) -> list[AlarmSpec]:
     dead = metering.tenants.dead_letters
     return [
         AlarmSpec(
             "TenantRejected",
-            count_metric("TenantsRejected", "customers").with_(period=FIVE_MINUTES),
+            build_count_metric("TenantsRejected", "customers").with_(period=FIVE_MINUTES),
             1,
             "A tenant event names no tenant, or Amberflo refuses it: the tenant's customer is not as it should be. See "
             "why with `metering rejected list`, mend the sender, send the event anew, and drop this one.",
@@ -117,21 +117,21 @@ def _tenant_watches(metering: AmberfloMetering) -> list[AlarmSpec]:
             "A tenant's customer could not be brought up to date; its event waits in a dead-letter queue, for 14 days. "
             "Find the cause in the failed executions, then send it again with `metering dead redrive`.",
         ),
-        _dead_for_long("TenantDeadForLong", dead, "The tenant's customer stays as it is then."),
+        _build_dead_for_long_alarm("TenantDeadForLong", dead, "The tenant's customer stays as it is then."),
     ]
 
 
-def _dead_for_long(name: str, dead_letters: sqs.Queue, loss: str) -> AlarmSpec:
+def _build_dead_for_long_alarm(name: str, dead_letters: sqs.Queue, loss: str) -> AlarmSpec:
     return AlarmSpec(
         name,
         dead_letters.metric_approximate_age_of_oldest_message(period=FIVE_MINUTES),
-        OLD_DEAD.to_seconds(),
+        MAX_DEAD_EVENT_AGE.to_seconds(),
         f"An event has been in the dead-letter queue for ten days, and SQS deletes it after fourteen. {loss} Send it "
         "again with `metering dead redrive`.",
     )
 
 
-def _rule_watch(bus: events.IEventBus, rule: events.Rule) -> AlarmSpec:
+def _build_rule_alarm(bus: events.IEventBus, rule: events.Rule) -> AlarmSpec:
     """Of a rule on the default bus, the metric bears the rule's name alone."""
     names = ("RuleName",) if bus.event_bus_name == "default" else ("EventBusName", "RuleName")
     # arn:aws:events:REGION:ACCOUNT:rule/BUS/RULE, without the bus if it is the default one
@@ -151,7 +151,7 @@ def _rule_watch(bus: events.IEventBus, rule: events.Rule) -> AlarmSpec:
     )
 
 
-def _api_watches(metering: AmberfloMetering, http_api: apigateway.IHttpApi) -> list[AlarmSpec]:
+def _build_api_alarms(metering: AmberfloMetering, http_api: apigateway.IHttpApi) -> list[AlarmSpec]:
     functions = {"api": metering.api_function, "ingest_queue": metering.queue_function}
     return [
         AlarmSpec(
@@ -162,7 +162,7 @@ def _api_watches(metering: AmberfloMetering, http_api: apigateway.IHttpApi) -> l
         ),
         *(
             AlarmSpec(
-                f"{pascal(name)}Errors",
+                f"{to_pascal_case(name)}Errors",
                 function.metric_errors(period=FIVE_MINUTES),
                 1,
                 f"The function {name} ended with a fault of its own. Its log has the stack trace; usage comes again.",

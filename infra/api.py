@@ -15,8 +15,8 @@ from constructs import Construct
 from amberflo_workflows.infra.operations import DOCUMENT, OPERATIONS, Route
 
 # What a stage of an HTTP API serves before it answers 429: above what one Amberflo account takes by far.
-REQUESTS_PER_SECOND = 100
-BURST = 200
+RATE_LIMIT = 100
+BURST_LIMIT = 200
 
 
 class Scopes(NamedTuple):
@@ -50,14 +50,14 @@ def add_routes(
             scope,
             f"{name}Route",
             http_api=http_api,
-            route_key=route_key(route),
+            route_key=build_route_key(route),
             integration=integration,
             authorizer=authorizer,
             authorization_scopes=scopes.of(route),
         )
 
 
-def route_key(route: Route) -> apigateway.HttpRouteKey:
+def build_route_key(route: Route) -> apigateway.HttpRouteKey:
     """A route as CDK has it."""
     return apigateway.HttpRouteKey.with_(route.path, apigateway.HttpMethod[route.method])
 
@@ -85,7 +85,7 @@ class MeteringApi(Construct):
             http_api=self.http_api,
             stage_name="$default",
             auto_deploy=True,
-            throttle=apigateway.ThrottleSettings(rate_limit=REQUESTS_PER_SECOND, burst_limit=BURST),
+            throttle=apigateway.ThrottleSettings(rate_limit=RATE_LIMIT, burst_limit=BURST_LIMIT),
         )
         add_routes(
             self,

@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 OUT: Final = Path("build") / "cdk.out"
 Target = Literal["aws", "local"]
-Kind = Literal["standalone", "attach"]
+StackKind = Literal["standalone", "attach"]
 
 
-def build(app: "App", target: Target, settings: Settings, kind: Kind = "standalone") -> None:
+def add_stack(app: "App", target: Target, settings: Settings, kind: StackKind = "standalone") -> None:
     """Put the stack into an app: one with an API of its own, or one for a control plane that is deployed."""
     from amberflo_workflows.infra.attach_stack import AttachStack  # noqa: PLC0415 - Node has to be found first
     from amberflo_workflows.infra.stack import MeteringStack  # noqa: PLC0415 - as above
 
-    runtime = Runtime(settings.python_version, settings.architecture) if target == "aws" else Runtime.of_this_machine()
+    runtime = Runtime(settings.python_version, settings.architecture) if target == "aws" else Runtime.for_this_machine()
     stack = AttachStack if kind == "attach" else MeteringStack
     stack(app, settings.stack_name, settings=settings, runtime=runtime)
 
 
-def synth(target: Target, outdir: Path, settings: Settings | None = None, kind: Kind = "standalone") -> Path:
+def synth(target: Target, outdir: Path, settings: Settings | None = None, kind: StackKind = "standalone") -> Path:
     """Synthesise in this process into ``outdir``, which is emptied; gives the assembly's folder.
 
     Raises :class:`InvalidSetting`, :class:`BundleFailed`, :class:`NodeMissing`.
@@ -42,7 +42,7 @@ def synth(target: Target, outdir: Path, settings: Settings | None = None, kind: 
     AssetStaging.clear_asset_hash_cache()
     shutil.rmtree(outdir, ignore_errors=True)
     app = App(outdir=str(outdir), analytics_reporting=False)
-    build(app, target, settings or Settings(), kind)
+    add_stack(app, target, settings or Settings(), kind)
     app.synth()
     return outdir
 
@@ -54,15 +54,15 @@ def main(arguments: Sequence[str]) -> int:
     """
     try:
         # The CDK command line hands its context over in the environment.
-        kind: Kind = "attach" if "attach" in arguments[:1] else "standalone"
-        given = _context(arguments[1:] if kind == "attach" else arguments)
+        kind: StackKind = "attach" if "attach" in arguments[:1] else "standalone"
+        given = _parse_context(arguments[1:] if kind == "attach" else arguments)
         context = json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}")) | given
         settings = Settings.from_context(context.get)
         use_packaged_node()
         from aws_cdk import App  # noqa: PLC0415 - Node has to be found first
 
         app = App(outdir=os.environ.get("CDK_OUTDIR", str(OUT)), analytics_reporting=False)
-        build(app, "aws", settings, kind)
+        add_stack(app, "aws", settings, kind)
         app.synth()
     except (InvalidSetting, BundleFailed, NodeMissing) as error:
         print(error, file=sys.stderr)
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _context(arguments: Sequence[str]) -> dict[str, str]:
+def _parse_context(arguments: Sequence[str]) -> dict[str, str]:
     pairs = [argument for argument in arguments if argument != "-c"]
     for pair in pairs:
         if "=" not in pair:

@@ -16,8 +16,8 @@ from amberflo_workflows.infra.node import NodeMissing
 from amberflo_workflows.infra.operations import OPERATIONS
 from amberflo_workflows.infra.settings import AUTHORIZER_NAME, Settings
 
-_NEEDED: Final = ("controlPlaneAPIEndpoint", "eventBridgeArn")
-_IDENTITY: Final = ("ControlPlaneIdpUserPoolId", "ControlPlaneIdpClientId")
+_REQUIRED_OUTPUTS: Final = ("controlPlaneAPIEndpoint", "eventBridgeArn")
+_IDENTITY_OUTPUTS: Final = ("ControlPlaneIdpUserPoolId", "ControlPlaneIdpClientId")
 OWN_AUTHORIZER: Final = "--own-authorizer"
 USAGE: Final = f'make attach ARGS="CONTROL_PLANE_STACK [{OWN_AUTHORIZER}] [-c key=value …]"'
 
@@ -38,14 +38,14 @@ class ControlPlane:
         return self.outputs["controlPlaneAPIEndpoint"].split("/")[2].split(".")[0]
 
 
-def find_control_plane(cloudformation: Any, stack: str) -> ControlPlane:
+def fetch_control_plane(cloudformation: Any, stack: str) -> ControlPlane:
     """The control plane of a stack. Raises :class:`CannotAttach` if it is none."""
     try:
         found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
     except (BotoCoreError, ClientError) as error:
         raise CannotAttach(f"The stack {stack} cannot be read: {error}") from None
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
-    missing = [name for name in _NEEDED if name not in outputs]
+    missing = [name for name in _REQUIRED_OUTPUTS if name not in outputs]
     if missing:
         raise CannotAttach(
             f"The stack {stack} has no output {' and no output '.join(missing)}, which a control plane of SBT 0.5 has. "
@@ -54,21 +54,21 @@ def find_control_plane(cloudformation: Any, stack: str) -> ControlPlane:
     return ControlPlane(outputs)
 
 
-def stack_parameters(
+def build_stack_parameters(
     plane: ControlPlane, gateway: Any, *, own_authorizer: bool, issuer: bool = False
 ) -> dict[str, str]:
     """The parameters of our stack for a control plane; with ``issuer`` a setting says who issues its tokens.
 
     Raises :class:`CannotAttach`.
     """
-    values = {name: plane.outputs[name] for name in _NEEDED}
+    values = {name: plane.outputs[name] for name in _REQUIRED_OUTPUTS}
     if issuer:
         return values
     if own_authorizer:
-        return values | _identity(plane)
+        return values | _get_identity_outputs(plane)
     shared = [
         one["AuthorizerId"]
-        for one in _pages(gateway.get_authorizers, ApiId=plane.api_id)
+        for one in _paginate(gateway.get_authorizers, ApiId=plane.api_id)
         if one["AuthorizerType"] == "JWT" and one["Name"] != AUTHORIZER_NAME
     ]
     if len(shared) != 1:
@@ -79,14 +79,14 @@ def stack_parameters(
     return values | {"AuthorizerId": shared[0]}
 
 
-def _identity(plane: ControlPlane) -> dict[str, str]:
-    missing = [name for name in _IDENTITY if name not in plane.outputs]
+def _get_identity_outputs(plane: ControlPlane) -> dict[str, str]:
+    missing = [name for name in _IDENTITY_OUTPUTS if name not in plane.outputs]
     if missing:
         raise CannotAttach(
             f"The control plane has no output {missing[0]}, so it has an identity provider of its own kind; leave out "
             f"{OWN_AUTHORIZER}, or tell who issues its tokens with -c issuer=… -c audience=…"
         )
-    return {name: plane.outputs[name] for name in _IDENTITY}
+    return {name: plane.outputs[name] for name in _IDENTITY_OUTPUTS}
 
 
 def check_routes(plane: ControlPlane, gateway: Any, ours: frozenset[str]) -> None:
@@ -94,7 +94,7 @@ def check_routes(plane: ControlPlane, gateway: Any, ours: frozenset[str]) -> Non
     wanted = {f"{operation.route.method} {operation.route.path}" for operation in OPERATIONS if operation.route}
     taken = [
         route["RouteKey"]
-        for route in _pages(gateway.get_routes, ApiId=plane.api_id)
+        for route in _paginate(gateway.get_routes, ApiId=plane.api_id)
         if route["RouteKey"] in wanted and route["RouteId"] not in ours
     ]
     if taken:
@@ -105,7 +105,7 @@ def check_routes(plane: ControlPlane, gateway: Any, ours: frozenset[str]) -> Non
         )
 
 
-def stack_route_ids(cloudformation: Any, stack: str) -> frozenset[str]:
+def fetch_route_ids(cloudformation: Any, stack: str) -> frozenset[str]:
     """The ids of the routes that our stack has made already, so that it can be deployed anew."""
     try:
         resources = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
@@ -119,7 +119,7 @@ def stack_route_ids(cloudformation: Any, stack: str) -> frozenset[str]:
     )
 
 
-def _pages(ask: Any, **arguments: str) -> Iterator[dict[str, Any]]:
+def _paginate(ask: Any, **arguments: str) -> Iterator[dict[str, Any]]:
     answer = ask(**arguments)
     yield from answer["Items"]
     while token := answer.get("NextToken"):
@@ -140,9 +140,9 @@ def main(arguments: Sequence[str]) -> int:
     issuer = any(argument.startswith("issuer=") for argument in rest)
     try:
         cloudformation, gateway = boto3.client("cloudformation"), boto3.client("apigatewayv2")
-        plane = find_control_plane(cloudformation, stack)
-        check_routes(plane, gateway, stack_route_ids(cloudformation, name or Settings().stack_name))
-        values = stack_parameters(plane, gateway, own_authorizer=own, issuer=issuer)
+        plane = fetch_control_plane(cloudformation, stack)
+        check_routes(plane, gateway, fetch_route_ids(cloudformation, name or Settings().stack_name))
+        values = build_stack_parameters(plane, gateway, own_authorizer=own, issuer=issuer)
         given = [part for key, value in values.items() for part in ("--parameters", f"{key}={value}")]
         return cdk_deploy(" attach", [*given, *rest])
     except (BotoCoreError, ClientError) as error:

@@ -9,8 +9,8 @@ from aws_cdk import aws_events as events
 from constructs import Construct
 
 from amberflo_workflows.infra.api import Scopes, add_routes
-from amberflo_workflows.infra.monitoring import Monitoring, alarm_topic
-from amberflo_workflows.infra.outputs import add_outputs, stack_outputs
+from amberflo_workflows.infra.monitoring import Monitoring, add_alarm_topic
+from amberflo_workflows.infra.outputs import add_outputs, build_stack_outputs
 from amberflo_workflows.infra.settings import AUTHORIZER_NAME, InvalidSetting, Runtime, Settings
 from amberflo_workflows.infra.stack import add_metering
 
@@ -47,10 +47,10 @@ class AttachStack(Stack):
             "Monitoring",
             metering=self.metering,
             http_api=http_api,
-            topic=alarm_topic(self, settings.alarm_email),
+            topic=add_alarm_topic(self, settings.alarm_email),
         )
         own = {"ControlPlaneApiEndpoint": endpoint, "EventBusName": bus.event_bus_name}
-        add_outputs(self, stack_outputs(self.metering) | own)
+        add_outputs(self, build_stack_outputs(self.metering) | own)
 
     def _parameter(self, name: str, description: str, default: str | None = None) -> str:
         return CfnParameter(self, name, description=description, default=default).value_as_string

@@ -12,17 +12,17 @@ from amberflo_workflows.infra.functions import Functions
 from amberflo_workflows.infra.nag import acknowledge
 from amberflo_workflows.infra.settings import READ_SCOPE, WRITE_SCOPE
 
-TOKEN_LIFE = Duration.hours(1)
+TOKEN_VALIDITY = Duration.hours(1)
 
 
-def issuer_authorizer(issuer: str, audience: Sequence[str]) -> HttpJwtAuthorizer:
+def build_issuer_authorizer(issuer: str, audience: Sequence[str]) -> HttpJwtAuthorizer:
     """Accept the tokens of an OpenID issuer for an audience."""
     return HttpJwtAuthorizer(
         "Jwt", issuer, jwt_audience=list(audience), identity_source=["$request.header.Authorization"]
     )
 
 
-class OwnPool(Construct):
+class CognitoPool(Construct):
     """A user pool with a client for machines, and with ``admin_email`` one for people and a first user.
 
     With ``scopes`` the tokens that people sign in for bear both scopes of the pool: who is in it was put there by an
@@ -50,7 +50,7 @@ class OwnPool(Construct):
         """Accept this pool's tokens for its clients."""
         clients = [client for client in (self.client, self.user_client) if client]
         issuer = f"https://cognito-idp.{Aws.REGION}.{Aws.URL_SUFFIX}/{self.pool.user_pool_id}"
-        return issuer_authorizer(issuer, [client.user_pool_client_id for client in clients])
+        return build_issuer_authorizer(issuer, [client.user_pool_client_id for client in clients])
 
     def _pool(self) -> cognito.UserPool:
         pool = cognito.UserPool(
@@ -90,7 +90,7 @@ class OwnPool(Construct):
                 flows=cognito.OAuthFlows(client_credentials=True),
                 scopes=[cognito.OAuthScope.resource_server(server, one) for one in offered],
             ),
-            access_token_validity=TOKEN_LIFE,
+            access_token_validity=TOKEN_VALIDITY,
         )
 
     def _user_client(self, admin_email: str) -> cognito.UserPoolClient:
@@ -109,7 +109,7 @@ class OwnPool(Construct):
             "UserClient",
             auth_flows=cognito.AuthFlow(user_password=True, user_srp=True),
             disable_o_auth=True,
-            access_token_validity=TOKEN_LIFE,
+            access_token_validity=TOKEN_VALIDITY,
             prevent_user_existence_errors=True,
         )
 

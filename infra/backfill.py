@@ -12,12 +12,12 @@ from constructs import Construct
 
 from amberflo_workflows.infra.functions import Functions
 from amberflo_workflows.infra.ingest import IngestPath
-from amberflo_workflows.infra.nag import acknowledge, logical_id
-from amberflo_workflows.infra.operations import OPERATIONS, Kind, snake, task_seconds
+from amberflo_workflows.infra.nag import acknowledge, get_logical_id
+from amberflo_workflows.infra.operations import OPERATIONS, OperationKind, find_task_timeout, to_snake_case
 from amberflo_workflows.infra.state_machines import StateMachines
 
 # As long as Amberflo takes usage: an older file could not be sent again.
-FILES_ARE_KEPT: Final = Duration.days(60)
+FILE_RETENTION: Final = Duration.days(60)
 
 
 class Backfill(Construct):
@@ -34,7 +34,7 @@ class Backfill(Construct):
         ingest_machine: sfn.StateMachine,
     ) -> None:
         super().__init__(scope, id)
-        (self._operation,) = (operation for operation in OPERATIONS if operation.kind is Kind.BACKFILL)
+        (self._operation,) = (operation for operation in OPERATIONS if operation.kind is OperationKind.BACKFILL)
         self.bucket = self._bucket()
         plan = self._function(functions, "Plan", {})
         send = self._function(
@@ -60,15 +60,15 @@ class Backfill(Construct):
             "BackfillSumUp": total,
         }
         for function in (plan, send):
-            rule = f"AwsSolutions-IAM5[Resource::<{logical_id(self.bucket)}.Arn>/*]"
+            rule = f"AwsSolutions-IAM5[Resource::<{get_logical_id(self.bucket)}.Arn>/*]"
             acknowledge(function.role or function, {rule: "Any file in the bucket that is there for them."})
         self.machine = machines.add(self._operation, self.functions, {})
         self._allow_children()
 
     def _function(self, functions: Functions, step: str, environment: Mapping[str, str]) -> lambda_.Function:
         name = f"Backfill{step}"
-        module = "entrypoints.backfill.send_range" if step == "SendRange" else f"tasks.{snake(name)}"
-        return functions.add(name, module=module, seconds=task_seconds(name) + 1, environment=environment)
+        module = "entrypoints.backfill.send_range" if step == "SendRange" else f"tasks.{to_snake_case(name)}"
+        return functions.add(name, module=module, seconds=find_task_timeout(name) + 1, environment=environment)
 
     def _bucket(self) -> s3.Bucket:
         bucket = s3.Bucket(
@@ -77,7 +77,7 @@ class Backfill(Construct):
             encryption=s3.BucketEncryption.S3_MANAGED,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             enforce_ssl=True,
-            lifecycle_rules=[s3.LifecycleRule(expiration=FILES_ARE_KEPT)],
+            lifecycle_rules=[s3.LifecycleRule(expiration=FILE_RETENTION)],
             removal_policy=RemovalPolicy.RETAIN,
         )
         acknowledge(
@@ -107,9 +107,8 @@ class Backfill(Construct):
             ],
         )
         policy.attach_to_role(self.machine.role)
-        arn = (
-            f"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<{logical_id(self.machine)}.Name>/*"
-        )
+        name = get_logical_id(self.machine)
+        arn = f"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<{name}.Name>/*"
         acknowledge(
             policy,
             {f"AwsSolutions-IAM5[Resource::{arn}]": "The executions of this machine get their names when they start."},

@@ -22,7 +22,7 @@ from amberflo_workflows.infra.settings import Runtime
 # The package as Python sees it, in a checkout through links: every room is beside this one.
 PACKAGE: Final = Path(__file__).absolute().parents[1]
 LOCK: Final = PACKAGE / "requirements" / "lambda.txt"
-UNUSED_SECONDS: Final = 30 * 24 * 60 * 60
+MAX_UNUSED_SECONDS: Final = 30 * 24 * 60 * 60
 _PLATFORMS: Final = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
 # PYTHON is set where the emulator is started: the interpreter whose packages hold AWS's runtime client.
 _BOOTSTRAP: Final = '#!/bin/sh\nexec "$PYTHON" -m awslambdaric "$_HANDLER"\n'
@@ -32,7 +32,7 @@ class BundleFailed(RuntimeError):
     """The bundle could not be built; the message says what to do."""
 
 
-def default_cache() -> Path:
+def get_cache_folder() -> Path:
     """Where bundles are kept for this user: ``$XDG_CACHE_HOME``, else ``~/.cache``."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "amberflo-workflows"
 
@@ -42,13 +42,13 @@ def bundle(runtime: Runtime, cache: Path | None = None) -> Path:
 
     Raises :class:`BundleFailed`.
     """
-    cache = cache or default_cache()
-    built = cache / f"lambda-{_fingerprint(runtime)}"
+    cache = cache or get_cache_folder()
+    built = cache / f"lambda-{_compute_fingerprint(runtime)}"
     if built.is_dir():
         built.touch()
         return built
     cache.mkdir(parents=True, exist_ok=True)
-    _forget_unused(cache)
+    _delete_unused(cache)
     with tempfile.TemporaryDirectory(dir=cache, prefix="building-") as folder:
         half = Path(folder) / "lambda"
         _install(half, runtime)
@@ -65,13 +65,13 @@ def bundle(runtime: Runtime, cache: Path | None = None) -> Path:
     return built
 
 
-def _forget_unused(cache: Path) -> None:
+def _delete_unused(cache: Path) -> None:
     for old in cache.glob("lambda-*"):
-        if time.time() - old.stat().st_mtime > UNUSED_SECONDS:
+        if time.time() - old.stat().st_mtime > MAX_UNUSED_SECONDS:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _sources() -> list[tuple[str, Path]]:
+def _list_sources() -> list[tuple[str, Path]]:
     """Our own files, by their place in the bundle."""
     files = [("amberflo_workflows/__init__.py", PACKAGE / "__init__.py")]
     for room in ("core", "tasks", "entrypoints"):
@@ -81,12 +81,12 @@ def _sources() -> list[tuple[str, Path]]:
     return files
 
 
-def _fingerprint(runtime: Runtime) -> str:
+def _compute_fingerprint(runtime: Runtime) -> str:
     digest = hashlib.sha256(repr(runtime).encode() + LOCK.read_bytes() + _BOOTSTRAP.encode())
-    for name, path in _sources():
+    for name, path in _list_sources():
         digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     # Not only the version decides what byte code comes out, but whether there is any.
-    digest.update(str(_interpreter(runtime.python) is not None).encode())
+    digest.update(str(_find_interpreter(runtime.python) is not None).encode())
     return digest.hexdigest()[:16]
 
 
@@ -106,13 +106,13 @@ def _install(target: Path, runtime: Runtime) -> None:
 
 
 def _copy_own_code(target: Path) -> None:
-    for name, path in _sources():
+    for name, path in _list_sources():
         copy = target / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
 
 
-def _interpreter(version: str) -> str | None:
+def _find_interpreter(version: str) -> str | None:
     """An interpreter of the target's version, since byte code is good for one version only."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
@@ -126,7 +126,7 @@ def _interpreter(version: str) -> str | None:
 
 def _compile(target: Path, runtime: Runtime) -> None:
     """Byte code beside each file. A Lambda cannot write its own, and compiling is most of an import."""
-    interpreter = _interpreter(runtime.python)
+    interpreter = _find_interpreter(runtime.python)
     if interpreter is None:
         print(
             f"There is no python{runtime.python} on this machine, so the Lambdas carry no byte code and start "

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from amberflo_workflows.infra.node import NodeMissing, node, npx, use_packaged_node
+from amberflo_workflows.infra.node import NodeMissing, find_node, find_npx, use_packaged_node
 
 # npm's `latest` is 3.0.0, which cannot read what aws-cdk-lib 2 writes.
 CDK: Final = "aws-cdk@2.1148.1"
@@ -23,8 +23,8 @@ def cdk_deploy(app: str, arguments: Sequence[str]) -> int:
     """
     use_packaged_node()
     cdk = ["--yes", CDK, "deploy", "--app", f"{sys.executable} -m amberflo_workflows.infra.app{app}"]
-    path = f"{Path(node()).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    return subprocess.run([*npx(), *cdk, *arguments], env={**os.environ, "PATH": path}, check=False).returncode
+    path = f"{Path(find_node()).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return subprocess.run([*find_npx(), *cdk, *arguments], env={**os.environ, "PATH": path}, check=False).returncode
 
 
 def main(arguments: Sequence[str]) -> int:

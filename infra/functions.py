@@ -12,7 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from amberflo_workflows.infra.nag import acknowledge
-from amberflo_workflows.infra.operations import snake
+from amberflo_workflows.infra.operations import to_snake_case
 from amberflo_workflows.infra.settings import Runtime
 
 NAMESPACE: Final = "AmberfloWorkflows"
@@ -68,13 +68,13 @@ class Functions(Construct):
             tracing=lambda_.Tracing.ACTIVE,
             dead_letter_queue=dead_letters,
             environment={
-                "POWERTOOLS_SERVICE_NAME": snake(name),
+                "POWERTOOLS_SERVICE_NAME": to_snake_case(name),
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
                 **environment,
             },
         )
-        _explain(function, role)
+        _acknowledge_findings(function, role)
         return function
 
     def remove(self, name: str) -> None:
@@ -83,7 +83,7 @@ class Functions(Construct):
             self.node.try_remove_child(part)
 
 
-def _explain(function: lambda_.Function, role: iam.Role) -> None:
+def _acknowledge_findings(function: lambda_.Function, role: iam.Role) -> None:
     acknowledge(
         function,
         {"AwsSolutions-L1": "The Python version is a setting, and the byte code in the bundle is made for it."},

@@ -16,10 +16,10 @@ from amberflo_workflows.infra.nag import acknowledge
 
 # Both generations of SBT's name for it.
 DETAIL_TYPES: Final = ("ingestUsage", "sbt_aws_ingestUsage")
-FUNCTION_SECONDS: Final = 270
+FUNCTION_TIMEOUT_SECONDS: Final = 270
 # AWS advises six times the function's time, so that a throttled batch is not taken for a failed one.
-VISIBILITY: Final = Duration.seconds(6 * FUNCTION_SECONDS)
-MOST_RECEIVES: Final = 5
+VISIBILITY_TIMEOUT: Final = Duration.seconds(6 * FUNCTION_TIMEOUT_SECONDS)
+MAX_RECEIVE_COUNT: Final = 5
 BATCH_SIZE: Final = 1000
 
 
@@ -39,11 +39,11 @@ class IngestPath(Construct):
         self.queue = sqs.Queue(
             self,
             "Usage",
-            visibility_timeout=VISIBILITY,
+            visibility_timeout=VISIBILITY_TIMEOUT,
             retention_period=Duration.days(14),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MOST_RECEIVES),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVE_COUNT),
             removal_policy=RemovalPolicy.RETAIN,
         )
         self.rejected = dynamodb.Table(

@@ -14,20 +14,22 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from amberflo_workflows.infra.answers import ResponseBucket
 from amberflo_workflows.infra.backfill import Backfill
 from amberflo_workflows.infra.bundle import bundle
 from amberflo_workflows.infra.functions import Functions
-from amberflo_workflows.infra.ingest import FUNCTION_SECONDS, IngestPath
-from amberflo_workflows.infra.operations import OPERATIONS, Kind, snake, task_seconds
+from amberflo_workflows.infra.ingest import FUNCTION_TIMEOUT_SECONDS, IngestPath
+from amberflo_workflows.infra.operations import OPERATIONS, OperationKind, find_task_timeout, to_snake_case
+from amberflo_workflows.infra.response_bucket import ResponseBucket
 from amberflo_workflows.infra.settings import IngestLog, Runtime, Settings
 from amberflo_workflows.infra.state_machines import StateMachines
 from amberflo_workflows.infra.tenants import TenantPath
 
 # API Gateway answers for us after 30 s; the function comes before it.
-API_SECONDS = 29
+API_TIMEOUT_SECONDS = 29
 DEFAULTS = Settings()
-_WITH_A_KEY: Final = tuple(operation for operation in OPERATIONS if operation.kind is not Kind.BACKFILL)
+_API_KEY_OPERATIONS: Final = tuple(
+    operation for operation in OPERATIONS if operation.kind is not OperationKind.BACKFILL
+)
 
 
 class AmberfloMetering(Construct):
@@ -107,10 +109,13 @@ class AmberfloMetering(Construct):
         self.rules = [(event_bus, rule) for rule in rules]
 
     def _add_tasks(self, environment: Mapping[str, str]) -> dict[str, lambda_.Function]:
-        names = sorted({task for operation in _WITH_A_KEY for task in operation.tasks})
+        names = sorted({task for operation in _API_KEY_OPERATIONS for task in operation.tasks})
         return {
             name: self.functions.add(
-                name, module=f"tasks.{snake(name)}", seconds=task_seconds(name) + 1, environment=environment
+                name,
+                module=f"tasks.{to_snake_case(name)}",
+                seconds=find_task_timeout(name) + 1,
+                environment=environment,
             )
             for name in names
         }
@@ -131,8 +136,8 @@ class AmberfloMetering(Construct):
             "RejectedTableName": self.ingest.rejected.table_name,
             "TenantDeadLettersUrl": self.tenants.dead_letters.queue_url,
         }
-        made = {operation.name: machines.add(operation, self.tasks, others) for operation in _WITH_A_KEY}
-        for operation in _WITH_A_KEY:
+        made = {operation.name: machines.add(operation, self.tasks, others) for operation in _API_KEY_OPERATIONS}
+        for operation in _API_KEY_OPERATIONS:
             if "RejectedTableName" in operation.tokens:
                 self.ingest.rejected.grant(made[operation.name], "dynamodb:PutItem")
             if "TenantDeadLettersUrl" in operation.tokens:
@@ -145,7 +150,7 @@ class AmberfloMetering(Construct):
         function = self.functions.add(
             "Api",
             module="entrypoints.api",
-            seconds=API_SECONDS,
+            seconds=API_TIMEOUT_SECONDS,
             environment={
                 "STATE_MACHINE_ARNS": Stack.of(self).to_json_string(arns),
                 "IDEMPOTENCY_TABLE_NAME": self.ingest.call_identities.table_name,
@@ -165,7 +170,7 @@ class AmberfloMetering(Construct):
         function = self.functions.add(
             "IngestQueue",
             module="entrypoints.ingest_queue",
-            seconds=FUNCTION_SECONDS,
+            seconds=FUNCTION_TIMEOUT_SECONDS,
             environment={
                 "INGEST_USAGE_STATE_MACHINE_ARN": machine.state_machine_arn,
                 "REJECTED_TABLE_NAME": self.ingest.rejected.table_name,

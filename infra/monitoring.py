@@ -7,11 +7,11 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from amberflo_workflows.infra.alarms import all_alarms, count_metric
+from amberflo_workflows.infra.alarms import build_alarm_specs, build_count_metric
 from amberflo_workflows.infra.metering import AmberfloMetering
 
 
-def alarm_topic(scope: Construct, email: str | None) -> sns.ITopic | None:
+def add_alarm_topic(scope: Construct, email: str | None) -> sns.ITopic | None:
     """A topic that mails alarms to an address, if one is given."""
     if not email:
         return None
@@ -36,7 +36,7 @@ class Monitoring(Construct):
         topic: sns.ITopic | None,
     ) -> None:
         super().__init__(scope, id)
-        for watch in all_alarms(metering, http_api):
+        for watch in build_alarm_specs(metering, http_api):
             alarm = cloudwatch.Alarm(
                 self,
                 watch.name,
@@ -72,7 +72,9 @@ class Monitoring(Construct):
                 ],
                 [
                     graph(
-                        title="Usages", left=[count_metric("UsagesCounted"), count_metric("UsagesRejected")], width=8
+                        title="Usages",
+                        left=[build_count_metric("UsagesCounted"), build_count_metric("UsagesRejected")],
+                        width=8,
                     ),
                     graph(
                         title="Usage queue",

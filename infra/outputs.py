@@ -7,7 +7,7 @@ from aws_cdk import CfnOutput, Stack
 from amberflo_workflows.infra.metering import AmberfloMetering
 
 
-def stack_outputs(metering: AmberfloMetering) -> dict[str, str]:
+def build_stack_outputs(metering: AmberfloMetering) -> dict[str, str]:
     """Where usage waits, and which workflows there are."""
     path = metering.ingest
     arns = {name: machine.state_machine_arn for name, machine in metering.state_machines.items()}

@@ -42,7 +42,7 @@ class Runtime:
     local: bool = False
 
     @classmethod
-    def of_this_machine(cls) -> "Runtime":
+    def for_this_machine(cls) -> "Runtime":
         """The runtime of the emulator."""
         machine = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
         return cls(f"{sys.version_info.major}.{sys.version_info.minor}", machine, local=True)
@@ -77,7 +77,7 @@ class Settings:
         for name in ("amberflo_base_url", "amberflo_ingest_url"):
             url = getattr(self, name)
             if url is not None and not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
-                raise InvalidSetting(f"{_camel(name)} must be an https address, not '{url}'.")
+                raise InvalidSetting(f"{_to_camel_case(name)} must be an https address, not '{url}'.")
         if bool(self.issuer) != bool(self.audience):
             raise InvalidSetting("issuer and audience go together: set both, or neither to create a Cognito pool.")
         if self.issuer and self.admin_email:
@@ -103,26 +103,26 @@ class Settings:
     @classmethod
     def context_keys(cls) -> set[str]:
         """The names of all settings as CDK context."""
-        return {_camel(field.name) for field in dataclasses.fields(cls)}
+        return {_to_camel_case(field.name) for field in dataclasses.fields(cls)}
 
     @classmethod
     def from_context(cls, context: Callable[[str], Any]) -> "Settings":
         """Settings out of CDK context. Lists are comma separated. Raises :class:`InvalidSetting`."""
-        given = {field: context(_camel(field.name)) for field in dataclasses.fields(cls)}
-        return cls(**{field.name: _typed(field, value) for field, value in given.items() if value is not None})
+        given = {field: context(_to_camel_case(field.name)) for field in dataclasses.fields(cls)}
+        return cls(**{field.name: _convert(field, value) for field, value in given.items() if value is not None})
 
 
-def _camel(name: str) -> str:
+def _to_camel_case(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
 
-def _typed(field: "dataclasses.Field[Any]", value: Any) -> Any:
+def _convert(field: "dataclasses.Field[Any]", value: Any) -> Any:
     if isinstance(field.default, tuple):
         return tuple(part.strip() for part in str(value).split(",") if part.strip())
     if isinstance(field.default, int):
         try:
             return int(value)
         except ValueError:
-            raise InvalidSetting(f"{_camel(field.name)} must be a whole number, not '{value}'.") from None
+            raise InvalidSetting(f"{_to_camel_case(field.name)} must be a whole number, not '{value}'.") from None
     return str(value)

@@ -7,14 +7,14 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from amberflo_workflows.infra.api import MeteringApi, Scopes
-from amberflo_workflows.infra.auth import OwnPool, issuer_authorizer
+from amberflo_workflows.infra.auth import CognitoPool, build_issuer_authorizer
 from amberflo_workflows.infra.metering import AmberfloMetering
-from amberflo_workflows.infra.monitoring import Monitoring, alarm_topic
-from amberflo_workflows.infra.outputs import add_outputs, stack_outputs
+from amberflo_workflows.infra.monitoring import Monitoring, add_alarm_topic
+from amberflo_workflows.infra.outputs import add_outputs, build_stack_outputs
 from amberflo_workflows.infra.settings import OWN_SCOPES, RETENTION, InvalidSetting, Runtime, Settings
 
 
-def log_retention(settings: Settings) -> logs.RetentionDays:
+def get_log_retention(settings: Settings) -> logs.RetentionDays:
     """How long logs are kept, as CDK has it."""
     return logs.RetentionDays[RETENTION[settings.log_retention_days]]
 
@@ -31,7 +31,7 @@ def add_metering(scope: Construct, settings: Settings, runtime: Runtime, bus: ev
         amberflo_ingest_url=settings.amberflo_ingest_url,
         event_bus=bus,
         event_sources=settings.event_sources,
-        log_retention=log_retention(settings),
+        log_retention=get_log_retention(settings),
         ingest_log=settings.ingest_log,
         ingest_concurrency=settings.ingest_concurrency,
         secret_key=key,
@@ -54,33 +54,33 @@ class MeteringStack(Stack):
         self.metering = add_metering(self, settings, runtime, self.event_bus)
         scopes = Scopes(settings.read_scope, settings.write_scope)
         pool = None if settings.issuer else self._pool(settings.admin_email, scopes)
-        authorizer = pool.authorizer() if pool else issuer_authorizer(settings.issuer or "", settings.audience)
+        authorizer = pool.authorizer() if pool else build_issuer_authorizer(settings.issuer or "", settings.audience)
         self.api = MeteringApi(
             self,
             "Api",
             function=self.metering.api_function,
             authorizer=authorizer,
             scopes=scopes,
-            retention=log_retention(settings),
+            retention=get_log_retention(settings),
         )
         Monitoring(
             self,
             "Monitoring",
             metering=self.metering,
             http_api=self.api.http_api,
-            topic=alarm_topic(self, settings.alarm_email),
+            topic=add_alarm_topic(self, settings.alarm_email),
         )
-        add_outputs(self, stack_outputs(self.metering) | self._own_outputs(pool))
+        add_outputs(self, build_stack_outputs(self.metering) | self._own_outputs(pool))
 
     def _bus(self, name: str | None) -> events.IEventBus:
         if name:
             return events.EventBus.from_event_bus_name(self, "GivenBus", name)
         return events.EventBus(self, "Bus")
 
-    def _pool(self, admin_email: str | None, scopes: Scopes) -> OwnPool:
-        return OwnPool(self, "Auth", functions=self.metering.functions, admin_email=admin_email, scopes=scopes)
+    def _pool(self, admin_email: str | None, scopes: Scopes) -> CognitoPool:
+        return CognitoPool(self, "Auth", functions=self.metering.functions, admin_email=admin_email, scopes=scopes)
 
-    def _own_outputs(self, pool: OwnPool | None) -> dict[str, str]:
+    def _own_outputs(self, pool: CognitoPool | None) -> dict[str, str]:
         values = {
             "ControlPlaneApiEndpoint": f"{self.api.http_api.api_endpoint}/",
             "HttpApiId": self.api.http_api.api_id,

@@ -11,15 +11,15 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from amberflo_workflows.infra.nag import acknowledge
-from amberflo_workflows.infra.operations import Kind, Operation
+from amberflo_workflows.infra.operations import Operation, OperationKind
 from amberflo_workflows.infra.settings import IngestLog, InvalidSetting
 
 # A file may take hours, which no express workflow may; and of the few tenants each execution is worth its history.
 _TYPES: Final = {
-    Kind.SYNCHRONOUS: sfn.StateMachineType.EXPRESS,
-    Kind.INGEST: sfn.StateMachineType.EXPRESS,
-    Kind.BACKFILL: sfn.StateMachineType.STANDARD,
-    Kind.TENANT: sfn.StateMachineType.STANDARD,
+    OperationKind.SYNCHRONOUS: sfn.StateMachineType.EXPRESS,
+    OperationKind.INGEST: sfn.StateMachineType.EXPRESS,
+    OperationKind.BACKFILL: sfn.StateMachineType.STANDARD,
+    OperationKind.TENANT: sfn.StateMachineType.STANDARD,
 }
 
 
@@ -64,7 +64,7 @@ class StateMachines(Construct):
                 "the Lambda functions are named one by one."
             },
         )
-        if operation.kind is Kind.INGEST and self._ingest_log == "ERROR_WITH_DATA":
+        if operation.kind is OperationKind.INGEST and self._ingest_log == "ERROR_WITH_DATA":
             acknowledge(machine, {"AwsSolutions-SF1": "Chosen by a setting: errors with their data, and nothing else."})
         return machine
 
@@ -76,7 +76,7 @@ class StateMachines(Construct):
             retention=self._retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        if operation.kind is not Kind.INGEST:
+        if operation.kind is not OperationKind.INGEST:
             return sfn.LogOptions(destination=group, level=sfn.LogLevel.ALL, include_execution_data=True)
         if self._ingest_log == "ALL_WITHOUT_DATA":
             return sfn.LogOptions(destination=group, level=sfn.LogLevel.ALL, include_execution_data=False)

@@ -11,10 +11,10 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from amberflo_workflows.infra.nag import acknowledge
-from amberflo_workflows.infra.operations import OPERATIONS, Kind
+from amberflo_workflows.infra.operations import OPERATIONS, OperationKind
 
 # How long EventBridge goes on trying to start a workflow that is throttled.
-OLDEST_EVENT: Final = Duration.hours(24)
+MAX_EVENT_AGE: Final = Duration.hours(24)
 
 
 class TenantPath(Construct):
@@ -46,10 +46,10 @@ class TenantPath(Construct):
                 event_pattern=events.EventPattern(detail_type=list(operation.detail_types)),
                 targets=[
                     targets.SfnStateMachine(
-                        machines[operation.name], dead_letter_queue=self.dead_letters, max_event_age=OLDEST_EVENT
+                        machines[operation.name], dead_letter_queue=self.dead_letters, max_event_age=MAX_EVENT_AGE
                     )
                 ],
             )
             for operation in OPERATIONS
-            if operation.kind is Kind.TENANT
+            if operation.kind is OperationKind.TENANT
         ]

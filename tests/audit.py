@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from amberflo_workflows.infra.node import node, npm
+from amberflo_workflows.infra.node import find_node, find_npm
 from tests.packages import ROOT
 
 LOCKS: Final = (
@@ -24,40 +24,40 @@ LOCKS: Final = (
 )
 
 
-class NotAsked(Exception):
+class AuditFailed(Exception):
     """The advisory source gave no answer; the message says what it or the way to it said."""
 
 
-def known(lock: Path) -> list[str]:
-    """Vulnerabilities of what a lock names, a line each. Raises :class:`NotAsked`."""
-    return _known_in_npm(lock) if lock.suffix == ".json" else _known_in_python(lock)
+def list_vulnerabilities(lock: Path) -> list[str]:
+    """Vulnerabilities of what a lock names, a line each. Raises :class:`AuditFailed`."""
+    return _list_npm_vulnerabilities(lock) if lock.suffix == ".json" else _list_python_vulnerabilities(lock)
 
 
-def _known_in_python(lock: Path) -> list[str]:
+def _list_python_vulnerabilities(lock: Path) -> list[str]:
     command = [sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes", "--no-deps"]
     command += ["--progress-spinner", "off", "--timeout", "10", "--format", "json", "-r", str(lock)]
-    packages = _told(command, lock.parent)["dependencies"]
+    packages = _run_json(command, lock.parent)["dependencies"]
     unknown = [package["name"] for package in packages if "skip_reason" in package]
     if unknown:
-        raise NotAsked(f"it knows nothing of {len(unknown)} of {len(packages)} packages, among them {unknown[0]}")
+        raise AuditFailed(f"it knows nothing of {len(unknown)} of {len(packages)} packages, among them {unknown[0]}")
     return [f"{package['name']} {package['version']}: {one['id']}" for package in packages for one in package["vulns"]]
 
 
-def _known_in_npm(lock: Path) -> list[str]:
-    command = [*npm(), "audit", "--package-lock-only", "--json", "--fetch-retries=0"]
-    found = _told(command, lock.parent)
+def _list_npm_vulnerabilities(lock: Path) -> list[str]:
+    command = [*find_npm(), "audit", "--package-lock-only", "--json", "--fetch-retries=0"]
+    found = _run_json(command, lock.parent)
     if "vulnerabilities" not in found:
-        raise NotAsked(str(found.get("message") or found.get("error"))[:200])
+        raise AuditFailed(str(found.get("message") or found.get("error"))[:200])
     return [f"{name}: {one['severity']}" for name, one in found["vulnerabilities"].items()]
 
 
-def _told(command: list[str], folder: Path) -> Any:
-    environment = {**os.environ, "PATH": f"{Path(node()).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+def _run_json(command: list[str], folder: Path) -> Any:
+    environment = {**os.environ, "PATH": f"{Path(find_node()).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     try:
         return json.loads(done.stdout)
     except ValueError:
-        raise NotAsked((done.stderr.strip().splitlines() or ["it said nothing"])[-1][:200]) from None
+        raise AuditFailed((done.stderr.strip().splitlines() or ["it said nothing"])[-1][:200]) from None
 
 
 def main(locks: Sequence[str]) -> int:
@@ -65,8 +65,8 @@ def main(locks: Sequence[str]) -> int:
     codes = {0}
     for name in locks:
         try:
-            found = known(ROOT / name)
-        except NotAsked as error:
+            found = list_vulnerabilities(ROOT / name)
+        except AuditFailed as error:
             print(f"{name}: NOT AUDITED, its advisory source could not be asked: {error}")
             codes.add(2)
         else:

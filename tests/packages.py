@@ -16,13 +16,13 @@ def run_uv(*arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def own_wheel(folder: Path) -> Path:
+def build_own_wheel(folder: Path) -> Path:
     run_uv("build", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", str(folder), str(ROOT))
     (built,) = folder.glob("amberflo_workflows-*.whl")
     return built
 
 
-def new_environment(folder: Path, *packages: str, without: str = "") -> Path:
+def create_environment(folder: Path, *packages: str, without: str = "") -> Path:
     """The interpreter of a new environment with the packages in it, at the locked versions but for one."""
     locked = re.findall(r"^([\w.\[\]-]+==[^\s\\;]+)", (ROOT / "requirements" / "dev.txt").read_text(), re.MULTILINE)
     constraints = folder / "constraints.txt"
@@ -33,7 +33,7 @@ def new_environment(folder: Path, *packages: str, without: str = "") -> Path:
     return python
 
 
-def run_there(python: Path, folder: Path, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
+def run_in_environment(python: Path, folder: Path, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
     """Run that interpreter in a folder, with no Node on the path, and no bundle from elsewhere."""
     environment = {"PATH": os.defpath, "HOME": str(folder), "CDK_OUTDIR": "out", **more}
     kept = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_", "PIP_"))}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import amberflo_workflows
-from tests.packages import ROOT, new_environment, own_wheel, run_there
+from tests.packages import ROOT, build_own_wheel, create_environment, run_in_environment
 
 # The one for SBT needs its bindings, and is synthesised in tests/infra/sbt.
 EXAMPLES = sorted(path.parent.name for path in ROOT.glob("examples/*/app.py") if "sbt" not in path.parent.name)
@@ -19,14 +19,14 @@ EXAMPLES = sorted(path.parent.name for path in ROOT.glob("examples/*/app.py") if
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return own_wheel(tmp_path_factory.mktemp("dist"))
+    return build_own_wheel(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The interpreter of a new environment, with the wheel and what a CDK app needs in it."""
     folder = tmp_path_factory.mktemp("environment")
-    yield new_environment(folder, f"amberflo-workflows[cdk] @ {wheel.as_uri()}")
+    yield create_environment(folder, f"amberflo-workflows[cdk] @ {wheel.as_uri()}")
     shutil.rmtree(folder)
 
 
@@ -45,7 +45,7 @@ def test_the_wheel_holds_every_room_as_plain_files_and_nothing_that_is_only_for_
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_synthesises_outside_the_repository(python: Path, tmp_path: Path, example: str) -> None:
     shutil.copy(ROOT / "examples" / example / "app.py", tmp_path / "app.py")
-    done = run_there(python, tmp_path, "app.py")
+    done = run_in_environment(python, tmp_path, "app.py")
     assert done.returncode == 0, done.stderr
     template = json.loads((tmp_path / "out" / "MyStack.template.json").read_text())
     kinds = [resource["Type"] for resource in template["Resources"].values()]
@@ -64,7 +64,7 @@ def test_the_public_face_is_what_it_says(python: Path, tmp_path: Path) -> None:
         "import sys, amberflo_workflows as face; assert 'aws_cdk' not in sys.modules; "
         "print(face.__version__, face.AmberfloMetering.__name__, face.Monitoring.__name__); face.nothing"
     )
-    done = run_there(python, tmp_path, "-c", code)
+    done = run_in_environment(python, tmp_path, "-c", code)
     assert done.stdout.split() == [amberflo_workflows.__version__, "AmberfloMetering", "Monitoring"]
     assert "module 'amberflo_workflows' has no attribute 'nothing'" in done.stderr
 
@@ -76,7 +76,7 @@ def test_without_cdk_the_construct_says_what_to_install(wheel: Path) -> None:
 
 
 def test_without_the_bindings_the_construct_for_sbt_says_how_to_make_them(python: Path, tmp_path: Path) -> None:
-    done = run_there(python, tmp_path, "-c", "from amberflo_workflows import SbtAmberfloMetering")
+    done = run_in_environment(python, tmp_path, "-c", "from amberflo_workflows import SbtAmberfloMetering")
     assert (
         "SbtAmberfloMetering needs amberflo_sbt, which is not installed: make it with: metering sbt-bindings"
         in (done.stderr.splitlines()[-1])

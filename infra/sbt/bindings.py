@@ -20,8 +20,8 @@ from typing import Any, Final
 
 import uv
 
-from amberflo_workflows.infra.bundle import default_cache
-from amberflo_workflows.infra.node import NodeMissing, node, npm
+from amberflo_workflows.infra.bundle import get_cache_folder
+from amberflo_workflows.infra.node import NodeMissing, find_node, find_npm
 
 MODULE: Final = "amberflo_sbt"
 OUT: Final = Path("build") / "sbt"
@@ -43,11 +43,11 @@ def build_wheel(out: Path = OUT, package: Path | None = None) -> Path:
     """
     if package and not package.is_file():
         raise BindingsFailed(f"There is no file {package}; give the .tgz that SBT's build leaves in dist/js.")
-    kept = default_cache() / f"sbt-{_fingerprint(package)}"
+    kept = get_cache_folder() / f"sbt-{_compute_fingerprint(package)}"
     if not kept.is_dir():
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept.parent, prefix="building-") as folder:
-            made = _make(Path(folder), package)
+            made = _build(Path(folder), package)
             try:
                 made.rename(kept)
             except OSError:
@@ -59,47 +59,50 @@ def build_wheel(out: Path = OUT, package: Path | None = None) -> Path:
     return Path(shutil.copy(found, out))
 
 
-def _fingerprint(package: Path | None) -> str:
+def _compute_fingerprint(package: Path | None) -> str:
     digest = hashlib.sha256(Path(__file__).read_bytes())
     for path in (*(_HERE / name for name in _PINS), *([package] if package else [])):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _make(folder: Path, package: Path | None) -> Path:
+def _build(folder: Path, package: Path | None) -> Path:
     """The folder with the wheel in it."""
     for name in _PINS:
         shutil.copyfile(_HERE / name, folder / name)
-    environment = _with_node_on_the_path(folder / "bin")
-    _run([*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder, environment)
+    environment = _add_node_to_path(folder / "bin")
+    _run([*find_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder, environment)
     if package:
         install = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save", str(package.absolute())]
-        _run([*npm(), *install], folder, environment)
+        _run([*find_npm(), *install], folder, environment)
     source = folder / "node_modules" / _PACKAGE
-    _name_for_python(source)
+    _add_python_names(source)
     pacmak = folder / "node_modules" / "jsii-pacmak" / "bin" / "jsii-pacmak"
     generate = ["--code-only", "--targets", "python", "--no-npmignore", "--outdir", str(folder / "code"), "."]
-    _run([node(), str(pacmak), *generate], source, environment)
+    _run([find_node(), str(pacmak), *generate], source, environment)
     build = [uv.find_uv_bin(), "build", "--quiet", "--wheel", "--no-config", "--python", sys.executable]
     build += ["--require-hashes", "--build-constraints", str(folder / "build.txt"), "--out-dir", str(folder / "made")]
     _run([*build, str(folder / "code" / "python")], folder, environment)
     return folder / "made"
 
 
-def _with_node_on_the_path(folder: Path) -> dict[str, str]:
-    """An environment for what calls ``node`` and ``npm`` by name: the npm of Node's wheel does not run as it is."""
+def _add_node_to_path(folder: Path) -> dict[str, str]:
+    """Environment variables for programs that call ``node`` and ``npm`` by name.
+
+    The ``npm`` script in Node's wheel does not run as it is, so ``folder`` gets scripts that start both.
+    """
     folder.mkdir()
-    for name, command in (("node", [node()]), ("npm", npm())):
+    for name, command in (("node", [find_node()]), ("npm", find_npm())):
         quoted = " ".join(f'"{part}"' for part in command)
         (folder / name).write_text(f'#!/bin/sh\nexec {quoted} "$@"\n')
         (folder / name).chmod(0o755)
     return {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
 
 
-def _name_for_python(source: Path) -> None:
+def _add_python_names(source: Path) -> None:
     """Tell jsii the names that the Python package shall have; SBT's own description has none."""
     assembly, manifest = source / ".jsii", source / "package.json"
-    described = _assembly(assembly)
+    described = _read_assembly(assembly)
     described.setdefault("targets", {})["python"] = _PYTHON
     assembly.write_text(json.dumps(described))
     package = json.loads(manifest.read_text())
@@ -107,7 +110,7 @@ def _name_for_python(source: Path) -> None:
     manifest.write_text(json.dumps(package))
 
 
-def _assembly(path: Path) -> dict[str, Any]:
+def _read_assembly(path: Path) -> dict[str, Any]:
     """jsii's description of a package; newer versions keep it compressed in a file beside."""
     described: dict[str, Any] = json.loads(path.read_text())
     if described.get("schema") == "jsii/file-redirect":
@@ -122,7 +125,7 @@ def _run(command: Sequence[str], folder: Path, environment: dict[str, str]) -> N
         raise BindingsFailed(f"The bindings could not be made: `{' '.join(map(str, command))}` failed with\n{said}")
 
 
-def install_hint(made: Path) -> str:
+def render_install_hint(made: Path) -> str:
     """What to do with the wheel."""
     return f"Next, in the environment of your CDK app: pip install 'amberflo-workflows[cdk]' {made}"
 
@@ -138,7 +141,7 @@ def main(arguments: Sequence[str]) -> int:
     except (BindingsFailed, NodeMissing) as error:
         print(error, file=sys.stderr)
         return 1
-    print(install_hint(made))
+    print(render_install_hint(made))
     return 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from amberflo_workflows.console.packages import installed
-from amberflo_workflows.infra.node import npm
+from amberflo_workflows.infra.node import find_npm
 from tests import audit
 from tests.packages import ROOT
 
@@ -89,7 +89,7 @@ def test_npm_runs_no_install_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyP
         folder.mkdir()
     script = {"postinstall": f"echo > {ran}"}
     (evil / "package.json").write_text(json.dumps({"name": "evil", "version": "1.0.0", "scripts": script}))
-    packed = subprocess.run([*npm(), "pack", "--json"], cwd=evil, capture_output=True, check=True).stdout
+    packed = subprocess.run([*find_npm(), "pack", "--json"], cwd=evil, capture_output=True, check=True).stdout
     (told,) = json.loads(packed)
     address = f"file:{evil / told['filename']}"
     (pins / "package.json").write_text(json.dumps({"name": "pins", "dependencies": {"evil": address}}))
@@ -100,7 +100,7 @@ def test_npm_runs_no_install_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (installed(pins) / "evil" / "package.json").exists()
     assert not ran.exists()
     # It would have.
-    subprocess.run([*npm(), "ci", "--no-audit", "--no-fund"], cwd=pins, capture_output=True, check=True)
+    subprocess.run([*find_npm(), "ci", "--no-audit", "--no-fund"], cwd=pins, capture_output=True, check=True)
     assert ran.exists()
 
 

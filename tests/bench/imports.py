@@ -20,7 +20,7 @@ _ENVIRONMENT = {"POWERTOOLS_SERVICE_NAME": "bench", "POWERTOOLS_METRICS_NAMESPAC
 
 def measure() -> list[dict[str, Any]]:
     """Milliseconds, the median of ten, and the share of importing boto3, requests and Powertools' event handler."""
-    code = bundle(Runtime.of_this_machine())
+    code = bundle(Runtime.for_this_machine())
     handlers = sorted(
         str(path.relative_to(code).with_suffix("")).replace("/", ".")
         for path in (code / "amberflo_workflows").rglob("*.py")

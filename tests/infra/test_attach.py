@@ -17,10 +17,10 @@ from amberflo_workflows.infra.app import synth
 from amberflo_workflows.infra.attach import (
     CannotAttach,
     ControlPlane,
+    build_stack_parameters,
     check_routes,
-    find_control_plane,
-    stack_parameters,
-    stack_route_ids,
+    fetch_control_plane,
+    fetch_route_ids,
 )
 from amberflo_workflows.infra.operations import OPERATIONS
 from amberflo_workflows.infra.settings import InvalidSetting, Settings
@@ -106,7 +106,7 @@ class Attached:
     folder: Path
 
     def deploy(self, *, own_authorizer: bool, scope: str | None = None) -> dict[str, str]:
-        given = stack_parameters(self.plane, self.system.client("apigatewayv2"), own_authorizer=own_authorizer)
+        given = build_stack_parameters(self.plane, self.system.client("apigatewayv2"), own_authorizer=own_authorizer)
         settings = Settings(
             stack_name=OURS, amberflo_base_url=self.system.amberflo_url, read_scope=scope, write_scope=scope
         )
@@ -222,28 +222,28 @@ def test_a_stack_beside_the_control_plane_becomes_one_on_its_api_and_keeps_its_q
 @pytest.mark.emulator
 def test_routes_that_are_there_already_are_told_and_our_own_are_not(attached: Attached) -> None:
     cloudformation, gateway = (attached.system.client(name) for name in ("cloudformation", "apigatewayv2"))
-    plane = find_control_plane(cloudformation, STACK)
-    check_routes(plane, gateway, stack_route_ids(cloudformation, OURS))
+    plane = fetch_control_plane(cloudformation, STACK)
+    check_routes(plane, gateway, fetch_route_ids(cloudformation, OURS))
     attached.deploy(own_authorizer=False)
-    check_routes(plane, gateway, stack_route_ids(cloudformation, OURS))
+    check_routes(plane, gateway, fetch_route_ids(cloudformation, OURS))
     with pytest.raises(CannotAttach, match="has these routes already: DELETE /meters/"):
-        check_routes(plane, gateway, stack_route_ids(cloudformation, "Another"))
+        check_routes(plane, gateway, fetch_route_ids(cloudformation, "Another"))
 
 
 @pytest.mark.emulator
 def test_what_is_no_control_plane_is_told_by_what_it_lacks(attached: Attached) -> None:
     cloudformation, gateway = (attached.system.client(name) for name in ("cloudformation", "apigatewayv2"))
     with pytest.raises(CannotAttach, match="has no output controlPlaneAPIEndpoint and no output eventBridgeArn"):
-        find_control_plane(cloudformation, "AmberfloMetering")
+        fetch_control_plane(cloudformation, "AmberfloMetering")
     with pytest.raises(CannotAttach, match="The stack NoSuchStack cannot be read"):
-        find_control_plane(cloudformation, "NoSuchStack")
+        fetch_control_plane(cloudformation, "NoSuchStack")
     outputs = {name: value for name, value in attached.plane.outputs.items() if name != "ControlPlaneIdpClientId"}
     with pytest.raises(CannotAttach, match="no output ControlPlaneIdpClientId"):
-        stack_parameters(ControlPlane(outputs), gateway, own_authorizer=True)
+        build_stack_parameters(ControlPlane(outputs), gateway, own_authorizer=True)
     api = gateway.create_api(Name="bare", ProtocolType="HTTP")["ApiId"]
     bare = ControlPlane({**outputs, "controlPlaneAPIEndpoint": f"https://{api}.execute-api.us-east-1.amazonaws.com/"})
     with pytest.raises(CannotAttach, match="has 0 JWT authorizers"):
-        stack_parameters(bare, gateway, own_authorizer=False)
+        build_stack_parameters(bare, gateway, own_authorizer=False)
 
 
 def _unsigned(token: str) -> str:

@@ -20,7 +20,7 @@ HANDLERS = [
 
 @pytest.fixture(scope="module")
 def local_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return bundle(Runtime.of_this_machine(), tmp_path_factory.mktemp("bundles"))
+    return bundle(Runtime.for_this_machine(), tmp_path_factory.mktemp("bundles"))
 
 
 def _content(folder: Path) -> dict[str, str]:
@@ -61,7 +61,7 @@ def test_the_bundle_holds_byte_code_for_each_of_our_files_and_no_infrastructure(
 
 
 def test_the_same_input_is_the_same_bundle(local_bundle: Path, tmp_path: Path) -> None:
-    again = bundle(Runtime.of_this_machine(), tmp_path)
+    again = bundle(Runtime.for_this_machine(), tmp_path)
     assert again.name == local_bundle.name
     assert _content(again) == _content(local_bundle)
 

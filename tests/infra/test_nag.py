@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from amberflo_workflows.infra.app import build
+from amberflo_workflows.infra.app import add_stack
 from amberflo_workflows.infra.node import use_packaged_node
 from amberflo_workflows.infra.settings import IngestLog, Settings
 
@@ -21,7 +21,7 @@ def _checked_app(folder: Path) -> App:
 @pytest.mark.parametrize("ingest_log", ["ALL_WITHOUT_DATA", "ERROR_WITH_DATA"])
 def test_the_stack_leaves_no_finding_of_aws_solutions_unanswered(tmp_path: Path, ingest_log: IngestLog) -> None:
     app = _checked_app(tmp_path)
-    build(app, "aws", Settings(alarm_email="ops@example.com", ingest_log=ingest_log))
+    add_stack(app, "aws", Settings(alarm_email="ops@example.com", ingest_log=ingest_log))
     # Raises ValidationFailed, and prints the findings, if there is any.
     app.synth()
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from amberflo_workflows.infra.node import use_packaged_node
-from amberflo_workflows.infra.operations import OPERATIONS, Kind, Operation, task_seconds
+from amberflo_workflows.infra.operations import OPERATIONS, Operation, OperationKind, find_task_timeout
 from amberflo_workflows.infra.settings import InvalidSetting, Settings
 from tests.infra.conftest import functions, resources, role_statements, template
 
@@ -69,7 +69,7 @@ def test_a_token_that_nothing_provides_stops_the_synthesis() -> None:
 
     machines = StateMachines(Stack(), "Machines", retention=RetentionDays.ONE_DAY, ingest_log="ALL_WITHOUT_DATA")
     with pytest.raises(InvalidSetting, match="StrangeTableName"):
-        machines.add(Strange("strange", Kind.SYNCHRONOUS), {}, {"OtherName": "x"})
+        machines.add(Strange("strange", OperationKind.SYNCHRONOUS), {}, {"OtherName": "x"})
 
 
 def test_every_workflow_file_is_an_operation() -> None:
@@ -81,11 +81,11 @@ def test_machines_are_typed_traced_and_logged_by_their_kind(aws: dict[str, Any])
     for operation in OPERATIONS:
         machine = _machines(aws)[operation.name]
         logging = machine["LoggingConfiguration"]
-        standard = operation.kind in {Kind.BACKFILL, Kind.TENANT}
+        standard = operation.kind in {OperationKind.BACKFILL, OperationKind.TENANT}
         assert machine["StateMachineType"] == ("STANDARD" if standard else "EXPRESS")
         assert machine["TracingConfiguration"] == {"Enabled": True}
         assert logging["Level"] == "ALL"
-        assert logging["IncludeExecutionData"] == (operation.kind is not Kind.INGEST)
+        assert logging["IncludeExecutionData"] == (operation.kind is not OperationKind.INGEST)
 
 
 def test_functions_live_a_little_longer_than_the_states_that_call_them(aws: dict[str, Any]) -> None:
@@ -93,7 +93,7 @@ def test_functions_live_a_little_longer_than_the_states_that_call_them(aws: dict
     for operation in OPERATIONS:
         for task in operation.tasks:
             module = re.sub(r"(?<!^)(?=[A-Z])", "_", task).lower().replace("backfill_send_range", "send_range")
-            assert found[module]["Timeout"] == task_seconds(task) + 1
+            assert found[module]["Timeout"] == find_task_timeout(task) + 1
             assert found[module]["TracingConfig"] == {"Mode": "Active"}
     assert found["api"]["Timeout"] < 30
     assert found["ingest_queue"]["Timeout"] > 240

@@ -100,7 +100,7 @@ def sbt_bindings(
 ) -> None:
     """Make Python bindings for the SaaS Builder Toolkit, as a wheel to install beside this package."""
     from amberflo_workflows.infra.node import NodeMissing  # noqa: PLC0415 - only this command needs them
-    from amberflo_workflows.infra.sbt.bindings import BindingsFailed, build_wheel, install_hint  # noqa: PLC0415 - as above
+    from amberflo_workflows.infra.sbt.bindings import BindingsFailed, build_wheel, render_install_hint  # noqa: PLC0415 - as above
 
     try:
         with show_status("Making the bindings; this takes a quarter of a minute when it is done first"):
@@ -110,7 +110,7 @@ def sbt_bindings(
     if as_json:
         print(json.dumps({"wheel": str(made)}))
     else:
-        say(install_hint(made))
+        say(render_install_hint(made))
 
 
 @app.command()

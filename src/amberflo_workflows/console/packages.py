@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from amberflo_workflows.infra.bundle import default_cache
-from amberflo_workflows.infra.node import NodeMissing, node, npm
+from amberflo_workflows.infra.bundle import get_cache_folder
+from amberflo_workflows.infra.node import NodeMissing, find_node, find_npm
 from amberflo_workflows.operate.errors import OperatorError
 
 _HERE: Final = Path(__file__).parent
@@ -28,7 +28,7 @@ FILES: Final = {
 def installed(pinned_in: Path = _HERE) -> Path:
     """The folder with the packages that ``pinned_in`` locks, installed if missing. Raises :class:`OperatorError`."""
     pins = b"".join((pinned_in / name).read_bytes() for name in _PINS)
-    kept = default_cache() / f"console-{hashlib.sha256(pins).hexdigest()[:16]}"
+    kept = get_cache_folder() / f"console-{hashlib.sha256(pins).hexdigest()[:16]}"
     if kept.is_dir():
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -47,8 +47,8 @@ def installed(pinned_in: Path = _HERE) -> Path:
 
 def _install(folder: Path) -> None:
     try:
-        command = [*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", *_SOON_SURE]
-        path = f"{Path(node()).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        command = [*find_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", *_SOON_SURE]
+        path = f"{Path(find_node()).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     except NodeMissing as error:
         raise OperatorError(f"The console's pages cannot be set up: {error}") from None
     environment = {**os.environ, "PATH": path}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.packages import new_environment, own_wheel, run_there
+from tests.packages import build_own_wheel, create_environment, run_in_environment
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Sbt:
     folder: Path
 
     def run(self, script: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return run_there(self.python, self.folder, str(script), *arguments, **environment)
+        return run_in_environment(self.python, self.folder, str(script), *arguments, **environment)
 
     def synthesise(self, name: str, **wanted: Any) -> Synthesised:
         out = self.folder / name
@@ -54,9 +54,9 @@ def bindings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sbt(bindings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sbt]:
     folder = tmp_path_factory.mktemp("sbt")
-    own = f"amberflo-workflows[cdk] @ {own_wheel(folder).as_uri()}"
+    own = f"amberflo-workflows[cdk] @ {build_own_wheel(folder).as_uri()}"
     # Ours is for cdk-nag 3, SBT for 2: the one thing in which an app's environment differs from this one.
-    yield Sbt(new_environment(folder, own, str(bindings), without="cdk-nag"), folder)
+    yield Sbt(create_environment(folder, own, str(bindings), without="cdk-nag"), folder)
     shutil.rmtree(folder)
 
 

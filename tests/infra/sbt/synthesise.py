@@ -22,7 +22,7 @@ stack = Stack(app, "MyStack")
 metering = SbtAmberfloMetering(
     stack,
     "AmberfloMetering",
-    runtime=Runtime.of_this_machine() if wanted.get("local") else None,
+    runtime=Runtime.for_this_machine() if wanted.get("local") else None,
     **wanted.get("metering", {}),
 )
 given = {} if wanted.get("plain") else {"metering": metering}

@@ -7,7 +7,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from amberflo_workflows.infra.node import npm
+from amberflo_workflows.infra.node import find_npm
 
 COMMAND = [sys.executable, "-m", "amberflo_workflows.infra.sbt.bindings"]
 
@@ -23,7 +23,7 @@ def test_the_bindings_are_a_typed_package_under_a_name_of_our_own(bindings: Path
 
 
 def test_they_can_be_made_for_another_build_of_sbt(tmp_path: Path) -> None:
-    pack = [*npm(), "pack", "@cdklabs/sbt-aws@0.5.25"]
+    pack = [*find_npm(), "pack", "@cdklabs/sbt-aws@0.5.25"]
     done = subprocess.run(pack, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (released,) = tmp_path.glob("*.tgz")

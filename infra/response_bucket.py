@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from amberflo_workflows.infra.nag import acknowledge, logical_id
+from amberflo_workflows.infra.nag import acknowledge, get_logical_id
 
 # The steps whose answers may be large.
 WRITERS: Final = ("FetchUsage", "ListMeters")
@@ -43,5 +43,5 @@ class ResponseBucket(Construct):
         function.add_to_role_policy(
             iam.PolicyStatement(actions=list(actions), resources=[self.bucket.arn_for_objects("*")])
         )
-        rule = f"AwsSolutions-IAM5[Resource::<{logical_id(self.bucket)}.Arn>/*]"
+        rule = f"AwsSolutions-IAM5[Resource::<{get_logical_id(self.bucket)}.Arn>/*]"
         acknowledge(function.role or function, {rule: "Any answer in the bucket that is there for them."})
