@@ -82,11 +82,11 @@ def test_an_execution_is_shown_as_a_graph_and_on_a_line_of_time(metering: Meteri
     lines = done.stdout.splitlines()
     assert lines[0].startswith(f"list_meters  {name}  FAILED after")
     assert "  error    AmberfloUnavailable: Amberflo answered with status 503." in lines
-    assert "✓ ResolveApiKey    Task      succeeded, 1 try" in lines
+    assert "✓ ResolveApiKey       Task      succeeded, 1 try" in lines
     assert "  ━━▶ ListMeters" in lines
-    assert "✗ ListMeters       Task      FAILED, 3 tries, AmberfloUnavailable" in lines
-    assert "  ──▷ KeyWasRefreshed   on AmberfloUnauthorized" in lines
-    assert "· RefreshApiKey    Task      not reached" in lines
+    assert "✗ ListMeters          Task      FAILED, 3 tries, AmberfloUnavailable" in lines
+    assert "  ──▷ WasApiKeyRefreshed   on AmberfloUnauthorized" in lines
+    assert "· RefreshApiKey       Task      not reached" in lines
     tries = [line for line in lines if line.startswith("  try ")]
     assert [line.split("|")[0].split() for line in tries] == [["try", "1"], ["try", "2"], ["try", "3"]]
     assert all("x" in line.split("|")[1] and "FAILED AmberfloUnavailable" in line for line in tries)
@@ -125,14 +125,14 @@ def test_the_items_of_a_map_are_opened_where_the_history_tells_of_them(metering:
     metering.system.client("s3").put_object(Bucket=bucket, Key="one.ndjson", Body=json.dumps(usage).encode())
     name = _run(metering, "backfill_usage", {"bucket": bucket, "key": "one.ndjson"})
     shown = metering("executions", "show", name).stdout
-    assert "SendRanges    Map       succeeded, 1 items" in shown
+    assert "SendRanges          Map       succeeded, 1 items" in shown
     assert "  iteration 0" in shown
     item = metering("executions", "show", name, "--iteration", "0", "--state", "SendRange").stdout
     assert item.startswith("SendRange  succeeded, 1 try")
     assert "range sent" in item
     with _fault(metering, kind="status", status=400, path="/ingest", body='{"errorMessage": "no"}', times=1):
         refused = _run(metering, "ingest_usage", _usages(2))
-    done = metering("executions", "show", refused, "--iteration", "0", "--state", "SendOne")
+    done = metering("executions", "show", refused, "--iteration", "0", "--state", "SendUsage")
     assert (done.returncode, "the history tells of none" in done.stderr) == (1, True)
 
 

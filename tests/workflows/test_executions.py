@@ -15,7 +15,7 @@ METER = {"label": "API calls", "meterApiName": "api-calls", "meterType": "sum_of
 SYNCHRONOUS = [
     "create_meter", "get_meter", "list_meters", "update_meter", "delete_meter", "fetch_usage", "cancel_usage",
 ]  # fmt: skip
-REFRESHED = ["KeyWasRefreshed", "RefreshApiKey"]
+REFRESHED = ["WasApiKeyRefreshed", "RefreshApiKey"]
 
 
 def _usage(number: int, **fields: Any) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def test_usage_is_fetched_by_name_without_a_look_up(runner: Runner) -> None:
     assert named.output["body"]["data"]["clientMeters"][0]["groupValue"] == 0
 
 
-@pytest.mark.parametrize(("caller_waits", "state"), [(True, "SendNow"), (False, "SendPatiently")])
+@pytest.mark.parametrize(("caller_waits", "state"), [(True, "SendForCaller"), (False, "SendInBackground")])
 def test_a_chunk_is_sent_in_one_request_and_counted(runner: Runner, *, caller_waits: bool, state: str) -> None:
     _meter(runner)
     sandbox_of(runner.system).clear_requests()
@@ -155,7 +155,7 @@ def test_a_batch_that_amberflo_refuses_is_sent_one_by_one(runner: Runner) -> Non
     _meter(runner)
     _fault(runner, kind="status", status=400, path="/ingest", body='{"errorMessage": "no"}', times=1)
     execution = runner.run("ingest_usage", {"usages": [_usage(0), _usage(1), _usage(2)]})
-    assert "SendEachAlone" in execution.states
+    assert "SendOneByOne" in execution.states
     data = execution.output["body"]["data"]
     assert (data["accepted"], sorted(data["uniqueIds"]), data["rejected"]) == (3, ["e0", "e1", "e2"], [])
     assert sandbox_of(runner.system).totals("api-calls") == {"t1": 6}

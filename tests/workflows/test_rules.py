@@ -66,12 +66,12 @@ def test_the_key_is_resolved_first_and_refreshed_at_most_once(path: Path) -> Non
     assert machine["StartAt"] == "ResolveApiKey"
     assert machine["States"]["ResolveApiKey"]["Parameters"]["refresh"] is False
     assert machine["States"]["RefreshApiKey"]["Parameters"]["refresh"] is True
-    assert machine["States"]["KeyWasRefreshed"]["Choices"] == [
-        {"Variable": "$.apiKey.refreshed", "BooleanEquals": True, "Next": "KeyRefused"}
+    assert machine["States"]["WasApiKeyRefreshed"]["Choices"] == [
+        {"Variable": "$.apiKey.refreshed", "BooleanEquals": True, "Next": "ApiKeyRejected"}
     ]
     leading_there = [state.name for state in states(machine) if state.body.get("Next") == "RefreshApiKey"]
     assert leading_there == []
-    assert machine["States"]["KeyWasRefreshed"]["Default"] == "RefreshApiKey"
+    assert machine["States"]["WasApiKeyRefreshed"]["Default"] == "RefreshApiKey"
 
 
 def _wrap(members: str, indent: int, indent_of_rest: int) -> list[str]:
@@ -107,6 +107,11 @@ def test_a_retrier_has_its_errors_on_one_line_and_its_limits_on_the_next(path: P
             for line in _render_retrier(retrier, len(indent) + 2, "," if number < len(retriers) else "")
         ]
         assert block.split("\n") == expected
+
+
+@every_workflow
+def test_no_line_is_longer_than_120_characters(path: Path) -> None:
+    assert [line for line in path.read_text().splitlines() if len(line) > MAX_LINE_LENGTH] == []
 
 
 @every_workflow
@@ -173,7 +178,7 @@ def test_every_step_that_calls_amberflo_leads_a_refused_key_to_the_refresh(path:
         callers = [task for task in [state, *inner] if task["Type"] == "Task" and _calls_amberflo(task)]
         if callers:
             catches = {catch["ErrorEquals"][0]: catch["Next"] for catch in state["Catch"]}
-            assert catches["AmberfloUnauthorized"] == "KeyWasRefreshed", name
+            assert catches["AmberfloUnauthorized"] == "WasApiKeyRefreshed", name
 
 
 @every_workflow
@@ -209,19 +214,23 @@ def test_no_state_asks_for_what_plain_paths_do_not_give(path: Path) -> None:
 @pytest.mark.parametrize("workflow", ["create_customer", "delete_customer"])
 def test_whatever_fails_a_tenants_event_is_parked_before_its_execution_fails(workflow: str) -> None:
     machine = definition(next(path for path in FILES if path.name == f"{workflow}.asl.json"))
-    reaching = {name for name, state in machine["States"].items() if state.get("Next") == "Parked"}
-    assert reaching == {"ParkEvent"}
-    assert [name for name, state in machine["States"].items() if state["Type"] == "Fail"] == ["Parked"]
+    reaching = {name for name, state in machine["States"].items() if state.get("Next") == "TenantEventFailed"}
+    assert reaching == {"SendToDeadLetterQueue"}
+    assert [name for name, state in machine["States"].items() if state["Type"] == "Fail"] == ["TenantEventFailed"]
     for name, state in machine["States"].items():
-        if state["Type"] == "Task" and name != "ParkEvent":
-            assert state["Catch"][-1] == {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "ParkEvent"}
+        if state["Type"] == "Task" and name != "SendToDeadLetterQueue":
+            assert state["Catch"][-1] == {
+                "ErrorEquals": ["States.ALL"],
+                "ResultPath": "$.error",
+                "Next": "SendToDeadLetterQueue",
+            }
 
 
 def test_ingest_waits_for_amberflo_longer_than_a_caller_would() -> None:
     machine = definition(next(path for path in FILES if path.name == "ingest_usage.asl.json"))
-    patient = machine["States"]["SendPatiently"]["Retry"][0]
+    patient = machine["States"]["SendInBackground"]["Retry"][0]
     assert longest_waits(patient) >= 60
-    assert worst_case(machine["States"]["SendNow"]) <= SYNCHRONOUS_SECONDS
+    assert worst_case(machine["States"]["SendForCaller"]) <= SYNCHRONOUS_SECONDS
 
 
 def test_the_pictures_show_the_workflows_as_they_are() -> None:

@@ -75,7 +75,7 @@ def test_an_event_that_cannot_be_dealt_with_waits_and_counts_when_it_is_sent_aga
     event = _event(workflow, {"tenantId": tenant})
     execution = runner.run(workflow, event)
     assert (execution.status, execution.error) == ("FAILED", "TenantEventParked")
-    assert execution.states[-2:] == ["ParkEvent", "Parked"]
+    assert execution.states[-2:] == ["SendToDeadLetterQueue", "TenantEventFailed"]
     sandbox_of(system).clear_faults()
     sandbox_of(system).set_keys([key])
     put_secret(system.emulator, SECRET, {"apiKey": key})

@@ -86,12 +86,12 @@ def test_a_run_with_an_item_that_was_refused(system: System) -> None:
     execution = _run(system, "ingest_usage", _usages(3, wrong=1), **fault)
     assert outline(execution.states) == [
         "ResolveApiKey succeeded",
-        "DoesACallerWait succeeded",
-        "SendNow caught AmberfloBatchRejected",
-        "SendEachAlone succeeded",
-        "WhatWasSent succeeded",
-        "ParkRejected succeeded",
-        "Answer succeeded",
+        "IsCallerWaiting succeeded",
+        "SendForCaller caught AmberfloBatchRejected",
+        "SendOneByOne succeeded",
+        "CheckOutcome succeeded",
+        "SaveRejectedUsages succeeded",
+        "BuildResponse succeeded",
     ]
     assert [state.tasks for state in execution.states if state.map] == [TaskCount(3, 3, 0), TaskCount(1, 1, 0)]
 
@@ -105,7 +105,7 @@ def test_a_map_whose_item_failed(system: System) -> None:
     executions = Executions(system)
     started = start_execution(system, executions.machines.of("ingest_usage"), json.dumps(_usages(2)), wait=True)
     execution = executions.get(started.arn)
-    assert outline(execution.states)[-1] == "SendEachAlone failed AmberfloUnavailable"
+    assert outline(execution.states)[-1] == "SendOneByOne failed AmberfloUnavailable"
     assert execution.states[-1].tasks == TaskCount(6, 0, 6)
 
 
@@ -130,7 +130,7 @@ def test_the_children_of_a_distributed_map_can_be_opened(executions: Executions,
     begins = [json.loads(child.input or "")["range"]["begin"] for child in children]
     assert (min(begins), len(set(begins))) == (0, 2)
     assert {child.log_name for child in children} == {backfill.summary.name}
-    assert [node.name for node in executions.graph_of(children[0]).nodes] == ["SendRange", "RangeFailed"]
+    assert [node.name for node in executions.graph_of(children[0]).nodes] == ["SendRange", "CountFailedRange"]
     with pytest.raises(OperatorError, match="no iteration 2 of SendRanges; there are 0 to 1"):
         executions.opened(backfill, "SendRanges", 2)
     with pytest.raises(OperatorError, match="'SumUp' is no Map"):

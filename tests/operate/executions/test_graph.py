@@ -13,26 +13,29 @@ def test_a_graph_has_the_states_and_the_ways_of_its_workflow() -> None:
     assert [(node.name, node.kind) for node in found.nodes] == [
         ("ResolveApiKey", "Task"),
         ("CreateMeter", "Task"),
-        ("KeyWasRefreshed", "Choice"),
+        ("WasApiKeyRefreshed", "Choice"),
         ("RefreshApiKey", "Task"),
-        ("KeyRefused", "Fail"),
+        ("ApiKeyRejected", "Fail"),
     ]
     assert list(found.edges) == [
         Edge("ResolveApiKey", "CreateMeter", "next"),
         Edge("CreateMeter", None, "next"),
-        Edge("CreateMeter", "KeyWasRefreshed", "catch", "AmberfloUnauthorized"),
-        Edge("KeyWasRefreshed", "KeyRefused", "choice", "$.apiKey.refreshed is true"),
-        Edge("KeyWasRefreshed", "RefreshApiKey", "default", "otherwise"),
+        Edge("CreateMeter", "WasApiKeyRefreshed", "catch", "AmberfloUnauthorized"),
+        Edge("WasApiKeyRefreshed", "ApiKeyRejected", "choice", "$.apiKey.refreshed is true"),
+        Edge("WasApiKeyRefreshed", "RefreshApiKey", "default", "otherwise"),
         Edge("RefreshApiKey", "CreateMeter", "next"),
     ]
 
 
 def test_a_map_has_the_graph_of_its_items_inside() -> None:
     inside = {node.name: node for node in graph("ingest_usage").nodes if node.inside}
-    assert [node.name for node in inside["ParkRejected"].inside[0].nodes] == ["ParkOne", "Parked"]
-    assert not inside["ParkRejected"].is_distributed
+    assert [node.name for node in inside["SaveRejectedUsages"].inside[0].nodes] == [
+        "SaveRejectedUsage",
+        "DescribeUsage",
+    ]
+    assert not inside["SaveRejectedUsages"].is_distributed
     (ranges,) = [node for node in graph("backfill_usage").nodes if node.is_distributed]
-    assert [node.name for node in ranges.inside[0].every_node()] == ["SendRange", "RangeFailed"]
+    assert [node.name for node in ranges.inside[0].every_node()] == ["SendRange", "CountFailedRange"]
     assert "SendRange" in [node.name for node in graph("backfill_usage").every_node()]
 
 
@@ -69,29 +72,29 @@ def test_what_a_choice_asks_in_words(rule: dict[str, Any], words: str) -> None:
 
 def test_only_a_resource_of_one_state_tells_which_state_it_is() -> None:
     names = names_by_resource(graph("ingest_usage"))
-    assert names == {"arn:aws:states:::dynamodb:putItem": "ParkOne"}
+    assert names == {"arn:aws:states:::dynamodb:putItem": "SaveRejectedUsage"}
 
 
 def test_where_a_state_leads_only_on_an_error() -> None:
     found = on_error_only(graph("ingest_usage"))
-    assert found["SendEachAlone"] == {"KeyWasRefreshed"}
-    assert found["ParkOne"] == set()
+    assert found["SendOneByOne"] == {"WasApiKeyRefreshed"}
+    assert found["SaveRejectedUsage"] == set()
 
 
 def test_the_ways_that_a_run_took() -> None:
     states = recorded("ingest_one_by_one", "ingest_usage").states
     went = {(edge.source, edge.target, edge.way) for edge in edges_taken(graph("ingest_usage"), states)}
     assert went == {
-        ("ResolveApiKey", "DoesACallerWait", "next"),
-        ("DoesACallerWait", "SendNow", "choice"),
-        ("SendNow", "SendEachAlone", "catch"),
-        ("SendEachAlone", "WhatWasSent", "next"),
-        ("WhatWasSent", "ParkRejected", "choice"),
-        ("ParkRejected", "Answer", "next"),
-        ("Answer", None, "next"),
+        ("ResolveApiKey", "IsCallerWaiting", "next"),
+        ("IsCallerWaiting", "SendForCaller", "choice"),
+        ("SendForCaller", "SendOneByOne", "catch"),
+        ("SendOneByOne", "CheckOutcome", "next"),
+        ("CheckOutcome", "SaveRejectedUsages", "choice"),
+        ("SaveRejectedUsages", "BuildResponse", "next"),
+        ("BuildResponse", None, "next"),
     }
     begun = {(edge.source, edge.target) for edge in edges_taken(graph("ingest_usage"), states[:2])}
-    assert begun == {("ResolveApiKey", "DoesACallerWait")}
+    assert begun == {("ResolveApiKey", "IsCallerWaiting")}
 
 
 def test_what_failed_did_not_reach_the_end() -> None:

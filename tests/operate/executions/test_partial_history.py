@@ -62,12 +62,12 @@ def test_the_emulators_history_of_a_real_run() -> None:
     execution = recorded("ingest_one_by_one", "ingest_usage")
     assert outline(execution.states) == [
         "ResolveApiKey succeeded",
-        "DoesACallerWait succeeded",
-        "SendNow caught AmberfloBatchRejected",
-        "SendEachAlone succeeded",
-        "WhatWasSent succeeded",
-        "ParkRejected succeeded",
-        "Answer succeeded",
+        "IsCallerWaiting succeeded",
+        "SendForCaller caught AmberfloBatchRejected",
+        "SendOneByOne succeeded",
+        "CheckOutcome succeeded",
+        "SaveRejectedUsages succeeded",
+        "BuildResponse succeeded",
     ]
     assert [state.tasks for state in execution.states if state.map] == [TaskCount(3, 3, 0), TaskCount(2, 2, 0)]
     assert json.loads(execution.output or "")["statusCode"] == 200

@@ -43,10 +43,10 @@ CALLS = {
     "LookUpMeter": ("GET", "/meters/*"),
     "FetchUsage": ("POST", "/usage"),
     "CancelUsage": ("POST", "/ingest-snapshot/*"),
-    "SendNow": ("POST", "/ingest"),
-    "SendPatiently": ("POST", "/ingest"),
-    "SendOne": ("POST", "/ingest"),
-    "SendEachAlone": ("POST", "/ingest"),
+    "SendForCaller": ("POST", "/ingest"),
+    "SendInBackground": ("POST", "/ingest"),
+    "SendUsage": ("POST", "/ingest"),
+    "SendOneByOne": ("POST", "/ingest"),
     "CreateCustomer": ("GET", "/customers/"),
     "OffboardCustomer": ("GET", "/customers/"),
     "SendRange": ("POST", "/ingest"),
@@ -95,7 +95,7 @@ def fault(cell: Cell, **fault: Any) -> list[dict[str, Any]]:
     """The sandbox's faults for a cell; if it strikes on all tries it lasts."""
     method, path = CALLS[cell.line.state]
     times = {} if cell.is_lasting else {"times": cell.struck * cell.line.calls_a_try}
-    before = [BATCH_REFUSED] if cell.line.state in {"SendOne", "SendEachAlone"} else []
+    before = [BATCH_REFUSED] if cell.line.state in {"SendUsage", "SendOneByOne"} else []
     return [*before, {"method": method, "path": path, **fault, **times}]
 
 

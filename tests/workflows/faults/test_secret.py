@@ -129,7 +129,10 @@ def test_a_key_that_is_rotated_twice_in_one_execution_is_a_502_and_the_next_call
     api = Api(rotations.secret.system)
     rotations.begin()
     answer = api.call("GET", "meters")
-    assert (answer.status, "refused it again after it was read anew" in answer.body["message"]) == (502, True)
+    assert (answer.status, "rejected the API key, also after it was read again" in answer.body["message"]) == (
+        502,
+        True,
+    )
     assert api.call("GET", "meters").status == 200
 
 
