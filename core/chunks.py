@@ -6,14 +6,12 @@ hand it on like that. A usage that has more than 100 kB by itself is a chunk of 
 """
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from amberflo_workflows.core.reported_usage import ReportedUsage
-from amberflo_workflows.core.usage_record import DUPLICATE_MEMBER
 
 MAX_CHUNK_USAGES: Final = 300
 MAX_CHUNK_BYTES: Final = 100_000
@@ -22,33 +20,6 @@ MAX_DEPTH: Final = 20
 TOO_LARGE_REASON: Final = f"it is larger than the {MAX_CHUNK_BYTES:,} bytes that a usage may have"
 
 Origin = TypeVar("Origin")
-
-
-def parse_json(text: str) -> Any:
-    """JSON as Python values; what cannot be read as JSON comes back as the text that it is.
-
-    Numbers that are none (``NaN``, ``1e999``) become their text, and what an object has twice under one name becomes
-    ``{"givenTwice": [value, value]}``, so that the usage they are in is refused for them and its neighbours are not.
-    """
-    try:
-        return json.loads(text, parse_float=_finite, parse_constant=str, object_pairs_hook=_object)
-    except (ValueError, RecursionError):
-        return text
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
-    given: dict[str, list[Any]] = {}
-    for name, value in pairs:
-        given.setdefault(name, []).append(value)
-    return {name: values[0] if len(values) == 1 else {DUPLICATE_MEMBER: values} for name, values in given.items()}
-
-
-def _finite(digits: str) -> float | str:
-    number = float(digits)
-    return number if math.isfinite(number) else digits
 
 
 def extract_usages(detail: Any, *, event_id: str, event_time: str) -> list[ReportedUsage]:

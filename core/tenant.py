@@ -11,13 +11,9 @@ from typing import Any, Final, NamedTuple
 from amberflo_workflows.core.names import name_error
 from amberflo_workflows.core.usage_record import MAX_TEXT_LENGTH
 
-# The id of an event in the rejected table begins with it; a usage's id is a hash.
-EVENT_ITEM_PREFIX: Final = "event-"
 _DEEPEST: Final = 4
 _NAMES: Final = ("tenantName", "companyName", "name")
 _EMAILS: Final = ("email", "tenantEmail")
-# What only Amberflo sets of a customer.
-_READ_ONLY: Final = frozenset({"id", "createTime", "updateTime", "deleteTime", "deactivateTimeStamp"})
 
 
 class InvalidTenantEvent(ValueError):
@@ -50,11 +46,6 @@ def parse_tenant(event: Any) -> Tenant:
         raise InvalidTenantEvent(f"tenantId {fault}")
     name = _first(objects, _NAMES) or ids[0]
     return Tenant(ids[0], name, _first(objects, _EMAILS), _first(objects, ("tier",)))
-
-
-def writable_customer_fields(customer: dict[str, Any]) -> dict[str, Any]:
-    """A customer as read, less what only Amberflo sets."""
-    return {key: value for key, value in customer.items() if key not in _READ_ONLY}
 
 
 def _objects(detail: dict[str, Any]) -> Iterator[dict[str, Any]]:

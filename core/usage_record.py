@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from amberflo_workflows.core.json_text import DUPLICATE_MEMBER
 from amberflo_workflows.core.names import name_error
 
 # Amberflo documents 1 to 200 characters for a dimension and 50 for a meter's API name.
@@ -19,8 +20,6 @@ MAX_METER_NAME_LENGTH: Final = 50
 # Amberflo takes events up to 60 days back; the clock of a sender may be a little ahead.
 MAX_AGE_MILLIS: Final = 60 * 24 * 60 * 60 * 1000
 MAX_AHEAD_MILLIS: Final = 5 * 60 * 1000
-# What a JSON object had twice under one name comes as ``{"givenTwice": [value, value]}``; which is meant, nobody knows.
-DUPLICATE_MEMBER: Final = "givenTwice"
 _OWN_MEMBERS: Final = frozenset(
     {"tenantId", "meterApiName", "meterValue", "meterTimeInMillis", "uniqueId", "dimensions"}
 )

@@ -16,6 +16,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import BadRequestError, RequestEntityTooLargeError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from amberflo_workflows.entrypoints.api_response import ApiResponse, api_error, run_for_caller
 from amberflo_workflows.entrypoints.call_identity import (
     CallIdentity,
     InvalidKey,
@@ -24,9 +25,8 @@ from amberflo_workflows.entrypoints.call_identity import (
     new_identity,
     stored_identity,
 )
+from amberflo_workflows.entrypoints.http_encoding import gateway_response
 from amberflo_workflows.entrypoints.ingest import ingest
-from amberflo_workflows.entrypoints.replies import ApiResponse, api_error, run_for_caller
-from amberflo_workflows.entrypoints.responses import gateway_response
 from amberflo_workflows.entrypoints.workflows import MAX_INPUT_BYTES
 
 logger = Logger()

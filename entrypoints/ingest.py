@@ -8,9 +8,9 @@ from typing import Any, Final
 from amberflo_workflows.core.chunks import MAX_CHUNK_USAGES, exceeds_chunk_limit, extract_usages, split_into_chunks
 from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.entrypoints import oversized
+from amberflo_workflows.entrypoints.api_response import ApiResponse, api_error, run_for_caller
 from amberflo_workflows.entrypoints.call_identity import CallIdentity
 from amberflo_workflows.entrypoints.oversized import reject_oversized
-from amberflo_workflows.entrypoints.replies import ApiResponse, api_error, run_for_caller
 
 # All chunks of a body have one call's time together.
 PARALLEL_CHUNKS: Final = 8

@@ -19,7 +19,8 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from amberflo_workflows.core.chunks import exceeds_chunk_limit, extract_usages, parse_json, split_into_chunks
+from amberflo_workflows.core.chunks import exceeds_chunk_limit, extract_usages, split_into_chunks
+from amberflo_workflows.core.json_text import parse_json
 from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.entrypoints import oversized, workflows
 from amberflo_workflows.entrypoints.oversized import reject_oversized

@@ -23,5 +23,4 @@ def _client() -> "SQSClient":
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> None:
-    """Lambda entry point."""
     _client().send_message(QueueUrl=os.environ["QUEUE_URL"], MessageBody=event_text(event))

@@ -46,7 +46,6 @@ class BackfillRequest(Struct, rename="camel", forbid_unknown_fields=True):
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any] | StepResponse:
-    """Lambda entry point."""
     logger.set_correlation_id(str(event.get("execution", {}).get("name", "")))
     try:
         wanted = msgspec.convert(event["request"], BackfillRequest)

@@ -24,7 +24,6 @@ class Outcomes(Struct):
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, int]:
-    """Lambda entry point."""
     outcomes = msgspec.convert(event, Outcomes).ranges
     return {
         "ranges": len(outcomes),

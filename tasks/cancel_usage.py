@@ -74,7 +74,6 @@ def _cancelling(usage: dict[str, Any], position: int) -> UsageRecord:
 
 @step(_request)
 def handler(request: FilteringRule | list[UsageRecord], step: Step) -> StepResponse:
-    """Lambda entry point."""
     if isinstance(request, list):
         step.amberflo.ingest(msgspec.json.encode(request))
         return success(200, {"cancelled": [record.unique_id for record in request]})

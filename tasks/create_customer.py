@@ -1,26 +1,27 @@
-"""Make a customer of a tenant that is onboarded, or complete the one that is there.
+"""Create the customer of an onboarded tenant, or add what the existing customer lacks.
 
-Request: the EventBridge event. Answer: 200 with the customer; 400 with ``rejected`` when the event names no tenant.
-What a customer has stays as it is, its stage too: the event may be old, or come again.
+Request: the EventBridge event. Response: 200 with the customer; 400 with ``rejected`` if the event names no tenant.
+What the customer has already stays as it is, also its lifecycle stage: the event may be old or delivered again.
 """
 
 from typing import Any
 
 from amberflo_workflows.core.response import StepResponse, success
-from amberflo_workflows.core.tenant import Tenant, writable_customer_fields
+from amberflo_workflows.core.tenant import Tenant
+from amberflo_workflows.tasks.amberflo.customers import get_or_create_customer, writable_fields
 from amberflo_workflows.tasks.step import Step, step
-from amberflo_workflows.tasks.tenant_step import RejectedEventResponse, get_or_create_customer, tenant_step
+from amberflo_workflows.tasks.tenant_step import RejectedEventResponse, tenant_step
 
 
 def _create(tenant: Tenant, step: Step) -> StepResponse:
-    found = get_or_create_customer(tenant, step, _told(tenant))
-    completed = _completed(found, tenant)
-    if completed != writable_customer_fields(found):
-        found = step.amberflo.call("PUT", "/customers", completed) or completed
-    return success(200, found)
+    customer = get_or_create_customer(step.amberflo, _build_customer(tenant))
+    completed = _complete(customer, tenant)
+    if completed != writable_fields(customer):
+        customer = step.amberflo.call("PUT", "/customers", completed) or completed
+    return success(200, customer)
 
 
-def _told(tenant: Tenant) -> dict[str, Any]:
+def _build_customer(tenant: Tenant) -> dict[str, Any]:
     email = {"customerEmail": tenant.email} if tenant.email else {}
     return {
         "customerId": tenant.id,
@@ -30,17 +31,16 @@ def _told(tenant: Tenant) -> dict[str, Any]:
     }
 
 
-def _completed(found: dict[str, Any], tenant: Tenant) -> dict[str, Any]:
-    """The customer as it is, with what it lacks; a PUT loses what it leaves out."""
-    told, has = _told(tenant), writable_customer_fields(found)
-    # The name of a customer that was made without knowing one is its id.
-    if has.get("customerName") == tenant.id:
-        has["customerName"] = told["customerName"]
-    has = {**told, **{key: value for key, value in has.items() if value is not None}}
-    return {**has, "traits": {**told["traits"], **(found.get("traits") or {})}}
+def _complete(customer: dict[str, Any], tenant: Tenant) -> dict[str, Any]:
+    """Return the customer with what it lacks added. A PUT removes the fields that it leaves out."""
+    new, fields = _build_customer(tenant), writable_fields(customer)
+    # A customer that was created without a name has its id as its name.
+    if fields.get("customerName") == tenant.id:
+        fields["customerName"] = new["customerName"]
+    fields = {**new, **{name: value for name, value in fields.items() if value is not None}}
+    return {**fields, "traits": {**new["traits"], **(customer.get("traits") or {})}}
 
 
 @step(lambda request: request)
 def handler(request: Any, step: Step) -> StepResponse | RejectedEventResponse:
-    """Lambda entry point."""
     return tenant_step(_create)(request, step)

@@ -17,7 +17,6 @@ from amberflo_workflows.tasks.step import Step, step
 
 @step(parse_new_meter)
 def handler(meter: NewMeter, step: Step) -> StepResponse:
-    """Lambda entry point."""
     try:
         created = step.amberflo.call("POST", "/meters", meter)
     except AmberfloClientError as refusal:

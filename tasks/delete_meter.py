@@ -11,6 +11,5 @@ from amberflo_workflows.tasks.step import Step, step
 
 @step(parse_meter_reference)
 def handler(request: MeterReference, step: Step) -> StepResponse:
-    """Lambda entry point."""
     deleted = step.amberflo.call("DELETE", path("meters", request.meter_id))
     return success(200, deleted or {"id": request.meter_id})

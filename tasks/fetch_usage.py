@@ -104,7 +104,6 @@ def _listed(value: Any) -> list[str]:
 
 @step(_request)
 def handler(question: dict[str, Any], step: Step) -> StepResponse | ClaimResponse:
-    """Lambda entry point."""
     report = step.amberflo.call("POST", "/usage", question)
     if not isinstance(report, dict):
         raise AmberfloUnavailable("Amberflo answered POST /usage with what is not a report.")

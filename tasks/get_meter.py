@@ -12,7 +12,6 @@ from amberflo_workflows.tasks.step import Step, step
 
 @step(parse_meter_reference)
 def handler(request: MeterReference, step: Step) -> StepResponse:
-    """Lambda entry point."""
     try:
         meter = step.amberflo.call("GET", path("meters", request.meter_id))
     except AmberfloClientError as refusal:

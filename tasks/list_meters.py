@@ -37,7 +37,6 @@ def _request(request: Any) -> tuple[int | None, tuple[str, str]]:
 
 @step(_request)
 def handler(request: tuple[int | None, tuple[str, str]], step: Step) -> StepResponse | ClaimResponse:
-    """Lambda entry point."""
     limit, after = request
     found = step.amberflo.call("GET", "/meters")
     if not isinstance(found, list):

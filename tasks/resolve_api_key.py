@@ -19,7 +19,6 @@ class Resolved(TypedDict):
 
 
 def handler(event: dict[str, object], _context: object) -> Resolved:
-    """Lambda entry point."""
     execution = event.get("execution")
     logger.set_correlation_id(str(execution.get("name")) if isinstance(execution, dict) else "")
     refresh = event.get("refresh") is True

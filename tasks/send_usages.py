@@ -17,6 +17,7 @@ import msgspec
 from aws_lambda_powertools.metrics import MetricUnit
 from msgspec import Meta, Struct
 
+from amberflo_workflows.core.chunks import MAX_CHUNK_USAGES
 from amberflo_workflows.core.observability import metrics
 from amberflo_workflows.core.reported_usage import RejectedUsage, ReportedUsage, build_rejected_usage, truncate_reason
 from amberflo_workflows.core.usage_record import InvalidUsage, UsageRecord, build_record, check_countable
@@ -24,7 +25,6 @@ from amberflo_workflows.tasks.amberflo.client import AmberfloClient
 from amberflo_workflows.tasks.amberflo.errors import AmberfloBatchRejected, AmberfloClientError, AmberfloUnavailable
 from amberflo_workflows.tasks.step import Step, step
 
-MOST_USAGES: Final = 300
 # What Amberflo's own clients send at once.
 MAX_REQUEST_USAGES: Final = 100
 # Any other refusal is about the address or the account. To park all usage for it would be wrong: it can still count.
@@ -34,7 +34,7 @@ _ABOUT_RECORDS: Final = {400, 413, 422}
 class SendUsages(Struct, rename="camel"):
     """The chunk. Members beside it are the workflow's."""
 
-    usages: Annotated[list[ReportedUsage], Meta(min_length=1, max_length=MOST_USAGES)]
+    usages: Annotated[list[ReportedUsage], Meta(min_length=1, max_length=MAX_CHUNK_USAGES)]
     first: int = 0
 
 
@@ -57,7 +57,6 @@ def _request(request: Any) -> SendUsages:
 
 @step(_request)
 def handler(request: SendUsages, step: Step) -> SendResult:
-    """Lambda entry point."""
     good, rejected = _sorted_out(request)
     parts = [good[start : start + MAX_REQUEST_USAGES] for start in range(0, len(good), MAX_REQUEST_USAGES)]
     for part, refusal in zip(parts, _sent(step.amberflo, parts), strict=True):

@@ -1,4 +1,4 @@
-"""What the steps that make customers of tenants have in common."""
+"""The decorator for the two customer steps: it reads the tenant from an event, and handles events that are rejected."""
 
 import json
 from collections.abc import Callable
@@ -7,86 +7,69 @@ from typing import Any, Final, TypedDict
 from aws_lambda_powertools import single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
+from amberflo_workflows.core.rejected_item import EVENT_ID_PREFIX
 from amberflo_workflows.core.reported_usage import MAX_REASON_BYTES
 from amberflo_workflows.core.response import StepResponse, error_response
-from amberflo_workflows.core.tenant import EVENT_ITEM_PREFIX, InvalidTenantEvent, Tenant, parse_tenant
+from amberflo_workflows.core.tenant import InvalidTenantEvent, Tenant, parse_tenant
 from amberflo_workflows.tasks.amberflo.errors import AmberfloClientError
 from amberflo_workflows.tasks.step import Step
 
-# As text within the item that a state puts into the table, all in 262,144 bytes.
+# The state that stores the item holds the event as JSON text; with the rest it must stay under 262,144 bytes.
 MAX_EVENT_BYTES: Final = 250_000
 
 
 class EventTooLarge(ValueError):
-    """A refused event does not fit into the rejected table; the workflow puts it into the dead-letter queue."""
+    """A rejected event does not fit into the rejected table; the workflow sends it to the dead-letter queue."""
 
 
-class RefusedEvent(TypedDict):
-    """What the rejected table keeps of a tenant event that was not understood, beside the execution's input."""
+class RejectedEvent(TypedDict):
+    """What the rejected table stores of a rejected event, besides the event itself, which is the execution's input."""
 
     id: str
     reason: str
 
 
 class RejectedEventResponse(TypedDict):
-    """A 400 answer, and what is to be kept."""
+    """A 400 response, and what to store in the rejected table."""
 
     statusCode: int
     body: dict[str, object]
-    rejected: RefusedEvent
+    rejected: RejectedEvent
 
 
 def tenant_step(
-    act: Callable[[Tenant, Step], StepResponse],
+    function: Callable[[Tenant, Step], StepResponse],
 ) -> Callable[[Any, Step], StepResponse | RejectedEventResponse]:
-    """Make a step of ``act(tenant, step)``: an event that names no tenant, or is refused, is to be kept."""
+    """Make a step of ``function(tenant, step)``.
 
-    def of_event(event: Any, step: Step) -> StepResponse | RejectedEventResponse:
+    An event that names no tenant, or that Amberflo rejects, becomes a 400 response with ``rejected``. Raises
+    :class:`EventTooLarge` if such an event does not fit into the rejected table.
+    """
+
+    def handle_event(event: Any, step: Step) -> StepResponse | RejectedEventResponse:
         try:
-            tenant = parse_tenant(event)
-            return act(tenant, step)
-        except InvalidTenantEvent as refusal:
-            return _refusal(event, step, str(refusal))
-        except AmberfloClientError as refusal:
-            return _refusal(event, step, f"Amberflo refused it: {refusal.message}"[:MAX_REASON_BYTES])
+            return function(parse_tenant(event), step)
+        except InvalidTenantEvent as error:
+            return _reject(event, step, str(error))
+        except AmberfloClientError as error:
+            return _reject(event, step, f"Amberflo rejected it: {error.message}"[:MAX_REASON_BYTES])
 
-    return of_event
-
-
-def get_or_create_customer(tenant: Tenant, step: Step, make: dict[str, Any]) -> dict[str, Any]:
-    """The customer that is there for a tenant, else one that is made as told. Raises what the client raises."""
-    found = _find(tenant, step)
-    if found is not None:
-        return found
-    try:
-        made = step.amberflo.call("POST", "/customers", make)
-    except AmberfloClientError:
-        # Another event of the same tenant may have been a moment faster.
-        found = _find(tenant, step)
-        if found is None:
-            raise
-        return found
-    return made if isinstance(made, dict) and made else make
+    return handle_event
 
 
-def _find(tenant: Tenant, step: Step) -> dict[str, Any] | None:
-    """Amberflo answers ``{}`` for a customer that is not there."""
-    found = step.amberflo.call("GET", "/customers/", params={"customerId": tenant.id})
-    return found if isinstance(found, dict) and found.get("customerId") else None
-
-
-def _refusal(event: Any, step: Step, reason: str) -> RejectedEventResponse:
-    _count()
-    answer = error_response(400, f"The event is wrong: {reason}.")
-    identity = event.get("id") if isinstance(event, dict) and isinstance(event.get("id"), str) else step.execution.name
+def _reject(event: Any, step: Step, reason: str) -> RejectedEventResponse:
+    _count_rejected()
+    response = error_response(400, f"The event is invalid: {reason}.")
+    event_id = event.get("id") if isinstance(event, dict) and isinstance(event.get("id"), str) else step.execution.name
     size = len(json.dumps(json.dumps(event, ensure_ascii=False), ensure_ascii=False).encode("utf-8", "surrogatepass"))
     if size > MAX_EVENT_BYTES:
-        raise EventTooLarge(f"The event is wrong, {reason}, and too large for the rejected table with {size:,} bytes.")
-    rejected: RefusedEvent = {"id": f"{EVENT_ITEM_PREFIX}{identity}"[:200], "reason": reason}
-    return {**answer, "rejected": rejected}
+        raise EventTooLarge(
+            f"The event is invalid ({reason}), and with {size:,} bytes too large for the rejected table."
+        )
+    return {**response, "rejected": {"id": f"{EVENT_ID_PREFIX}{event_id}"[:200], "reason": reason}}
 
 
-def _count() -> None:
-    """The alarm on refused tenants watches one metric, whichever step refused."""
+def _count_rejected() -> None:
+    """Count in one metric for both steps, since the alarm on rejected tenants watches only that one."""
     with single_metric(name="TenantsRejected", unit=MetricUnit.Count, value=1) as metric:
         metric.add_dimension("service", "customers")

@@ -33,7 +33,6 @@ def _request(request: Any) -> UpdateMeter:
 
 @step(_request)
 def handler(request: UpdateMeter, step: Step) -> StepResponse:
-    """Lambda entry point."""
     if isinstance(request.changes.id, str) and request.changes.id != request.meter_id:
         return field_error_response("id", "It disagrees with the id in the path")
     changed = writable_fields(request.meter) | msgspec.to_builtins(request.changes) | {"id": request.meter_id}

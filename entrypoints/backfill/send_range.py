@@ -38,7 +38,6 @@ class SendRange(Struct):
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, int]:
-    """Lambda entry point."""
     logger.set_correlation_id(str(event.get("execution", {}).get("name", "")))
     wanted = msgspec.convert(event, SendRange)
     place = RowDestination(

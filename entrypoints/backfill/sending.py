@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from amberflo_workflows.core.chunks import exceeds_chunk_limit, split_into_chunks
+from amberflo_workflows.core.rejected_item import ItemTooLarge
 from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.core.usage_file import FileLayout, FileRow, parse_row
 from amberflo_workflows.entrypoints import workflows
-from amberflo_workflows.entrypoints.oversized import UsageTooLarge, reject_oversized
+from amberflo_workflows.entrypoints.oversized import reject_oversized
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -85,5 +86,5 @@ def _send(rows: list[FileRow], usages: list[ReportedUsage], place: RowDestinatio
 def _parked(usage: ReportedUsage, place: RowDestination) -> str:
     try:
         return reject_oversized(usage, place.rejected_table, place.dynamodb)["reason"]
-    except UsageTooLarge as error:
+    except ItemTooLarge as error:
         raise ChunkNotSent(f"The row {usage.event_id} can neither be counted nor kept: {error}") from None

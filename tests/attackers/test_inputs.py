@@ -176,7 +176,7 @@ def test_deeply_nested_json_is_rejected_and_the_others_are_counted(system: Syste
 
 
 def test_parses_an_object_with_50_000_members() -> None:
-    from amberflo_workflows.core.chunks import parse_json  # noqa: PLC0415 - this test alone runs it here
+    from amberflo_workflows.core.json_text import parse_json  # noqa: PLC0415 - this test alone runs it here
 
     members = [f'"m{number}": {number}' for number in range(50_000)]
     found: Any = parse_json("{" + ", ".join([*members, members[0]]) + "}")

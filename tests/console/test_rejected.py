@@ -6,7 +6,8 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from amberflo_workflows.operate.rejected.items import STATUSES, ItemFilter
+from amberflo_workflows.core.rejected_item import STATUSES
+from amberflo_workflows.operate.rejected.items import ItemFilter
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.console.axe import assert_accessible
 from tests.console.conftest import OpenPage, keep_screenshot

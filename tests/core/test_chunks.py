@@ -12,9 +12,9 @@ from amberflo_workflows.core.chunks import (
     MAX_CHUNK_USAGES,
     exceeds_chunk_limit,
     extract_usages,
-    parse_json,
     split_into_chunks,
 )
+from amberflo_workflows.core.json_text import parse_json
 from amberflo_workflows.core.reported_usage import ReportedUsage, build_rejected_usage, truncate_reason
 from amberflo_workflows.entrypoints.workflows import MAX_INPUT_BYTES
 from amberflo_workflows.tasks.send_usages import SendUsages, _sorted_out

@@ -3,7 +3,7 @@
 from typing import Any
 
 from amberflo_workflows.core.chunks import MAX_CHUNK_BYTES, MAX_CHUNK_USAGES
-from amberflo_workflows.entrypoints import ingest_queue, replies
+from amberflo_workflows.entrypoints import api_response, ingest_queue
 from amberflo_workflows.entrypoints.api import MAX_REQUEST_BODY_BYTES
 from amberflo_workflows.entrypoints.ingest import MAX_USAGES_PER_CALL
 from tests.infra.conftest import functions, resources
@@ -31,7 +31,7 @@ def test_a_call_is_answered_before_the_gateway_answers_for_us(aws: dict[str, Any
         "create_meter", "list_meters", "get_meter", "update_meter", "delete_meter", "fetch_usage", "cancel_usage"
     )
     function = functions(aws)["api"]["Timeout"]
-    assert workflow < replies.READ_TIMEOUT_SECONDS < function < HTTP_API_SECONDS
+    assert workflow < api_response.READ_TIMEOUT_SECONDS < function < HTTP_API_SECONDS
 
 
 def test_a_batch_of_the_queue_is_reported_before_it_is_delivered_again(aws: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import pytest
 import schemathesis
 
 from amberflo_workflows.core.meter import READ_ONLY_FIELDS, parse_new_meter
-from amberflo_workflows.entrypoints import replies
+from amberflo_workflows.entrypoints import api_response
 from amberflo_workflows.entrypoints.api import DOCUMENT
 from amberflo_workflows.infra.operations import OPERATIONS, Operation
 from amberflo_workflows.tasks.fetch_usage import UsageQuestion
@@ -64,7 +64,7 @@ def test_every_route_is_in_it_and_no_other_but_its_own() -> None:
 
 @pytest.mark.parametrize("operation", ROUTED, ids=lambda operation: operation.name)
 def test_every_call_may_have_every_error_that_an_execution_can_end_with(operation: Operation) -> None:
-    assert {str(status) for status in replies._STATUS.values()} | {"401", "403", "500"} <= _described(operation)[
+    assert {str(status) for status in api_response._STATUS.values()} | {"401", "403", "500"} <= _described(operation)[
         "responses"
     ].keys()
 

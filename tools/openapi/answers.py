@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from amberflo_workflows.entrypoints.replies import RETRY_AFTER_SECONDS
+from amberflo_workflows.entrypoints.api_response import RETRY_AFTER_SECONDS
 
 EXECUTION_ARN: Final = {"$ref": "#/components/headers/ExecutionArn"}
 HEADERS: Final[dict[str, Any]] = {

@@ -10,7 +10,7 @@ import typer
 from amberflo_workflows.cli.shared import Json, fail, get_deployment, reported_errors, say, with_progress
 
 if TYPE_CHECKING:
-    from amberflo_workflows.operate.rejected.items import RejectedItem
+    from amberflo_workflows.core.rejected_item import RejectedItem
     from amberflo_workflows.operate.rejected.table import RejectedTable
 
 app = typer.Typer(no_args_is_help=True, help="Usage that was refused: list it, mend it, send it again, give it up.")
@@ -33,10 +33,11 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """What waits, oldest first."""
-    from amberflo_workflows.operate.rejected.items import OPEN, STATUSES, ItemFilter  # noqa: PLC0415 - slow to import
+    from amberflo_workflows.core.rejected_item import OPEN_STATUSES, STATUSES  # noqa: PLC0415 - slow to import
+    from amberflo_workflows.operate.rejected.items import ItemFilter  # noqa: PLC0415 - slow to import
 
     with reported_errors():
-        found = _table(context).find(ItemFilter(STATUSES if every else OPEN, tenant, meter, reason))
+        found = _table(context).find(ItemFilter(STATUSES if every else OPEN_STATUSES, tenant, meter, reason))
     if as_json:
         print(json.dumps([asdict(item) for item in found], indent=2))
         return
@@ -123,13 +124,14 @@ def _chosen(
     table: "RejectedTable", ids: Sequence[str] | None, *, every: bool, **what: str | None
 ) -> "list[RejectedItem]":
     """The items meant, by their ids or by what they are; never all of them by mistake."""
-    from amberflo_workflows.operate.rejected.items import OPEN, ItemFilter  # noqa: PLC0415 - slow to import
+    from amberflo_workflows.core.rejected_item import OPEN_STATUSES  # noqa: PLC0415 - slow to import
+    from amberflo_workflows.operate.rejected.items import ItemFilter  # noqa: PLC0415 - slow to import
 
     if bool(ids) == (every or any(what.values())):
         raise fail("say which: ids, or --tenant, --meter, --reason, or --all", 2)
     if ids:
         return list(table.get(dict.fromkeys(ids)))
-    return table.find(ItemFilter(OPEN, **what))
+    return table.find(ItemFilter(OPEN_STATUSES, **what))
 
 
 def _pair(text: str) -> tuple[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from amberflo_workflows.console.state import Console
-from amberflo_workflows.operate.rejected.items import OPEN
+from amberflo_workflows.core.rejected_item import OPEN_STATUSES
 from amberflo_workflows.operate.rejected.table import RejectedTable
 
 _WAITING: Final = "ApproximateNumberOfMessages"
@@ -26,7 +26,7 @@ def counts(console: Console) -> Counts:
     return Counts(
         waiting=waiting,
         in_flight=in_flight,
-        rejected=RejectedTable(console.deployment).count(OPEN),
+        rejected=RejectedTable(console.deployment).count(OPEN_STATUSES),
         # What somebody looks at is hidden for a moment, and still dead.
         dead_usage=sum(_messages(console, "UsageDeadLetterQueueUrl")),
         dead_tenant_events=sum(_messages(console, "TenantDeadLetterQueueUrl")),

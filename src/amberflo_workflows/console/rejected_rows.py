@@ -8,13 +8,14 @@ from typing import Final, Literal, NamedTuple, cast
 from urllib.parse import urlencode
 
 from amberflo_workflows.console.usage_fields import short
+from amberflo_workflows.core.rejected_item import OPEN_STATUSES, STATUSES, RejectedItem, Status
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.rejected.items import OPEN, STATUSES, ItemFilter, RejectedItem, Status
+from amberflo_workflows.operate.rejected.items import ItemFilter
 
 Action = Literal["redrive", "drop"]
 PAGE_SIZE: Final = 50
 CHOICES: Final[Mapping[str, tuple[Status, ...]]] = {
-    "open": OPEN,
+    "open": OPEN_STATUSES,
     "all": STATUSES,
     **{status: (status,) for status in STATUSES},
 }
@@ -65,7 +66,7 @@ def action_of(given: str) -> Action:
 
 def can(item: RejectedItem, action: Action) -> bool:
     """Whether an item's status and kind allow it; the table has the last word."""
-    return item.status in OPEN and not item.is_event if action == "redrive" else item.status == "rejected"
+    return item.status in OPEN_STATUSES and not item.is_event if action == "redrive" else item.status == "rejected"
 
 
 def fingerprint(items: Iterable[RejectedItem]) -> str:

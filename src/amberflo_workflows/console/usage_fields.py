@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from amberflo_workflows.core.chunks import parse_json
+from amberflo_workflows.core.json_text import parse_json
 from amberflo_workflows.operate.errors import OperatorError
 
 # Of these the text is what is meant; of the others the JSON, which tells the number 5 from the text "5".

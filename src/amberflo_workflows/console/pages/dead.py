@@ -17,7 +17,7 @@ from amberflo_workflows.console.forms import FormResult, attempt, takes_form, te
 from amberflo_workflows.console.rejected_rows import action_of
 from amberflo_workflows.console.state import get_console
 from amberflo_workflows.console.usage_fields import pretty
-from amberflo_workflows.core.chunks import parse_json
+from amberflo_workflows.core.json_text import parse_json
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.rejected.dead_letters import DeadEvent, DeadLetters
 

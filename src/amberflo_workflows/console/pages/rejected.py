@@ -14,8 +14,8 @@ from amberflo_workflows.console.forms import FormResult, attempt, takes_form, te
 from amberflo_workflows.console.rejected_rows import PAGE_SIZE, ListQuery, action_of, build_row, can, fingerprint
 from amberflo_workflows.console.state import get_console
 from amberflo_workflows.console.usage_fields import NAMED, changed
+from amberflo_workflows.core.rejected_item import RejectedItem
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.rejected.items import RejectedItem
 from amberflo_workflows.operate.rejected.redrive import redrive
 from amberflo_workflows.operate.rejected.table import ItemChanged, RejectedTable
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from amberflo_workflows.core.chunks import extract_usages, parse_json
-from amberflo_workflows.core.tenant import EVENT_ITEM_PREFIX, InvalidTenantEvent, parse_tenant
+from amberflo_workflows.core.chunks import extract_usages
+from amberflo_workflows.core.json_text import parse_json
+from amberflo_workflows.core.rejected_item import EVENT_ID_PREFIX
+from amberflo_workflows.core.tenant import InvalidTenantEvent, parse_tenant
 from amberflo_workflows.infra.operations import OPERATIONS
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.rejected.table import RejectedTable
@@ -139,7 +141,7 @@ def _received(sqs: Any, queue_url: str) -> Iterator[DeadEvent]:
         for message in messages:
             text = message["Body"]
             yield DeadEvent(
-                id=EVENT_ITEM_PREFIX + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32],
+                id=EVENT_ID_PREFIX + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32],
                 text=text,
                 sent_in_millis=int(message["Attributes"]["SentTimestamp"]),
                 queue_url=queue_url,

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import msgspec
 
 from amberflo_workflows.core.chunks import split_into_chunks
+from amberflo_workflows.core.rejected_item import RejectedItem
 from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.entrypoints.workflows import InputTooLarge, run_workflow
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.rejected.items import RejectedItem
 from amberflo_workflows.operate.rejected.table import RejectedTable
 
 

@@ -1,26 +1,25 @@
 """The rejected table of a deployment, and each step that can be taken with an item."""
 
-import gzip
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from amberflo_workflows.core.rejected_item import (
+    OPEN_STATUSES,
+    ItemTooLarge,
+    RejectedItem,
+    Status,
+    compress,
+    from_attributes,
+    to_attributes,
+)
 from amberflo_workflows.core.reported_usage import text_member
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.rejected.items import (
-    OPEN,
-    ItemFilter,
-    RejectedItem,
-    Status,
-    compress_original,
-    read_item,
-)
+from amberflo_workflows.operate.rejected.items import ItemFilter
 
-# An item may have 400 kB in all.
-LARGEST_ORIGINAL_BYTES: Final = 380_000
 _BEGINNING: Final = 10_000
 
 
@@ -37,7 +36,7 @@ class RejectedTable:
     def find(self, wanted: ItemFilter) -> list[RejectedItem]:
         """The items that are wanted, oldest first."""
         pages = self._client.get_paginator("scan").paginate(TableName=self._name, ConsistentRead=True)
-        items = (read_item(found) for page in pages for found in page["Items"])
+        items = (from_attributes(found) for page in pages for found in page["Items"])
         return sorted((item for item in items if wanted.takes(item)), key=lambda item: (item.rejected_at, item.id))
 
     def count(self, statuses: Sequence[Status]) -> int:
@@ -60,7 +59,7 @@ class RejectedTable:
                 raise OperatorError(
                     f"There is no rejected usage with the id {item_id}; see: metering rejected list --all"
                 )
-            yield read_item(found["Item"])
+            yield from_attributes(found["Item"])
 
     def get_as_seen(self, item_id: str, version: str) -> RejectedItem:
         """An item that is as somebody saw it, by its version then. Raises :class:`ItemChanged`."""
@@ -80,7 +79,7 @@ class RejectedTable:
 
     def claim(self, item: RejectedItem) -> RejectedItem:
         """Say that it is being sent: from now on only this very usage may be."""
-        if item.status not in OPEN:
+        if item.status not in OPEN_STATUSES:
             raise OperatorError(f"{item.id} is {item.status}; there is nothing to send.")
         return self._write(item, "redriving", "sent")
 
@@ -100,9 +99,10 @@ class RejectedTable:
 
     def note_event(self, item_id: str, text: str, status: Status, note: str) -> None:
         """Keep what became of an event that could not be delivered, or of one that no item can hold its beginning."""
-        kept, reason = gzip.compress(text.encode(), mtime=0), "it could not be delivered"
-        if len(kept) > LARGEST_ORIGINAL_BYTES:
-            kept = gzip.compress(text[:_BEGINNING].encode(), mtime=0)
+        try:
+            original, reason = compress(text), "it could not be delivered"
+        except ItemTooLarge:
+            original = compress(text[:_BEGINNING])
             reason = f"it could not be delivered, and had {len(text):,} characters; this is its beginning"
         entry = {"M": _entry("dropped" if status == "dropped" else "sent", {"note": note} if note else {})}
         self._client.update_item(
@@ -115,7 +115,7 @@ class RejectedTable:
             ExpressionAttributeValues={
                 ":status": {"S": status},
                 ":reason": {"S": reason},
-                ":original": {"B": kept},
+                ":original": original,
                 ":none": {"L": []},
                 ":entry": {"L": [entry]},
                 ":now": {"S": _now()},
@@ -125,15 +125,23 @@ class RejectedTable:
     def _write(self, item: RejectedItem, status: Status, what: str, **about: str) -> RejectedItem:
         """Take the item to a status, with a line in its history, if nobody else has done anything with it."""
         usage = None if item.is_event else item.original["usage"]
-        original = (
-            {"B": gzip.compress(item.original.encode(), mtime=0)} if item.is_event else compress_original(item.original)
+        changed = replace(
+            item,
+            status=status,
+            reason=about.get("reason", item.reason),
+            tenant_id=text_member(usage, "tenantId"),
+            meter_api_name=text_member(usage, "meterApiName"),
         )
+        try:
+            attributes = to_attributes(changed)
+        except ItemTooLarge as error:
+            raise OperatorError(f"{item.id} cannot be stored. {error}") from None
         values = {
-            ":status": {"S": status},
-            ":reason": {"S": about.get("reason", item.reason)},
-            ":original": original,
-            ":tenant": {"S": text_member(usage, "tenantId")},
-            ":meter": {"S": text_member(usage, "meterApiName")},
+            ":status": attributes["status"],
+            ":reason": attributes["reason"],
+            ":original": attributes["original"],
+            ":tenant": attributes["tenantId"],
+            ":meter": attributes["meterApiName"],
             ":none": {"L": []},
             ":entry": {"L": [{"M": _entry(what, about)}]},
             ":was": {"S": item.status},

@@ -9,7 +9,7 @@ import msgspec
 from aws_lambda_powertools.event_handler import Response
 
 from amberflo_workflows.core.response import MAX_INLINE_BYTES
-from amberflo_workflows.entrypoints.replies import ApiResponse, api_error
+from amberflo_workflows.entrypoints.api_response import ApiResponse, api_error
 
 # Lambda gives up an answer of more than 6,291,556 bytes; the body is a text in it, beside headers.
 MAX_TEXT_BYTES: Final = 6_291_556 - 16_384
