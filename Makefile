@@ -1,87 +1,87 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
-# Extra words for the command behind a target: make test ARGS="-k usage"
+# Arguments for the command of a target: make test ARGS="-k usage"
 ARGS ?=
 # Test processes, each with a local system of its own
 WORKERS ?= 2
 # All tests are measured; a selection is not, since it would miss the coverage gate of pyproject.toml
 COVERAGE := $(if $(ARGS),,--cov)
-# A CSV or NDJSON file of your own usages for the demo
+# A CSV or NDJSON file of your own usage for the demo
 EVENTS ?=
 SOAK := tests/system/test_faults.py tests/system/test_load.py tests/workflows/faults tests/fuzz
 
 .PHONY: help setup demo up down test test-unit bench soak lint format pictures openapi synth deploy sbt-bindings attach lock audit clean
 
-help: ## This list
+help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.ready ## Virtual environment from the lock file
+setup: .venv/.ready ## Create the virtual environment from the lock file
 
-demo: setup ## The main job in front of you: meters, usage, totals, a cancellation
+demo: setup ## Run the main job step by step: meters, usage, totals, a cancellation
 	@$(BIN)/metering demo $(if $(EVENTS),--events "$(EVENTS)") $(ARGS)
 
-up: setup ## Start the local system and leave it running
+up: setup ## Start the local system in the background
 	@$(BIN)/metering up $(ARGS)
 
-down: setup ## Stop it
+down: setup ## Stop the local system
 	@$(BIN)/metering down
 
-test: setup lint ## Every test
+test: setup lint ## Run every test
 	@$(BIN)/python -m tests.browser
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(COVERAGE) $(ARGS)
 
-test-unit: setup ## The tests that take no emulated stack
+test-unit: setup ## Run the tests that need no emulator
 	@$(BIN)/python -m pytest -m "not emulator and not system" $(ARGS)
 
-bench: setup ## Measure speed and cost; prints tables, keeps build/bench.json
+bench: setup ## Measure speed and cost; print tables and write build/bench.json
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-soak: setup ## The long forms: storm of faults, load, every cell of the fault matrix, 20,000 made-up calls; takes an hour
+soak: setup ## Run the long forms of the fault, load, matrix and fuzz tests; takes an hour
 	@METERING_SOAK=1 $(BIN)/python -m pytest -q -s $(or $(ARGS),$(SOAK))
 
-lint: setup ## Style, types, import layers, vocabulary
+lint: setup ## Check style, types, import layers and vocabulary
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@mkdir -p build; $(BIN)/lint-imports --no-logo --no-cache >build/imports.log || { cat build/imports.log; exit 1; }
 
-format: setup ## Put the code into its form
+format: setup ## Format the code
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format --quiet .
 
 pictures: setup ## Draw docs/workflows.md and the README's picture from the ASL files
 	@$(BIN)/python -m tools.workflow_pictures
 
-openapi: setup ## Write the API's OpenAPI document, entrypoints/openapi.json, from its types
+openapi: setup ## Generate entrypoints/openapi.json from the API's types
 	@$(BIN)/python -m tools.openapi
 
-synth: setup ## CloudFormation template into build/cdk.out; needs no AWS account
+synth: setup ## Write the CloudFormation template to build/cdk.out; needs no AWS account
 	@$(BIN)/python -m amberflo_workflows.infra.app $(ARGS)
 
 deploy: setup ## Deploy to the AWS account of your credentials
 	@$(BIN)/python -m amberflo_workflows.infra.deploy $(ARGS)
 
-sbt-bindings: setup ## Python bindings for the SaaS Builder Toolkit, as a wheel in build/sbt
+sbt-bindings: setup ## Generate Python bindings for the SaaS Builder Toolkit, as a wheel in build/sbt
 	@$(BIN)/python -m amberflo_workflows.infra.sbt.bindings $(ARGS)
 
-attach: setup ## Add metering to a control plane that is deployed: make attach ARGS="ControlPlaneStack"
+attach: setup ## Add metering to a deployed control plane: make attach ARGS="ControlPlaneStack"
 	@$(BIN)/python -m amberflo_workflows.infra.attach $(ARGS)
 
-lock: ## Resolve the dependencies anew
+lock: ## Update the locked dependencies
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" pyproject.toml --extra lambda $(foreach p,boto3 botocore s3transfer python-dateutil six,--no-emit-package $(p)) -o requirements/lambda.txt
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" pyproject.toml --all-extras --group build --group test --group lint -c requirements/lambda.txt -o requirements/dev.txt
 	printf 'setuptools~=75.3.2\nbuild~=1.5.0\n' | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header - -o infra/sbt/build.txt
 	awk '/^uv==/ {take=1; print; next} take && /^ +--hash/ {print; next} take {exit}' requirements/dev.txt > requirements/bootstrap.txt
 
-audit: setup ## Known vulnerabilities in what the locks name; needs the advisory sources of PyPI and npm
+audit: setup ## Check the locks for known vulnerabilities; needs the advisory databases of PyPI and npm
 	@$(BIN)/python -m tests.audit $(ARGS)
 
-clean: ## Remove what was built and what the local system keeps
+clean: ## Remove build results, the virtual environment and the local system's state
 	rm -rf build dist .metering .venv
 
-# The lock decides what is installed, by hash; uv, which installs it, comes from a one-package lock of its own. Wheels
-# only: they run no code while they are installed.
+# The lock decides what is installed, by hash. uv, which installs it, comes from a lock of its own. Only wheels are
+# installed, since they run no code during the installation.
 .venv/.ready: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed and '$(PYTHON)' is older; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -L src/amberflo_workflows/tasks || { echo "This checkout has no symbolic links. Run: git config core.symlinks true && git checkout -- src"; exit 1; }
