@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from amberflo_workflows.local.demo.usages import BadFile
-from amberflo_workflows.operate.cancelled_records import read_records, split_into_calls
+from amberflo_workflows.core.usage_file import InvalidFile
+from amberflo_workflows.operate.cancellation import read_records, split_into_calls
 
 
 def _usage(number: int, **fields: Any) -> dict[str, Any]:
@@ -29,35 +29,37 @@ USAGES = [_usage(1), _usage(2, dimensions={"region": "eu"})]
         (json.dumps({"records": USAGES}, indent=2), USAGES),
         ("\n".join(map(json.dumps, USAGES)), USAGES),
         (json.dumps(USAGES[0], indent=2), USAGES[:1]),
+        ("\ufeff" + json.dumps(USAGES), USAGES),
     ],
 )
-def test_a_file_is_json_or_a_usage_a_line(tmp_path: Path, text: str, usages: list[dict[str, Any]]) -> None:
+def test_a_file_is_json_or_ndjson(tmp_path: Path, text: str, usages: list[dict[str, Any]]) -> None:
     assert read_records(_file(tmp_path, text)) == usages
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is neither JSON nor"),
-        ("tenantId,meterApiName\n", "is neither JSON nor"),
-        ("[]", "holds no usages"),
-        ("7", "holds no usages"),
-        ("[" * 100_000, "is nested too deep"),
-        (json.dumps(USAGES[0]) + "\n{", "line 2: not JSON"),
+        ("", "is neither JSON nor NDJSON"),
+        ("tenantId,meterApiName\n", "is neither JSON nor NDJSON"),
+        ("[" * 100_000, "is neither JSON nor NDJSON"),
+        ("[" * 900 + "]" * 900, "usage 1: a usage must be an object, this is text"),
+        ("[]", "has no usages"),
+        ("7", "usage 1: a usage must be an object"),
+        (json.dumps(USAGES[0]) + "\n{", "usage 2: a usage must be an object"),
         (json.dumps([USAGES[0], 7]), "usage 2: a usage must be an object"),
         (json.dumps([_usage(1, uniqueId=None)]), "usage 1: uniqueId is missing"),
         (json.dumps([_usage(1, meterTimeInMillis=None)]), "usage 1: there is no time"),
         (json.dumps([_usage(1, meterValue="five")]), "usage 1: meterValue must be a number"),
     ],
 )
-def test_what_no_usage_could_be_found_by_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(BadFile, match=message):
+def test_an_invalid_file_is_rejected_with_the_reason(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InvalidFile, match=message):
         read_records(_file(tmp_path, text))
 
 
-def test_a_call_has_at_most_a_hundred_usages_and_fits_into_a_body() -> None:
-    many = [_usage(number) for number in range(250)]
-    assert [len(call) for call in split_into_calls(many)] == [100, 100, 50]
+def test_a_call_has_at_most_100_usages_and_fits_into_a_request_body() -> None:
+    usages = [_usage(number) for number in range(250)]
+    assert [len(call) for call in split_into_calls(usages)] == [100, 100, 50]
     large = [_usage(number, filling="x" * 90_000) for number in range(5)]
     assert [len(call) for call in split_into_calls(large)] == [2, 2, 1]
     assert [usage for call in split_into_calls(large) for usage in call] == large

@@ -14,8 +14,8 @@ import pytest
 
 from amberflo_workflows.emit import UsageEmitter
 from amberflo_workflows.local.demo.run import batched
-from amberflo_workflows.local.demo.usages import Totals, Usage, totals
 from amberflo_workflows.local.system import System, running_system
+from amberflo_workflows.operate.usage_files import Totals, Usage, compute_totals
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import Api
 from tests.runbook.sending import waiting
@@ -165,7 +165,7 @@ def test_under_load_every_usage_counts_once_callers_are_answered_and_no_process_
         )
         assert waiting(system, "UsageDeadLetterQueueUrl") == 0
         assert system.client("dynamodb").scan(TableName=system.outputs["RejectedTableName"])["Items"] == []
-        assert _counted(system) == totals([*given, *reported])
+        assert _counted(system) == compute_totals([*given, *reported])
     assert statuses.keys() <= {200, *RETRYABLE}
     # The retries of the workflows leave hardly any of the faults to the callers.
     assert statuses[200] >= 0.98 * statuses.total()

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from amberflo_workflows.local.demo.usages import generated
+from amberflo_workflows.local.demo.usages import generate_usages
 
 TRACE = Path(os.environ.get("METERING_TRACE", Path(__file__).parents[3] / "shared" / "data" / "llm_requests.csv"))
 TENANTS = ("acme", "globex", "initech", "umbrella", "stark")
@@ -17,7 +17,7 @@ TENANTS = ("acme", "globex", "initech", "umbrella", "stark")
 def usages(count: int) -> list[dict[str, Any]]:
     """``count`` usages, two of each request to a language model; the first request is a day ago."""
     if not TRACE.exists():
-        return generated(count)
+        return generate_usages(count)
     found: list[dict[str, Any]] = []
     with TRACE.open(newline="") as file:
         shift = 0.0

@@ -59,7 +59,7 @@ def _cancel_range(
     start, end = between
     if start >= end:
         raise fail("--from must be before --to", 2)
-    from amberflo_workflows.operate.cancelled_range import build_rule  # noqa: PLC0415 - imports msgspec
+    from amberflo_workflows.operate.cancellation import build_rule  # noqa: PLC0415 - imports msgspec
 
     with reported_errors():
         with show_status("Asking for the meter"):
@@ -82,7 +82,7 @@ def _cancel_range(
 
 def _show_guess(client: "ApiClient", meter: dict[str, Any], start: int, end: int) -> None:
     """What the rule takes away, as far as the API can say."""
-    from amberflo_workflows.operate.cancelled_range import estimate_range  # noqa: PLC0415 - imports msgspec
+    from amberflo_workflows.operate.cancellation import estimate_range  # noqa: PLC0415 - imports msgspec
     from amberflo_workflows.operate.usage_report import format_number, format_time  # noqa: PLC0415 - imports msgspec
 
     now = int(time.time())
@@ -99,23 +99,26 @@ def _show_guess(client: "ApiClient", meter: dict[str, Any], start: int, end: int
         f"then, by whole {found.interval.lower()}s; of usage that was reported late it tells nothing:"
     )
     rows = [(tenant, format_number(total)) for tenant, total in found.tenants]
-    if not found.is_all:
+    if not found.is_complete:
         rows.append(("…", ""))
     rows.append(("all tenants", format_number(found.total)))
     show_table(("tenant", "usage"), rows, numbers=("usage",))
 
 
 def _cancel_records(context: typer.Context, path: Path, *, yes: bool, as_json: bool) -> None:
-    from amberflo_workflows.local.demo.usages import BadFile, totals  # noqa: PLC0415 - few commands need it
-    from amberflo_workflows.operate.cancelled_records import read_records, split_into_calls  # noqa: PLC0415 - imports msgspec
+    from amberflo_workflows.core.usage_file import InvalidFile  # noqa: PLC0415 - imports msgspec
+    from amberflo_workflows.operate.cancellation import read_records, split_into_calls  # noqa: PLC0415 - as above
+    from amberflo_workflows.operate.usage_files import compute_totals  # noqa: PLC0415 - as above
     from amberflo_workflows.operate.usage_report import format_number  # noqa: PLC0415 - imports msgspec
 
     try:
         usages = read_records(path)
-    except BadFile as error:
+    except InvalidFile as error:
         raise fail(error) from None
     if not as_json:
-        rows = [(meter, tenant, format_number(total)) for (meter, tenant), total in sorted(totals(usages).items())]
+        rows = [
+            (meter, tenant, format_number(total)) for (meter, tenant), total in sorted(compute_totals(usages).items())
+        ]
         show_table(("meter", "tenant", "usage"), rows, numbers=("usage",))
     confirm(f"Cancel these {len(usages):,} usages, where they were counted exactly as in the file?", yes)
     cancelled: list[str] = []

@@ -13,7 +13,7 @@ from amberflo_workflows.cli.shared import Json, fail, get_deployment, reported_e
 if TYPE_CHECKING:
     from amberflo_workflows.core.reported_usage import ReportedUsage
     from amberflo_workflows.operate.deployment import Deployment
-    from amberflo_workflows.operate.sent_usages import SendReport
+    from amberflo_workflows.operate.usage_sender import SendReport
 
 app = typer.Typer(no_args_is_help=True, help="Put usage, or any event, on the event bus.")
 
@@ -71,7 +71,7 @@ def _parsed(detail: str) -> Any:
 
 
 def _of_detail(detail: Any) -> "Iterable[ReportedUsage]":
-    from amberflo_workflows.operate.sent_usages import detail_usages  # noqa: PLC0415 - slow to import
+    from amberflo_workflows.operate.usage_sender import detail_usages  # noqa: PLC0415 - slow to import
 
     try:
         return detail_usages(detail)
@@ -82,7 +82,7 @@ def _of_detail(detail: Any) -> "Iterable[ReportedUsage]":
 def _of_file(file: str, kind: Literal["csv", "ndjson"] | None) -> "Iterable[ReportedUsage]":
     from amberflo_workflows.core.usage_file import InvalidFile, detect_format  # noqa: PLC0415 - slow to import
     from amberflo_workflows.operate.backfill.source import LocalFile  # noqa: PLC0415 - as above
-    from amberflo_workflows.operate.sent_usages import read_usages  # noqa: PLC0415 - as above
+    from amberflo_workflows.operate.usage_files import read_usages  # noqa: PLC0415 - as above
 
     try:
         if file == "-":
@@ -101,11 +101,11 @@ def _piped() -> Iterator[bytes]:
 
 
 def _send_usages(deployed: "Deployment", usages: "Iterable[ReportedUsage]", source: str) -> "SendReport":
-    from amberflo_workflows.operate import sent_usages  # noqa: PLC0415 - slow to import
+    from amberflo_workflows.operate import usage_sender  # noqa: PLC0415 - slow to import
 
     client, bus = deployed.client("events"), deployed.outputs["EventBusName"]
     with show_status("Sending") as tell:
-        return sent_usages.send_usages(
+        return usage_sender.send_usages(
             usages, client, bus, source, lambda count: tell(f"Sending: {count:,} usages read")
         )
 

@@ -118,16 +118,18 @@ def demo(
     events: Annotated[Path | None, typer.Option(help="CSV or NDJSON file of usages; default: generated ones.")] = None,
 ) -> None:
     """Run the main job in front of you, on a system of its own; leaves nothing running."""
+    from amberflo_workflows.core.usage_file import InvalidFile  # noqa: PLC0415 - only this command needs it
     from amberflo_workflows.local.demo.run import Demo, DemoFailed  # noqa: PLC0415 - rich's tables and more
-    from amberflo_workflows.local.demo.usages import BadFile, generated, read  # noqa: PLC0415 - as above
+    from amberflo_workflows.local.demo.usages import generate_usages  # noqa: PLC0415 - as above
+    from amberflo_workflows.operate.usage_files import read_usage_list  # noqa: PLC0415 - as above
 
     try:
-        usages = read(events) if events else generated()
+        usages = read_usage_list(events) if events else generate_usages()
         with reported_errors(), tempfile.TemporaryDirectory(prefix="metering-demo-") as folder, ExitStack() as ends:
             with show_progress() as tell:
                 system = ends.enter_context(systems.running_system(Path(folder), tell=tell))
             good = Demo(system, console).run(usages)
-    except (BadFile, DemoFailed) as error:
+    except (InvalidFile, DemoFailed) as error:
         raise fail(error) from None
     console.print("All totals are as expected." if good else "[red]Totals differ from what was expected.[/red]")
     raise typer.Exit(0 if good else 1)

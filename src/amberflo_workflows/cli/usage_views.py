@@ -42,7 +42,7 @@ def show_as_table(usage: MeterUsage) -> None:
     if not groups:
         say("Nothing was used.")
         return
-    keys = list(groups[0].of)
+    keys = list(groups[0].labels)
     rows = [row for group in groups for row in _rows(group, keys, usage.interval)]
     if len(groups) > 1 and usage.meter.get("meterType") in ADDITIVE:
         rows.append([*("" for _ in keys), "total of these", format_number(sum(group.total for group in groups))])
@@ -77,7 +77,7 @@ def _title(usage: MeterUsage) -> str:
 
 
 def _rows(group: Group, keys: list[str], interval: str) -> Iterator[list[str]]:
-    named = [group.of.get(key, "") for key in keys]
+    named = [group.labels.get(key, "") for key in keys]
     for one in _used(group):
         yield [*named, format_interval(one.begin, interval), format_number(one.value)]
     yield [*named, "total", format_number(group.total)]

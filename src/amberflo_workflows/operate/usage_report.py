@@ -41,14 +41,14 @@ class Group(Struct, rename={"names": "group", "total": "groupValue"}):
     values: list[IntervalValue] = []
 
     @property
-    def of(self) -> dict[str, str]:
+    def labels(self) -> dict[str, str]:
         """What the group has in common: customer and dimensions."""
         return {key: value or "" for key, value in (self.names.group_info if self.names else {}).items()}
 
     @property
     def name(self) -> str:
         """The same in a few words; empty if all usage is in this group."""
-        return ", ".join(value or "(none)" for value in self.of.values())
+        return ", ".join(value or "(none)" for value in self.labels.values())
 
 
 class _Report(Struct, rename="camel"):
@@ -73,7 +73,7 @@ class MeterUsage(NamedTuple):
             "timeGroupingInterval": self.interval,
             "groups": [
                 {
-                    "group": group.of,
+                    "group": group.labels,
                     "total": group.total,
                     "values": [{"startTimeInSeconds": one.begin, "value": one.value} for one in group.values],
                 }

@@ -12,7 +12,7 @@ from amberflo_workflows.console import views
 from amberflo_workflows.console.forms import FormResult, attempt
 from amberflo_workflows.console.state import get_console
 from amberflo_workflows.console.usage_query import seconds
-from amberflo_workflows.operate.cancelled_range import CancelEstimate, build_rule, estimate_range
+from amberflo_workflows.operate.cancellation import CancelEstimate, build_rule, estimate_range
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.usage_report import format_number, format_time
 

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from amberflo_workflows.local.demo.usages import Totals, Usage, totals
 from amberflo_workflows.local.system import System
+from amberflo_workflows.operate.usage_files import Totals, Usage, compute_totals
 
 # How long totals may stand still with nothing in the queue before they are taken for final.
 QUIET_SECONDS: Final = 5.0
@@ -42,16 +42,16 @@ class Demo:
         self._since = _earliest(usages)
         self._create_meters(sorted({usage["meterApiName"] for usage in usages}))
         self._send("Usage events on the bus", first)
-        good = self._compare("After the first events, by name", totals(first), by_id=False)
+        good = self._compare("After the first events, by name", compute_totals(first), by_id=False)
         # Filtering rules know whole seconds of ingestion time: a clear second between what stays and what goes.
         time.sleep(1.1)
         begin = int(time.time())
         self._send("More usage events", later)
-        good &= self._compare("After all events, by meter id", totals(usages), by_id=True)
+        good &= self._compare("After all events, by meter id", compute_totals(usages), by_id=True)
         meter = later[0]["meterApiName"]
         self._cancel(meter, begin)
         left = [*first, *(usage for usage in later if usage["meterApiName"] != meter)]
-        good &= self._compare(f"After cancelling the later usage of {meter}", totals(left), by_id=False)
+        good &= self._compare(f"After cancelling the later usage of {meter}", compute_totals(left), by_id=False)
         self._show_rejected()
         return good
 
@@ -162,7 +162,7 @@ def batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
 def _earliest(usages: Sequence[Usage]) -> int:
     """Epoch seconds of the first usage, or of an hour ago for usages that take the time of their event."""
     now = int(time.time())
-    times: list[int] = [usage.get("meterTimeInMillis", now * 1000) for usage in usages]
+    times: list[int] = [usage.get("meterTimeInMillis") or now * 1000 for usage in usages]
     return min(times) // 1000 - 3600
 
 

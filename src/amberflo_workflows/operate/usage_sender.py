@@ -4,12 +4,11 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import chain, tee
 from typing import Any, Final
 
 from amberflo_workflows.core.chunks import extract_usages
 from amberflo_workflows.core.reported_usage import ReportedUsage
-from amberflo_workflows.core.usage_file import FileOptions, Format, InvalidFile, parse_row, read_layout, read_rows
+from amberflo_workflows.core.usage_file import InvalidFile
 from amberflo_workflows.core.usage_record import build_record, check_countable
 from amberflo_workflows.emit import UsageEmitter
 from amberflo_workflows.emit.errors import code_of
@@ -37,19 +36,6 @@ class SendReport:
     def is_good(self) -> bool:
         """Whether all are on the bus."""
         return not (self.refused or self.not_sent or self.stopped)
-
-
-def read_usages(pieces: Iterable[bytes], name: str, kind: Format | None) -> Iterator[ReportedUsage]:
-    """The usages of a file by its name, each known as a backfill knows it; a later line is read when it is asked for.
-
-    Without a ``kind`` the first byte tells. Raises :class:`InvalidFile`.
-    """
-    rest = iter(pieces)
-    first = next(rest, b"")
-    kind = kind or ("ndjson" if first.lstrip().startswith(b"{") else "csv")
-    beginning, whole = tee(chain([first], rest))
-    layout = read_layout(FileOptions(name, kind), beginning)
-    return (parse_row(row, layout) for row in read_rows(whole, 0) if row.begin >= layout.rows_begin)
 
 
 def detail_usages(detail: Any) -> list[ReportedUsage]:

@@ -1,0 +1,71 @@
+"""Usages of a file or a stream: CSV with a header, or NDJSON, in the format of ``metering backfill``."""
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import chain, tee
+from pathlib import Path
+from typing import Any
+
+from amberflo_workflows.core.reported_usage import ReportedUsage
+from amberflo_workflows.core.usage_file import FileOptions, Format, InvalidFile, parse_row, read_layout, read_rows
+from amberflo_workflows.core.usage_record import InvalidUsage, build_record
+from amberflo_workflows.operate.backfill.source import LocalFile
+
+Usage = dict[str, Any]
+# Values by meterApiName and tenantId.
+Totals = dict[tuple[str, str], float]
+
+
+def read_usages(chunks: Iterable[bytes], name: str, file_format: Format | None) -> Iterator[ReportedUsage]:
+    """Return the usages of a file, each with the identity that a backfill of the file gives it; rows are read lazily.
+
+    Without a ``file_format`` the first byte decides. Raises :class:`InvalidFile`.
+    """
+    iterator = iter(chunks)
+    first = next(iterator, b"")
+    if file_format is None:
+        file_format = "ndjson" if first.decode("utf-8-sig", errors="ignore").lstrip().startswith("{") else "csv"
+    beginning, content = tee(chain([first], iterator))
+    layout = read_layout(FileOptions(name, file_format), beginning)
+    return (parse_row(row, layout) for row in read_rows(content, 0) if row.begin >= layout.rows_begin)
+
+
+def read_usage_list(path: Path) -> list[Usage]:
+    """Return the usages of a local file, all valid; a usage may have no time. Raises :class:`InvalidFile`."""
+    source = LocalFile(path)
+    usages = read_usages(source.read(), source.file_name, None)
+    return validate_usages(path, usages, default_time=datetime.now(UTC).isoformat())
+
+
+def validate_usages(path: Path, reported: Iterable[ReportedUsage], default_time: str = "") -> list[Usage]:
+    """Return the usages if there are any and all are valid; the time of a row becomes ``meterTimeInMillis``.
+
+    ``default_time`` (ISO 8601) allows usages without a time. Raises :class:`InvalidFile`.
+    """
+    usages: list[Usage] = []
+    for number, row in enumerate(reported, 1):
+        try:
+            record = build_record(row.usage, event_id=row.event_id, event_time=row.event_time or default_time)
+        except InvalidUsage as error:
+            raise InvalidFile(f"{path}, usage {number}: {error}.") from None
+        time = {"meterTimeInMillis": record.meter_time_in_millis} if row.event_time else {}
+        usages.append(row.usage | time)
+    if not usages:
+        raise InvalidFile(f"{path} has no usages.")
+    return usages
+
+
+def compute_totals(usages: Iterable[Usage]) -> Totals:
+    """Add up the values of usages; equal usages with a ``uniqueId`` count once, as in Amberflo."""
+    totals: Totals = {}
+    counted: set[str] = set()
+    for usage in usages:
+        if usage.get("uniqueId") is not None:
+            text = json.dumps(usage, sort_keys=True)
+            if text in counted:
+                continue
+            counted.add(text)
+        key = (str(usage["meterApiName"]), str(usage["tenantId"]))
+        totals[key] = totals.get(key, 0) + usage["meterValue"]
+    return totals
