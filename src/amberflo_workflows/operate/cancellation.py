@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from amberflo_workflows.core.chunks import extract_usages, parse_json
+from amberflo_workflows.core.chunks import extract_usages
+from amberflo_workflows.core.json_text import parse_json
 from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.core.usage_file import InvalidFile
 from amberflo_workflows.operate.api_client import ApiClient
