@@ -76,9 +76,22 @@ def findings() -> Iterator[str]:
                 yield f"{path}:{number}: {match[0]}"
 
 
+def repeated_classes() -> Iterator[str]:
+    """Each public class name that stands for two things in the package."""
+    places: dict[str, list[str]] = {}
+    for path in tracked_files():
+        if path.suffix == ".py" and path.parts[0] not in {"tests", "examples", "tools"}:
+            for node in ast.walk(ast.parse((ROOT / path).read_text())):
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    places.setdefault(node.name, []).append(f"{path}:{node.lineno}")
+    for name, where in places.items():
+        if len(where) > 1:
+            yield f"{where[0]}: class {name} is also in {', '.join(where[1:])}"
+
+
 def main() -> int:
     """Print the findings; 1 if there are any."""
-    lines = list(findings())
+    lines = [*findings(), *repeated_classes()]
     for line in lines:
         print(line)
     if lines:
