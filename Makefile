@@ -52,6 +52,7 @@ format: setup ## Format the code
 
 pictures: setup ## Draw docs/workflows.md and the README's picture from the ASL files
 	@$(BIN)/python -m tools.workflow_pictures
+	@$(BIN)/python -m tools.room_picture
 
 openapi: setup ## Generate entrypoints/openapi.json from the API's types
 	@$(BIN)/python -m tools.openapi

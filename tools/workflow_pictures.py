@@ -1,6 +1,6 @@
-"""Draw the workflows: ``docs/workflows.md`` and the picture in ``README.md``, from the ASL files.
+"""Draw the workflows into ``docs/workflows.md`` and ``README.md``, from the ASL files.
 
-Run by ``make pictures``; a test compares what is committed with what this module draws.
+Run by ``make pictures``; a test compares the committed files with what this module draws.
 """
 
 import json
@@ -13,25 +13,26 @@ from amberflo_workflows.operate.executions.graph import Edge, build_graph
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 WORKFLOWS: Final = ROOT / "workflows"
-README_WORKFLOW: Final = "create_meter"
-_IN_README: Final = re.compile(r"(<!-- picture -->\n).*?(<!-- /picture -->)", re.DOTALL)
+WORKFLOW_IN_README: Final = "create_meter"
+_PLACE_IN_README: Final = re.compile(r"(<!-- picture -->\n).*?(<!-- /picture -->)", re.DOTALL)
 
 _SHAPES: Final = {"Choice": ("{", "}"), "Map": ("[[", "]]"), "Fail": ("{{", "}}"), "Pass": ("(", ")")}
-_HEAD: Final = """# The workflows
+_HEAD: Final = """# Workflows
 
-Drawn from `workflows/*.asl.json` by `make pictures`. Solid arrows are the way through, dotted ones what happens on
-an error. A box is a task, a diamond a choice, a double box a map, a hexagon a failure. The rooms and the rules
-behind them are in [design.md](design.md).
+`make pictures` writes this page from `workflows/*.asl.json`. In the pictures a rectangle is a task, a diamond a choice,
+a rounded rectangle a pass state, a rectangle with double sides a map, and a hexagon a failure. Dotted arrows are
+errors. In the tables, `3 x 6 s` is three attempts of at most 6 seconds for the first group of errors that the state
+retries. [design.md](design.md) explains the rules behind the workflows.
 """
 
 
-def load(path: Path) -> dict[str, Any]:
-    """A workflow's definition."""
-    definition: dict[str, Any] = json.loads(path.read_text())
-    return definition
+def load_workflow(path: Path) -> dict[str, Any]:
+    """The state machine in an ASL file."""
+    machine: dict[str, Any] = json.loads(path.read_text())
+    return machine
 
 
-def mermaid(machine: dict[str, Any]) -> str:
+def render_flowchart(machine: dict[str, Any]) -> str:
     """A Mermaid flowchart of a state machine."""
     graph = build_graph(machine)
     lines = ["flowchart TD", f"  start((start)) --> {graph.start}"]
@@ -39,71 +40,71 @@ def mermaid(machine: dict[str, Any]) -> str:
         opening, closing = _SHAPES.get(node.kind, ("[", "]"))
         lines.append(f'  {node.name}{opening}"{node.name}"{closing}')
         edges = [edge for edge in graph.edges if edge.source == node.name]
-        lines += [f"  {node.name} {_arrow(edge, edges)} {edge.target or 'finish'}" for edge in edges]
+        lines += [f"  {node.name} {_render_arrow(edge, edges)} {edge.target or 'finish'}" for edge in edges]
     if any(edge.target is None for edge in graph.edges):
         lines.append("  finish((end))")
     return "\n".join(lines)
 
 
-def _arrow(edge: Edge, beside: list[Edge]) -> str:
-    """What a choice asks is in the file; that there is but one question can be seen."""
-    is_only_choice = edge.way == "choice" and len([other for other in beside if other.way == "choice"]) == 1
+def _render_arrow(edge: Edge, siblings: list[Edge]) -> str:
+    """An arrow with its label; the question that ``yes`` and ``no`` answer is the name of the state."""
     if edge.way == "catch":
         return f"-. {edge.label} .->"
+    has_one_rule = [sibling.way for sibling in siblings].count("choice") == 1
     if edge.way == "default":
-        return f"-- {edge.label} -->"
-    return "-- yes -->" if is_only_choice else "-->"
+        return "-- no -->" if has_one_rule else f"-- {edge.label} -->"
+    return "-- yes -->" if edge.way == "choice" and has_one_rule else "-->"
 
 
-def _tries(state: dict[str, Any]) -> str:
-    """``3 tries of 6 s`` for the errors that Amberflo causes, the first retrier of a state."""
+def _render_attempts(state: dict[str, Any]) -> str:
+    """``3 x 6 s``: how often a task is attempted by its first retrier, and its time limit."""
     if "TimeoutSeconds" not in state:
         return ""
-    retry = state.get("Retry", [{"MaxAttempts": 0}])[0]["MaxAttempts"]
-    return f"{retry + 1} x {state['TimeoutSeconds']} s"
+    retries = state["Retry"][0]["MaxAttempts"] if "Retry" in state else 0
+    return f"{retries + 1} x {state['TimeoutSeconds']} s"
 
 
-def _rows(states: dict[str, Any], inside: str = "") -> Iterator[str]:
+def _render_rows(states: dict[str, Any], prefix: str = "") -> Iterator[str]:
     for name, state in states.items():
-        yield f"| {inside}{name} | {state['Type']} | {_tries(state)} | {state['Comment']} |"
+        yield f"| {prefix}{name} | {state['Type']} | {_render_attempts(state)} | {state['Comment']} |"
         if "ItemProcessor" in state:
-            yield from _rows(state["ItemProcessor"]["States"], f"{inside}{name} / ")
+            yield from _render_rows(state["ItemProcessor"]["States"], f"{prefix}{name} / ")
 
 
-def section(name: str, machine: dict[str, Any]) -> str:
-    """One workflow in words, picture and table."""
-    rows = "\n".join(_rows(machine["States"]))
+def render_section(name: str, machine: dict[str, Any]) -> str:
+    """The description, the picture and the table of one workflow."""
+    rows = "\n".join(_render_rows(machine["States"]))
     return f"""
 ## {name}
 
-{machine["Comment"]} Time limit {machine["TimeoutSeconds"]} s.
+{machine["Comment"]} Time limit: {machine["TimeoutSeconds"]} s.
 
 ```mermaid
-{mermaid(machine)}
+{render_flowchart(machine)}
 ```
 
-| state | type | tries | why it is there |
+| state | type | attempts | notes |
 |---|---|---|---|
 {rows}
 """
 
 
-def document() -> str:
+def render_document() -> str:
     """The text of ``docs/workflows.md``."""
     paths = sorted(WORKFLOWS.glob("*.asl.json"))
-    return _HEAD + "".join(section(path.name.removesuffix(".asl.json"), load(path)) for path in paths)
+    return _HEAD + "".join(render_section(path.name.removesuffix(".asl.json"), load_workflow(path)) for path in paths)
 
 
-def readme(text: str) -> str:
-    """The README with its picture drawn anew."""
-    picture = f"```mermaid\n{mermaid(load(WORKFLOWS / f'{README_WORKFLOW}.asl.json'))}\n```\n"
-    return _IN_README.sub(lambda found: found[1] + picture + found[2], text)
+def render_readme(text: str) -> str:
+    """The text of ``README.md`` with the picture between its markers."""
+    flowchart = render_flowchart(load_workflow(WORKFLOWS / f"{WORKFLOW_IN_README}.asl.json"))
+    return _PLACE_IN_README.sub(lambda match: f"{match[1]}```mermaid\n{flowchart}\n```\n{match[2]}", text)
 
 
 def main() -> None:
     """Write both files."""
-    (ROOT / "docs" / "workflows.md").write_text(document())
-    (ROOT / "README.md").write_text(readme((ROOT / "README.md").read_text()))
+    (ROOT / "docs" / "workflows.md").write_text(render_document())
+    (ROOT / "README.md").write_text(render_readme((ROOT / "README.md").read_text()))
 
 
 if __name__ == "__main__":

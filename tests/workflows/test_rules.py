@@ -235,7 +235,7 @@ def test_ingest_waits_for_amberflo_longer_than_a_caller_would() -> None:
 
 def test_the_pictures_show_the_workflows_as_they_are() -> None:
     root = pictures.ROOT
-    assert (root / "docs" / "workflows.md").read_text() == pictures.document(), "run: make pictures"
+    assert (root / "docs" / "workflows.md").read_text() == pictures.render_document(), "run: make pictures"
     text = (root / "README.md").read_text()
-    assert text == pictures.readme(text), "run: make pictures"
+    assert text == pictures.render_readme(text), "run: make pictures"
     assert "flowchart TD" in text
