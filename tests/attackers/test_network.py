@@ -1,11 +1,13 @@
-"""The local system answers to programs on this machine and to nobody else on its network."""
+"""Only programs on this machine can connect to the local system, not other machines on its network."""
 
+import contextlib
+import ipaddress
 import json
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,23 +23,26 @@ from tests.polling import soon
 
 pytestmark = pytest.mark.emulator
 
-HERE, THERE = "10.213.47.1", "10.213.47.2"
-# What became of a connection to each address, said as JSON.
-KNOCK = """
+# The two ends of the cable to the second machine. Each process has addresses of its own, so that several test runs on
+# one machine do not disturb each other.
+CABLE = ipaddress.ip_network((int(ipaddress.ip_address("10.192.0.0")) + 4 * (os.getpid() % 2**20), 30))
+THIS_MACHINE, SECOND_MACHINE = map(str, CABLE.hosts())
+# Prints the outcome of a connection to each port of an address, as JSON.
+CONNECT = """
 import json, socket, sys
-def outcome(port):
+def connect(port):
     try:
         socket.create_connection((sys.argv[1], port), timeout=5).close()
     except OSError as error:
         return type(error).__name__
     return "open"
-print(json.dumps({port: outcome(int(port)) for port in sys.argv[2:]}))
+print(json.dumps({port: connect(int(port)) for port in sys.argv[2:]}))
 """
 
 
 @dataclass(frozen=True)
 class Servers:
-    """The servers of a local system, the console's among them, as ``make up`` leaves them."""
+    """The servers that ``make up`` starts: emulator, sandbox and console, in this order."""
 
     pids: list[int]
     ports: list[str]
@@ -48,84 +53,94 @@ def servers(shared_system: System, tmp_path_factory: pytest.TempPathFactory) -> 
     system, folder = shared_system, tmp_path_factory.mktemp("network") / "home"
     url = LocalMetering.of(system, folder).json("console")["console"]
     try:
-        found = console.current(folder)
-        assert found
+        server = console.current(folder)
+        assert server
         assert system.sandbox_server
-        pids = [system.emulator.server.pid, system.sandbox_server.pid, found.pid]
-        ports = [one.rstrip("/").rpartition(":")[2] for one in (system.emulator.url, system.amberflo_url, url)]
+        pids = [system.emulator.server.pid, system.sandbox_server.pid, server.pid]
+        urls = (system.emulator.url, system.amberflo_url, url)
+        ports = [server_url.rstrip("/").rpartition(":")[2] for server_url in urls]
         yield Servers(pids, ports)
     finally:
         console.stop(folder)
 
 
 @pytest.fixture
-def neighbour() -> Iterator[int]:
-    """A machine beside this one: a process in a network namespace of its own, with a cable to here; its id."""
-    ours = f"veth{os.getpid()}"
-    with subprocess.Popen(["unshare", "--net", "sleep", "60"], stderr=subprocess.PIPE) as process:  # noqa: S607
+def second_machine() -> Iterator[int]:
+    """A process in its own network namespace, connected to this machine by a virtual cable; its id."""
+    interface = f"veth{os.getpid()}"
+    command = ["unshare", "--net", "sleep", "infinity"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         try:
-            _plug_in(ours, process.pid)
+            _connect_cable(interface, process)
             yield process.pid
         finally:
-            subprocess.run(["ip", "link", "delete", ours], check=False, capture_output=True)  # noqa: S607
+            subprocess.run(["ip", "link", "delete", interface], check=False, capture_output=True)  # noqa: S607
             process.kill()
 
 
-def _plug_in(ours: str, there: int) -> None:
+def _connect_cable(interface: str, process: "subprocess.Popen[bytes]") -> None:
+    """Create the cable; skips the test if this machine does not permit it."""
+    inside = _enter_namespace(process.pid)
     own = Path("/proc/self/ns/net").readlink()
-    inside = ["nsenter", "--target", str(there), "--net"]
+    there = Path(f"/proc/{process.pid}/ns/net")
+    commands = [
+        ["ip", "link", "add", interface, "type", "veth", "peer", "name", "outside", "netns", str(process.pid)],
+        ["ip", "address", "add", f"{THIS_MACHINE}/30", "dev", interface],
+        ["ip", "link", "set", interface, "up"],
+        [*inside, "ip", "address", "add", f"{SECOND_MACHINE}/30", "dev", "outside"],
+        [*inside, "ip", "link", "set", "outside", "up"],
+    ]
     try:
-        # A process that may not have a namespace of its own has ended, or is not in one.
-        separate = soon(lambda: Path(f"/proc/{there}/ns/net").readlink() != own, seconds=3)
-        commands = [
-            ["ip", "link", "add", ours, "type", "veth", "peer", "name", "outside", "netns", str(there)],
-            ["ip", "address", "add", f"{HERE}/30", "dev", ours],
-            ["ip", "link", "set", ours, "up"],
-            [*inside, "ip", "address", "add", f"{THERE}/30", "dev", "outside"],
-            [*inside, "ip", "link", "set", "outside", "up"],
-        ]
-        for command in commands if separate else []:
+        # Without the right to create a namespace, unshare ends at once.
+        assert soon(lambda: process.poll() is not None or there.readlink() != own)
+        for command in commands:
             subprocess.run(command, check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no second machine can be made here ({getattr(error, 'stderr', None) or error})")
-    if not separate:
-        pytest.skip("no second machine can be made here: this needs the right to make network namespaces")
+        pytest.skip(f"cannot create a network namespace here ({getattr(error, 'stderr', None) or error})")
 
 
-def _knocked(address: str, ports: list[str], before: tuple[str, ...] = ()) -> dict[str, str]:
-    command = [*before, sys.executable, "-c", KNOCK, address, *ports]
+def _enter_namespace(pid: int) -> list[str]:
+    return ["nsenter", "--target", str(pid), "--net"]
+
+
+def _try_ports(address: str, ports: list[str], command_prefix: Sequence[str] = ()) -> dict[str, str]:
+    command = [*command_prefix, sys.executable, "-c", CONNECT, address, *ports]
     outcomes: dict[str, str] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return outcomes
 
 
-def test_another_machine_on_the_network_cannot_connect(servers: Servers, neighbour: int) -> None:
-    inside = ("nsenter", "--target", str(neighbour), "--net")
-    refused = dict.fromkeys(servers.ports, "ConnectionRefusedError")
-    with socket.create_server(("0.0.0.0", 0)) as open_to_all:  # noqa: S104 - to see that the cable works
-        public = str(open_to_all.getsockname()[1])
-        assert soon(lambda: _knocked(HERE, [public], inside) == {public: "open"})
-        assert _knocked(HERE, servers.ports, inside) == refused
-    assert _knocked(LOOPBACK, servers.ports) == dict.fromkeys(servers.ports, "open")
+def test_another_machine_on_the_network_cannot_connect(servers: Servers, second_machine: int) -> None:
+    inside = _enter_namespace(second_machine)
+    with socket.create_server(("0.0.0.0", 0)) as public_server:  # noqa: S104 - to check that the cable works
+        public = str(public_server.getsockname()[1])
+        assert soon(lambda: _try_ports(THIS_MACHINE, [public], inside) == {public: "open"})
+        refused = dict.fromkeys(servers.ports, "ConnectionRefusedError")
+        assert _try_ports(THIS_MACHINE, servers.ports, inside) == refused
+    assert _try_ports(LOOPBACK, servers.ports) == dict.fromkeys(servers.ports, "open")
+
+
+def _unconnected_sockets(process: psutil.Process) -> set[tuple[str, str]]:
+    """Address and port of the sockets without a peer; none if the process has ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        sockets = process.net_connections(kind="inet")
+        return {(socket.laddr.ip, str(socket.laddr.port)) for socket in sockets if socket.laddr and not socket.raddr}
+    return set()
 
 
 def test_every_listening_socket_is_on_loopback(servers: Servers) -> None:
-    processes = [psutil.Process(pid) for pid in servers.pids]
-    waiting = {
-        (one.laddr.ip, str(one.laddr.port))
-        for process in [*processes, *(child for process in processes for child in process.children(recursive=True))]
-        for one in process.net_connections(kind="inet")
-        if one.laddr and not one.raddr
-    }
-    assert {port for _, port in waiting} >= {*servers.ports}
-    assert {address for address, _ in waiting} <= {LOOPBACK, "::1"}
+    parents = [psutil.Process(pid) for pid in servers.pids]
+    processes = [*parents, *(child for parent in parents for child in parent.children(recursive=True))]
+    listening = set().union(*map(_unconnected_sockets, processes))
+    assert {port for _, port in listening} >= {*servers.ports}
+    assert {address for address, _ in listening} <= {LOOPBACK, "::1"}
 
 
 def test_the_emulator_allows_any_origin_and_no_console_page_shows_its_port(servers: Servers) -> None:
     emulator, _, pages = (f"http://{LOOPBACK}:{port}/" for port in servers.ports)
-    asked = {"Origin": "http://evil.example", "X-Amz-Target": "secretsmanager.ListSecrets"}
-    # Were this to fail, docs/threats.md and docs/local.md would have to say one thing less.
-    answer = requests.post(emulator, json={}, headers=asked, timeout=30)
-    assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, "*")
+    headers = {"Origin": "http://evil.example", "X-Amz-Target": "secretsmanager.ListSecrets"}
+    # If this fails, remove the risk from docs/threats.md and docs/local.md.
+    response = requests.post(emulator, json={}, headers=headers, timeout=30)
+    assert (response.status_code, response.headers["Access-Control-Allow-Origin"]) == (200, "*")
     for path in ("", "executions", "start", "usage", "rejected"):
         page = requests.get(pages + path, headers={"Host": pages.split("/")[2]}, timeout=30)
         assert (page.status_code, servers.ports[0] in page.text) == (200, False), path

@@ -1,10 +1,9 @@
-"""Text of strangers on its way out: into logs, onto terminals, into answers. For pages see ``tests/local/console``."""
+"""Untrusted text in logs, on terminals and in responses. ``tests/console`` tests the console's pages."""
 
 import json
 import re
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,16 @@ from tests.attackers.deliveries import deliver, event, usage
 from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import Api
+from tests.polling import soon
 from tests.workflows.runner import Runner
 
 pytestmark = pytest.mark.emulator
 
-FORGED = {"level": "ERROR", "message": "forged"}
-STEERS = "\x1b[2J\x1b]0;taken\x07\x9b31m\u202e\r"
-STEERING = set("\x1b\x07\x9b\u202e\r")
-HOSTILE = f"evil\n{json.dumps(FORGED)}\n{STEERS}"
-# What the runtime writes around the lines of a function.
-PLATFORM = re.compile(r"(INIT_START|START|END|REPORT|\[ERROR\]|Traceback|\xa0)")
+FORGED_LINE = {"level": "ERROR", "message": "forged"}
+CONTROL_CHARACTERS = set("\x1b\x07\x9b\u202e\r")
+HOSTILE = f"evil\n{json.dumps(FORGED_LINE)}\n\x1b[2J\x1b]0;taken\x07\x9b31m\u202e\r"
+# Lines that the Lambda runtime writes, not the function.
+RUNTIME_LINE = re.compile(r"(INIT_START|START|END|REPORT|\[ERROR\]|Traceback|\xa0)")
 
 
 @pytest.fixture
@@ -33,53 +32,63 @@ def mark() -> str:
 
 
 @pytest.fixture
-def metering(system: System, tmp_path: Path) -> Iterator[Metering]:
-    yield Metering(system, tmp_path)
-    system.client("sqs").purge_queue(QueueUrl=system.outputs["UsageDeadLetterQueueUrl"])
+def metering(system: System, tmp_path: Path) -> Metering:
+    return Metering(system, tmp_path)
 
 
-def _lines(system: System, since: float) -> list[str]:
+def _log_lines(system: System, since: float) -> list[str]:
+    """The lines of all log groups since a Unix time in seconds."""
     logs = system.client("logs")
-    groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+    groups = [group for page in logs.get_paginator("describe_log_groups").paginate() for group in page["logGroups"]]
+    events = logs.get_paginator("filter_log_events")
     pages = [
         page
         for group in groups
-        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=int(since * 1000))
+        for page in events.paginate(logGroupName=group["logGroupName"], startTime=int(since * 1000))
     ]
-    return [found["message"] for page in pages for found in page["events"]]
+    return [event["message"] for page in pages for event in page["events"]]
 
 
-def _amberflo_says(system: System, message: str, path: str) -> None:
+def _fail_with_message(system: System, message: str, path: str) -> None:
     fault = {"kind": "status", "status": 400, "path": path, "body": json.dumps({"errorMessage": message})}
     sandbox_of(system).set_faults([fault])
 
 
 def test_untrusted_text_cannot_forge_a_log_line(system: System, mark: str) -> None:
-    began, hostile = time.time(), f"{mark} {HOSTILE}"
+    started, hostile = time.time(), f"{mark} {HOSTILE}"
     deliver(system, event(usage(tenantId=hostile), usage(meterApiName=hostile)), hostile, json.dumps({"id": hostile}))
     deliver(system, event(usage(tenantId=hostile, note="x" * 150_000)))
     Runner(system, endpoint=None).run("get_meter", {"meterId": hostile[:200]})
-    Api(system).call("GET", f"usage/x?meterApiName={mark}&groupBy={mark}%0A{json.dumps(FORGED)}")
-    # Of two usages that are refused at once an error tells, and the runtime logs it.
-    _amberflo_says(system, hostile, "/ingest")
+    Api(system).call("GET", f"usage/x?meterApiName={mark}&groupBy={mark}%0A{json.dumps(FORGED_LINE)}")
+    # When Amberflo rejects several usages in one call, the step raises an error, which the runtime logs.
+    _fail_with_message(system, hostile, "/ingest")
     deliver(system, event(usage(), usage(tenantId="t2")))
-    found = _lines(system, began)
-    lines = [line for line in found if not PLATFORM.match(line)]
-    assert len(lines) > 10
-    assert [line for line in lines if not isinstance(json.loads(line), dict)] == []
-    assert [line for line in lines if json.loads(line).get("message") == FORGED["message"]] == []
-    told = [line for line in found if mark in line and line.startswith("[ERROR]")]
-    assert told
-    assert not set("".join(told)) & {*STEERING, "\n"}
+
+    def error_lines() -> list[str]:
+        return [line for line in _log_lines(system, started) if mark in line and line.startswith("[ERROR]")]
+
+    # The emulator stores log lines after the function has returned.
+    assert soon(lambda: error_lines() != [])
+    assert not set("".join(error_lines())) & {*CONTROL_CHARACTERS, "\n"}
+    function_lines = [line for line in _log_lines(system, started) if not RUNTIME_LINE.match(line)]
+    assert len(function_lines) > 10
+    assert [line for line in function_lines if not isinstance(json.loads(line), dict)] == []
+    assert [line for line in function_lines if json.loads(line).get("message") == FORGED_LINE["message"]] == []
 
 
-@pytest.mark.parametrize(("path", "asked"), [("/meters/*", "meters/x"), ("/usage*", "usage/x?meterApiName=m")])
-def test_an_amberflo_error_message_is_returned_as_one_line_of_plain_text(system: System, path: str, asked: str) -> None:
-    _amberflo_says(system, f"<b>{HOSTILE}" + "x" * 10_000, path)
-    answer = Api(system).call("GET", asked)
-    assert answer.status == 400
-    assert answer.headers["Content-Type"] == "application/json"
-    message: Any = answer.body["message"]
+@pytest.mark.parametrize(
+    ("amberflo_path", "path"),
+    [("/meters/*", "meters/x"), ("/usage*", "usage/x?meterApiName=m")],
+    ids=["get-meter", "fetch-usage"],
+)
+def test_an_amberflo_error_message_is_returned_as_one_line_of_plain_text(
+    system: System, amberflo_path: str, path: str
+) -> None:
+    _fail_with_message(system, f"<b>{HOSTILE}" + "x" * 10_000, amberflo_path)
+    response = Api(system).call("GET", path)
+    assert response.status == 400
+    assert response.headers["Content-Type"] == "application/json"
+    message: Any = response.body["message"]
     assert message.startswith("<b>evil ")
     assert message.isprintable()
     assert len(message) == 500
@@ -87,30 +96,30 @@ def test_an_amberflo_error_message_is_returned_as_one_line_of_plain_text(system:
 
 def test_the_command_line_prints_no_terminal_control_characters(metering: Metering, mark: str) -> None:
     system, hostile = metering.system, f"{mark} {HOSTILE}"
-    # JSON as it is, with nothing escaped that need not be.
-    wild = event(json.dumps({**json.loads(usage()), "tenantId": hostile}, ensure_ascii=False))
-    assert deliver(system, wild) == []
+    # JSON with as few escapes as possible.
+    body = event(json.dumps({**json.loads(usage()), "tenantId": hostile}, ensure_ascii=False))
+    assert deliver(system, body) == []
     queue = system.outputs["UsageDeadLetterQueueUrl"]
-    system.client("sqs").send_message(QueueUrl=queue, MessageBody=wild)
+    system.client("sqs").send_message(QueueUrl=queue, MessageBody=body)
     function = system.client("lambda").get_function_configuration(
         FunctionName=system.outputs["IngestQueueFunctionName"]
     )
-    group = function["LoggingConfig"]["LogGroup"]
-    system.client("logs").create_log_stream(logGroupName=group, logStreamName=mark)
-    system.client("logs").put_log_events(
-        logGroupName=group, logStreamName=mark, logEvents=[{"timestamp": int(time.time() * 1000), "message": hostile}]
-    )
-    (item,) = [one for one in metering.json("rejected", "list") if mark in one["tenant_id"]]
-    (dead,) = metering.json("dead", "list")
+    group, logs = function["LoggingConfig"]["LogGroup"], system.client("logs")
+    logs.create_log_stream(logGroupName=group, logStreamName=mark)
+    log_event = {"timestamp": int(time.time() * 1000), "message": hostile}
+    logs.put_log_events(logGroupName=group, logStreamName=mark, logEvents=[log_event])
+    (item,) = [item for item in metering.json("rejected", "list") if mark in item["tenant_id"]]
+    (dead_event,) = metering.json("dead", "list")
     for command in (
         ("rejected", "list"),
         ("rejected", "show", item["id"]),
         ("dead", "list"),
-        ("dead", "show", dead["id"]),
-        ("logs", "--minutes", "1"),
+        ("dead", "show", dead_event["id"]),
+        ("logs", "--minutes", "15"),
     ):
-        done = metering(*command)
-        assert done.returncode == 0, done
-        assert mark in done.stdout, command
-        assert not set(done.stdout + done.stderr) & STEERING, command
+        process = metering(*command)
+        assert process.returncode == 0, process
+        assert mark in process.stdout, command
+        assert not set(process.stdout + process.stderr) & CONTROL_CHARACTERS, command
     assert json.loads(metering("rejected", "show", item["id"]).stdout)["original"]["usage"]["tenantId"] == hostile
+    logs.delete_log_stream(logGroupName=group, logStreamName=mark)

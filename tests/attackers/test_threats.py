@@ -1,17 +1,17 @@
-"""The page of threats names tests; they have to be there."""
+"""The tests that ``docs/threats.md`` names exist."""
 
 import re
 
 from tests.packages import ROOT
 
-NAMED = re.findall(r"`(tests/\S+?)(?:::(\w+))?`", (ROOT / "docs" / "threats.md").read_text())
+NAMED_TESTS = re.findall(r"`(tests/\S+?)(?:::(\w+))?`", (ROOT / "docs" / "threats.md").read_text())
 
 
 def test_every_named_test_exists() -> None:
-    assert len(NAMED) > 30
+    assert len(NAMED_TESTS) > 30
     missing = [
         f"{path}::{name}"
-        for path, name in NAMED
+        for path, name in NAMED_TESTS
         if not name or f"\ndef {name}(" not in ((ROOT / path).read_text() if (ROOT / path).is_file() else "")
     ]
     assert missing == []
@@ -19,4 +19,4 @@ def test_every_named_test_exists() -> None:
 
 def test_every_attacker_test_file_is_named() -> None:
     files = {path.name for path in (ROOT / "tests" / "attackers").glob("test_*.py")} - {"test_threats.py"}
-    assert files == {path.rpartition("/")[2] for path, _ in NAMED if path.startswith("tests/attackers/")}
+    assert files == {path.rpartition("/")[2] for path, _ in NAMED_TESTS if path.startswith("tests/attackers/")}

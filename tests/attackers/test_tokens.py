@@ -1,9 +1,9 @@
-"""Tokens that are nearly good, at the emulator's JWT authorizer: what AWS's refuses as well.
+"""Forged tokens at the emulator's JWT authorizer, which AWS's authorizer rejects as well.
 
-``tests/entrypoints`` has more: no token, garbage and a broken signature on every route (``test_api.py``), a token that
-has run out and one for the wrong scope (``test_access.py``). The emulator verifies each signature as RS256, whatever
-the token says; AWS takes the token's ``alg`` if it is one of the RSA kind. It takes a token that never ends, too,
-which AWS does not.
+``tests/entrypoints`` tests more: no token, garbage and a broken signature on every route (``test_api.py``), an expired
+token and one with the wrong scope (``test_access.py``). The emulator differs from AWS in two ways: it verifies every
+signature as RS256, where AWS uses the token's ``alg`` if that is an RSA algorithm, and it accepts a token without an
+expiry, which AWS rejects.
 """
 
 import time
@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from amberflo_workflows.local.system import System
-from tests.attackers.forging import Token, kept_key, public_jwk
+from tests.attackers.forging import Token, load_pool_key, public_jwk
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import Api
 
@@ -23,62 +23,64 @@ pytestmark = pytest.mark.emulator
 
 
 class Forger(NamedTuple):
-    good: Token
-    pools: rsa.RSAPrivateKey
-    own: rsa.RSAPrivateKey
+    """A valid token, the user pool's key and a key that the pool does not know."""
+
+    token: Token
+    pool_key: rsa.RSAPrivateKey
+    own_key: rsa.RSAPrivateKey
 
 
 @pytest.fixture
 def forger(system: System, system_folder: Path) -> Forger:
-    good = Token.of(system.access_token)
-    own = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
-    return Forger(good, kept_key(system_folder, system.outputs["UserPoolId"]), own)
+    token = Token.parse(system.access_token)
+    own_key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+    return Forger(token, load_pool_key(system_folder, system.outputs["UserPoolId"]), own_key)
 
 
-# Those that bear the pool's own signature are wrong in one claim alone.
-FORGED: dict[str, tuple[Callable[[Forger], str], int]] = {
-    "another issuer": (lambda f: f.good.with_claims(iss=f"{f.good.claims['iss']}x").signed(f.pools), 401),
-    "no issuer": (lambda f: f.good.with_claims(iss=None).signed(f.pools), 401),
-    "another client": (lambda f: f.good.with_claims(client_id="another").signed(f.pools), 401),
-    "another audience": (lambda f: f.good.with_claims(aud="another").signed(f.pools), 401),
-    "no audience": (lambda f: f.good.with_claims(client_id=None).signed(f.pools), 401),
-    "another scope": (lambda f: f.good.with_claims(scope="metering/other").signed(f.pools), 403),
-    "no scope": (lambda f: f.good.with_claims(scope=None).signed(f.pools), 403),
-    "not yet": (lambda f: f.good.with_claims(nbf=int(time.time()) + 600).signed(f.pools), 401),
-    "issued later": (lambda f: f.good.with_claims(iat=int(time.time()) + 600).signed(f.pools), 401),
-    "no signature": (lambda f: f.good.with_header(alg="none").unsigned(), 401),
-    "no signature, in capitals": (lambda f: f.good.with_header(alg="NONE").unsigned(), 401),
-    "an HMAC": (lambda f: f.good.with_header(alg="HS256").signed_with_the_public_key(f.pools), 401),
-    "a key of its own": (lambda f: f.good.signed(f.own), 401),
-    "a key of its own in the header": (
-        lambda f: f.good.with_header(jwk={**public_jwk(f.own), "kid": f.good.header["kid"]}).signed(f.own),
+# A token with the pool's signature is wrong in one claim only.
+FORGERIES: dict[str, tuple[Callable[[Forger], str], int]] = {
+    "other-issuer": (lambda f: f.token.with_claims(iss=f"{f.token.claims['iss']}x").signed(f.pool_key), 401),
+    "no-issuer": (lambda f: f.token.with_claims(iss=None).signed(f.pool_key), 401),
+    "other-client": (lambda f: f.token.with_claims(client_id="another").signed(f.pool_key), 401),
+    "other-audience": (lambda f: f.token.with_claims(aud="another").signed(f.pool_key), 401),
+    "no-audience": (lambda f: f.token.with_claims(client_id=None).signed(f.pool_key), 401),
+    "other-scope": (lambda f: f.token.with_claims(scope="metering/other").signed(f.pool_key), 403),
+    "no-scope": (lambda f: f.token.with_claims(scope=None).signed(f.pool_key), 403),
+    "not-valid-yet": (lambda f: f.token.with_claims(nbf=int(time.time()) + 600).signed(f.pool_key), 401),
+    "issued-in-the-future": (lambda f: f.token.with_claims(iat=int(time.time()) + 600).signed(f.pool_key), 401),
+    "alg-none": (lambda f: f.token.with_header(alg="none").unsigned(), 401),
+    "alg-NONE": (lambda f: f.token.with_header(alg="NONE").unsigned(), 401),
+    "hmac": (lambda f: f.token.with_header(alg="HS256").signed_with_public_key(f.pool_key), 401),
+    "own-key": (lambda f: f.token.signed(f.own_key), 401),
+    "own-key-in-header": (
+        lambda f: f.token.with_header(jwk={**public_jwk(f.own_key), "kid": f.token.header["kid"]}).signed(f.own_key),
         401,
     ),
-    "a key of its own elsewhere": (lambda f: f.good.with_header(jku="http://127.0.0.1:9/jwks").signed(f.own), 401),
-    "a key that nobody knows": (lambda f: f.good.with_header(kid="../../dev/null").signed(f.pools), 401),
-    "no key named": (lambda f: f.good.with_header(kid=None).signed(f.pools), 401),
+    "own-key-by-url": (lambda f: f.token.with_header(jku="http://127.0.0.1:9/jwks").signed(f.own_key), 401),
+    "unknown-key-id": (lambda f: f.token.with_header(kid="../../dev/null").signed(f.pool_key), 401),
+    "no-key-id": (lambda f: f.token.with_header(kid=None).signed(f.pool_key), 401),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("forged", "status"), FORGED.values(), ids=FORGED.keys())
+@pytest.mark.parametrize(("forge", "status"), FORGERIES.values(), ids=FORGERIES.keys())
 def test_a_forged_token_is_rejected_before_any_call(
-    system: System, forger: Forger, forged: Callable[[Forger], str], status: int
+    system: System, forger: Forger, forge: Callable[[Forger], str], status: int
 ) -> None:
-    answer = Api(system, forged(forger)).call("GET", "meters")
-    assert answer.status == status
-    assert "x-execution-arn" not in answer.headers
+    response = Api(system, forge(forger)).call("GET", "meters")
+    assert response.status == status
+    assert "x-execution-arn" not in response.headers
     assert sandbox_of(system).requests()["total"] == 0
 
 
 def test_the_unchanged_token_is_accepted(system: System, forger: Forger) -> None:
-    assert Api(system, forger.good.signed(forger.pools)).call("GET", "meters").status == 200
+    assert Api(system, forger.token.signed(forger.pool_key)).call("GET", "meters").status == 200
 
 
 def test_rejects_an_identity_token_where_scopes_are_required(system: System, forger: Forger) -> None:
-    # It is signed by the pool and made out to the client, so without scopes AWS would let it in.
-    claims = forger.good.claims
-    identity = forger.good.with_claims(aud=claims["client_id"], client_id=None, scope=None, token_use="id")
-    assert Api(system, identity.signed(forger.pools)).call("GET", "meters").status == 403
+    # The pool signed it and the client is its audience, so AWS would accept it if no scopes were required.
+    claims = forger.token.claims
+    identity = forger.token.with_claims(aud=claims["client_id"], client_id=None, scope=None, token_use="id")
+    assert Api(system, identity.signed(forger.pool_key)).call("GET", "meters").status == 403
 
 
 def test_rejects_a_token_in_the_query_string(system: System) -> None:
@@ -88,5 +90,6 @@ def test_rejects_a_token_in_the_query_string(system: System) -> None:
 
 
 def test_the_emulator_accepts_a_token_without_an_expiry(system: System, forger: Forger) -> None:
-    # AWS refuses it. Were this to fail, docs/threats.md would have to say one thing less.
-    assert Api(system, forger.good.with_claims(exp=None).signed(forger.pools)).call("GET", "meters").status == 200
+    # AWS rejects it. If this test fails, remove the difference from docs/threats.md.
+    token = forger.token.with_claims(exp=None).signed(forger.pool_key)
+    assert Api(system, token).call("GET", "meters").status == 200

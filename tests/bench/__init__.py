@@ -1,1 +1,1 @@
-"""``make bench``: figures, each beside what it is compared with, measured in the same run. Not a test."""
+"""``make bench``: measurements, each with a reference from the same run to compare it with. Not tests."""

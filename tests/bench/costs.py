@@ -1,4 +1,4 @@
-"""What a thousand usages take, counted in a real run, and what a million cost at AWS's list prices."""
+"""Calls, executions and logs of a real run, counted per thousand usages, and their price per million usages."""
 
 import json
 import math
@@ -8,20 +8,20 @@ from typing import Any
 
 from amberflo_workflows.local.system import System
 from tests.bench import prices
-from tests.bench.events import batch, invoke
+from tests.bench.events import build_batch, invoke
 from tests.conftest import sandbox_of
-from tests.system.workers import cpu_seconds
+from tests.system.workers import measure_cpu_seconds
 
 BATCHES = 3
-# Lambda hands out at most 1,000 messages and 6 MB at a time.
+# Usages per batch and per event. A batch of Lambda has at most 1,000 messages and 6 MB.
 SHAPES = ((1_000, 1), (21_000, 300))
-# Until the emulator has put away what the Lambdas wrote.
+# The emulator stores log lines after the functions have returned.
 SETTLE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Counted:
-    """What a run took. The seconds of ``cpu`` are of the processes of each function together."""
+class RunCounts:
+    """The counts of a run. ``cpu`` has the processor seconds of all processes of each function."""
 
     usages: int
     events: int
@@ -40,116 +40,126 @@ class Counted:
 
 
 def measure(system: System) -> list[dict[str, Any]]:
-    """For single events and for events of 300 usages."""
-    return [_row(taken(system, count, an_event, BATCHES), an_event) for count, an_event in SHAPES]
+    """The counts and prices for single events and for events of 300 usages."""
+    return [
+        _build_row(count_run(system, count, usages_per_event, BATCHES), usages_per_event)
+        for count, usages_per_event in SHAPES
+    ]
 
 
-def taken(system: System, count: int, an_event: int, how_many: int) -> Counted:
-    """What so many batches of ``count`` usages take, once the workers are there."""
-    invoke(system, batch(count, an_event))
+def count_run(system: System, count: int, usages_per_event: int, batch_count: int) -> RunCounts:
+    """Run ``batch_count`` batches of ``count`` usages on warm workers, and count."""
+    invoke(system, build_batch(count, usages_per_event))
     time.sleep(SETTLE_SECONDS)
     sandbox_of(system).clear_requests()
-    logged, executed = _logs(system), set(_executions(system))
-    batches = [batch(count, an_event) for _ in range(how_many)]
-    worked = cpu_seconds(system)
+    logged, earlier_executions = _read_logs(system), set(_list_executions(system))
+    batches = [build_batch(count, usages_per_event) for _ in range(batch_count)]
+    cpu_before = measure_cpu_seconds(system)
     for messages in batches:
         invoke(system, messages)
-    working = cpu_seconds(system)
+    cpu_after = measure_cpu_seconds(system)
     time.sleep(SETTLE_SECONDS)
-    lines = [line for group, found in _logs(system).items() for line in found[len(logged[group]) :]]
-    executions = [arn for arn in _executions(system) if arn not in executed]
-    histories = [_history(system, arn) for arn in executions]
+    lines = [line for group, group_lines in _read_logs(system).items() for line in group_lines[len(logged[group]) :]]
+    executions = [arn for arn in _list_executions(system) if arn not in earlier_executions]
+    histories = [_read_history(system, arn) for arn in executions]
     bodies = [len(message["body"].encode()) for messages in batches for message in messages]
-    return Counted(
-        usages=count * how_many,
+    return RunCounts(
+        usages=count * batch_count,
         events=len(bodies),
-        batches=how_many,
+        batches=batch_count,
         event_bytes=sum(bodies) // len(bodies),
         amberflo_calls=sandbox_of(system).requests()["total"],
         lambda_invocations=sum(line.startswith("START ") for line in lines),
         lambda_seconds=sum(_billed_seconds(line) for line in lines),
         executions=len(executions),
-        execution_seconds=sum(_rounded_up(history[-1]["timestamp"] - history[0]["timestamp"]) for history in histories),
+        execution_seconds=sum(_round_up(history[-1]["timestamp"] - history[0]["timestamp"]) for history in histories),
         transitions=sum(event["type"].endswith("StateEntered") for history in histories for event in history),
         log_bytes=sum(len(line.encode()) + prices.LOG_LINE_OVERHEAD_BYTES for line in lines),
         execution_log_bytes=sum(
-            _log_line_bytes(arn, event) for arn, h in zip(executions, histories, strict=True) for event in h
+            _log_line_bytes(arn, event) for arn, history in zip(executions, histories, strict=True) for event in history
         ),
         secret_reads=sum('"message":"secret read"' in line for line in lines),
-        cpu={name: round(seconds - worked.get(name, 0), 2) for name, seconds in working.items() if name in worked},
+        cpu={name: round(seconds - cpu_before[name], 2) for name, seconds in cpu_after.items() if name in cpu_before},
     )
 
 
-def _row(counted: Counted, an_event: int) -> dict[str, Any]:
-    def a_thousand(number: float) -> float:
-        return round(number * 1000 / counted.usages, 2)
+def _build_row(counts: RunCounts, usages_per_event: int) -> dict[str, Any]:
+    def per_thousand(number: float) -> float:
+        return round(number * 1000 / counts.usages, 2)
 
-    dollars = {name: round(amount * prices.MILLION / counted.usages, 3) for name, amount in dollars_of(counted).items()}
+    dollars = {
+        name: round(amount * prices.MILLION / counts.usages, 3) for name, amount in compute_dollars(counts).items()
+    }
     bus = dollars.pop("event_bus")
     return {
-        "usages_an_event": an_event,
+        "usages_per_event": usages_per_event,
         "per_1000_usages": {
-            "amberflo_calls": a_thousand(counted.amberflo_calls),
-            "lambda_invocations": a_thousand(counted.lambda_invocations),
-            "executions": a_thousand(counted.executions),
-            "state_transitions": a_thousand(counted.transitions),
-            "sqs_requests": a_thousand(_sqs_requests(counted)),
-            "secrets_manager_requests": a_thousand(counted.secret_reads),
-            "log_bytes": a_thousand(counted.log_bytes + counted.execution_log_bytes),
+            "amberflo_calls": per_thousand(counts.amberflo_calls),
+            "lambda_invocations": per_thousand(counts.lambda_invocations),
+            "executions": per_thousand(counts.executions),
+            "state_transitions": per_thousand(counts.transitions),
+            "sqs_requests": per_thousand(_sqs_requests(counts)),
+            "secrets_manager_requests": per_thousand(counts.secret_reads),
+            "log_bytes": per_thousand(counts.log_bytes + counts.execution_log_bytes),
         },
         "dollars_per_million": {
-            "the event itself": bus,
+            "event": bus,
             **dollars,
-            "beyond the event": round(sum(dollars.values()), 3),
-            "all": round(bus + sum(dollars.values()), 3),
+            "without the event": round(sum(dollars.values()), 3),
+            "total": round(bus + sum(dollars.values()), 3),
         },
     }
 
 
-def dollars_of(counted: Counted) -> dict[str, float]:
-    """What it costs, by what is paid for."""
+def compute_dollars(counts: RunCounts) -> dict[str, float]:
+    """The price of a run, by service."""
     return {
-        "event_bus": counted.events * _billed_chunks(counted) * prices.EVENTBRIDGE_EVENT,
-        "queue": _sqs_requests(counted) * prices.SQS_REQUEST,
-        "workflows": counted.executions * prices.EXPRESS_REQUEST
-        + counted.execution_seconds * prices.EXPRESS_MEMORY_GB * prices.EXPRESS_GB_SECOND,
-        "lambdas": counted.lambda_invocations * prices.LAMBDA_REQUEST
-        + counted.lambda_seconds * prices.LAMBDA_MEMORY_GB * prices.LAMBDA_GB_SECOND,
-        "logs": (counted.log_bytes + counted.execution_log_bytes) / 1e9 * prices.LOGS_GB,
-        "secrets": counted.secret_reads * prices.SECRETS_REQUEST,
+        "event_bus": counts.events * _billed_chunks(counts) * prices.EVENTBRIDGE_EVENT,
+        "queue": _sqs_requests(counts) * prices.SQS_REQUEST,
+        "workflows": counts.executions * prices.EXPRESS_REQUEST
+        + counts.execution_seconds * prices.EXPRESS_MEMORY_GB * prices.EXPRESS_GB_SECOND,
+        "lambdas": counts.lambda_invocations * prices.LAMBDA_REQUEST
+        + counts.lambda_seconds * prices.LAMBDA_MEMORY_GB * prices.LAMBDA_GB_SECOND,
+        "logs": (counts.log_bytes + counts.execution_log_bytes) / 1e9 * prices.LOGS_GB,
+        "secrets": counts.secret_reads * prices.SECRETS_REQUEST,
     }
 
 
-def _billed_chunks(counted: Counted) -> int:
-    return math.ceil(counted.event_bytes / prices.BILLED_CHUNK_BYTES)
+def _billed_chunks(counts: RunCounts) -> int:
+    return math.ceil(counts.event_bytes / prices.BILLED_CHUNK_BYTES)
 
 
-def _sqs_requests(counted: Counted) -> float:
-    """Reckoned, since no queue takes part: sent one by one, taken and deleted ten at a time, all per 64 kB."""
-    chunks = _billed_chunks(counted)
+def _sqs_requests(counts: RunCounts) -> float:
+    """Estimated, because the run uses no queue.
+
+    Messages are sent one by one, received and deleted ten at a time, and each 64 kB counts as a request.
+    """
+    chunks = _billed_chunks(counts)
     if chunks > 1:
-        return counted.events * (2 * chunks + 1 / prices.SQS_MESSAGES_A_REQUEST)
-    taken = max(1 / prices.SQS_MESSAGES_A_REQUEST, counted.event_bytes / prices.BILLED_CHUNK_BYTES)
-    return counted.events * (1 + taken + 1 / prices.SQS_MESSAGES_A_REQUEST)
+        return counts.events * (2 * chunks + 1 / prices.SQS_MESSAGES_PER_REQUEST)
+    received = max(1 / prices.SQS_MESSAGES_PER_REQUEST, counts.event_bytes / prices.BILLED_CHUNK_BYTES)
+    return counts.events * (1 + received + 1 / prices.SQS_MESSAGES_PER_REQUEST)
 
 
-def _logs(system: System) -> dict[str, list[str]]:
-    """The lines of each log group, in the order in which they came."""
+def _read_logs(system: System) -> dict[str, list[str]]:
+    """The lines of each log group in order."""
     client = system.client("logs")
-    found = {}
+    lines = {}
     for group in client.describe_log_groups()["logGroups"]:
         pages = client.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
-        found[group["logGroupName"]] = [event["message"] for page in pages for event in page["events"]]
-    return found
+        lines[group["logGroupName"]] = [event["message"] for page in pages for event in page["events"]]
+    return lines
 
 
-def _executions(system: System) -> list[str]:
+def _list_executions(system: System) -> list[str]:
     pages = system.client("stepfunctions").get_paginator("list_executions")
     arn = system.state_machine_arns["ingest_usage"]
-    return [one["executionArn"] for page in pages.paginate(stateMachineArn=arn) for one in page["executions"]]
+    return [
+        execution["executionArn"] for page in pages.paginate(stateMachineArn=arn) for execution in page["executions"]
+    ]
 
 
-def _history(system: System, arn: str) -> list[Any]:
+def _read_history(system: System, arn: str) -> list[Any]:
     events: list[Any] = system.client("stepfunctions").get_execution_history(executionArn=arn, maxResults=1000)[
         "events"
     ]
@@ -157,7 +167,7 @@ def _history(system: System, arn: str) -> list[Any]:
 
 
 def _log_line_bytes(arn: str, event: dict[str, Any]) -> int:
-    """An event as the execution log has it at level ALL without data, in the form that AWS documents."""
+    """The size of an event in an execution log of level ALL without data, in the form that AWS documents."""
     details: dict[str, Any] = next((value for name, value in event.items() if name.endswith("Details")), {})
     line = {
         "id": str(event["id"]),
@@ -176,5 +186,5 @@ def _billed_seconds(line: str) -> float:
     return float(line.split("Billed Duration: ")[1].split(" ms", maxsplit=1)[0]) / 1000
 
 
-def _rounded_up(seconds: float) -> float:
+def _round_up(seconds: float) -> float:
     return math.ceil(seconds / prices.EXPRESS_MEMORY_STEP_SECONDS) * prices.EXPRESS_MEMORY_STEP_SECONDS

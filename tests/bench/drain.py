@@ -1,4 +1,4 @@
-"""Events on the bus until Amberflo has them, as the emulator's queue hands them out, and the memory of each process."""
+"""Time from the event bus to Amberflo through the emulator's queue, and the memory of each process afterwards."""
 
 import json
 import time
@@ -6,24 +6,24 @@ from typing import Any
 
 from amberflo_workflows.local.demo.run import batched
 from amberflo_workflows.local.system import System
-from tests.bench.events import details
+from tests.bench.events import build_details
 from tests.conftest import sandbox_of
-from tests.system.workers import memory
+from tests.system.workers import measure_memory
 
 COUNTS = (2_000, 20_000)
 
 
 def measure(system: System) -> list[dict[str, Any]]:
-    """Single events, few and many; memory in MB at the end of each, and the most that a process of a kind has."""
-    return [_drained(system, count) for count in COUNTS]
+    """For few and for many single events: the seconds, and the memory in MB of the largest process of each kind."""
+    return [_drain(system, count) for count in COUNTS]
 
 
-def _drained(system: System, count: int) -> dict[str, Any]:
+def _drain(system: System, count: int) -> dict[str, Any]:
     sandbox_of(system).reset()
-    given = list(details(count, 1))
-    total = sum(usage["meterValue"] for usage in given)
+    usages = list(build_details(count, 1))
+    total = sum(usage["meterValue"] for usage in usages)
     started = time.perf_counter()
-    for part in batched(given, 10):
+    for batch in batched(usages, 10):
         entries = [
             {
                 "EventBusName": system.outputs["EventBusName"],
@@ -31,24 +31,24 @@ def _drained(system: System, count: int) -> dict[str, Any]:
                 "DetailType": "ingestUsage",
                 "Detail": json.dumps(usage),
             }
-            for usage in part
+            for usage in batch
         ]
         system.client("events").put_events(Entries=entries)
-    put = time.perf_counter() - started
+    put_seconds = time.perf_counter() - started
     while sum(sandbox_of(system).totals("api-calls").values()) < total:
         time.sleep(0.2)
     seconds = time.perf_counter() - started
     return {
         "events": count,
-        "put_seconds": round(put, 1),
+        "put_seconds": round(put_seconds, 1),
         "drained_seconds": round(seconds, 1),
         "events_per_second": round(count / seconds),
-        "processes": _memory(system),
+        "processes": _summarize_memory(system),
     }
 
 
-def _memory(system: System) -> dict[str, Any]:
+def _summarize_memory(system: System) -> dict[str, Any]:
     return {
         name: {"processes": len(sizes), "largest_mb": max(sizes) // 1_000_000}
-        for name, sizes in sorted(memory(system).items())
+        for name, sizes in sorted(measure_memory(system).items())
     }

@@ -1,4 +1,4 @@
-"""Usage events as the queue hands them out."""
+"""Batches of usage events for the deployed queue function."""
 
 import json
 import time
@@ -11,8 +11,8 @@ from amberflo_workflows.local.system import System
 TENANTS = 5
 
 
-def usage(number: int) -> dict[str, Any]:
-    """A usage with an identity and a time of its own, and two dimensions, as the emitter sends it."""
+def build_usage(number: int) -> dict[str, Any]:
+    """A usage with a unique id, a time and two dimensions, as the emitter sends it."""
     return {
         "tenantId": f"tenant-{number % TENANTS}",
         "meterApiName": "api-calls",
@@ -23,17 +23,17 @@ def usage(number: int) -> dict[str, Any]:
     }
 
 
-def details(count: int, an_event: int) -> Iterator[Any]:
-    """The details of events with so many usages each."""
-    if an_event == 1:
-        yield from (usage(number) for number in range(count))
+def build_details(count: int, usages_per_event: int) -> Iterator[Any]:
+    """The details of events with ``usages_per_event`` usages each."""
+    if usages_per_event == 1:
+        yield from (build_usage(number) for number in range(count))
     else:
-        for start in range(0, count, an_event):
-            yield {"records": [usage(number) for number in range(start, min(start + an_event, count))]}
+        for start in range(0, count, usages_per_event):
+            yield {"records": [build_usage(number) for number in range(start, min(start + usages_per_event, count))]}
 
 
-def message(number: int, detail: Any) -> dict[str, Any]:
-    """An SQS message with the event, in the form that Lambda gives it."""
+def build_message(number: int, detail: Any) -> dict[str, Any]:
+    """An SQS message with the event, in the form in which Lambda passes it to a function."""
     envelope = {
         "version": "0",
         "id": str(uuid.uuid4()),
@@ -54,16 +54,16 @@ def message(number: int, detail: Any) -> dict[str, Any]:
     }
 
 
-def batch(count: int, an_event: int) -> list[dict[str, Any]]:
-    """So many usages as the messages of one batch."""
-    return [message(number, detail) for number, detail in enumerate(details(count, an_event))]
+def build_batch(count: int, usages_per_event: int) -> list[dict[str, Any]]:
+    """The messages of one batch with ``count`` usages."""
+    return [build_message(number, detail) for number, detail in enumerate(build_details(count, usages_per_event))]
 
 
 def invoke(system: System, messages: list[dict[str, Any]]) -> None:
-    """Hand a batch to the deployed function; raises unless all of it was dealt with."""
-    answer = system.client("lambda").invoke(
+    """Invoke the queue function with a batch. Raises RuntimeError if a message failed."""
+    response = system.client("lambda").invoke(
         FunctionName=system.outputs["IngestQueueFunctionName"], Payload=json.dumps({"Records": messages})
     )
-    payload = json.loads(answer["Payload"].read())
+    payload = json.loads(response["Payload"].read())
     if payload != {"batchItemFailures": []}:
-        raise RuntimeError(f"the batch was not dealt with: {payload}")
+        raise RuntimeError(f"messages of the batch failed: {payload}")

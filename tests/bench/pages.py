@@ -1,4 +1,4 @@
-"""How long the console's pages take to be there, with ten thousand executions behind them."""
+"""How long the console's pages take to load when there are ten thousand executions."""
 
 import json
 import statistics
@@ -23,18 +23,18 @@ from tests.browser import ARGUMENTS, MISSING, chromium
 
 EXECUTIONS: Final = 10_000
 RUNS: Final = 5
-# Executions of one state that calls nothing, so that thousands are there within a minute.
-_QUICK: Final = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
-_STARTED_AT_ONCE: Final = 16
+# One state without a call, so that thousands of executions take less than a minute.
+_QUICK_DEFINITION: Final = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+_CONCURRENCY: Final = 16
 
 
 def measure(system: System) -> list[dict[str, Any]]:
-    """Milliseconds until a page is loaded, and until its browser has drawn it: the median of five."""
+    """Median milliseconds to the load event and to the largest contentful paint of each page."""
     path = chromium()
     if path is None:
         return [{"page": f"not measured: {MISSING}", "loaded_ms": 0, "largest_paint_ms": 0}]
     machine = system.state_machine_arns["get_meter"]
-    _run_many(system, machine)
+    _start_executions(system, machine)
     executions = Executions(system)
     (newest,) = executions.page(Query(workflow="get_meter", limit=1)).summaries
     pages = {
@@ -46,27 +46,27 @@ def measure(system: System) -> list[dict[str, Any]]:
         "usage": "usage",
         "rejected": "rejected",
     }
-    with _served(system) as url, sync_playwright() as playwright:
+    with _serve(system) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
-        rows = [_row(browser, name, url + page) for name, page in pages.items()]
+        rows = [_measure_page(browser, name, url + page) for name, page in pages.items()]
         browser.close()
     return rows
 
 
-def _run_many(system: System, machine: str) -> None:
+def _start_executions(system: System, machine: str) -> None:
     client = system.client("stepfunctions")
-    client.update_state_machine(stateMachineArn=machine, definition=json.dumps(_QUICK))
+    client.update_state_machine(stateMachineArn=machine, definition=json.dumps(_QUICK_DEFINITION))
 
     def start(number: int) -> None:
         client.start_execution(stateMachineArn=machine, input=json.dumps({"meterId": f"meter-{number}"}))
 
-    with ThreadPoolExecutor(_STARTED_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_CONCURRENCY) as pool:
         list(pool.map(start, range(EXECUTIONS)))
     time.sleep(2)
 
 
 @contextmanager
-def _served(system: System) -> Iterator[str]:
+def _serve(system: System) -> Iterator[str]:
     port = free_port()
     config = uvicorn.Config(application(system, installed(), port), host=LOOPBACK, port=port, log_level="warning")
     config.timeout_graceful_shutdown = 1
@@ -80,22 +80,22 @@ def _served(system: System) -> Iterator[str]:
     thread.join()
 
 
-def _row(browser: Browser, name: str, address: str) -> dict[str, Any]:
-    _visit(browser, address)
-    loaded, painted = zip(*(_visit(browser, address) for _ in range(RUNS)), strict=True)
+def _measure_page(browser: Browser, name: str, url: str) -> dict[str, Any]:
+    _visit(browser, url)
+    loaded, painted = zip(*(_visit(browser, url) for _ in range(RUNS)), strict=True)
     return {"page": name, "loaded_ms": statistics.median(loaded), "largest_paint_ms": statistics.median(painted)}
 
 
-def _visit(browser: Browser, address: str) -> tuple[int, int]:
-    """Milliseconds to the load event, and to the largest paint."""
+def _visit(browser: Browser, url: str) -> tuple[int, int]:
+    """Milliseconds to the load event, and to the largest contentful paint."""
     context = browser.new_context()
     page = context.new_page()
-    page.goto(address)
-    found = page.evaluate(
+    page.goto(url)
+    loaded, painted = page.evaluate(
         """() => new Promise((done) => new PerformanceObserver((list) => done([
              performance.getEntriesByType("navigation")[0].loadEventEnd,
              list.getEntries().at(-1).startTime,
            ])).observe({ type: "largest-contentful-paint", buffered: true }))"""
     )
     context.close()
-    return round(found[0]), round(found[1])
+    return round(loaded), round(painted)

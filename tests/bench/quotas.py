@@ -1,92 +1,95 @@
-"""What AWS, in us-east-1, and Amberflo allow by default, and how much of it a usage needs."""
+"""Default quotas of AWS in us-east-1 and of Amberflo, and how much of each a run uses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from amberflo_workflows.infra.settings import Settings
-from tests.bench.costs import Counted
-from tests.bench.reckoning import times
+from tests.bench.costs import RunCounts
+from tests.bench.estimates import estimate_times
 
 _AWS: Final = "https://docs.aws.amazon.com"
 _EVENTBRIDGE: Final = f"[EventBridge]({_AWS}/eventbridge/latest/userguide/eb-quota.html)"
 _MAPPING: Final = f"[Lambda and SQS]({_AWS}/lambda/latest/dg/services-sqs-scaling.html)"
 _PROVISIONED: Final = f"[Lambda and SQS]({_AWS}/lambda/latest/dg/services-sqs-parameters.html) (1)"
-_MOST_POLLERS: Final = Settings().ingest_concurrency
+_MAX_POLLERS: Final = Settings().ingest_concurrency
 
 
 @dataclass(frozen=True)
 class Quota:
-    """``needed`` is what the counted usages need of ``amount``, for one second of them."""
+    """A quota: ``limit`` per second, or at a time. ``used`` computes how much of it the usages of a run take.
+
+    ``description`` and ``source`` are Markdown for the document.
+    """
 
     part: str
-    told: str
-    amount: float
-    needed: Callable[[Counted], float]
+    description: str
+    limit: float
+    used: Callable[[RunCounts], float]
     source: str
 
-    def usages_a_second(self, counted: Counted) -> float:
-        """At how many it is used up."""
-        return self.amount * counted.usages / self.needed(counted)
+    def max_usages_per_second(self, counts: RunCounts) -> float:
+        """The rate of usages that uses up the quota."""
+        return self.limit * counts.usages / self.used(counts)
 
 
 QUOTAS: Final = (
     Quota(
-        "Amberflo, of each meter",
-        "1 M usages an hour",
+        "Amberflo, each meter",
+        "1 M usages per hour",
         1_000_000 / 3_600,
-        lambda counted: counted.usages,
+        lambda counts: counts.usages,
         "[Amberflo](https://docs.amberflo.io/metering-guardrails)",
     ),
     Quota(
         "pollers, messages",
-        f"{_MOST_POLLERS} of 100 a second",
-        _MOST_POLLERS * 100,
-        lambda counted: counted.events,
+        f"{_MAX_POLLERS} x 100 per second",
+        _MAX_POLLERS * 100,
+        lambda counts: counts.events,
         _PROVISIONED,
     ),
     Quota(
         "pollers, bytes",
-        f"{_MOST_POLLERS} of 1 MB a second",
-        _MOST_POLLERS * 1e6,
-        lambda counted: counted.events * counted.event_bytes,
+        f"{_MAX_POLLERS} x 1 MB per second",
+        _MAX_POLLERS * 1e6,
+        lambda counts: counts.events * counts.event_bytes,
         _PROVISIONED,
     ),
     Quota(
-        "batches at a time",
+        "concurrent batches",
         f"`ingestConcurrency` {Settings().ingest_concurrency}",
         Settings().ingest_concurrency,
-        lambda counted: counted.batches * times(counted).batch,
+        lambda counts: counts.batches * estimate_times(counts).batch,
         _MAPPING,
     ),
-    Quota("PutEvents", "10,000 events a second (2)", 10_000, lambda counted: counted.events, _EVENTBRIDGE),
-    Quota("rule to queue", "18,750 a second", 18_750, lambda counted: counted.events, _EVENTBRIDGE),
+    Quota("PutEvents", "10,000 events per second (2)", 10_000, lambda counts: counts.events, _EVENTBRIDGE),
+    Quota("rule to queue", "18,750 per second", 18_750, lambda counts: counts.events, _EVENTBRIDGE),
     Quota(
-        "Lambdas at a time",
+        "concurrent Lambdas",
         "1,000",
         1_000,
-        lambda counted: times(counted).lambdas,
+        lambda counts: estimate_times(counts).lambdas,
         f"[Lambda]({_AWS}/lambda/latest/dg/gettingstarted-limits.html)",
     ),
     Quota(
-        "synchronous executions at a time",
+        "concurrent synchronous executions",
         "1,000 (3)",
         1_000,
-        lambda counted: counted.executions * times(counted).execution,
+        lambda counts: counts.executions * estimate_times(counts).execution,
         f"[Step Functions]({_AWS}/step-functions/latest/dg/service-quotas.html)",
     ),
     Quota(
         "messages in flight",
         "120,000",
         120_000,
-        lambda counted: counted.events * times(counted).batch,
+        lambda counts: counts.events * estimate_times(counts).batch,
         f"[SQS]({_AWS}/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html)",
     ),
     Quota(
         "PutLogEvents",
-        "5,000 a second (4)",
+        "5,000 per second (4)",
         5_000,
-        lambda counted: counted.lambda_invocations + counted.executions,
+        lambda counts: counts.lambda_invocations + counts.executions,
         f"[CloudWatch Logs]({_AWS}/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html)",
     ),
 )

@@ -1,8 +1,8 @@
-"""Past one machine: at how many usages a second each part of an AWS account stops, and what a month costs.
+"""Limits and monthly costs on AWS: the rate of usages that uses up each quota of an account, and the price.
 
-Nothing of it was run on AWS. ``python -m tests.bench.scale`` prints the tables of ``docs/scale.md``, from the counts in
-``units.json``; ``make bench ARGS=scale`` counts anew, prints the tables of these counts and keeps them in
-``build/bench.json``, from where they are put into ``units.json``.
+Nothing of this was run on AWS. ``python -m tests.bench.scale`` prints the tables of ``docs/scale.md`` from the counts
+in ``units.json``. ``make bench ARGS=scale`` counts again, prints the tables of the new counts and saves the counts in
+``build/bench.json``. To use them, copy them to ``units.json``.
 """
 
 import json
@@ -14,118 +14,136 @@ from typing import Any, Final
 
 from amberflo_workflows.core.chunks import MAX_CHUNK_USAGES
 from amberflo_workflows.local.system import System
-from tests.bench.costs import Counted, taken
+from tests.bench.costs import RunCounts, count_run
+from tests.bench.estimates import (
+    FULL_BATCHES,
+    compute_events_per_batch,
+    estimate_monthly_dollars,
+    estimate_per_event_dollars,
+    estimate_times,
+)
 from tests.bench.quotas import QUOTAS
-from tests.bench.reckoning import FULL, alone, events_a_batch, ours, times
 
 VOLUMES: Final = {"1 M": 1_000_000, "100 M": 100_000_000, "10 G": 10_000_000_000}
-# So that what small batches take of the processor adds up to many ticks of its clock.
-_LEAST_EXECUTIONS: Final = 100
+# Enough that the processor time of small batches is many ticks of its clock.
+_MIN_EXECUTIONS: Final = 100
 
-Units = dict[tuple[int, int], Counted]
+Units = dict[tuple[int, int], RunCounts]
 
 
 def measure(system: System) -> dict[str, Any]:
-    """What batches of each kind take that the tables need."""
-    kinds = {(an_event, full) for an_event, full in FULL.items()}
-    kinds |= {(an_event, events_a_batch(volume, an_event)) for volume in VOLUMES.values() for an_event in FULL}
-    found = []
-    for an_event, events in sorted(kinds):
-        how_many = math.ceil(_LEAST_EXECUTIONS / math.ceil(an_event * events / MAX_CHUNK_USAGES))
-        found.append(
-            {"usages_an_event": an_event, "events_a_batch": events}
-            | asdict(taken(system, an_event * events, an_event, how_many))
+    """Count a run for each kind of batch that the tables need."""
+    kinds = {(usages_per_event, full) for usages_per_event, full in FULL_BATCHES.items()}
+    kinds |= {
+        (usages_per_event, compute_events_per_batch(volume, usages_per_event))
+        for volume in VOLUMES.values()
+        for usages_per_event in FULL_BATCHES
+    }
+    units = []
+    for usages_per_event, events in sorted(kinds):
+        batch_count = math.ceil(_MIN_EXECUTIONS / math.ceil(usages_per_event * events / MAX_CHUNK_USAGES))
+        units.append(
+            {"usages_per_event": usages_per_event, "events_per_batch": events}
+            | asdict(count_run(system, usages_per_event * events, usages_per_event, batch_count))
         )
-    return {"units": found}
+    return {"units": units}
 
 
-def units(found: Sequence[dict[str, Any]]) -> Units:
-    """What was counted, by the usages of an event and the events of a batch."""
+def parse_units(rows: Sequence[dict[str, Any]]) -> Units:
+    """The counts of each run, by usages per event and events per batch."""
     return {
-        (row["usages_an_event"], row["events_a_batch"]): Counted(
-            **{name: value for name, value in row.items() if name not in {"usages_an_event", "events_a_batch"}}
+        (row["usages_per_event"], row["events_per_batch"]): RunCounts(
+            **{name: value for name, value in row.items() if name not in {"usages_per_event", "events_per_batch"}}
         )
-        for row in found
+        for row in rows
     }
 
 
-def committed() -> tuple[str, Units]:
-    """The counts that ``docs/scale.md`` is reckoned from, and when and where they were made."""
-    kept = json.loads(Path(__file__).with_name("units.json").read_text())
-    return kept["counted"], units(kept["units"])
+def read_committed_units() -> tuple[str, Units]:
+    """When and where the counts for ``docs/scale.md`` were made, and the counts."""
+    document = json.loads(Path(__file__).with_name("units.json").read_text())
+    return document["counted"], parse_units(document["units"])
 
 
-def tables(counts: Units) -> dict[str, str]:
-    """The tables of the document, in Markdown, by name."""
-    return {"times": _times(counts), "ceilings": _ceilings(counts), "costs": _costs(counts)}
+def render_tables(units: Units) -> dict[str, str]:
+    """The tables of the document in Markdown, by name."""
+    return {"times": _render_times(units), "ceilings": _render_ceilings(units), "costs": _render_costs(units)}
 
 
-def _times(counts: Units) -> str:
+def _render_times(units: Units) -> str:
     rows = []
-    for an_event, full in FULL.items():
-        counted = counts[an_event, full]
-        found = times(counted)
+    for usages_per_event, full in FULL_BATCHES.items():
+        counts = units[usages_per_event, full]
+        times = estimate_times(counts)
         rows.append(
             [
-                f"{full:,} of {_usages(an_event)}",
-                f"{counted.executions / counted.batches:.0f}",
-                *(_rounded(seconds) for seconds in (found.execution, found.batch)),
-                _rounded(found.lambdas / counted.usages * 1000),
+                f"{full:,} of {_format_usages(usages_per_event)}",
+                f"{counts.executions / counts.batches:.0f}",
+                *(_round(seconds) for seconds in (times.execution, times.batch)),
+                _round(times.lambdas / counts.usages * 1000),
             ]
         )
-    return _table(
-        ["a full batch of events", "executions", "s an execution", "s a batch", "Lambda s per 1,000 usages"], rows
+    return _render_table(
+        ["full batch", "executions", "s per execution", "s per batch", "Lambda s per 1,000 usages"], rows
     )
 
 
-def _ceilings(counts: Units) -> str:
-    full = [counts[an_event, events] for an_event, events in FULL.items()]
-    found = sorted(
-        ([quota.usages_a_second(counted) for counted in full], quota.part, quota.told, quota.source) for quota in QUOTAS
+def _render_ceilings(units: Units) -> str:
+    full = [units[usages_per_event, events] for usages_per_event, events in FULL_BATCHES.items()]
+    rows = sorted(
+        ([quota.max_usages_per_second(counts) for counts in full], quota.part, quota.description, quota.source)
+        for quota in QUOTAS
     )
-    return _table(
-        ["part", "by default", *(f"usages/s, events of {an_event}" for an_event in FULL), "source"],
-        [[part, told, *map(_rounded, rates), source] for rates, part, told, source in found],
+    return _render_table(
+        [
+            "part",
+            "default",
+            *(f"usages/s, events of {usages_per_event}" for usages_per_event in FULL_BATCHES),
+            "source",
+        ],
+        [[part, description, *map(_round, rates), source] for rates, part, description, source in rows],
     )
 
 
-def _costs(counts: Units) -> str:
+def _render_costs(units: Units) -> str:
     rows = []
     for name, volume in VOLUMES.items():
-        for an_event in FULL:
-            counted = counts[an_event, events_a_batch(volume, an_event)]
-            rows.append(_cost_row(name, volume, f"events of {an_event}", ours(counted, volume)))
-        rows.append(_cost_row(name, volume, "a Lambda each", alone(volume)))
-    paid = ["events", "queue", "workflows", "Lambdas", "logs", "traces", "fixed"]
-    return _table(["usages", "", *paid, "**$ a month**", "$ a million"], rows)
+        for usages_per_event in FULL_BATCHES:
+            counts = units[usages_per_event, compute_events_per_batch(volume, usages_per_event)]
+            rows.append(
+                _build_cost_row(name, volume, f"events of {usages_per_event}", estimate_monthly_dollars(counts, volume))
+            )
+        rows.append(_build_cost_row(name, volume, "one Lambda per event", estimate_per_event_dollars(volume)))
+    services = ["events", "queue", "workflows", "Lambdas", "logs", "traces", "fixed"]
+    return _render_table(["usages", "", *services, "**$ per month**", "$ per million"], rows)
 
 
-def _cost_row(name: str, volume: int, how: str, dollars: dict[str, float]) -> list[str]:
-    everything = sum(dollars.values())
-    a_million = _rounded(everything * 1_000_000 / volume)
-    return [name, how, *map(_dollars, dollars.values()), f"**{_dollars(everything)}**", a_million]
+def _build_cost_row(name: str, volume: int, design: str, dollars: dict[str, float]) -> list[str]:
+    total = sum(dollars.values())
+    per_million = _round(total * 1_000_000 / volume)
+    return [name, design, *map(_format_dollars, dollars.values()), f"**{_format_dollars(total)}**", per_million]
 
 
-def _usages(count: int) -> str:
+def _format_usages(count: int) -> str:
     return "1 usage" if count == 1 else f"{count} usages"
 
 
-def _rounded(number: float) -> str:
-    """Two figures, and as many noughts as it takes."""
+def _round(number: float) -> str:
+    """The number with two significant digits."""
     if number == 0:
         return "0"
     digits = 1 - math.floor(math.log10(abs(float(f"{number:.1e}"))))
     return f"{round(number, digits):,.{max(digits, 0)}f}"
 
 
-def _dollars(number: float) -> str:
-    return "< 0.01" if 0 < number < 0.01 else _rounded(number)
+def _format_dollars(number: float) -> str:
+    return "< 0.01" if 0 < number < 0.01 else _round(number)
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
+def _render_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 if __name__ == "__main__":
-    print("\n\n".join(tables(committed()[1]).values()))
+    print("\n\n".join(render_tables(read_committed_units()[1]).values()))

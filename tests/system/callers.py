@@ -1,4 +1,4 @@
-"""Callers of the HTTP API, many at once, and how long they waited."""
+"""Concurrent callers of the HTTP API, and how long they waited."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from tests.entrypoints.calls import Api
 
 @dataclass(frozen=True)
 class Call:
-    """A call to make: what it is for, and its request."""
+    """A request to send, and the kind that it is counted under."""
 
     kind: str
     method: str
@@ -21,27 +21,25 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Made:
-    """A call that was answered."""
-
+class CallResult:
     call: Call
     status: int
     seconds: float
 
 
-def make(api: Api, at_once: int, calls: Iterable[Call]) -> list[Made]:
-    """Make the calls, so many at once."""
+def run_calls(api: Api, concurrency: int, calls: Iterable[Call]) -> list[CallResult]:
+    """Send the calls, ``concurrency`` at a time."""
 
-    def one(call: Call) -> Made:
+    def run(call: Call) -> CallResult:
         started = time.perf_counter()
-        answer = api.call(call.method, call.path, call.body)
-        return Made(call, answer.status, time.perf_counter() - started)
+        response = api.call(call.method, call.path, call.body)
+        return CallResult(call, response.status, time.perf_counter() - started)
 
-    with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(one, calls))
+    with ThreadPoolExecutor(concurrency) as pool:
+        return list(pool.map(run, calls))
 
 
-def percentiles(made: Sequence[Made]) -> tuple[float, float]:
-    """The 50th and the 95th of the seconds."""
-    cuts = quantiles([one.seconds for one in made], n=20, method="inclusive")
+def compute_percentiles(results: Sequence[CallResult]) -> tuple[float, float]:
+    """The 50th and the 95th percentile of the durations, in seconds."""
+    cuts = quantiles([result.seconds for result in results], n=20, method="inclusive")
     return cuts[9], cuts[18]

@@ -1,4 +1,4 @@
-"""Usage by the hundred thousand and callers beside it. ``make soak`` is the long form of it."""
+"""Many usages and concurrent callers at the same time. ``make soak`` runs the long form."""
 
 import json
 import os
@@ -18,21 +18,23 @@ from amberflo_workflows.local.system import System, running_system
 from amberflo_workflows.operate.usage_files import Totals, Usage, compute_totals
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import Api
+from tests.polling import soon
 from tests.runbook.sending import waiting
-from tests.system.callers import Call, Made, make, percentiles
-from tests.system.watch import Watched, watching
-from tests.system.workers import cpu_seconds
+from tests.system.callers import Call, CallResult, compute_percentiles, run_calls
+from tests.system.watch import ProcessWatch, watch_processes
+from tests.system.workers import measure_cpu_seconds
 
 pytestmark = pytest.mark.system
 
 SOAK = bool(os.environ.get("METERING_SOAK"))
-COUNT, CALLS, IDLE_CALLS, AT_ONCE = (200_000, 1_000, 200, 16) if SOAK else (6_000, 100, 40, 6)
-PATIENCE_SECONDS, LOOK_EVERY_SECONDS = (3_600, 2.0) if SOAK else (240, 0.5)
+COUNT, CALLS, IDLE_CALLS, CONCURRENCY = (200_000, 1_000, 200, 16) if SOAK else (6_000, 100, 40, 6)
+# A limit for a system that hangs. A fast machine needs a tenth of it.
+TIMEOUT_SECONDS, SAMPLE_INTERVAL_SECONDS = (3_600, 2.0) if SOAK else (600, 0.5)
 METERS = ("api-calls", "storage-bytes", "model-tokens")
 TENANTS = 41
-# In place of half an hour, and longer than a chunk needs that meets several faults.
-VISIBILITY_SECONDS = 60
-# A tenth of what brings usage, a hundredth of the rest: what callers wait for then is mostly not the faults.
+# Instead of half an hour, and longer than a chunk with several faults takes.
+VISIBILITY_TIMEOUT_SECONDS = 60
+# They affect a tenth of the ingest calls and a hundredth of the others, so that callers mostly do not wait for retries.
 FAULTS: list[dict[str, Any]] = [
     {"kind": "status", "status": 429, "path": "/ingest", "share": 0.025, "seed": 1},
     {"kind": "status", "status": 503, "path": "/ingest", "share": 0.025, "seed": 2},
@@ -40,27 +42,27 @@ FAULTS: list[dict[str, Any]] = [
     {"kind": "hang", "seconds": 3, "path": "/ingest", "share": 0.025, "seed": 4},
     {"kind": "status", "status": 503, "share": 0.01, "seed": 5},
 ]
-# What docs/api.md gives for an Amberflo that failed, throttled or was slow until the tries were used up: try again.
+# The status codes that docs/api.md names for an Amberflo that fails, throttles or is slow in every attempt.
 RETRYABLE = {502, 503, 504}
-# A worker may have grown by so much, since pools fill up; what it kept of each usage would be far more. The first third
-# of the short form is hardly more than the start.
-GROWTH = 1.15 if SOAK else 1.5
+# The largest growth of a worker: connection pools fill up, and a leak for each usage would be far larger. In the short
+# form the first third is hardly more than the start.
+MAX_GROWTH = 1.15 if SOAK else 1.5
 
 
-def _usage(number: int, now_in_millis: int, name: str) -> Usage:
+def _build_usage(number: int, now_in_millis: int, prefix: str) -> Usage:
     return {
         "tenantId": f"tenant-{number % TENANTS}",
         "meterApiName": METERS[number % len(METERS)],
         "meterValue": number % 97 + 1,
         "meterTimeInMillis": now_in_millis - number,
-        "uniqueId": f"{name}-{number}",
+        "uniqueId": f"{prefix}-{number}",
     }
 
 
 def _send(system: System, usages: Sequence[Usage]) -> None:
-    """Of each thousand a hundred as events of their own, of which some come twice; the others through our emitter."""
+    """Send a tenth of the usages as single events, some of them twice, and the others through ``UsageEmitter``."""
     events, bus = system.client("events"), system.outputs["EventBusName"]
-    with UsageEmitter(bus, source="my.app", client=events, max_wait=PATIENCE_SECONDS) as emitter:
+    with UsageEmitter(bus, source="my.app", client=events, max_wait=TIMEOUT_SECONDS) as emitter:
         for part in batched(usages, 1_000):
             for usage in part[100:]:
                 emitter.record(
@@ -70,7 +72,7 @@ def _send(system: System, usages: Sequence[Usage]) -> None:
                     time=datetime.fromtimestamp(usage["meterTimeInMillis"] / 1000, UTC),
                     unique_id=usage["uniqueId"],
                 )
-            for single in batched([*part[:100], *part[:100:20]], 10):
+            for singles in batched([*part[:100], *part[:100:20]], 10):
                 entries = [
                     {
                         "EventBusName": bus,
@@ -78,97 +80,102 @@ def _send(system: System, usages: Sequence[Usage]) -> None:
                         "DetailType": "ingestUsage",
                         "Detail": json.dumps(usage),
                     }
-                    for usage in single
+                    for usage in singles
                 ]
                 assert events.put_events(Entries=entries)["FailedEntryCount"] == 0
 
 
-def _calls(count: int, meter_ids: Sequence[str], reported: Sequence[Usage]) -> Iterator[Call]:
-    """One of each kind in turn; ``reported`` is what those bring that report usage."""
+def _build_calls(count: int, meter_ids: Sequence[str], usages: Sequence[Usage]) -> Iterator[Call]:
+    """Calls of the four kinds in turn; the ingest calls report ``usages``."""
     for number in range(count):
         meter = meter_ids[number % len(meter_ids)]
         yield (
             Call("list", "GET", "meters"),
             Call("get", "GET", f"meters/{meter}"),
             Call("fetch usage", "GET", f"usage/{meter}?groupBy=customerId"),
-            Call("ingest", "POST", "ingest", reported[number // 4]),
+            Call("ingest", "POST", "ingest", usages[number // 4]),
         )[number % 4]
 
 
-def _repeated(api: Api, made: Sequence[Made]) -> None:
-    """Those that reported usage and failed, again, as their callers may: the usage has an identity."""
-    left = [one.call for one in made if one.call.kind == "ingest" and one.status != 200]
+def _retry_ingest_calls(api: Api, results: Sequence[CallResult]) -> None:
+    """Send the failed ingest calls again, as callers may: each usage has a unique id."""
+    failed = [result.call for result in results if result.call.kind == "ingest" and result.status != 200]
     for _ in range(5):
-        left = [one.call for one in make(api, AT_ONCE, left) if one.status != 200]
+        failed = [result.call for result in run_calls(api, CONCURRENCY, failed) if result.status != 200]
 
 
-def _counted(system: System) -> Totals:
+def _fetch_totals(system: System) -> Totals:
     return {(meter, tenant): value for meter in METERS for tenant, value in sandbox_of(system).totals(meter).items()}
 
 
-def _shown_calls(idle: Sequence[Made], busy: Sequence[Made]) -> str:
-    lines = [f"{AT_ONCE} callers at once, seconds: p50 and p95 without other load, with it, ratios"]
+def _render_calls(idle: Sequence[CallResult], busy: Sequence[CallResult]) -> str:
+    lines = [f"{CONCURRENCY} concurrent callers, seconds: p50 and p95 without load, under load, ratios"]
     for kind in ("list", "get", "fetch usage", "ingest", ""):
-        before, under = (percentiles([one for one in made if kind in one.call.kind]) for made in (idle, busy))
-        ratios = [now / then for then, now in zip(before, under, strict=True)]
-        figures = "  ".join(f"{one:6.2f} {other:6.2f}" for one, other in (before, under, ratios))
+        before, under = (
+            compute_percentiles([result for result in results if kind in result.call.kind]) for results in (idle, busy)
+        )
+        ratios = [loaded / unloaded for unloaded, loaded in zip(before, under, strict=True)]
+        figures = "  ".join(f"{p50:6.2f} {p95:6.2f}" for p50, p95 in (before, under, ratios))
         lines.append(f"{kind or 'all':>12} {figures}")
     return "\n".join(lines)
 
 
-def _shown_cpu(before: dict[str, float], after: dict[str, float]) -> str:
-    grown = {name: seconds - before.get(name, 0) for name, seconds in after.items()}
-    largest = sorted(grown.items(), key=lambda item: -item[1])
+def _render_cpu(before: dict[str, float], after: dict[str, float]) -> str:
+    used = {name: seconds - before.get(name, 0) for name, seconds in after.items()}
+    largest = sorted(used.items(), key=lambda item: -item[1])
     return ", ".join(f"{name} {seconds:.1f}" for name, seconds in largest if seconds >= 0.1)
 
 
-def _shown_memory(watched: Watched) -> str:
-    lines = ["memory of the largest process, MB: in the first third, in the last"]
-    for name, sizes in watched.thirds().items():
-        lines.append(f"{name:>32} {sizes[0] // 1_000_000:5} {sizes[1] // 1_000_000:5}")
+def _render_memory(watch: ProcessWatch) -> str:
+    lines = ["memory of the largest process, MB: in the first third, in the last third"]
+    for name, (first, last) in watch.compare_thirds().items():
+        lines.append(f"{name:>32} {first // 1_000_000:5} {last // 1_000_000:5}")
     return "\n".join(lines)
 
 
-def test_under_load_every_usage_counts_once_callers_are_answered_and_no_process_grows_or_stays(tmp_path: Path) -> None:
+def test_under_load_usage_is_counted_once_calls_succeed_and_processes_neither_grow_nor_stay(tmp_path: Path) -> None:
     now = int(time.time() * 1000)
-    given = [_usage(number, now, "event") for number in range(COUNT)]
-    reported = [_usage(number, now, "call") for number in range((IDLE_CALLS + CALLS) // 4)]
+    sent_usages = [_build_usage(number, now, "event") for number in range(COUNT)]
+    posted_usages = [_build_usage(number, now, "call") for number in range((IDLE_CALLS + CALLS) // 4)]
     with running_system(tmp_path) as system:
         queue = {"QueueUrl": system.outputs["UsageQueueUrl"]}
-        system.client("sqs").set_queue_attributes(**queue, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)})
+        attributes = {"VisibilityTimeout": str(VISIBILITY_TIMEOUT_SECONDS)}
+        system.client("sqs").set_queue_attributes(**queue, Attributes=attributes)
         api = Api(system)
         meters = [{"label": name, "meterApiName": name, "meterType": "sum_of_all_usage"} for name in METERS]
         meter_ids = [api.call("POST", "meters", meter).body["data"]["id"] for meter in meters]
-        # All that are of a kind at once, so that each function has its workers.
-        make(api, AT_ONCE, sorted(_calls(4 * AT_ONCE, meter_ids, reported), key=lambda call: call.kind))
+        # One kind after the other, so that each function starts as many workers as there are callers.
+        warm_up = sorted(_build_calls(4 * CONCURRENCY, meter_ids, posted_usages), key=lambda call: call.kind)
+        run_calls(api, CONCURRENCY, warm_up)
         sandbox_of(system).set_faults(FAULTS)
-        idle = make(api, AT_ONCE, _calls(IDLE_CALLS, meter_ids, reported))
-        with watching(system, LOOK_EVERY_SECONDS) as watched:
-            started, worked = time.monotonic(), cpu_seconds(system)
+        idle = run_calls(api, CONCURRENCY, _build_calls(IDLE_CALLS, meter_ids, posted_usages))
+        with watch_processes(system, SAMPLE_INTERVAL_SECONDS) as watch:
+            started, cpu_before = time.monotonic(), measure_cpu_seconds(system)
             with ThreadPoolExecutor(1) as sender:
-                sent = sender.submit(_send, system, given)
-                busy = make(api, AT_ONCE, _calls(CALLS, meter_ids, reported[IDLE_CALLS // 4 :]))
-                called, left = time.monotonic() - started, waiting(system)
-                working = cpu_seconds(system)
-                sent.result()
-            while waiting(system) and time.monotonic() - started < PATIENCE_SECONDS:
-                time.sleep(LOOK_EVERY_SECONDS)
+                sending = sender.submit(_send, system, sent_usages)
+                calls = _build_calls(CALLS, meter_ids, posted_usages[IDLE_CALLS // 4 :])
+                busy = run_calls(api, CONCURRENCY, calls)
+                call_seconds, waiting_events = time.monotonic() - started, waiting(system)
+                cpu_after = measure_cpu_seconds(system)
+                sending.result()
+            assert soon(lambda: waiting(system) == 0, TIMEOUT_SECONDS)
             seconds = time.monotonic() - started
-        _repeated(api, [*idle, *busy])
-        statuses = Counter(one.status for one in [*idle, *busy])
+        _retry_ingest_calls(api, [*idle, *busy])
+        statuses = Counter(result.status for result in [*idle, *busy])
+        struck = [fault["struck"] for fault in sandbox_of(system).faults()]
         print(
             f"\n{COUNT:,} usages in {seconds:.0f} s, {COUNT / seconds:,.0f} a second; "
-            f"{CALLS:,} calls in the first {called:.0f} s, after which {left:,} events were waiting\n"
-            f"answers {dict(statuses)}, faults struck {[fault['struck'] for fault in sandbox_of(system).faults()]}\n"
-            f"processor seconds meanwhile {_shown_cpu(worked, working)}\n"
-            f"{_shown_calls(idle, busy)}\n{_shown_memory(watched)}"
+            f"{CALLS:,} calls in the first {call_seconds:.0f} s, after which {waiting_events:,} events were waiting\n"
+            f"responses {dict(statuses)}, calls affected by each fault {struck}\n"
+            f"processor seconds during the calls: {_render_cpu(cpu_before, cpu_after)}\n"
+            f"{_render_calls(idle, busy)}\n{_render_memory(watch)}"
         )
         assert waiting(system, "UsageDeadLetterQueueUrl") == 0
         assert system.client("dynamodb").scan(TableName=system.outputs["RejectedTableName"])["Items"] == []
-        assert _counted(system) == compute_totals([*given, *reported])
+        assert _fetch_totals(system) == compute_totals([*sent_usages, *posted_usages])
     assert statuses.keys() <= {200, *RETRYABLE}
-    # The retries of the workflows leave hardly any of the faults to the callers.
+    # The retries of the workflows hide nearly all faults from the callers.
     assert statuses[200] >= 0.98 * statuses.total()
-    grown = {name: sizes for name, sizes in watched.thirds().items() if sizes[1] > sizes[0] * GROWTH}
-    assert grown.keys() <= {"emulator", "sandbox"}
-    assert watched.living() == []
+    grown = {name for name, (first, last) in watch.compare_thirds().items() if last > first * MAX_GROWTH}
+    assert grown <= {"emulator", "sandbox"}
+    assert soon(lambda: watch.list_running() == [])

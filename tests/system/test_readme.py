@@ -16,27 +16,27 @@ ROOT = Path(__file__).parents[2]
 METERING = Path(sys.executable).with_name("metering")
 
 
-def _blocks(*beginnings: str) -> str:
-    """The shell blocks of the README that begin so, as one script."""
-    found = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    return "".join(next(block for block in found if block.startswith(beginning)) for beginning in beginnings)
+def _read_blocks(*starts: str) -> str:
+    """The shell blocks of the README that start with these words, as one script."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    return "".join(next(block for block in blocks if block.startswith(start)) for start in starts)
 
 
 def _run(script: str, folder: Path) -> "subprocess.CompletedProcess[str]":
-    # The AWS command line of the test requirements, whatever the machine has.
+    # The AWS CLI of the test requirements comes first.
     path = f"{METERING.parent}{os.pathsep}{os.environ['PATH']}"
-    # How this machine reaches PyPI, and the bundles that are built already.
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_", "PIP_"))}
+    # The machine's settings for PyPI, and the bundles that are built already.
+    inherited = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_", "PIP_"))}
     cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
     environment = {
-        **kept,
+        **inherited,
         "PATH": path,
         "HOME": str(folder),
         "XDG_CACHE_HOME": cache,
         "METERING_HOME": str(folder / "metering"),
     }
     return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],  # noqa: S607 - bash is where the system has it
+        ["bash", "-euo", "pipefail", "-c", script],  # noqa: S607 - the path of bash differs between systems
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -45,39 +45,39 @@ def _run(script: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def _helper() -> str:
-    """The definition of ``call`` that the later blocks go on with."""
-    return _blocks("call()").splitlines(keepends=True)[0]
+def _read_call_function() -> str:
+    """The definition of ``call``, which later blocks use."""
+    return _read_blocks("call()").splitlines(keepends=True)[0]
 
 
-def _file_of_usages() -> str:
+def _build_csv() -> str:
     now = int(time.time() * 1000)
     rows = [f"acme,api-calls,3,{now}", f"globex,api-calls,4,{now}"]
     return "\n".join(["customer,meterApiName,meterValue,meterTimeInMillis", *rows, ""])
 
 
-def test_the_readmes_calls_work_as_they_stand(tmp_path: Path) -> None:
+def test_the_commands_of_the_readme_work_unchanged(tmp_path: Path) -> None:
     started = _run(f"{METERING} up --port {free_port()}", tmp_path)
     assert started.returncode == 0, started.stderr
     try:
-        # Each call prints one line, so that what they answered can be told apart.
-        script = f'eval "$({METERING} env)"\n{_blocks("call()")}'.replace(
+        # Each call prints one line, so that the responses can be separated.
+        script = f'eval "$({METERING} env)"\n{_read_blocks("call()")}'.replace(
             "call() { curl -sS", "call() { curl -sS -w '\\n'"
         )
-        done = _run(script, tmp_path)
-        history = _run(f'eval "$({METERING} env)"\n{_helper()}{_blocks("ARN=")}', tmp_path)
-        (tmp_path / "usage.csv").write_text(_file_of_usages())
-        others = _run(f"cd {tmp_path}\n{_blocks('metering backfill', 'metering rejected')}", tmp_path)
+        calls = _run(script, tmp_path)
+        history = _run(f'eval "$({METERING} env)"\n{_read_call_function()}{_read_blocks("ARN=")}', tmp_path)
+        (tmp_path / "usage.csv").write_text(_build_csv())
+        others = _run(f"cd {tmp_path}\n{_read_blocks('metering backfill', 'metering rejected')}", tmp_path)
     finally:
         _run(f"{METERING} down", tmp_path)
-    for ended in (done, history, others):
-        assert ended.returncode == 0, ended.stderr
+    for process in (calls, history, others):
+        assert process.returncode == 0, process.stderr
     assert json.loads(history.stdout)["events"][0]["type"] == "ExecutionStarted"
     assert "2 would be counted, 0 refused." in others.stdout
     assert "2 counted, 0 refused." in others.stdout
-    answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"')]
-    assert len(answers) >= 8, done.stdout
-    assert [answer for answer in answers if "statusCode" in answer] == []
-    assert all("data" in answer for answer in answers)
-    ingested = next(answer["data"] for answer in answers if "accepted" in answer["data"])
+    responses = [json.loads(line) for line in calls.stdout.splitlines() if line.startswith('{"')]
+    assert len(responses) >= 8, calls.stdout
+    assert [response for response in responses if "statusCode" in response] == []
+    assert all("data" in response for response in responses)
+    ingested = next(response["data"] for response in responses if "accepted" in response["data"])
     assert ingested["accepted"] == 1

@@ -1,4 +1,4 @@
-"""The processes of Lambdas at work: their memory, and their end by their ids."""
+"""The processes of a running system, and its Lambda workers: their memory, their processor time, and killing them."""
 
 import contextlib
 import os
@@ -10,8 +10,8 @@ import psutil
 from amberflo_workflows.local.system import System
 
 
-def processes(system: System) -> Iterator[tuple[str, psutil.Process]]:
-    """Each process under the emulator by its handler's name, and ``emulator``, ``sandbox`` themselves."""
+def list_processes(system: System) -> Iterator[tuple[str, psutil.Process]]:
+    """Each process with its name: a worker's handler without ``.handler``, ``emulator`` or ``sandbox``."""
     emulator = psutil.Process(system.emulator.server.pid)
     for process in [emulator, *emulator.children(recursive=True)]:
         with contextlib.suppress(psutil.Error):
@@ -25,38 +25,38 @@ def processes(system: System) -> Iterator[tuple[str, psutil.Process]]:
         yield "sandbox", psutil.Process(system.sandbox_server.pid)
 
 
-def memory(system: System) -> dict[str, list[int]]:
-    """Bytes in memory of each process, by the same names."""
+def measure_memory(system: System) -> dict[str, list[int]]:
+    """Resident bytes of each process, by process name."""
     sizes: dict[str, list[int]] = {}
-    for name, process in processes(system):
+    for name, process in list_processes(system):
         with contextlib.suppress(psutil.Error):
             sizes.setdefault(name, []).append(process.memory_info().rss)
     return sizes
 
 
-def cpu_seconds(system: System) -> dict[str, float]:
-    """Seconds of processor time that the processes of a name have had, those of now together."""
+def measure_cpu_seconds(system: System) -> dict[str, float]:
+    """Processor time in seconds of the processes that are running now, by process name."""
     seconds: dict[str, float] = {}
-    for name, process in processes(system):
+    for name, process in list_processes(system):
         with contextlib.suppress(psutil.Error):
             times = process.cpu_times()
             seconds[name] = seconds.get(name, 0.0) + times.user + times.system
     return seconds
 
 
-def workers(system: System, handler: str) -> list[int]:
-    """Ids of the processes that run a handler."""
-    found = []
+def list_worker_pids(system: System, handler: str) -> list[int]:
+    """Ids of the processes that run ``handler``."""
+    pids = []
     for process in psutil.Process(system.emulator.server.pid).children(recursive=True):
         with contextlib.suppress(psutil.Error):
             if handler in process.cmdline():
-                found.append(process.pid)
-    return found
+                pids.append(process.pid)
+    return pids
 
 
 def kill_workers(system: System, handler: str) -> int:
-    """End them all at once, as a machine that breaks down would; how many."""
-    pids = workers(system, handler)
+    """Kill all workers of ``handler`` at once, as a machine failure would. Returns their number."""
+    pids = list_worker_pids(system, handler)
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
