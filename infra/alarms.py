@@ -1,4 +1,4 @@
-"""What wakes someone, from where on, and what it means. docs/runbook.md has a section for each."""
+"""The alarms: metric, threshold and description of each. docs/runbook.md has a section for each of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,24 +15,24 @@ from amberflo_workflows.infra.metering import AmberfloMetering
 from amberflo_workflows.infra.operations import to_pascal_case
 
 FIVE_MINUTES = Duration.minutes(5)
-# Usage normally waits a second or two; by then Amberflo has been away for a while.
+# Usage normally waits for a second or two. After this time Amberflo has been unavailable for a while.
 MAX_USAGE_AGE = Duration.minutes(15)
-# SQS forgets after 14 days, and counts those before the event was given up too.
+# SQS deletes a message 14 days after it was first queued; the time before it moved to the dead-letter queue counts too.
 MAX_DEAD_EVENT_AGE = Duration.days(10)
 
 
 @dataclass(frozen=True)
 class AlarmSpec:
-    """What to watch and from where on to wake someone."""
+    """An alarm that starts when ``metric`` is at or above ``threshold`` for one period."""
 
     name: str
     metric: cloudwatch.IMetric
-    at_least: float
-    meaning: str
+    threshold: float
+    description: str
 
 
 def build_alarm_specs(metering: AmberfloMetering, http_api: apigateway.IHttpApi) -> list[AlarmSpec]:
-    """All there are."""
+    """Build the alarms of a deployment."""
     return [
         *_build_workflow_alarms(metering.state_machines),
         *_build_usage_alarms(metering),
@@ -43,81 +43,82 @@ def build_alarm_specs(metering: AmberfloMetering, http_api: apigateway.IHttpApi)
 
 
 def build_count_metric(metric: str, service: str = "send_usages") -> cloudwatch.Metric:
-    """A count that a Lambda emits."""
+    """Build the sum of a metric that a Lambda emits; ``service`` is the function's name in snake case."""
     return cloudwatch.Metric(
         namespace=NAMESPACE, metric_name=metric, dimensions_map={"service": service}, statistic="Sum"
     )
 
 
 def _build_workflow_alarms(machines: Mapping[str, sfn.StateMachine]) -> list[AlarmSpec]:
-    watches = []
+    alarms = []
     for machine_name, machine in machines.items():
         name = to_pascal_case(machine_name)
-        watches += [
+        alarms += [
             AlarmSpec(
                 f"{name}Failed",
                 machine.metric_failed(period=FIVE_MINUTES),
                 1,
-                f"An execution of {machine_name} failed: Amberflo is down or refuses the API key, the secret is not "
-                "readable, or a step has a fault. Open the failed execution; its error names which.",
+                f"An execution of {machine_name} failed: Amberflo is unavailable or rejects the API key, the secret "
+                "cannot be read, or a step has a bug. Open the failed execution to see its error.",
             ),
             AlarmSpec(
                 f"{name}TimedOut",
                 machine.metric_timed_out(period=FIVE_MINUTES),
                 1,
-                f"An execution of {machine_name} ran out of time: Amberflo answers too slowly, or steps are throttled. "
+                f"An execution of {machine_name} timed out: Amberflo responds too slowly, or steps are throttled. "
                 "Open the execution to see which state took the time.",
             ),
         ]
-    return watches
+    return alarms
 
 
 def _build_usage_alarms(metering: AmberfloMetering) -> list[AlarmSpec]:
-    path = metering.ingest
+    ingest = metering.ingest
     return [
         AlarmSpec(
             "UsageRejected",
             build_count_metric("UsagesRejected").with_(period=FIVE_MINUTES),
             1,
-            "Usage was refused and is not billed until someone mends it. See why with `metering rejected list`, mend "
+            "Usage was rejected and is not billed until it is fixed. See the reason with `metering rejected list`, fix "
             "the sender, and send the usage again with `metering rejected redrive`.",
         ),
         AlarmSpec(
             "UsageDead",
-            path.dead_letters.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES),
+            ingest.dead_letters.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES),
             1,
-            "Usage events could not be delivered five times and wait in the dead-letter queue, for 14 days. Find the "
-            "cause in the failed executions of ingest_usage, then send them again with `metering dead redrive`.",
+            "Usage events failed five times and are in the dead-letter queue, which keeps them for 14 days. Find the "
+            "cause in the failed executions of ingest_usage, then redrive them with `metering dead redrive`.",
         ),
-        _build_dead_for_long_alarm("UsageDeadForLong", path.dead_letters, "Usage is not billed then."),
+        _build_dead_for_long_alarm("UsageDeadForLong", ingest.dead_letters, "Its usage is then never billed."),
         AlarmSpec(
             "UsageLate",
-            path.queue.metric_approximate_age_of_oldest_message(period=FIVE_MINUTES),
+            ingest.queue.metric_approximate_age_of_oldest_message(period=FIVE_MINUTES),
             MAX_USAGE_AGE.to_seconds(),
-            "Usage has waited in the queue for a quarter of an hour: Amberflo is down, or more comes in than is sent. "
-            "Nothing is lost. If Amberflo is well, raise ingestConcurrency.",
+            "Usage has waited in the queue for 15 minutes: Amberflo is unavailable, or usage arrives faster than it is "
+            "sent. No usage is lost. If Amberflo is available, raise ingestConcurrency.",
         ),
     ]
 
 
 def _build_tenant_alarms(metering: AmberfloMetering) -> list[AlarmSpec]:
-    dead = metering.tenants.dead_letters
+    dead_letters = metering.tenants.dead_letters
     return [
         AlarmSpec(
             "TenantRejected",
             build_count_metric("TenantsRejected", "customers").with_(period=FIVE_MINUTES),
             1,
-            "A tenant event names no tenant, or Amberflo refuses it: the tenant's customer is not as it should be. See "
-            "why with `metering rejected list`, mend the sender, send the event anew, and drop this one.",
+            "A tenant event has no tenant ID, or Amberflo rejects it: the tenant's customer is missing or out of date. "
+            "See the reason with `metering rejected list`, fix the sender, have it send the event again, and delete "
+            "the rejected event with `metering rejected drop`.",
         ),
         AlarmSpec(
             "TenantDead",
-            dead.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES),
+            dead_letters.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES),
             1,
-            "A tenant's customer could not be brought up to date; its event waits in a dead-letter queue, for 14 days. "
-            "Find the cause in the failed executions, then send it again with `metering dead redrive`.",
+            "A tenant's customer could not be updated. Its event is in a dead-letter queue and is kept for 14 days. "
+            "Find the cause in the failed executions, then redrive the event with `metering dead redrive`.",
         ),
-        _build_dead_for_long_alarm("TenantDeadForLong", dead, "The tenant's customer stays as it is then."),
+        _build_dead_for_long_alarm("TenantDeadForLong", dead_letters, "The tenant's customer is then never updated."),
     ]
 
 
@@ -126,28 +127,28 @@ def _build_dead_for_long_alarm(name: str, dead_letters: sqs.Queue, loss: str) ->
         name,
         dead_letters.metric_approximate_age_of_oldest_message(period=FIVE_MINUTES),
         MAX_DEAD_EVENT_AGE.to_seconds(),
-        f"An event has been in the dead-letter queue for ten days, and SQS deletes it after fourteen. {loss} Send it "
-        "again with `metering dead redrive`.",
+        f"An event has been in the dead-letter queue for ten days, and SQS deletes it after 14 days. {loss} Redrive it "
+        "with `metering dead redrive`.",
     )
 
 
 def _build_rule_alarm(bus: events.IEventBus, rule: events.Rule) -> AlarmSpec:
-    """Of a rule on the default bus, the metric bears the rule's name alone."""
+    """Build the alarm of a rule. On the default bus, the metric has the dimension ``RuleName`` only."""
     names = ("RuleName",) if bus.event_bus_name == "default" else ("EventBusName", "RuleName")
-    # arn:aws:events:REGION:ACCOUNT:rule/BUS/RULE, without the bus if it is the default one
+    # arn:aws:events:REGION:ACCOUNT:rule/BUS/RULE, without BUS/ for the default bus
     parts = Fn.split("/", rule.rule_arn)
     return AlarmSpec(
         f"{rule.node.id}Lost",
         cloudwatch.Metric(
             namespace="AWS/Events",
             metric_name="InvocationsFailedToBeSentToDlq",
-            dimensions_map={name: Fn.select(place, parts) for place, name in enumerate(names, 1)},
+            dimensions_map={name: Fn.select(index, parts) for index, name in enumerate(names, 1)},
             statistic="Sum",
             period=FIVE_MINUTES,
         ),
         1,
         "An event reached neither its target nor the dead-letter queue and is lost: a queue, or the permission to send "
-        "to it, was taken away. Deploy the stack again, and have the sender send again what it sent since.",
+        "to it, was removed. Deploy the stack again, then have senders repeat what they sent since the alarm started.",
     )
 
 
@@ -158,14 +159,14 @@ def _build_api_alarms(metering: AmberfloMetering, http_api: apigateway.IHttpApi)
             "ApiServerErrors",
             http_api.metric_server_error(period=FIVE_MINUTES),
             5,
-            "Callers get 5xx answers. See the failed executions; where there are none, the log of the api function.",
+            "Callers get 5xx responses. See the failed executions. If there are none, see the log of the api function.",
         ),
         *(
             AlarmSpec(
                 f"{to_pascal_case(name)}Errors",
                 function.metric_errors(period=FIVE_MINUTES),
                 1,
-                f"The function {name} ended with a fault of its own. Its log has the stack trace; usage comes again.",
+                f"The function {name} failed. Its log has the stack trace. Events from the queue are delivered again.",
             )
             for name, function in functions.items()
         ),

@@ -1,4 +1,4 @@
-"""The HTTP API in front of the ``api`` function, for stacks without a control plane of their own."""
+"""The HTTP API in front of the ``api`` function, for stacks without an API of a control plane."""
 
 import json
 from collections.abc import Mapping
@@ -14,24 +14,26 @@ from constructs import Construct
 
 from amberflo_workflows.infra.operations import DOCUMENT, OPERATIONS, Route
 
-# What a stage of an HTTP API serves before it answers 429: above what one Amberflo account takes by far.
+# The stage's throttle; above it, callers get a 429. One Amberflo account accepts far fewer requests.
 RATE_LIMIT = 100
 BURST_LIMIT = 200
 
 
 class Scopes(NamedTuple):
-    """The scopes that a token needs for reading and for changing; ``None`` asks for none."""
+    """The scopes that a token needs to read and to write; ``None`` requires no scope."""
 
     read: str | None = None
     write: str | None = None
 
-    def of(self, route: Route) -> list[str]:
-        """What a route asks for, as API Gateway takes it."""
+    def for_route(self, route: Route) -> list[str]:
+        """Return the authorization scopes of a route."""
         scope = self.read if route.method == "GET" else self.write
         return [scope] if scope else []
 
 
-ROUTES: Final = MappingProxyType({one.pascal_name: one.route for one in OPERATIONS if one.route})
+ROUTES: Final = MappingProxyType(
+    {operation.pascal_name: operation.route for operation in OPERATIONS if operation.route}
+)
 
 
 def add_routes(
@@ -43,7 +45,7 @@ def add_routes(
     scopes: Scopes,
     routes: Mapping[str, Route] = ROUTES,
 ) -> None:
-    """Put routes on an API, by default those of the table of operations, each behind the authorizer."""
+    """Add routes with an authorizer to an API, by default those in the table of operations."""
     integration = HttpLambdaIntegration("Integration", function)
     for name, route in routes.items():
         apigateway.HttpRoute(
@@ -53,17 +55,17 @@ def add_routes(
             route_key=build_route_key(route),
             integration=integration,
             authorizer=authorizer,
-            authorization_scopes=scopes.of(route),
+            authorization_scopes=scopes.for_route(route),
         )
 
 
 def build_route_key(route: Route) -> apigateway.HttpRouteKey:
-    """A route as CDK has it."""
+    """Build CDK's key of a route."""
     return apigateway.HttpRouteKey.with_(route.path, apigateway.HttpMethod[route.method])
 
 
 class MeteringApi(Construct):
-    """An HTTP API of our own with every route on it, and the document that describes them."""
+    """The stack's own HTTP API with all routes, including the one for the OpenAPI document."""
 
     def __init__(
         self,
@@ -102,10 +104,10 @@ class MeteringApi(Construct):
         fields = ("requestId", "routeKey", "status", "responseLatency", "integrationErrorMessage")
         stage = self.stage.node.default_child
         if not isinstance(stage, apigateway.CfnStage):
-            raise TypeError(f"an HTTP stage is a CfnStage, not a {type(stage).__name__}")
+            raise TypeError(f"the HTTP stage must be a CfnStage, not a {type(stage).__name__}")
         stage.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
             destination_arn=group.log_group_arn,
-            # Neither tokens nor bodies; the authorizer's error is why a 401 was one.
+            # No tokens and no bodies. The authorizer's error shows why a call got a 401.
             format=json.dumps(
                 {field: f"$context.{field}" for field in fields}
                 | {"authorizerError": "$context.authorizer.error", "time": "$context.requestTime"}

@@ -21,7 +21,7 @@ StackKind = Literal["standalone", "attach"]
 
 
 def add_stack(app: "App", target: Target, settings: Settings, kind: StackKind = "standalone") -> None:
-    """Put the stack into an app: one with an API of its own, or one for a control plane that is deployed."""
+    """Add the stack to an app: the standalone stack, or the one for a control plane that is already deployed."""
     from amberflo_workflows.infra.attach_stack import AttachStack  # noqa: PLC0415 - Node has to be found first
     from amberflo_workflows.infra.stack import MeteringStack  # noqa: PLC0415 - as above
 
@@ -31,14 +31,14 @@ def add_stack(app: "App", target: Target, settings: Settings, kind: StackKind = 
 
 
 def synth(target: Target, outdir: Path, settings: Settings | None = None, kind: StackKind = "standalone") -> Path:
-    """Synthesise in this process into ``outdir``, which is emptied; gives the assembly's folder.
+    """Synthesise in this process into ``outdir``, which is emptied first. Returns the folder of the cloud assembly.
 
     Raises :class:`InvalidSetting`, :class:`BundleFailed`, :class:`NodeMissing`.
     """
     use_packaged_node()
     from aws_cdk import App, AssetStaging  # noqa: PLC0415 - Node has to be found first
 
-    # Without these two, a second synthesis in one process finds stale or empty assets.
+    # Without these two lines, a second synthesis in one process uses stale or empty assets.
     AssetStaging.clear_asset_hash_cache()
     shutil.rmtree(outdir, ignore_errors=True)
     app = App(outdir=str(outdir), analytics_reporting=False)
@@ -48,15 +48,15 @@ def synth(target: Target, outdir: Path, settings: Settings | None = None, kind: 
 
 
 def main(arguments: Sequence[str]) -> int:
-    """As the command of ``cdk.json``, under the CDK command line, or by hand with ``-c key=value``.
+    """Synthesise the stack, either for the CDK command line or when run by hand with ``-c key=value``.
 
-    The first argument ``attach`` makes the stack for a control plane that is deployed.
+    With ``attach`` as the first argument, the stack is the one for a control plane that is already deployed.
     """
     try:
-        # The CDK command line hands its context over in the environment.
+        # The CDK command line passes its context in the environment.
         kind: StackKind = "attach" if "attach" in arguments[:1] else "standalone"
-        given = _parse_context(arguments[1:] if kind == "attach" else arguments)
-        context = json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}")) | given
+        options = arguments[1:] if kind == "attach" else arguments
+        context = json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}")) | _parse_context(options)
         settings = Settings.from_context(context.get)
         use_packaged_node()
         from aws_cdk import App  # noqa: PLC0415 - Node has to be found first
@@ -76,12 +76,12 @@ def _parse_context(arguments: Sequence[str]) -> dict[str, str]:
     pairs = [argument for argument in arguments if argument != "-c"]
     for pair in pairs:
         if "=" not in pair:
-            raise InvalidSetting(f"Settings are given as -c key=value; '{pair}' is not.")
+            raise InvalidSetting(f"Settings must be passed as -c key=value, not '{pair}'.")
     context = dict(pair.split("=", 1) for pair in pairs)
     unknown = sorted(context.keys() - Settings.context_keys())
     if unknown:
         raise InvalidSetting(
-            f"There is no setting '{unknown[0]}'; there are: {', '.join(sorted(Settings.context_keys()))}."
+            f"Unknown setting '{unknown[0]}'. The settings are: {', '.join(sorted(Settings.context_keys()))}."
         )
     return context
 

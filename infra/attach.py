@@ -1,7 +1,7 @@
-"""``make attach``: add metering to a control plane of the SaaS Builder Toolkit that is deployed.
+"""``make attach``: add metering to a control plane of the SaaS Builder Toolkit that is already deployed.
 
-The first argument names its stack, whose outputs are read; the others go to ``cdk deploy``, settings as ``-c
-key=value``. ``--own-authorizer`` makes a second authorizer instead of sharing the control plane's.
+The first argument names the control plane's stack, whose outputs are read. The other arguments go to ``cdk deploy``,
+settings as ``-c key=value``. ``--own-authorizer`` creates a second authorizer instead of sharing the existing one.
 """
 
 import sys
@@ -23,7 +23,7 @@ USAGE: Final = f'make attach ARGS="CONTROL_PLANE_STACK [{OWN_AUTHORIZER}] [-c ke
 
 
 class CannotAttach(RuntimeError):
-    """Metering cannot be added to that control plane; the message says why, and what to do."""
+    """Metering cannot be added to this control plane; the message says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,17 @@ class ControlPlane:
 
 
 def fetch_control_plane(cloudformation: Any, stack: str) -> ControlPlane:
-    """The control plane of a stack. Raises :class:`CannotAttach` if it is none."""
+    """Read the outputs of a control plane's stack. Raises :class:`CannotAttach` if they are not those of one."""
     try:
-        found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+        description = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
     except (BotoCoreError, ClientError) as error:
         raise CannotAttach(f"The stack {stack} cannot be read: {error}") from None
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
     missing = [name for name in _REQUIRED_OUTPUTS if name not in outputs]
     if missing:
         raise CannotAttach(
             f"The stack {stack} has no output {' and no output '.join(missing)}, which a control plane of SBT 0.5 has. "
-            "Name the stack with the ControlPlane in it."
+            "Specify the stack that contains the ControlPlane."
         )
     return ControlPlane(outputs)
 
@@ -57,7 +57,7 @@ def fetch_control_plane(cloudformation: Any, stack: str) -> ControlPlane:
 def build_stack_parameters(
     plane: ControlPlane, gateway: Any, *, own_authorizer: bool, issuer: bool = False
 ) -> dict[str, str]:
-    """The parameters of our stack for a control plane; with ``issuer`` a setting says who issues its tokens.
+    """Build the parameters of our stack. ``issuer`` is true if the setting ``issuer`` is set.
 
     Raises :class:`CannotAttach`.
     """
@@ -67,14 +67,14 @@ def build_stack_parameters(
     if own_authorizer:
         return values | _get_identity_outputs(plane)
     shared = [
-        one["AuthorizerId"]
-        for one in _paginate(gateway.get_authorizers, ApiId=plane.api_id)
-        if one["AuthorizerType"] == "JWT" and one["Name"] != AUTHORIZER_NAME
+        authorizer["AuthorizerId"]
+        for authorizer in _paginate(gateway.get_authorizers, ApiId=plane.api_id)
+        if authorizer["AuthorizerType"] == "JWT" and authorizer["Name"] != AUTHORIZER_NAME
     ]
     if len(shared) != 1:
         raise CannotAttach(
-            f"The control plane's API has {len(shared)} JWT authorizers, so there is not one to share; "
-            f"make a second one with {OWN_AUTHORIZER}, or choose with --parameters AuthorizerId=…"
+            f"The control plane's API has {len(shared)} JWT authorizers, but exactly one is needed to share it. "
+            f"Create a second one with {OWN_AUTHORIZER}, or select one with --parameters AuthorizerId=…"
         )
     return values | {"AuthorizerId": shared[0]}
 
@@ -83,35 +83,35 @@ def _get_identity_outputs(plane: ControlPlane) -> dict[str, str]:
     missing = [name for name in _IDENTITY_OUTPUTS if name not in plane.outputs]
     if missing:
         raise CannotAttach(
-            f"The control plane has no output {missing[0]}, so it has an identity provider of its own kind; leave out "
-            f"{OWN_AUTHORIZER}, or tell who issues its tokens with -c issuer=… -c audience=…"
+            f"The control plane has no output {missing[0]}, so its identity provider is not SBT's Cognito pool. Omit "
+            f"{OWN_AUTHORIZER}, or set the issuer of its tokens with -c issuer=… -c audience=…"
         )
     return {name: plane.outputs[name] for name in _IDENTITY_OUTPUTS}
 
 
-def check_routes(plane: ControlPlane, gateway: Any, ours: frozenset[str]) -> None:
-    """Raise :class:`CannotAttach` if the API has routes of metering that are not ``ours``, by their ids."""
-    wanted = {f"{operation.route.method} {operation.route.path}" for operation in OPERATIONS if operation.route}
+def check_routes(plane: ControlPlane, gateway: Any, own_ids: frozenset[str]) -> None:
+    """Raise :class:`CannotAttach` if the API has routes of metering whose ids are not in ``own_ids``."""
+    keys = {f"{operation.route.method} {operation.route.path}" for operation in OPERATIONS if operation.route}
     taken = [
         route["RouteKey"]
         for route in _paginate(gateway.get_routes, ApiId=plane.api_id)
-        if route["RouteKey"] in wanted and route["RouteId"] not in ours
+        if route["RouteKey"] in keys and route["RouteId"] not in own_ids
     ]
     if taken:
         raise CannotAttach(
-            f"The control plane's API has these routes already: {', '.join(sorted(taken))}. If a stack of ours made "
-            "them, name it with -c stackName=…; else take metering=… out of the ControlPlane first, in the order that "
-            "docs/migration.md gives, so that no usage is lost."
+            f"The control plane's API already has these routes: {', '.join(sorted(taken))}. If another stack of this "
+            "package created them, name it with -c stackName=…; otherwise remove metering=… from the ControlPlane "
+            "first. Follow docs/migration.md, so that no usage is lost."
         )
 
 
 def fetch_route_ids(cloudformation: Any, stack: str) -> frozenset[str]:
-    """The ids of the routes that our stack has made already, so that it can be deployed anew."""
+    """Fetch the ids of the routes that our stack already has, so that it can be deployed again."""
     try:
         resources = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
     except ClientError:
         return frozenset()
-    # The emulator puts the API's id before the route's.
+    # On the emulator the physical id is API/ROUTE.
     return frozenset(
         resource.get("PhysicalResourceId", "").rpartition("/")[2]
         for resource in resources
@@ -119,22 +119,22 @@ def fetch_route_ids(cloudformation: Any, stack: str) -> frozenset[str]:
     )
 
 
-def _paginate(ask: Any, **arguments: str) -> Iterator[dict[str, Any]]:
-    answer = ask(**arguments)
-    yield from answer["Items"]
-    while token := answer.get("NextToken"):
-        answer = ask(**arguments, NextToken=token)
-        yield from answer["Items"]
+def _paginate(operation: Any, **arguments: str) -> Iterator[dict[str, Any]]:
+    response = operation(**arguments)
+    yield from response["Items"]
+    while token := response.get("NextToken"):
+        response = operation(**arguments, NextToken=token)
+        yield from response["Items"]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Look at the control plane, then deploy."""
+    """Check the control plane, then deploy."""
     if not arguments or arguments[0].startswith("-"):
-        print(f"Name the stack of the control plane: {USAGE}", file=sys.stderr)
+        print(f"The stack of the control plane is required: {USAGE}", file=sys.stderr)
         return 2
-    import boto3  # noqa: PLC0415 - slow, and not needed to be told of wrong use
+    import boto3  # noqa: PLC0415 - slow, and not needed for the usage message
 
-    stack, own = arguments[0], OWN_AUTHORIZER in arguments
+    stack, own_authorizer = arguments[0], OWN_AUTHORIZER in arguments
     rest = [argument for argument in arguments[1:] if argument != OWN_AUTHORIZER]
     name = next((argument.removeprefix("stackName=") for argument in rest if argument.startswith("stackName=")), None)
     issuer = any(argument.startswith("issuer=") for argument in rest)
@@ -142,9 +142,9 @@ def main(arguments: Sequence[str]) -> int:
         cloudformation, gateway = boto3.client("cloudformation"), boto3.client("apigatewayv2")
         plane = fetch_control_plane(cloudformation, stack)
         check_routes(plane, gateway, fetch_route_ids(cloudformation, name or Settings().stack_name))
-        values = build_stack_parameters(plane, gateway, own_authorizer=own, issuer=issuer)
-        given = [part for key, value in values.items() for part in ("--parameters", f"{key}={value}")]
-        return cdk_deploy(" attach", [*given, *rest])
+        values = build_stack_parameters(plane, gateway, own_authorizer=own_authorizer, issuer=issuer)
+        parameters = [part for key, value in values.items() for part in ("--parameters", f"{key}={value}")]
+        return cdk_deploy(" attach", [*parameters, *rest])
     except (BotoCoreError, ClientError) as error:
         print(f"AWS: {error}", file=sys.stderr)
     except (CannotAttach, NodeMissing) as error:

@@ -1,6 +1,6 @@
-"""Metering for a control plane that is deployed already, whatever language it was written in.
+"""Metering for a control plane that is already deployed, in any language.
 
-The parameters are what a control plane of the SaaS Builder Toolkit puts out; ``make attach`` reads them.
+The parameters are outputs of a control plane of the SaaS Builder Toolkit; ``make attach`` reads them.
 """
 
 from aws_cdk import Aws, CfnCondition, CfnParameter, CfnRule, CfnRuleAssertion, Environment, Fn, Stack
@@ -16,10 +16,10 @@ from amberflo_workflows.infra.stack import add_metering
 
 
 class AttachStack(Stack):
-    """Every route on the control plane's own HTTP API, and rules on its bus for events of both generations.
+    """Adds all routes to the control plane's HTTP API, and rules to its bus for the events of both generations of SBT.
 
-    Behind the authorizer whose id is given as a parameter, else behind a second one: for ``settings.issuer``, or for
-    the user pool and client that are given as parameters.
+    The parameter ``AuthorizerId`` selects the authorizer. Without it the stack adds a second authorizer to the API: for
+    ``settings.issuer`` if it is set, else for the user pool and client in the parameters.
     """
 
     def __init__(
@@ -27,9 +27,11 @@ class AttachStack(Stack):
     ) -> None:
         super().__init__(scope, id, env=env, description="Usage metering with Amberflo, for a control plane")
         if settings.admin_email or settings.event_bus_name:
-            raise InvalidSetting("adminEmail and eventBusName are the control plane's to decide; leave them out.")
-        endpoint = self._parameter("controlPlaneAPIEndpoint", "The control plane's output of this name")
-        bus_arn = self._parameter("eventBridgeArn", "The control plane's output of this name")
+            raise InvalidSetting(
+                "adminEmail and eventBusName cannot be set: the control plane has its own users and its own bus."
+            )
+        endpoint = self._add_parameter("controlPlaneAPIEndpoint", "The control plane's output of this name")
+        bus_arn = self._add_parameter("eventBridgeArn", "The control plane's output of this name")
         bus = events.EventBus.from_event_bus_arn(self, "ControlPlaneBus", bus_arn)
         self.metering = add_metering(self, settings, runtime, bus)
         # https://API.execute-api.REGION.amazonaws.com/
@@ -39,7 +41,7 @@ class AttachStack(Stack):
             self,
             http_api=http_api,
             function=self.metering.api_function,
-            authorizer=self._authorizer(api_id, settings),
+            authorizer=self._add_authorizer(api_id, settings),
             scopes=Scopes(settings.read_scope, settings.write_scope),
         )
         Monitoring(
@@ -49,34 +51,36 @@ class AttachStack(Stack):
             http_api=http_api,
             topic=add_alarm_topic(self, settings.alarm_email),
         )
-        own = {"ControlPlaneApiEndpoint": endpoint, "EventBusName": bus.event_bus_name}
-        add_outputs(self, build_stack_outputs(self.metering) | own)
+        own_outputs = {"ControlPlaneApiEndpoint": endpoint, "EventBusName": bus.event_bus_name}
+        add_outputs(self, build_stack_outputs(self.metering) | own_outputs)
 
-    def _parameter(self, name: str, description: str, default: str | None = None) -> str:
+    def _add_parameter(self, name: str, description: str, default: str | None = None) -> str:
         return CfnParameter(self, name, description=description, default=default).value_as_string
 
-    def _authorizer(self, api_id: str, settings: Settings) -> apigateway.IHttpRouteAuthorizer:
-        given = self._parameter("AuthorizerId", "An authorizer of that API; without it a second one is made", "")
+    def _add_authorizer(self, api_id: str, settings: Settings) -> apigateway.IHttpRouteAuthorizer:
+        authorizer_id = self._add_parameter(
+            "AuthorizerId", "An authorizer of that API; if empty, a second one is created", ""
+        )
         issuer, audience = settings.issuer, list(settings.audience)
         if not issuer:
-            told = "The control plane's output of this name, for a second authorizer"
-            pool = self._parameter("ControlPlaneIdpUserPoolId", told, "")
-            client = self._parameter("ControlPlaneIdpClientId", told, "")
+            description = "The control plane's output of this name, for a second authorizer"
+            pool = self._add_parameter("ControlPlaneIdpUserPoolId", description, "")
+            client = self._add_parameter("ControlPlaneIdpClientId", description, "")
             CfnRule(
                 self,
                 "AnAuthorizer",
-                rule_condition=Fn.condition_equals(given, ""),
+                rule_condition=Fn.condition_equals(authorizer_id, ""),
                 assertions=[
                     CfnRuleAssertion(
                         assert_=Fn.condition_not(Fn.condition_equals(value, "")),
-                        assert_description="Give AuthorizerId, or both ControlPlaneIdpUserPoolId and "
+                        assert_description="Specify AuthorizerId, or both ControlPlaneIdpUserPoolId and "
                         "ControlPlaneIdpClientId.",
                     )
                     for value in (pool, client)
                 ],
             )
             issuer, audience = f"https://cognito-idp.{Aws.REGION}.{Aws.URL_SUFFIX}/{pool}", [client]
-        condition = CfnCondition(self, "SecondAuthorizer", expression=Fn.condition_equals(given, ""))
+        condition = CfnCondition(self, "SecondAuthorizer", expression=Fn.condition_equals(authorizer_id, ""))
         second = apigateway.CfnAuthorizer(
             self,
             "Authorizer",
@@ -90,6 +94,6 @@ class AttachStack(Stack):
         return apigateway.HttpAuthorizer.from_http_authorizer_attributes(
             self,
             "ChosenAuthorizer",
-            authorizer_id=Fn.condition_if(condition.logical_id, second.ref, given).to_string(),
+            authorizer_id=Fn.condition_if(condition.logical_id, second.ref, authorizer_id).to_string(),
             authorizer_type="JWT",
         )

@@ -1,4 +1,4 @@
-"""Who may call the API: the clients of a Cognito pool of our own, or tokens of an issuer that is there already."""
+"""The authorizers of the API: for a Cognito user pool of the stack, or for an existing issuer of tokens."""
 
 from collections.abc import Sequence
 
@@ -16,43 +16,43 @@ TOKEN_VALIDITY = Duration.hours(1)
 
 
 def build_issuer_authorizer(issuer: str, audience: Sequence[str]) -> HttpJwtAuthorizer:
-    """Accept the tokens of an OpenID issuer for an audience."""
+    """Build an authorizer that accepts the tokens of an OpenID issuer for an audience."""
     return HttpJwtAuthorizer(
         "Jwt", issuer, jwt_audience=list(audience), identity_source=["$request.header.Authorization"]
     )
 
 
 class CognitoPool(Construct):
-    """A user pool with a client for machines, and with ``admin_email`` one for people and a first user.
+    """A user pool with a client for machines. With ``admin_email`` it also has a client for people and a first user.
 
-    With ``scopes`` the tokens that people sign in for bear both scopes of the pool: who is in it was put there by an
-    operator. A machine's token bears those that it asks for.
+    If ``scopes`` are set, the access tokens of people have both scopes of the pool, since only an operator can add
+    users to it. The token of a machine has the scopes that the machine requests.
     """
 
     def __init__(
         self, scope: Construct, id: str, *, functions: Functions, admin_email: str | None, scopes: Scopes
     ) -> None:
         super().__init__(scope, id)
-        self.pool = self._pool()
-        # Prefixes are taken once in a region; the stack's own id makes this one ours.
+        self.pool = self._build_pool()
+        # A prefix must be unique in its region, so it contains the id of the stack.
         unique = Fn.select(2, Fn.split("/", Aws.STACK_ID))
         self.domain = self.pool.add_domain(
             "Domain", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=f"metering-{unique}")
         )
-        self.client = self._machine_client()
+        self.client = self._add_machine_client()
         self.user_client: cognito.UserPoolClient | None = None
         if admin_email:
-            self.user_client = self._user_client(admin_email)
+            self.user_client = self._add_user_client(admin_email)
             if scopes.read or scopes.write:
-                self._give_scopes(functions)
+                self._add_scopes_at_sign_in(functions)
 
-    def authorizer(self) -> HttpJwtAuthorizer:
-        """Accept this pool's tokens for its clients."""
+    def build_authorizer(self) -> HttpJwtAuthorizer:
+        """Build an authorizer that accepts this pool's tokens for its clients."""
         clients = [client for client in (self.client, self.user_client) if client]
         issuer = f"https://cognito-idp.{Aws.REGION}.{Aws.URL_SUFFIX}/{self.pool.user_pool_id}"
         return build_issuer_authorizer(issuer, [client.user_pool_client_id for client in clients])
 
-    def _pool(self) -> cognito.UserPool:
+    def _build_pool(self) -> cognito.UserPool:
         pool = cognito.UserPool(
             self,
             "Pool",
@@ -69,31 +69,32 @@ class CognitoPool(Construct):
         acknowledge(
             pool,
             {
-                "AwsSolutions-COG2": "A second factor is offered; to demand one is the operator's choice.",
-                "AwsSolutions-COG8": "The threat protection of the plus plan is for pools that are open to the public.",
+                "AwsSolutions-COG2": "MFA is optional; the operator decides whether to require it.",
+                "AwsSolutions-COG8": "Threat protection of the Plus plan is for pools with self-service sign-up.",
             },
         )
         return pool
 
-    def _machine_client(self) -> cognito.UserPoolClient:
-        offered = [
-            cognito.ResourceServerScope(scope_name=name.split("/")[1], scope_description=text)
-            for name, text in ((READ_SCOPE, "Read meters and usage"), (WRITE_SCOPE, "Change meters, report usage"))
+    def _add_machine_client(self) -> cognito.UserPoolClient:
+        scopes = [
+            cognito.ResourceServerScope(scope_name=name.split("/")[1], scope_description=description)
+            for name, description in (
+                (READ_SCOPE, "Read meters and usage"),
+                (WRITE_SCOPE, "Change meters, report usage"),
+            )
         ]
-        server = self.pool.add_resource_server(
-            "Server", identifier=READ_SCOPE.split("/", maxsplit=1)[0], scopes=offered
-        )
+        server = self.pool.add_resource_server("Server", identifier=READ_SCOPE.split("/", maxsplit=1)[0], scopes=scopes)
         return self.pool.add_client(
             "Client",
             generate_secret=True,
             o_auth=cognito.OAuthSettings(
                 flows=cognito.OAuthFlows(client_credentials=True),
-                scopes=[cognito.OAuthScope.resource_server(server, one) for one in offered],
+                scopes=[cognito.OAuthScope.resource_server(server, scope) for scope in scopes],
             ),
             access_token_validity=TOKEN_VALIDITY,
         )
 
-    def _user_client(self, admin_email: str) -> cognito.UserPoolClient:
+    def _add_user_client(self, admin_email: str) -> cognito.UserPoolClient:
         cognito.CfnUserPoolUser(
             self,
             "Admin",
@@ -113,7 +114,7 @@ class CognitoPool(Construct):
             prevent_user_existence_errors=True,
         )
 
-    def _give_scopes(self, functions: Functions) -> None:
+    def _add_scopes_at_sign_in(self, functions: Functions) -> None:
         function = functions.add("SignIn", module="entrypoints.sign_in", seconds=5, environment={})
         self.pool.add_trigger(
             cognito.UserPoolOperation.PRE_TOKEN_GENERATION_CONFIG, function, cognito.LambdaVersion.V2_0

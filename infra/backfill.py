@@ -1,4 +1,4 @@
-"""Usage out of files on S3: a bucket for them, and the workflow that reads them."""
+"""Backfill of usage from files on S3: the bucket for the files, and the workflow that reads them."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -6,7 +6,6 @@ from typing import Final
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -15,13 +14,14 @@ from amberflo_workflows.infra.ingest import IngestPath
 from amberflo_workflows.infra.nag import acknowledge, get_logical_id
 from amberflo_workflows.infra.operations import OPERATIONS, OperationKind, find_task_timeout, to_snake_case
 from amberflo_workflows.infra.state_machines import StateMachines
+from amberflo_workflows.infra.storage import build_bucket
 
-# As long as Amberflo takes usage: an older file could not be sent again.
+# Amberflo accepts usage for 60 days, so an older file could not be sent again.
 FILE_RETENTION: Final = Duration.days(60)
 
 
 class Backfill(Construct):
-    """Reads files out of its own bucket only, and sends what is in them through ``ingest_usage``."""
+    """The workflow reads files from its own bucket only, and sends their usage through ``ingest_usage``."""
 
     def __init__(
         self,
@@ -35,9 +35,13 @@ class Backfill(Construct):
     ) -> None:
         super().__init__(scope, id)
         (self._operation,) = (operation for operation in OPERATIONS if operation.kind is OperationKind.BACKFILL)
-        self.bucket = self._bucket()
-        plan = self._function(functions, "Plan", {})
-        send = self._function(
+        self.bucket = build_bucket(self, "Files", expiration=FILE_RETENTION, removal_policy=RemovalPolicy.RETAIN)
+        acknowledge(
+            self.bucket,
+            {"AwsSolutions-S1": "Only one workflow reads the files, and its executions show which files it read."},
+        )
+        plan = self._add_function(functions, "Plan", {})
+        send = self._add_function(
             functions,
             "SendRange",
             {
@@ -45,49 +49,33 @@ class Backfill(Construct):
                 "REJECTED_TABLE_NAME": ingest.rejected.table_name,
             },
         )
-        total = self._function(functions, "SumUp", {})
+        sum_up = self._add_function(functions, "SumUp", {})
         for reader in (plan, send):
             reader.add_to_role_policy(
                 iam.PolicyStatement(actions=["s3:GetObject"], resources=[self.bucket.arn_for_objects("*")])
             )
-        # Without it a missing object looks like a forbidden one.
+        # Without this permission S3 reports a missing object as access denied.
         plan.add_to_role_policy(iam.PolicyStatement(actions=["s3:ListBucket"], resources=[self.bucket.bucket_arn]))
         ingest_machine.grant_start_sync_execution(send)
         ingest.rejected.grant(send, "dynamodb:PutItem")
         self.functions: Mapping[str, lambda_.Function] = {
             "BackfillPlan": plan,
             "BackfillSendRange": send,
-            "BackfillSumUp": total,
+            "BackfillSumUp": sum_up,
         }
         for function in (plan, send):
             rule = f"AwsSolutions-IAM5[Resource::<{get_logical_id(self.bucket)}.Arn>/*]"
-            acknowledge(function.role or function, {rule: "Any file in the bucket that is there for them."})
+            acknowledge(function.role or function, {rule: "Any object in the bucket: it holds only files to backfill."})
         self.machine = machines.add(self._operation, self.functions, {})
         self._allow_children()
 
-    def _function(self, functions: Functions, step: str, environment: Mapping[str, str]) -> lambda_.Function:
+    def _add_function(self, functions: Functions, step: str, environment: Mapping[str, str]) -> lambda_.Function:
         name = f"Backfill{step}"
         module = "entrypoints.backfill.send_range" if step == "SendRange" else f"tasks.{to_snake_case(name)}"
         return functions.add(name, module=module, seconds=find_task_timeout(name) + 1, environment=environment)
 
-    def _bucket(self) -> s3.Bucket:
-        bucket = s3.Bucket(
-            self,
-            "Files",
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            enforce_ssl=True,
-            lifecycle_rules=[s3.LifecycleRule(expiration=FILE_RETENTION)],
-            removal_policy=RemovalPolicy.RETAIN,
-        )
-        acknowledge(
-            bucket,
-            {"AwsSolutions-S1": "Who reads the files is in the executions of the workflow that is there to read them."},
-        )
-        return bucket
-
     def _allow_children(self) -> None:
-        """A distributed map starts its ranges as executions of the machine itself."""
+        """Allow the distributed map to start its child executions, which are executions of the same state machine."""
         stack = Stack.of(self)
         executions = stack.format_arn(
             service="states",
@@ -95,7 +83,7 @@ class Backfill(Construct):
             resource_name=f"{self.machine.state_machine_name}/*",
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
-        # A policy of its own, since that of the role would have to be there before the machine that it names.
+        # A separate policy: the role's default policy has to exist before the state machine that this one refers to.
         policy = iam.Policy(
             self,
             "Ranges",
@@ -111,5 +99,5 @@ class Backfill(Construct):
         arn = f"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<{name}.Name>/*"
         acknowledge(
             policy,
-            {f"AwsSolutions-IAM5[Resource::{arn}]": "The executions of this machine get their names when they start."},
+            {f"AwsSolutions-IAM5[Resource::{arn}]": "Executions get their names when they start."},
         )

@@ -1,7 +1,7 @@
-"""The code of the Lambdas, built without Docker: our steps, what they import, and their byte code.
+"""The code of the Lambdas, built without Docker: our modules, their dependencies, and byte code.
 
-One bundle serves every function. It is kept under a name made from what went into it, so that building it again
-costs nothing and the same input is the same asset.
+All functions share one bundle. It is cached under a hash of its input, so that it is built once and the same input
+gives the same asset.
 """
 
 import hashlib
@@ -19,12 +19,12 @@ import uv
 
 from amberflo_workflows.infra.settings import Runtime
 
-# The package as Python sees it, in a checkout through links: every room is beside this one.
+# The installed package; in a checkout its folders are links, so this path is not resolved.
 PACKAGE: Final = Path(__file__).absolute().parents[1]
 LOCK: Final = PACKAGE / "requirements" / "lambda.txt"
 MAX_UNUSED_SECONDS: Final = 30 * 24 * 60 * 60
 _PLATFORMS: Final = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
-# PYTHON is set where the emulator is started: the interpreter whose packages hold AWS's runtime client.
+# The emulator is started with PYTHON set to the interpreter that has AWS's runtime client (awslambdaric).
 _BOOTSTRAP: Final = '#!/bin/sh\nexec "$PYTHON" -m awslambdaric "$_HANDLER"\n'
 
 
@@ -33,36 +33,36 @@ class BundleFailed(RuntimeError):
 
 
 def get_cache_folder() -> Path:
-    """Where bundles are kept for this user: ``$XDG_CACHE_HOME``, else ``~/.cache``."""
+    """Return this user's cache folder for bundles, in ``$XDG_CACHE_HOME`` or else ``~/.cache``."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "amberflo-workflows"
 
 
 def bundle(runtime: Runtime, cache: Path | None = None) -> Path:
-    """The folder with the Lambdas' code for a runtime, built in ``cache`` unless it is there.
+    """Return the folder with the Lambdas' code for a runtime. Builds it in ``cache`` if it is not there.
 
     Raises :class:`BundleFailed`.
     """
     cache = cache or get_cache_folder()
-    built = cache / f"lambda-{_compute_fingerprint(runtime)}"
-    if built.is_dir():
-        built.touch()
-        return built
+    target = cache / f"lambda-{_compute_fingerprint(runtime)}"
+    if target.is_dir():
+        target.touch()
+        return target
     cache.mkdir(parents=True, exist_ok=True)
     _delete_unused(cache)
     with tempfile.TemporaryDirectory(dir=cache, prefix="building-") as folder:
-        half = Path(folder) / "lambda"
-        _install(half, runtime)
-        _copy_own_code(half)
-        _compile(half, runtime)
+        unfinished = Path(folder) / "lambda"
+        _install(unfinished, runtime)
+        _copy_own_code(unfinished)
+        _compile(unfinished, runtime)
         if runtime.local:
-            _write_bootstrap(half)
+            _write_bootstrap(unfinished)
         try:
-            half.rename(built)
+            unfinished.rename(target)
         except OSError:
-            # Another process was faster; what it built is the same.
-            if not built.is_dir():
+            # Another process has built the same bundle in the meantime.
+            if not target.is_dir():
                 raise
-    return built
+    return target
 
 
 def _delete_unused(cache: Path) -> None:
@@ -72,12 +72,12 @@ def _delete_unused(cache: Path) -> None:
 
 
 def _list_sources() -> list[tuple[str, Path]]:
-    """Our own files, by their place in the bundle."""
+    """List our own files with their paths in the bundle."""
     files = [("amberflo_workflows/__init__.py", PACKAGE / "__init__.py")]
-    for room in ("core", "tasks", "entrypoints"):
-        folder = PACKAGE / room
-        found = sorted(path for path in folder.rglob("*.*") if path.suffix in {".py", ".json"})
-        files += [(f"amberflo_workflows/{room}/{path.relative_to(folder).as_posix()}", path) for path in found]
+    for name in ("core", "tasks", "entrypoints"):
+        folder = PACKAGE / name
+        paths = sorted(path for path in folder.rglob("*.*") if path.suffix in {".py", ".json"})
+        files += [(f"amberflo_workflows/{name}/{path.relative_to(folder).as_posix()}", path) for path in paths]
     return files
 
 
@@ -85,7 +85,7 @@ def _compute_fingerprint(runtime: Runtime) -> str:
     digest = hashlib.sha256(repr(runtime).encode() + LOCK.read_bytes() + _BOOTSTRAP.encode())
     for name, path in _list_sources():
         digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
-    # Not only the version decides what byte code comes out, but whether there is any.
+    # Without an interpreter of this version the bundle has no byte code.
     digest.update(str(_find_interpreter(runtime.python) is not None).encode())
     return digest.hexdigest()[:16]
 
@@ -96,12 +96,12 @@ def _install(target: Path, runtime: Runtime) -> None:
     command += ["--python-version", runtime.python, "-r", str(LOCK)]
     if not runtime.local:
         command += ["--python-platform", _PLATFORMS[runtime.architecture]]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise BundleFailed(f"The Lambdas' packages could not be installed from {LOCK.name}:\n{done.stderr.strip()}")
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise BundleFailed(f"The Lambdas' packages could not be installed from {LOCK.name}:\n{result.stderr.strip()}")
     for unneeded in (*target.glob("*.dist-info/RECORD"), *target.glob("*.dist-info/INSTALLER"), target / ".lock"):
         unneeded.unlink(missing_ok=True)
-    # Command-line programs of the packages, with this machine's interpreter in their first line.
+    # The packages' command-line scripts, which refer to this machine's interpreter.
     shutil.rmtree(target / "bin", ignore_errors=True)
 
 
@@ -113,28 +113,28 @@ def _copy_own_code(target: Path) -> None:
 
 
 def _find_interpreter(version: str) -> str | None:
-    """An interpreter of the target's version, since byte code is good for one version only."""
+    """Find an interpreter of the target's version, since byte code is valid for one version only."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
-    found = shutil.which(f"python{version}")
-    if found is None:
+    interpreter = shutil.which(f"python{version}")
+    if interpreter is None:
         return None
-    # A version manager's shim may be there for a version that is not.
-    works = subprocess.run([found, "-c", "pass"], capture_output=True, check=False).returncode == 0
-    return found if works else None
+    # A version manager can have a shim for a version that is not installed.
+    works = subprocess.run([interpreter, "-c", "pass"], capture_output=True, check=False).returncode == 0
+    return interpreter if works else None
 
 
 def _compile(target: Path, runtime: Runtime) -> None:
-    """Byte code beside each file. A Lambda cannot write its own, and compiling is most of an import."""
+    """Write byte code for each file. A Lambda cannot write its own, and compiling is most of the time of an import."""
     interpreter = _find_interpreter(runtime.python)
     if interpreter is None:
         print(
-            f"There is no python{runtime.python} on this machine, so the Lambdas carry no byte code and start "
-            "slower. Install it, or choose another pythonVersion.",
+            f"python{runtime.python} was not found on this machine, so the Lambdas have no byte code and start more "
+            "slowly. Install it, or set another pythonVersion.",
             file=sys.stderr,
         )
         return
-    # Unchecked: the date of a file in a Lambda says nothing. The path shown in tracebacks is Lambda's.
+    # unchecked-hash, since file times in a Lambda are meaningless. -s and -p set the path in tracebacks to Lambda's.
     command = [interpreter, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
     command += ["-s", str(target), "-p", "/var/task", str(target)]
     subprocess.run(command, check=True, env={**os.environ, "PYTHONHASHSEED": "0"})

@@ -1,6 +1,6 @@
-"""``make deploy``: the CDK command line, from npm, on the Node from PyPI.
+"""``make deploy``: runs the CDK command line from npm with the Node from PyPI.
 
-Arguments go to ``cdk deploy``; settings as ``-c key=value``. ``AWS_ENDPOINT_URL`` sends it to an emulator.
+Arguments go to ``cdk deploy``, settings as ``-c key=value``. Set ``AWS_ENDPOINT_URL`` to deploy to an emulator.
 """
 
 import os
@@ -12,12 +12,12 @@ from typing import Final
 
 from amberflo_workflows.infra.node import NodeMissing, find_node, find_npx, use_packaged_node
 
-# npm's `latest` is 3.0.0, which cannot read what aws-cdk-lib 2 writes.
+# npm's `latest` is 3.0.0, which cannot read the output of aws-cdk-lib 2.
 CDK: Final = "aws-cdk@2.1148.1"
 
 
 def cdk_deploy(app: str, arguments: Sequence[str]) -> int:
-    """Run ``cdk deploy`` on an app of this package, given as the arguments of its module. Gives the exit code.
+    """Run ``cdk deploy``; ``app`` is appended to the command of the CDK app. Returns the exit code.
 
     Raises :class:`NodeMissing`.
     """

@@ -1,4 +1,4 @@
-"""The Lambda functions: one per task and entry point, each with a role and a log group of its own."""
+"""The Lambda functions: one for each task and entry point, each with its own role and log group."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,12 +16,12 @@ from amberflo_workflows.infra.operations import to_snake_case
 from amberflo_workflows.infra.settings import Runtime
 
 NAMESPACE: Final = "AmberfloWorkflows"
-# More memory is more CPU; below this the imports take longer than they save.
+# CPU grows with memory. With less, the imports take so long that it costs more.
 MEMORY_MB: Final = 512
 
 
 class Functions(Construct):
-    """Makes functions that share one bundle."""
+    """Creates functions that share one bundle."""
 
     def __init__(
         self, scope: Construct, id: str, *, bundle: Path, runtime: Runtime, retention: logs.RetentionDays
@@ -47,9 +47,9 @@ class Functions(Construct):
         environment: Mapping[str, str],
         dead_letters: sqs.IQueue | None = None,
     ) -> lambda_.Function:
-        """A function ``name`` (Pascal case) for ``amberflo_workflows.MODULE.handler``.
+        """Add a function ``name`` (Pascal case) for ``amberflo_workflows.MODULE.handler``; ``seconds`` is its timeout.
 
-        ``dead_letters`` takes the events of calls that nobody waits for and that failed three times.
+        Asynchronous invocations that fail three times go to the dead-letter queue ``dead_letters``.
         """
         log_group = logs.LogGroup(self, f"{name}Log", retention=self._retention, removal_policy=RemovalPolicy.DESTROY)
         role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -78,17 +78,19 @@ class Functions(Construct):
         return function
 
     def remove(self, name: str) -> None:
-        """Take a function away again, with its role and its log group."""
-        for part in (name, f"{name}Role", f"{name}Log"):
-            self.node.try_remove_child(part)
+        """Remove a function, its role and its log group."""
+        for child in (name, f"{name}Role", f"{name}Log"):
+            self.node.try_remove_child(child)
 
 
 def _acknowledge_findings(function: lambda_.Function, role: iam.Role) -> None:
     acknowledge(
         function,
-        {"AwsSolutions-L1": "The Python version is a setting, and the byte code in the bundle is made for it."},
+        {"AwsSolutions-L1": "The Python version is a setting, and the byte code in the bundle is for that version."},
     )
     acknowledge(
         role,
-        {"AwsSolutions-IAM5[Resource::*]": "X-Ray's PutTraceSegments and PutTelemetryRecords take no resource."},
+        {
+            "AwsSolutions-IAM5[Resource::*]": "The actions of X-Ray do not support resource-level permissions."
+        },
     )

@@ -1,4 +1,4 @@
-"""The way of usage events: bus, rule, queue, dead-letter queue; and the table of what was refused."""
+"""The path of usage events: bus, rule, queue and dead-letter queue; and the table of rejected usage."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -13,38 +13,28 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from amberflo_workflows.infra.nag import acknowledge
+from amberflo_workflows.infra.storage import build_queue
 
-# Both generations of SBT's name for it.
+# The names of the event in both generations of SBT.
 DETAIL_TYPES: Final = ("ingestUsage", "sbt_aws_ingestUsage")
 FUNCTION_TIMEOUT_SECONDS: Final = 270
-# AWS advises six times the function's time, so that a throttled batch is not taken for a failed one.
+# AWS recommends six times the function's timeout, so that retries of a throttled batch do not count as failures.
 VISIBILITY_TIMEOUT: Final = Duration.seconds(6 * FUNCTION_TIMEOUT_SECONDS)
 MAX_RECEIVE_COUNT: Final = 5
 BATCH_SIZE: Final = 1000
 
 
 class IngestPath(Construct):
-    """Keeps usage from the moment an event is taken until it is counted, refused or given up."""
+    """Keeps each usage event until its usage is counted or rejected, or the event is in the dead-letter queue."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
-        self.dead_letters = sqs.Queue(
-            self,
-            "DeadLetters",
-            retention_period=Duration.days(14),
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            removal_policy=RemovalPolicy.RETAIN,
-        )
-        self.queue = sqs.Queue(
+        self.dead_letters = build_queue(self, "DeadLetters")
+        self.queue = build_queue(
             self,
             "Usage",
             visibility_timeout=VISIBILITY_TIMEOUT,
-            retention_period=Duration.days(14),
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVE_COUNT),
-            removal_policy=RemovalPolicy.RETAIN,
         )
         self.rejected = dynamodb.Table(
             self,
@@ -57,7 +47,6 @@ class IngestPath(Construct):
             ),
             removal_policy=RemovalPolicy.RETAIN,
         )
-
         self.call_identities = dynamodb.Table(
             self,
             "CallIdentities",
@@ -69,16 +58,16 @@ class IngestPath(Construct):
         )
         acknowledge(
             self.call_identities,
-            {"AwsSolutions-DDB3": "Keys of calls for 60 days: to lose them only lets a repeated call count anew."},
+            {"AwsSolutions-DDB3": "Idempotency keys for 60 days. Without them a repeated call may count twice."},
         )
 
     def listen(self, bus: events.IEventBus, event_sources: Sequence[str]) -> events.Rule:
-        """Queue the usage events of a bus; ``event_sources`` empty takes them from any source."""
+        """Queue the usage events of a bus. If ``event_sources`` is empty, events from any source are accepted."""
         return events.Rule(
             self,
             "UsageEvents",
             event_bus=bus,
-            description="Usage events, to be counted",
+            description="Usage events for the usage queue",
             event_pattern=events.EventPattern(
                 detail_type=list(DETAIL_TYPES), source=list(event_sources) if event_sources else None
             ),
@@ -86,7 +75,7 @@ class IngestPath(Construct):
         )
 
     def consume(self, function: lambda_.Function, concurrency: int) -> None:
-        """Hand the queue to ``function`` in batches, at most ``concurrency`` at a time."""
+        """Invoke ``function`` with batches of the queue, at most ``concurrency`` at a time."""
         function.add_event_source(
             sources.SqsEventSource(
                 self.queue,

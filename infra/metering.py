@@ -24,7 +24,7 @@ from amberflo_workflows.infra.settings import IngestLog, Runtime, Settings
 from amberflo_workflows.infra.state_machines import StateMachines
 from amberflo_workflows.infra.tenants import TenantPath
 
-# API Gateway answers for us after 30 s; the function comes before it.
+# API Gateway responds with an error after 30 s, so the function ends earlier.
 API_TIMEOUT_SECONDS = 29
 DEFAULTS = Settings()
 _API_KEY_OPERATIONS: Final = tuple(
@@ -33,16 +33,17 @@ _API_KEY_OPERATIONS: Final = tuple(
 
 
 class AmberfloMetering(Construct):
-    """Every metering operation as a workflow, the function that serves HTTP calls, and the way of usage events.
+    """All metering operations as workflows, the function behind the HTTP API, and the processing of usage events.
 
-    ``amberflo_api_key_secret_name`` names the secret, ``amberflo_api_key_secret_id`` the field of its JSON with the
-    API key. The secret has to be there by the first call, not by the deployment; ``secret_key`` is what it is
-    encrypted with, if not AWS's own key. ``amberflo_ingest_url`` is Amberflo's ingest host with fail-over while the
-    base URL is the default, else the base URL. ``event_bus`` is listened to, see :meth:`listen`.
+    ``amberflo_api_key_secret_name`` is the name of the secret, ``amberflo_api_key_secret_id`` the field of its JSON
+    that holds the API key. The secret must exist at the first call, not at deployment. ``secret_key`` is its KMS key,
+    if it is not the AWS managed key. ``amberflo_ingest_url`` defaults to Amberflo's ingest host with fail-over if the
+    base URL is the default, else to the base URL. Events of ``event_bus`` are processed, see :meth:`listen`.
 
-    Members: ``api_function`` (for any HTTP API), ``queue_function``, ``answers`` (bucket for large ones), ``ingest``
-    (queue, dead letters, rejected table), ``tenants`` (dead letters), ``backfill`` (bucket), ``tasks`` and
-    ``state_machines`` by name, ``rules`` with their bus, ``functions`` (makes more functions of the same bundle).
+    Properties: ``api_function`` (for any HTTP API), ``queue_function``, ``answers`` (bucket for large responses),
+    ``ingest`` (queue, dead-letter queue, rejected table), ``tenants`` (dead-letter queue), ``backfill`` (bucket),
+    ``tasks`` and ``state_machines`` by name, ``rules`` with their bus, ``functions`` (adds functions with the same
+    bundle).
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class AmberfloMetering(Construct):
     ) -> None:
         super().__init__(scope, id)
         runtime = runtime or Runtime()
-        where = Settings(amberflo_base_url=amberflo_base_url, amberflo_ingest_url=amberflo_ingest_url)
+        settings = Settings(amberflo_base_url=amberflo_base_url, amberflo_ingest_url=amberflo_ingest_url)
         self.ingest = IngestPath(self, "Ingest")
         self.tenants = TenantPath(self, "Tenants")
         self.functions = Functions(
@@ -75,16 +76,16 @@ class AmberfloMetering(Construct):
             {
                 "AMBERFLO_API_KEY_SECRET_ID": amberflo_api_key_secret_name,
                 "AMBERFLO_API_KEY_FIELD": amberflo_api_key_secret_id,
-                "AMBERFLO_BASE_URL": where.amberflo_base_url,
-                "AMBERFLO_INGEST_URL": where.ingest_url,
+                "AMBERFLO_BASE_URL": settings.amberflo_base_url,
+                "AMBERFLO_INGEST_URL": settings.ingest_url,
             }
         )
-        self._allow_to_read(amberflo_api_key_secret_name, secret_key)
+        self._allow_tasks_to_read_secret(amberflo_api_key_secret_name, secret_key)
         machines = StateMachines(self, "Workflows", retention=log_retention, ingest_log=ingest_log)
         self.state_machines = self._add_machines(machines)
-        self.api_function = self._add_api()
+        self.api_function = self._add_api_function()
         self.answers = ResponseBucket(self, "Answers", tasks=self.tasks, reader=self.api_function)
-        self.queue_function = self._add_queue_consumer()
+        self.queue_function = self._add_queue_function()
         self.ingest.consume(self.queue_function, ingest_concurrency)
         self.backfill = Backfill(
             self,
@@ -100,10 +101,10 @@ class AmberfloMetering(Construct):
             self.listen(event_bus, event_sources)
 
     def listen(self, event_bus: events.IEventBus, event_sources: Sequence[str] = ()) -> None:
-        """Take the usage and tenant events of a bus, by both generations of SBT's names.
+        """Process the usage and tenant events of a bus, with the event names of both generations of SBT.
 
-        ``event_sources`` are the sources that usage is taken from; if there are none, any is. One bus can be
-        listened to.
+        ``event_sources`` are the accepted sources of usage events; if empty, any source is accepted. Call this for
+        one bus only.
         """
         rules = [self.ingest.listen(event_bus, event_sources), *self.tenants.listen(event_bus, self.state_machines)]
         self.rules = [(event_bus, rule) for rule in rules]
@@ -120,7 +121,7 @@ class AmberfloMetering(Construct):
             for name in names
         }
 
-    def _allow_to_read(self, secret_name: str, secret_key: kms.IKey | None) -> None:
+    def _allow_tasks_to_read_secret(self, secret_name: str, secret_key: kms.IKey | None) -> None:
         secret = secretsmanager.Secret.from_secret_name_v2(self, "ApiKey", secret_name)
         for task in self.tasks.values():
             task.add_to_role_policy(
@@ -132,21 +133,23 @@ class AmberfloMetering(Construct):
                 secret_key.grant_decrypt(task)
 
     def _add_machines(self, machines: StateMachines) -> dict[str, sfn.StateMachine]:
-        others = {
+        resources = {
             "RejectedTableName": self.ingest.rejected.table_name,
             "TenantDeadLettersUrl": self.tenants.dead_letters.queue_url,
         }
-        made = {operation.name: machines.add(operation, self.tasks, others) for operation in _API_KEY_OPERATIONS}
+        state_machines = {
+            operation.name: machines.add(operation, self.tasks, resources) for operation in _API_KEY_OPERATIONS
+        }
         for operation in _API_KEY_OPERATIONS:
             if "RejectedTableName" in operation.tokens:
-                self.ingest.rejected.grant(made[operation.name], "dynamodb:PutItem")
+                self.ingest.rejected.grant(state_machines[operation.name], "dynamodb:PutItem")
             if "TenantDeadLettersUrl" in operation.tokens:
-                self.tenants.dead_letters.grant_send_messages(made[operation.name])
-        return made
+                self.tenants.dead_letters.grant_send_messages(state_machines[operation.name])
+        return state_machines
 
-    def _add_api(self) -> lambda_.Function:
-        routed = {operation.name: self.state_machines[operation.name] for operation in OPERATIONS if operation.route}
-        arns = {name: machine.state_machine_arn for name, machine in routed.items()}
+    def _add_api_function(self) -> lambda_.Function:
+        machines = {operation.name: self.state_machines[operation.name] for operation in OPERATIONS if operation.route}
+        arns = {name: machine.state_machine_arn for name, machine in machines.items()}
         function = self.functions.add(
             "Api",
             module="entrypoints.api",
@@ -157,7 +160,7 @@ class AmberfloMetering(Construct):
                 "REJECTED_TABLE_NAME": self.ingest.rejected.table_name,
             },
         )
-        for machine in routed.values():
+        for machine in machines.values():
             machine.grant_start_sync_execution(function)
         self.ingest.rejected.grant(function, "dynamodb:PutItem")
         self.ingest.call_identities.grant(
@@ -165,7 +168,7 @@ class AmberfloMetering(Construct):
         )
         return function
 
-    def _add_queue_consumer(self) -> lambda_.Function:
+    def _add_queue_function(self) -> lambda_.Function:
         machine = self.state_machines["ingest_usage"]
         function = self.functions.add(
             "IngestQueue",

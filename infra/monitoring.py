@@ -1,4 +1,4 @@
-"""Alarms that say what they mean and what to do, and a dashboard. An execution that failed is always news."""
+"""Alarms with descriptions that say what to do, and a dashboard. Every failed execution starts an alarm."""
 
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -12,7 +12,7 @@ from amberflo_workflows.infra.metering import AmberfloMetering
 
 
 def add_alarm_topic(scope: Construct, email: str | None) -> sns.ITopic | None:
-    """A topic that mails alarms to an address, if one is given."""
+    """Add a topic that sends alarms to an email address. Returns ``None`` without an address."""
     if not email:
         return None
     topic = sns.Topic(scope, "Alarms", enforce_ssl=True)
@@ -21,9 +21,9 @@ def add_alarm_topic(scope: Construct, email: str | None) -> sns.ITopic | None:
 
 
 class Monitoring(Construct):
-    """All alarms, each telling ``topic`` if there is one, and the dashboard.
+    """All alarms, which notify ``topic`` if it is set, and the dashboard.
 
-    To be made when ``metering`` listens to its bus, so that there is one for each rule.
+    Create it after ``metering`` listens to its bus, so that each rule gets an alarm.
     """
 
     def __init__(
@@ -36,37 +36,43 @@ class Monitoring(Construct):
         topic: sns.ITopic | None,
     ) -> None:
         super().__init__(scope, id)
-        for watch in build_alarm_specs(metering, http_api):
+        for spec in build_alarm_specs(metering, http_api):
             alarm = cloudwatch.Alarm(
                 self,
-                watch.name,
-                metric=watch.metric,
-                threshold=watch.at_least,
+                spec.name,
+                metric=spec.metric,
+                threshold=spec.threshold,
                 evaluation_periods=1,
                 comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
                 treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-                alarm_description=f"{watch.meaning} More in docs/runbook.md.",
+                alarm_description=f"{spec.description} See docs/runbook.md.",
             )
             if topic:
                 alarm.add_alarm_action(actions.SnsAction(topic))
-        self._dashboard(metering, http_api)
+        self._add_dashboard(metering, http_api)
 
-    def _dashboard(self, metering: AmberfloMetering, http_api: apigateway.IHttpApi) -> None:
-        machines = metering.state_machines
+    def _add_dashboard(self, metering: AmberfloMetering, http_api: apigateway.IHttpApi) -> None:
+        machines = metering.state_machines.items()
         graph = cloudwatch.GraphWidget
-        queue, dead = metering.ingest.queue, metering.ingest.dead_letters
+        queue, dead_letters = metering.ingest.queue, metering.ingest.dead_letters
         cloudwatch.Dashboard(
             self,
             "Dashboard",
             widgets=[
                 [
-                    graph(title="Executions", left=[m.metric_started(label=n) for n, m in machines.items()], width=8),
                     graph(
-                        title="Failed executions", left=[m.metric_failed(label=n) for n, m in machines.items()], width=8
+                        title="Executions",
+                        left=[machine.metric_started(label=name) for name, machine in machines],
+                        width=8,
                     ),
                     graph(
-                        title="Duration, p95",
-                        left=[m.metric_time(label=n, statistic="p95") for n, m in machines.items()],
+                        title="Failed executions",
+                        left=[machine.metric_failed(label=name) for name, machine in machines],
+                        width=8,
+                    ),
+                    graph(
+                        title="Duration (p95)",
+                        left=[machine.metric_time(label=name, statistic="p95") for name, machine in machines],
                         width=8,
                     ),
                 ],
@@ -79,11 +85,11 @@ class Monitoring(Construct):
                     graph(
                         title="Usage queue",
                         left=[
-                            queue.metric_approximate_number_of_messages_visible(label="waiting"),
-                            queue.metric_approximate_number_of_messages_not_visible(label="in flight"),
-                            dead.metric_approximate_number_of_messages_visible(label="dead"),
+                            queue.metric_approximate_number_of_messages_visible(label="Available messages"),
+                            queue.metric_approximate_number_of_messages_not_visible(label="Messages in flight"),
+                            dead_letters.metric_approximate_number_of_messages_visible(label="Dead-letter messages"),
                         ],
-                        right=[queue.metric_approximate_age_of_oldest_message(label="age of the oldest, s")],
+                        right=[queue.metric_approximate_age_of_oldest_message(label="Age of oldest message (s)")],
                         width=8,
                     ),
                     graph(

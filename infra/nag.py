@@ -1,4 +1,4 @@
-"""Findings of cdk-nag that are answered, each on the one resource it is about."""
+"""Acknowledgments of cdk-nag findings, each on the single resource it is about."""
 
 import re
 from collections.abc import Iterator
@@ -7,27 +7,27 @@ from typing import Final
 from aws_cdk import Acknowledgment, CfnElement, CfnResource, Stack, Validations
 from constructs import IConstruct
 
-# "Rule[Finding]", as one finding among a rule's is named.
+# "Rule[Finding]" names one finding of a rule that has several.
 _FINDING: Final = re.compile(r"(?P<rule>[^\[]+)\[(?P<finding>.+)\]")
 
 
 def acknowledge(construct: IConstruct, reasons: dict[str, str]) -> None:
-    """Answer findings, by rule or ``Rule[Finding]``, with the reason for each.
+    """Acknowledge findings, by rule or ``Rule[Finding]``, with the reason for each.
 
-    For cdk-nag 3, and as metadata of the resources for cdk-nag 2, which the SaaS Builder Toolkit brings.
+    Works for cdk-nag 3, and through metadata of the resources for cdk-nag 2, which the SaaS Builder Toolkit uses.
     """
-    Validations.of(construct).acknowledge(*(Acknowledgment(id=rule, reason=why) for rule, why in reasons.items()))
+    Validations.of(construct).acknowledge(*(Acknowledgment(id=rule, reason=reason) for rule, reason in reasons.items()))
     for resource in construct.node.find_all():
         if isinstance(resource, CfnResource):
-            known = (resource.get_metadata("cdk_nag") or {}).get("rules_to_suppress", [])
-            resource.add_metadata("cdk_nag", {"rules_to_suppress": [*known, *_build_suppressions(reasons)]})
+            suppressions = (resource.get_metadata("cdk_nag") or {}).get("rules_to_suppress", [])
+            resource.add_metadata("cdk_nag", {"rules_to_suppress": [*suppressions, *_build_suppressions(reasons)]})
 
 
 def get_logical_id(construct: IConstruct) -> str:
-    """What a resource is called in its template, and so in the name of a finding."""
+    """Return the logical id of a resource, which names of findings contain."""
     resource = construct.node.default_child
     if not isinstance(resource, CfnElement):
-        raise TypeError(f"{construct.node.path} is no resource")
+        raise TypeError(f"{construct.node.path} is not a resource")
     return Stack.of(construct).get_logical_id(resource)
 
 

@@ -1,4 +1,4 @@
-"""The table of operations, and what their ASL files ask of the infrastructure."""
+"""The table of operations, and the functions and resources that their ASL files refer to."""
 
 import json
 import re
@@ -14,7 +14,7 @@ _FUNCTION_TOKEN: Final = re.compile(r"\$\{(\w+)FunctionArn\}")
 
 
 class OperationKind(Enum):
-    """Who waits for an execution: an HTTP caller, nobody but a queue, a person with a file, or nobody at all."""
+    """What starts a workflow: an HTTP call, usage (from the queue or over HTTP), a file, or a tenant event."""
 
     SYNCHRONOUS = "synchronous"
     INGEST = "ingest"
@@ -23,7 +23,7 @@ class OperationKind(Enum):
 
 
 class Route(NamedTuple):
-    """A method and a path."""
+    """An HTTP method and a path."""
 
     method: str
     path: str
@@ -31,7 +31,7 @@ class Route(NamedTuple):
 
 @dataclass(frozen=True)
 class Operation:
-    """A workflow, and the HTTP route or the events (by detail-type) that start it if there are any."""
+    """A workflow, and the HTTP route or the detail types of the events that start it, if any."""
 
     name: str
     kind: OperationKind
@@ -40,37 +40,37 @@ class Operation:
 
     @cached_property
     def definition(self) -> str:
-        """The text of the ASL file, with its ``${Token}``."""
+        """The text of the ASL file, with ``${Token}`` where a value is substituted."""
         return (WORKFLOWS / f"{self.name}.asl.json").read_text()
 
     @property
     def pascal_name(self) -> str:
-        """``create_meter`` as ``CreateMeter``."""
+        """The name in Pascal case: ``CreateMeter``."""
         return to_pascal_case(self.name)
 
     @property
     def tokens(self) -> frozenset[str]:
-        """All that has to be put into the definition."""
+        """The names of the tokens in the definition."""
         return frozenset(_TOKEN.findall(self.definition))
 
     @property
     def tasks(self) -> frozenset[str]:
-        """The Lambdas that the definition calls, in Pascal case."""
+        """The names of the Lambdas that the definition invokes, in Pascal case."""
         return frozenset(_FUNCTION_TOKEN.findall(self.definition))
 
 
 def to_pascal_case(name: str) -> str:
-    """``create_meter`` as ``CreateMeter``."""
+    """Convert ``create_meter`` to ``CreateMeter``."""
     return "".join(word.capitalize() for word in name.split("_"))
 
 
 def to_snake_case(name: str) -> str:
-    """``CreateMeter`` as ``create_meter``."""
+    """Convert ``CreateMeter`` to ``create_meter``."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 INGEST: Final = Route("POST", "/ingest")
-# What describes the others; it starts no workflow.
+# The OpenAPI document, which starts no workflow.
 DOCUMENT: Final = Route("GET", "/openapi.json")
 OPERATIONS: Final = (
     Operation("create_meter", OperationKind.SYNCHRONOUS, Route("POST", "/meters")),
@@ -82,7 +82,7 @@ OPERATIONS: Final = (
     Operation("cancel_usage", OperationKind.SYNCHRONOUS, Route("DELETE", "/usage")),
     Operation("ingest_usage", OperationKind.INGEST, INGEST),
     Operation("backfill_usage", OperationKind.BACKFILL),
-    # Both generations of SBT's names.
+    # The event names of both generations of SBT.
     Operation("create_customer", OperationKind.TENANT, detail_types=("onboardingRequest", "sbt_aws_onboardingRequest")),
     Operation(
         "delete_customer", OperationKind.TENANT, detail_types=("offboardingRequest", "sbt_aws_offboardingRequest")
@@ -91,7 +91,7 @@ OPERATIONS: Final = (
 
 
 def find_task_timeout(task: str) -> int:
-    """The longest ``TimeoutSeconds`` of the states that call a task; its Lambda needs a little more."""
+    """Find the longest ``TimeoutSeconds`` of the states that call a task. Its Lambda needs a longer timeout."""
     token = f"${{{task}FunctionArn}}"
     limits = [
         int(state["TimeoutSeconds"])
@@ -103,9 +103,9 @@ def find_task_timeout(task: str) -> int:
 
 
 def _list_states(machine: dict[str, Any]) -> list[dict[str, Any]]:
-    found = []
+    states = []
     for state in machine["States"].values():
-        found.append(state)
+        states.append(state)
         if "ItemProcessor" in state:
-            found += _list_states(state["ItemProcessor"])
-    return found
+            states += _list_states(state["ItemProcessor"])
+    return states

@@ -1,4 +1,4 @@
-"""What a stack tells of itself: the command line finds a deployment by these."""
+"""The outputs of a stack, which the command line reads to find a deployment."""
 
 from collections.abc import Mapping
 
@@ -8,14 +8,14 @@ from amberflo_workflows.infra.metering import AmberfloMetering
 
 
 def build_stack_outputs(metering: AmberfloMetering) -> dict[str, str]:
-    """Where usage waits, and which workflows there are."""
-    path = metering.ingest
+    """Build the outputs for the queues, the rejected table, the bucket and the workflows."""
+    ingest = metering.ingest
     arns = {name: machine.state_machine_arn for name, machine in metering.state_machines.items()}
     return {
-        "UsageQueueUrl": path.queue.queue_url,
-        "UsageDeadLetterQueueUrl": path.dead_letters.queue_url,
+        "UsageQueueUrl": ingest.queue.queue_url,
+        "UsageDeadLetterQueueUrl": ingest.dead_letters.queue_url,
         "TenantDeadLetterQueueUrl": metering.tenants.dead_letters.queue_url,
-        "RejectedTableName": path.rejected.table_name,
+        "RejectedTableName": ingest.rejected.table_name,
         "BackfillBucketName": metering.backfill.bucket.bucket_name,
         "StateMachineArns": Stack.of(metering).to_json_string(arns),
         "IngestQueueFunctionName": metering.queue_function.function_name,
@@ -23,6 +23,6 @@ def build_stack_outputs(metering: AmberfloMetering) -> dict[str, str]:
 
 
 def add_outputs(stack: Stack, values: Mapping[str, str]) -> None:
-    """Put them into the stack's template."""
+    """Add outputs to a stack's template."""
     for name, value in values.items():
         CfnOutput(stack, name, value=value)

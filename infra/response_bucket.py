@@ -1,4 +1,4 @@
-"""The bucket in which large answers wait for the function that gives them to the caller."""
+"""The bucket for responses that are too large for the output of a workflow."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -6,33 +6,26 @@ from typing import Final
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from amberflo_workflows.infra.nag import acknowledge, get_logical_id
+from amberflo_workflows.infra.storage import build_bucket
 
-# The steps whose answers may be large.
+# The steps whose responses can be large.
 WRITERS: Final = ("FetchUsage", "ListMeters")
 
 
 class ResponseBucket(Construct):
-    """A bucket that the ``WRITERS`` among the tasks put into, and one function reads and deletes."""
+    """A bucket that the tasks in ``WRITERS`` put objects into, and that one function reads and deletes from."""
 
     def __init__(
         self, scope: Construct, id: str, *, tasks: Mapping[str, lambda_.Function], reader: lambda_.Function
     ) -> None:
         super().__init__(scope, id)
-        self.bucket = s3.Bucket(
-            self,
-            "Large",
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            enforce_ssl=True,
-            lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(1))],
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        self.bucket = build_bucket(self, "Large", expiration=Duration.days(1), removal_policy=RemovalPolicy.DESTROY)
         acknowledge(
-            self.bucket, {"AwsSolutions-S1": "An answer is there for a second; executions tell who asked for which."}
+            self.bucket,
+            {"AwsSolutions-S1": "A response is stored for about a second; executions show who requested which."},
         )
         for name in WRITERS:
             self._allow(tasks[name], "s3:PutObject")
@@ -44,4 +37,4 @@ class ResponseBucket(Construct):
             iam.PolicyStatement(actions=list(actions), resources=[self.bucket.arn_for_objects("*")])
         )
         rule = f"AwsSolutions-IAM5[Resource::<{get_logical_id(self.bucket)}.Arn>/*]"
-        acknowledge(function.role or function, {rule: "Any answer in the bucket that is there for them."})
+        acknowledge(function.role or function, {rule: "Any object in the bucket: it holds only such responses."})

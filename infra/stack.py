@@ -1,4 +1,4 @@
-"""The standalone stack: metering with an HTTP API, tokens and alarms of its own."""
+"""The standalone stack: metering with its own HTTP API, authorizer and alarms."""
 
 from aws_cdk import Environment, Stack
 from aws_cdk import aws_events as events
@@ -15,12 +15,12 @@ from amberflo_workflows.infra.settings import OWN_SCOPES, RETENTION, InvalidSett
 
 
 def get_log_retention(settings: Settings) -> logs.RetentionDays:
-    """How long logs are kept, as CDK has it."""
+    """Return CDK's constant for the retention of logs."""
     return logs.RetentionDays[RETENTION[settings.log_retention_days]]
 
 
 def add_metering(scope: Construct, settings: Settings, runtime: Runtime, bus: events.IEventBus) -> AmberfloMetering:
-    """The construct as the settings have it, listening to a bus."""
+    """Add the construct with the given settings, listening to a bus."""
     key = kms.Key.from_key_arn(scope, "SecretKey", settings.secret_kms_key_arn) if settings.secret_kms_key_arn else None
     return AmberfloMetering(
         scope,
@@ -40,21 +40,24 @@ def add_metering(scope: Construct, settings: Settings, runtime: Runtime, bus: ev
 
 
 class MeteringStack(Stack):
-    """Everything that :class:`Settings` describes, and outputs to find it by."""
+    """All resources of a deployment as in :class:`Settings`, and the outputs that the command line reads."""
 
     def __init__(
         self, scope: Construct, id: str, *, settings: Settings, runtime: Runtime, env: Environment | None = None
     ) -> None:
-        super().__init__(scope, id, env=env, description="Usage metering with Amberflo, as workflows")
+        super().__init__(scope, id, env=env, description="Usage metering with Amberflo and Step Functions")
         if not settings.issuer and not {settings.read_scope, settings.write_scope} <= {*OWN_SCOPES, None}:
             raise InvalidSetting(
-                f"The stack's Cognito pool has the scopes {' and '.join(OWN_SCOPES)}; others need an issuer."
+                f"readScope and writeScope must be {' or '.join(OWN_SCOPES)}, the scopes of the stack's Cognito pool. "
+                "For other scopes set issuer and audience."
             )
-        self.event_bus = self._bus(settings.event_bus_name)
+        self.event_bus = self._add_bus(settings.event_bus_name)
         self.metering = add_metering(self, settings, runtime, self.event_bus)
         scopes = Scopes(settings.read_scope, settings.write_scope)
-        pool = None if settings.issuer else self._pool(settings.admin_email, scopes)
-        authorizer = pool.authorizer() if pool else build_issuer_authorizer(settings.issuer or "", settings.audience)
+        pool = None if settings.issuer else self._add_pool(settings.admin_email, scopes)
+        authorizer = (
+            pool.build_authorizer() if pool else build_issuer_authorizer(settings.issuer or "", settings.audience)
+        )
         self.api = MeteringApi(
             self,
             "Api",
@@ -70,17 +73,17 @@ class MeteringStack(Stack):
             http_api=self.api.http_api,
             topic=add_alarm_topic(self, settings.alarm_email),
         )
-        add_outputs(self, build_stack_outputs(self.metering) | self._own_outputs(pool))
+        add_outputs(self, build_stack_outputs(self.metering) | self._build_own_outputs(pool))
 
-    def _bus(self, name: str | None) -> events.IEventBus:
+    def _add_bus(self, name: str | None) -> events.IEventBus:
         if name:
-            return events.EventBus.from_event_bus_name(self, "GivenBus", name)
+            return events.EventBus.from_event_bus_name(self, "ImportedBus", name)
         return events.EventBus(self, "Bus")
 
-    def _pool(self, admin_email: str | None, scopes: Scopes) -> CognitoPool:
+    def _add_pool(self, admin_email: str | None, scopes: Scopes) -> CognitoPool:
         return CognitoPool(self, "Auth", functions=self.metering.functions, admin_email=admin_email, scopes=scopes)
 
-    def _own_outputs(self, pool: CognitoPool | None) -> dict[str, str]:
+    def _build_own_outputs(self, pool: CognitoPool | None) -> dict[str, str]:
         values = {
             "ControlPlaneApiEndpoint": f"{self.api.http_api.api_endpoint}/",
             "HttpApiId": self.api.http_api.api_id,

@@ -14,7 +14,8 @@ from amberflo_workflows.infra.nag import acknowledge
 from amberflo_workflows.infra.operations import Operation, OperationKind
 from amberflo_workflows.infra.settings import IngestLog, InvalidSetting
 
-# A file may take hours, which no express workflow may; and of the few tenants each execution is worth its history.
+# A backfill can take hours, and an express workflow at most five minutes. Tenant events are few, so that the
+# history of each execution is affordable.
 _TYPES: Final = {
     OperationKind.SYNCHRONOUS: sfn.StateMachineType.EXPRESS,
     OperationKind.INGEST: sfn.StateMachineType.EXPRESS,
@@ -24,7 +25,7 @@ _TYPES: Final = {
 
 
 class StateMachines(Construct):
-    """Makes the machine of an operation, with a role that may invoke exactly the tasks in it."""
+    """Creates state machines, each with a role that may invoke only the tasks in its definition."""
 
     def __init__(self, scope: Construct, id: str, *, retention: logs.RetentionDays, ingest_log: IngestLog) -> None:
         super().__init__(scope, id)
@@ -32,14 +33,15 @@ class StateMachines(Construct):
         self._ingest_log = ingest_log
 
     def add(
-        self, operation: Operation, tasks: Mapping[str, lambda_.Function], others: Mapping[str, str]
+        self, operation: Operation, tasks: Mapping[str, lambda_.Function], resources: Mapping[str, str]
     ) -> sfn.StateMachine:
-        """The state machine of ``operation``; ``others`` provides the tokens that are no task's ARN."""
-        provided = {f"{name}FunctionArn": tasks[name].function_arn for name in sorted(operation.tasks)} | dict(others)
-        missing = operation.tokens - provided.keys()
+        """Add the state machine of ``operation``; ``resources`` has the values of tokens other than the tasks' ARNs."""
+        arns = {f"{name}FunctionArn": tasks[name].function_arn for name in sorted(operation.tasks)}
+        substitutions = arns | dict(resources)
+        missing = operation.tokens - substitutions.keys()
         if missing:
             raise InvalidSetting(
-                f"{operation.name}.asl.json asks for {', '.join(sorted(missing))}, which infra/ does not provide."
+                f"{operation.name}.asl.json has the tokens {', '.join(sorted(missing))}, for which infra/ has no value."
             )
         name = operation.pascal_name
         role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
@@ -51,7 +53,7 @@ class StateMachines(Construct):
             self,
             name,
             definition_body=sfn.DefinitionBody.from_string(operation.definition),
-            definition_substitutions={token: provided[token] for token in sorted(operation.tokens)},
+            definition_substitutions={token: substitutions[token] for token in sorted(operation.tokens)},
             state_machine_type=_TYPES[operation.kind],
             role=role,
             tracing_enabled=True,
@@ -60,16 +62,16 @@ class StateMachines(Construct):
         acknowledge(
             role,
             {
-                "AwsSolutions-IAM5[Resource::*]": "Log delivery and X-Ray take no resource; "
-                "the Lambda functions are named one by one."
+                "AwsSolutions-IAM5[Resource::*]": "Log delivery and X-Ray do not support resource-level "
+                "permissions; the Lambda functions are listed individually."
             },
         )
         if operation.kind is OperationKind.INGEST and self._ingest_log == "ERROR_WITH_DATA":
-            acknowledge(machine, {"AwsSolutions-SF1": "Chosen by a setting: errors with their data, and nothing else."})
+            acknowledge(machine, {"AwsSolutions-SF1": "A setting: only errors are logged, with their data."})
         return machine
 
     def _log_options(self, operation: Operation) -> sfn.LogOptions:
-        """All of a synchronous execution; of an ingest one what the setting says, since it is there for millions."""
+        """Log everything, with data. For ``ingest_usage``, with millions of executions, the setting decides."""
         group = logs.LogGroup(
             self,
             f"{operation.pascal_name}Log",

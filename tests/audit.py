@@ -1,6 +1,6 @@
-"""Known vulnerabilities in what the locks name: ``make audit``.
+"""Known vulnerabilities of the packages in the lock files: ``make audit``.
 
-Asks the advisory sources of PyPI and npm, and ends with 1 if they know of any, with 2 if they could not be asked.
+Queries the advisory sources of PyPI and npm. Exits with 1 if they list any, and with 2 if a query failed.
 """
 
 import json
@@ -25,11 +25,11 @@ LOCKS: Final = (
 
 
 class AuditFailed(Exception):
-    """The advisory source gave no answer; the message says what it or the way to it said."""
+    """The advisory source could not be queried; the message has the reason."""
 
 
 def list_vulnerabilities(lock: Path) -> list[str]:
-    """Vulnerabilities of what a lock names, a line each. Raises :class:`AuditFailed`."""
+    """List the vulnerabilities of the packages in a lock file, one line each. Raises :class:`AuditFailed`."""
     return _list_npm_vulnerabilities(lock) if lock.suffix == ".json" else _list_python_vulnerabilities(lock)
 
 
@@ -39,39 +39,43 @@ def _list_python_vulnerabilities(lock: Path) -> list[str]:
     packages = _run_json(command, lock.parent)["dependencies"]
     unknown = [package["name"] for package in packages if "skip_reason" in package]
     if unknown:
-        raise AuditFailed(f"it knows nothing of {len(unknown)} of {len(packages)} packages, among them {unknown[0]}")
-    return [f"{package['name']} {package['version']}: {one['id']}" for package in packages for one in package["vulns"]]
+        raise AuditFailed(f"it does not know {len(unknown)} of {len(packages)} packages, for example {unknown[0]}")
+    return [
+        f"{package['name']} {package['version']}: {vulnerability['id']}"
+        for package in packages
+        for vulnerability in package["vulns"]
+    ]
 
 
 def _list_npm_vulnerabilities(lock: Path) -> list[str]:
     command = [*find_npm(), "audit", "--package-lock-only", "--json", "--fetch-retries=0"]
-    found = _run_json(command, lock.parent)
-    if "vulnerabilities" not in found:
-        raise AuditFailed(str(found.get("message") or found.get("error"))[:200])
-    return [f"{name}: {one['severity']}" for name, one in found["vulnerabilities"].items()]
+    report = _run_json(command, lock.parent)
+    if "vulnerabilities" not in report:
+        raise AuditFailed(str(report.get("message") or report.get("error"))[:200])
+    return [f"{name}: {item['severity']}" for name, item in report["vulnerabilities"].items()]
 
 
 def _run_json(command: list[str], folder: Path) -> Any:
     environment = {**os.environ, "PATH": f"{Path(find_node()).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     try:
-        return json.loads(done.stdout)
+        return json.loads(result.stdout)
     except ValueError:
-        raise AuditFailed((done.stderr.strip().splitlines() or ["it said nothing"])[-1][:200]) from None
+        raise AuditFailed((result.stderr.strip().splitlines() or ["no output"])[-1][:200]) from None
 
 
 def main(locks: Sequence[str]) -> int:
-    """Ask for each lock and tell the outcome, a line or more each."""
+    """Audit each lock file and print the result, one or more lines each."""
     codes = {0}
     for name in locks:
         try:
-            found = list_vulnerabilities(ROOT / name)
+            vulnerabilities = list_vulnerabilities(ROOT / name)
         except AuditFailed as error:
-            print(f"{name}: NOT AUDITED, its advisory source could not be asked: {error}")
+            print(f"{name}: NOT AUDITED, its advisory source could not be queried: {error}")
             codes.add(2)
         else:
-            print("\n".join(f"{name}: {one}" for one in found or ["nothing is known"]))
-            codes.add(1 if found else 0)
+            print("\n".join(f"{name}: {line}" for line in vulnerabilities or ["no known vulnerabilities"]))
+            codes.add(1 if vulnerabilities else 0)
     return max(codes)
 
 

@@ -1,4 +1,4 @@
-"""Wheels and virtual environments as a user makes them, with nothing of this repository around."""
+"""Builds wheels and virtual environments as a user does, isolated from this repository."""
 
 import os
 import re
@@ -12,30 +12,37 @@ ROOT = Path(__file__).parents[1]
 
 
 def run_uv(*arguments: str) -> None:
-    done = subprocess.run([uv.find_uv_bin(), *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run([uv.find_uv_bin(), *arguments], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
 
 
 def build_own_wheel(folder: Path) -> Path:
     run_uv("build", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", str(folder), str(ROOT))
-    (built,) = folder.glob("amberflo_workflows-*.whl")
-    return built
+    (wheel,) = folder.glob("amberflo_workflows-*.whl")
+    return wheel
 
 
-def create_environment(folder: Path, *packages: str, without: str = "") -> Path:
-    """The interpreter of a new environment with the packages in it, at the locked versions but for one."""
+def create_environment(folder: Path, *packages: str, unlocked: str = "") -> Path:
+    """Create an environment with the packages and return its interpreter.
+
+    Versions are the locked ones, except for the package ``unlocked``.
+    """
     locked = re.findall(r"^([\w.\[\]-]+==[^\s\\;]+)", (ROOT / "requirements" / "dev.txt").read_text(), re.MULTILINE)
     constraints = folder / "constraints.txt"
-    constraints.write_text("\n".join(line for line in locked if line.split("==")[0] != without))
+    constraints.write_text("\n".join(line for line in locked if line.split("==")[0] != unlocked))
     run_uv("venv", "--python", sys.executable, str(folder / "venv"))
     python = folder / "venv" / "bin" / "python"
     run_uv("pip", "install", "--python", str(python), "--constraint", str(constraints), *packages)
     return python
 
 
-def run_in_environment(python: Path, folder: Path, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
-    """Run that interpreter in a folder, with no Node on the path, and no bundle from elsewhere."""
-    environment = {"PATH": os.defpath, "HOME": str(folder), "CDK_OUTDIR": "out", **more}
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_", "PIP_"))}
+def run_in_environment(
+    python: Path, folder: Path, *arguments: str, **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run an interpreter in a folder, with no Node on the PATH and with an empty cache."""
+    environment = {"PATH": os.defpath, "HOME": str(folder), "CDK_OUTDIR": "out", **variables}
+    inherited = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_", "PIP_"))}
     command = [str(python), *arguments]
-    return subprocess.run(command, cwd=folder, env={**kept, **environment}, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=folder, env={**inherited, **environment}, capture_output=True, text=True, check=False
+    )

@@ -1,4 +1,4 @@
-"""The wheel in an environment of its own, with nothing of this repository around it."""
+"""The wheel in an environment of its own, isolated from this repository."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ import pytest
 import amberflo_workflows
 from tests.packages import ROOT, build_own_wheel, create_environment, run_in_environment
 
-# The one for SBT needs its bindings, and is synthesised in tests/infra/sbt.
+# The example for SBT needs the bindings and is tested in tests/infra/sbt.
 EXAMPLES = sorted(path.parent.name for path in ROOT.glob("examples/*/app.py") if "sbt" not in path.parent.name)
 
 
@@ -24,20 +24,22 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The interpreter of a new environment, with the wheel and what a CDK app needs in it."""
+    """The interpreter of a new environment with the wheel and the dependencies of a CDK app."""
     folder = tmp_path_factory.mktemp("environment")
     yield create_environment(folder, f"amberflo-workflows[cdk] @ {wheel.as_uri()}")
     shutil.rmtree(folder)
 
 
-def test_the_wheel_holds_every_room_as_plain_files_and_nothing_that_is_only_for_us(wheel: Path) -> None:
+def test_the_wheel_has_all_folders_as_plain_files_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if name.startswith("amberflo_workflows/")}
         assert len(archive.read("amberflo_workflows/requirements/lambda.txt")) > 1_000
-    for room in ("workflows", "tasks", "entrypoints", "infra", "local", "emit"):
-        own = ROOT / "src" / "amberflo_workflows" / room
-        files = {path for path in own.rglob("*") if path.suffix in {".py", ".json"} and "__pycache__" not in path.parts}
-        assert {f"amberflo_workflows/{room}/{path.relative_to(own).as_posix()}" for path in files} <= names
+    for name in ("workflows", "tasks", "entrypoints", "infra", "local", "emit"):
+        folder = ROOT / "src" / "amberflo_workflows" / name
+        files = {
+            path for path in folder.rglob("*") if path.suffix in {".py", ".json"} and "__pycache__" not in path.parts
+        }
+        assert {f"amberflo_workflows/{name}/{path.relative_to(folder).as_posix()}" for path in files} <= names
     assert "amberflo_workflows/py.typed" in names
     assert [name for name in names if "/requirements/" in name] == ["amberflo_workflows/requirements/lambda.txt"]
 
@@ -45,11 +47,11 @@ def test_the_wheel_holds_every_room_as_plain_files_and_nothing_that_is_only_for_
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_synthesises_outside_the_repository(python: Path, tmp_path: Path, example: str) -> None:
     shutil.copy(ROOT / "examples" / example / "app.py", tmp_path / "app.py")
-    done = run_in_environment(python, tmp_path, "app.py")
-    assert done.returncode == 0, done.stderr
+    result = run_in_environment(python, tmp_path, "app.py")
+    assert result.returncode == 0, result.stderr
     template = json.loads((tmp_path / "out" / "MyStack.template.json").read_text())
-    kinds = [resource["Type"] for resource in template["Resources"].values()]
-    assert kinds.count("AWS::StepFunctions::StateMachine") == 11
+    types = [resource["Type"] for resource in template["Resources"].values()]
+    assert types.count("AWS::StepFunctions::StateMachine") == 11
     (bundle,) = {
         path.parent
         for path in (tmp_path / "out").glob("asset.*/amberflo_workflows")
@@ -58,26 +60,28 @@ def test_an_example_synthesises_outside_the_repository(python: Path, tmp_path: P
     assert (bundle / "requests").is_dir()
 
 
-def test_the_public_face_is_what_it_says(python: Path, tmp_path: Path) -> None:
+def test_the_package_exports_its_constructs_and_version(python: Path, tmp_path: Path) -> None:
     assert amberflo_workflows.__all__ == ["AmberfloMetering", "Monitoring", "SbtAmberfloMetering", "__version__"]
     code = (
-        "import sys, amberflo_workflows as face; assert 'aws_cdk' not in sys.modules; "
-        "print(face.__version__, face.AmberfloMetering.__name__, face.Monitoring.__name__); face.nothing"
+        "import sys, amberflo_workflows as package; assert 'aws_cdk' not in sys.modules; "
+        "print(package.__version__, package.AmberfloMetering.__name__, package.Monitoring.__name__); package.nothing"
     )
-    done = run_in_environment(python, tmp_path, "-c", code)
-    assert done.stdout.split() == [amberflo_workflows.__version__, "AmberfloMetering", "Monitoring"]
-    assert "module 'amberflo_workflows' has no attribute 'nothing'" in done.stderr
+    result = run_in_environment(python, tmp_path, "-c", code)
+    assert result.stdout.split() == [amberflo_workflows.__version__, "AmberfloMetering", "Monitoring"]
+    assert "module 'amberflo_workflows' has no attribute 'nothing'" in result.stderr
 
 
-def test_without_cdk_the_construct_says_what_to_install(wheel: Path) -> None:
+def test_without_cdk_the_error_says_what_to_install(wheel: Path) -> None:
     code = f"import sys; sys.path.insert(0, {str(wheel)!r}); from amberflo_workflows import AmberfloMetering"
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
-    assert done.stderr.splitlines()[-1].endswith("is not installed: pip install 'amberflo-workflows[cdk]'"), done.stderr
+    result = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
+    assert result.stderr.splitlines()[-1].endswith("is not installed: pip install 'amberflo-workflows[cdk]'"), (
+        result.stderr
+    )
 
 
-def test_without_the_bindings_the_construct_for_sbt_says_how_to_make_them(python: Path, tmp_path: Path) -> None:
-    done = run_in_environment(python, tmp_path, "-c", "from amberflo_workflows import SbtAmberfloMetering")
+def test_without_the_bindings_the_error_says_how_to_build_them(python: Path, tmp_path: Path) -> None:
+    result = run_in_environment(python, tmp_path, "-c", "from amberflo_workflows import SbtAmberfloMetering")
     assert (
-        "SbtAmberfloMetering needs amberflo_sbt, which is not installed: make it with: metering sbt-bindings"
-        in (done.stderr.splitlines()[-1])
+        "SbtAmberfloMetering needs amberflo_sbt, which is not installed: build it with: metering sbt-bindings"
+        in (result.stderr.splitlines()[-1])
     )

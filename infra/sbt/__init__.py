@@ -1,1 +1,1 @@
-"""The SaaS Builder Toolkit (SBT) from Python: bindings for its npm package, and our place in its control plane."""
+"""The SaaS Builder Toolkit (SBT) in Python: bindings for its npm package, and metering for its control plane."""

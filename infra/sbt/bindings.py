@@ -1,8 +1,8 @@
-"""Python bindings for SBT, which is published for JavaScript only; ``python -m`` this module writes them as a wheel.
+"""Python bindings for SBT, which is published for JavaScript only. Run this module with ``python -m`` to build a wheel.
 
-Our own names keep them apart from any that AWS may publish one day: distribution ``amberflo-sbt``, module
-``amberflo_sbt``. What goes in is pinned by hash in the files beside this one; no install script of npm runs, and
-nothing is put into the environment that this runs in.
+The distribution is ``amberflo-sbt`` and the module ``amberflo_sbt``, so that they cannot clash with bindings that AWS
+may publish. All inputs are pinned by hash in the files of this folder. No install script of npm runs, and nothing is
+installed into the current environment.
 """
 
 import argparse
@@ -32,31 +32,31 @@ _PYTHON: Final = {"distName": MODULE.replace("_", "-"), "module": MODULE}
 
 
 class BindingsFailed(RuntimeError):
-    """The bindings could not be made; the message says which step failed, and with what words."""
+    """The bindings could not be built; the message has the failed command and its output."""
 
 
 def build_wheel(out: Path = OUT, package: Path | None = None) -> Path:
-    """Write the bindings' wheel into ``out`` and give its path.
+    """Write the wheel with the bindings into ``out`` and return its path.
 
-    ``package`` is an npm package file of SBT to make them for, such as a build of its main branch; by default it is
-    the pinned release. Made once and kept in the user's cache. Raises :class:`BindingsFailed`, :class:`NodeMissing`.
+    ``package`` is an npm package file of SBT, such as a build of its main branch; the default is the pinned release.
+    The wheel is built once and cached for the user. Raises :class:`BindingsFailed`, :class:`NodeMissing`.
     """
     if package and not package.is_file():
-        raise BindingsFailed(f"There is no file {package}; give the .tgz that SBT's build leaves in dist/js.")
-    kept = get_cache_folder() / f"sbt-{_compute_fingerprint(package)}"
-    if not kept.is_dir():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=kept.parent, prefix="building-") as folder:
-            made = _build(Path(folder), package)
+        raise BindingsFailed(f"The file {package} was not found. Specify the .tgz that SBT's build writes to dist/js.")
+    cached = get_cache_folder() / f"sbt-{_compute_fingerprint(package)}"
+    if not cached.is_dir():
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cached.parent, prefix="building-") as folder:
+            built = _build(Path(folder), package)
             try:
-                made.rename(kept)
+                built.rename(cached)
             except OSError:
-                # Another process was faster; what it built is the same.
-                if not kept.is_dir():
+                # Another process has built the same wheel in the meantime.
+                if not cached.is_dir():
                     raise
-    (found,) = kept.glob("*.whl")
+    (wheel,) = cached.glob("*.whl")
     out.mkdir(parents=True, exist_ok=True)
-    return Path(shutil.copy(found, out))
+    return Path(shutil.copy(wheel, out))
 
 
 def _compute_fingerprint(package: Path | None) -> str:
@@ -67,7 +67,7 @@ def _compute_fingerprint(package: Path | None) -> str:
 
 
 def _build(folder: Path, package: Path | None) -> Path:
-    """The folder with the wheel in it."""
+    """Build the wheel below ``folder`` and return the folder that contains it."""
     for name in _PINS:
         shutil.copyfile(_HERE / name, folder / name)
     environment = _add_node_to_path(folder / "bin")
@@ -81,9 +81,9 @@ def _build(folder: Path, package: Path | None) -> Path:
     generate = ["--code-only", "--targets", "python", "--no-npmignore", "--outdir", str(folder / "code"), "."]
     _run([find_node(), str(pacmak), *generate], source, environment)
     build = [uv.find_uv_bin(), "build", "--quiet", "--wheel", "--no-config", "--python", sys.executable]
-    build += ["--require-hashes", "--build-constraints", str(folder / "build.txt"), "--out-dir", str(folder / "made")]
+    build += ["--require-hashes", "--build-constraints", str(folder / "build.txt"), "--out-dir", str(folder / "dist")]
     _run([*build, str(folder / "code" / "python")], folder, environment)
-    return folder / "made"
+    return folder / "dist"
 
 
 def _add_node_to_path(folder: Path) -> dict[str, str]:
@@ -100,48 +100,48 @@ def _add_node_to_path(folder: Path) -> dict[str, str]:
 
 
 def _add_python_names(source: Path) -> None:
-    """Tell jsii the names that the Python package shall have; SBT's own description has none."""
-    assembly, manifest = source / ".jsii", source / "package.json"
-    described = _read_assembly(assembly)
-    described.setdefault("targets", {})["python"] = _PYTHON
-    assembly.write_text(json.dumps(described))
+    """Set the names of the Python package for jsii, which SBT's own configuration does not have."""
+    assembly_file, manifest = source / ".jsii", source / "package.json"
+    assembly = _read_assembly(assembly_file)
+    assembly.setdefault("targets", {})["python"] = _PYTHON
+    assembly_file.write_text(json.dumps(assembly))
     package = json.loads(manifest.read_text())
     package["jsii"].setdefault("targets", {})["python"] = _PYTHON
     manifest.write_text(json.dumps(package))
 
 
 def _read_assembly(path: Path) -> dict[str, Any]:
-    """jsii's description of a package; newer versions keep it compressed in a file beside."""
-    described: dict[str, Any] = json.loads(path.read_text())
-    if described.get("schema") == "jsii/file-redirect":
-        described = json.loads(gzip.decompress((path.parent / described["filename"]).read_bytes()))
-    return described
+    """Read jsii's description of a package. Newer versions of jsii compress it into a second file."""
+    assembly: dict[str, Any] = json.loads(path.read_text())
+    if assembly.get("schema") == "jsii/file-redirect":
+        assembly = json.loads(gzip.decompress((path.parent / assembly["filename"]).read_bytes()))
+    return assembly
 
 
 def _run(command: Sequence[str], folder: Path, environment: dict[str, str]) -> None:
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip())[-2_000:]
-        raise BindingsFailed(f"The bindings could not be made: `{' '.join(map(str, command))}` failed with\n{said}")
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if result.returncode:
+        output = (result.stderr.strip() or result.stdout.strip())[-2_000:]
+        raise BindingsFailed(f"The bindings could not be built: `{' '.join(map(str, command))}` failed with\n{output}")
 
 
-def render_install_hint(made: Path) -> str:
-    """What to do with the wheel."""
-    return f"Next, in the environment of your CDK app: pip install 'amberflo-workflows[cdk]' {made}"
+def render_install_hint(wheel: Path) -> str:
+    """Render the next step: how to install the wheel."""
+    return f"Next, in the environment of your CDK app: pip install 'amberflo-workflows[cdk]' {wheel}"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """As a command: writes the wheel and says how to install it."""
+    """Write the wheel and print how to install it."""
     parser = argparse.ArgumentParser(prog="sbt-bindings", description="Python bindings for the SaaS Builder Toolkit.")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for the wheel (default: %(default)s)")
-    parser.add_argument("--package", type=Path, help="SBT's npm package as a file; default: the pinned release")
-    given = parser.parse_args(arguments)
+    parser.add_argument("--package", type=Path, help="file with SBT's npm package (default: the pinned release)")
+    args = parser.parse_args(arguments)
     try:
-        made = build_wheel(given.out, given.package)
+        wheel = build_wheel(args.out, args.package)
     except (BindingsFailed, NodeMissing) as error:
         print(error, file=sys.stderr)
         return 1
-    print(render_install_hint(made))
+    print(render_install_hint(wheel))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Metering as a control plane of the SaaS Builder Toolkit takes it, through the generated Python bindings."""
+"""Metering for a control plane of the SaaS Builder Toolkit, with the generated Python bindings."""
 
 from typing import Any, Final
 
@@ -20,24 +20,24 @@ _EVENT_FUNCTIONS: Final = ("UsageEvent", "CreateCustomerEvent", "DeleteCustomerE
 
 
 class UnsupportedControlPlane(ValueError):
-    """The control plane is not built as the releases of SBT are that this was made for."""
+    """The control plane is not built as in the supported releases of SBT."""
 
 
 @jsii.implements(sbt.ISyncFunction)
 class _SyncFunction:
-    """A function behind a route, and the scope that a token needs for it."""
+    """A function behind a route, and the scope that its tokens need."""
 
     def __init__(self, handler: lambda_.IFunction, scope: str | None) -> None:
         self._handler, self._scope = handler, scope
 
     @property
     def handler(self) -> lambda_.IFunction:
-        """The function."""
+        """The function, as SBT's interface requires it."""
         return self._handler
 
     @property
     def scope(self) -> str | None:
-        """The scope, ``None`` for none."""
+        """The scope, or ``None`` if no scope is required."""
         return self._scope
 
 
@@ -50,43 +50,50 @@ class _AsyncFunction:
 
     @property
     def handler(self) -> lambda_.IFunction:
-        """The function."""
+        """The function, as SBT's interface requires it."""
         return self._handler
 
 
 @jsii.implements(sbt.IMetering)
 class SbtAmberfloMetering(AmberfloMetering):
-    """:class:`AmberfloMetering` as SBT's ``IMetering``: give it to ``ControlPlane(metering=…)``.
+    """:class:`AmberfloMetering` as SBT's ``IMetering``: pass it to ``ControlPlane(metering=…)``.
 
-    The control plane makes seven routes, and rules that call a Lambda for each event. ``read_scope`` and
-    ``write_scope`` are what a token needs for reading and changing; by default none, as for SBT's own tenant routes.
-    :meth:`extend` does the rest.
+    The control plane creates seven routes, and rules that invoke a Lambda for each event. ``read_scope`` and
+    ``write_scope`` are the scopes that a token needs to read and to write; by default none, as for SBT's own tenant
+    routes. :meth:`extend` adds what SBT's interface does not cover.
     """
 
     def __init__(
-        self, scope: Construct, id: str, *, read_scope: str | None = None, write_scope: str | None = None, **more: Any
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        read_scope: str | None = None,
+        write_scope: str | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(scope, id, **more)
+        super().__init__(scope, id, **options)
         self._scopes = Scopes(read_scope, write_scope)
         self._read, self._write = (
             _SyncFunction(self.api_function, read_scope),
             _SyncFunction(self.api_function, write_scope),
         )
-        self._usage = self._usage_forwarder()
-        self._onboarding = self._tenant_forwarder("CreateCustomerEvent", "create_customer")
-        self._offboarding = self._tenant_forwarder("DeleteCustomerEvent", "delete_customer")
+        self._usage = self._add_usage_forwarder()
+        self._onboarding = self._add_tenant_forwarder("CreateCustomerEvent", "create_customer")
+        self._offboarding = self._add_tenant_forwarder("DeleteCustomerEvent", "delete_customer")
 
     def extend(self, control_plane: sbt.ControlPlane) -> None:
-        """What ``IMetering`` has no place for: ``POST /ingest`` on its API, and events without a Lambda in between.
+        """Add what ``IMetering`` cannot: ``POST /ingest`` on the control plane's API, and rules without a Lambda.
 
-        The rules that the control plane made, for the event names of its own generation, are taken away in favour of
-        rules for both that lead straight to the queue and the workflows. Raises :class:`UnsupportedControlPlane`.
+        The control plane's own rules, which have the event names of its own generation only, are removed. The new rules
+        have the names of both generations, and their targets are the queue and the workflows. Raises
+        :class:`UnsupportedControlPlane`.
         """
         api, provider = (control_plane.node.try_find_child(name) for name in ("controlPlaneApi", "Metering"))
         if not isinstance(api, sbt.ControlPlaneAPI) or not provider:
             raise UnsupportedControlPlane(
-                "This control plane has no API or no metering where SBT 0.5 has them: give it metering=…, and leave "
-                "extend() out if it is a newer SBT."
+                "The control plane has no API or no metering where SBT 0.5 has them. Pass metering=… to ControlPlane. "
+                "With a newer SBT, do not call extend()."
             )
         apigateway.HttpRoute(
             self,
@@ -95,7 +102,7 @@ class SbtAmberfloMetering(AmberfloMetering):
             route_key=build_route_key(INGEST),
             integration=HttpLambdaIntegration("Ingest", self.api_function),
             authorizer=api.jwt_authorizer,
-            authorization_scopes=self._scopes.of(INGEST),
+            authorization_scopes=self._scopes.for_route(INGEST),
         )
         for rule in [child for child in provider.node.children if isinstance(child, events.Rule)]:
             provider.node.try_remove_child(rule.node.id)
@@ -103,22 +110,22 @@ class SbtAmberfloMetering(AmberfloMetering):
             self.functions.remove(name)
         self.listen(events.EventBus.from_event_bus_arn(self, "ControlPlaneBus", control_plane.event_manager.bus_arn))
 
-    def _usage_forwarder(self) -> _AsyncFunction:
+    def _add_usage_forwarder(self) -> _AsyncFunction:
         queue = self.ingest.queue
-        function = self._forwarder(
+        function = self._add_forwarder(
             "UsageEvent", "usage_event", {"QUEUE_URL": queue.queue_url}, self.ingest.dead_letters
         )
         queue.grant_send_messages(function)
         return _AsyncFunction(function)
 
-    def _tenant_forwarder(self, name: str, workflow: str) -> _AsyncFunction:
+    def _add_tenant_forwarder(self, name: str, workflow: str) -> _AsyncFunction:
         machine = self.state_machines[workflow]
         environment = {"STATE_MACHINE_ARN": machine.state_machine_arn}
-        function = self._forwarder(name, "tenant_event", environment, self.tenants.dead_letters)
+        function = self._add_forwarder(name, "tenant_event", environment, self.tenants.dead_letters)
         machine.grant_start_execution(function)
         return _AsyncFunction(function)
 
-    def _forwarder(
+    def _add_forwarder(
         self, name: str, module: str, environment: dict[str, str], dead_letters: sqs.IQueue
     ) -> lambda_.Function:
         return self.functions.add(
@@ -131,50 +138,50 @@ class SbtAmberfloMetering(AmberfloMetering):
 
     @property
     def create_meter_function(self) -> _SyncFunction:
-        """``POST /meters``."""
+        """The function for ``POST /meters``."""
         return self._write
 
     @property
     def fetch_meter_function(self) -> _SyncFunction:
-        """``GET /meters/{meterId}``."""
+        """The function for ``GET /meters/{meterId}``."""
         return self._read
 
     @property
     def fetch_all_meters_function(self) -> _SyncFunction:
-        """``GET /meters``."""
+        """The function for ``GET /meters``."""
         return self._read
 
     @property
     def update_meter_function(self) -> _SyncFunction:
-        """``PUT /meters/{meterId}``."""
+        """The function for ``PUT /meters/{meterId}``."""
         return self._write
 
     @property
     def delete_meter_function(self) -> _SyncFunction:
-        """``DELETE /meters/{meterId}``."""
+        """The function for ``DELETE /meters/{meterId}``."""
         return self._write
 
     @property
     def fetch_usage_function(self) -> _SyncFunction:
-        """``GET /usage/{meterId}``."""
+        """The function for ``GET /usage/{meterId}``."""
         return self._read
 
     @property
     def cancel_usage_events_function(self) -> _SyncFunction:
-        """``DELETE /usage``."""
+        """The function for ``DELETE /usage``."""
         return self._write
 
     @property
     def ingest_usage_event_function(self) -> _AsyncFunction:
-        """Usage events."""
+        """The function for usage events."""
         return self._usage
 
     @property
     def create_customer_function(self) -> _AsyncFunction:
-        """Onboarding events."""
+        """The function for onboarding events."""
         return self._onboarding
 
     @property
     def delete_customer_function(self) -> _AsyncFunction:
-        """Offboarding events."""
+        """The function for offboarding events."""
         return self._offboarding

@@ -1,10 +1,10 @@
-"""Usage metering with Amberflo for SaaS on AWS: every operation a Step Functions workflow.
+"""Usage metering with Amberflo for SaaS on AWS: every operation is a Step Functions workflow.
 
-``AmberfloMetering`` is the CDK construct, ``Monitoring`` its alarms and dashboard; both come with the extra
-``amberflo-workflows[cdk]``. ``SbtAmberfloMetering`` is the construct as a control plane of the SaaS Builder Toolkit
-takes it, and needs the bindings that ``metering sbt-bindings`` makes. Application code reports usage with
-:mod:`amberflo_workflows.emit`. Constructs are imported when they are first asked for: Lambdas and application code
-import this package too, and need no CDK.
+``AmberfloMetering`` is the CDK construct, ``Monitoring`` its alarms and dashboard; both need the extra
+``amberflo-workflows[cdk]``. ``SbtAmberfloMetering`` is the construct for a control plane of the SaaS Builder Toolkit,
+and needs the bindings that ``metering sbt-bindings`` builds. Application code reports usage with
+:mod:`amberflo_workflows.emit`. Constructs are imported on first access, since Lambdas and application code import this
+package too and have no CDK.
 """
 
 from importlib import import_module
@@ -22,24 +22,24 @@ _CONSTRUCTS: Final = {
     "Monitoring": "monitoring",
     "SbtAmberfloMetering": "sbt.metering",
 }
-# Modules that a construct needs and that come in another way than from the extra.
-_FROM: Final = {
-    "amberflo_sbt": "make it with: metering sbt-bindings, or python -m amberflo_workflows.infra.sbt.bindings",
+# Modules that are not part of the extra, and how to get them.
+_INSTALL_HINTS: Final = {
+    "amberflo_sbt": "build it with: metering sbt-bindings, or python -m amberflo_workflows.infra.sbt.bindings",
 }
 
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415 - costs a Lambda some milliseconds, which needs it not
+        from importlib.metadata import version  # noqa: PLC0415 - it costs milliseconds, and Lambdas do not need it
 
         return version("amberflo-workflows")
     if name in _CONSTRUCTS:
-        return _construct(name)
+        return _import_construct(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def _construct(name: str) -> object:
-    from amberflo_workflows.infra.node import use_packaged_node  # noqa: PLC0415 - see the module's text
+def _import_construct(name: str) -> object:
+    from amberflo_workflows.infra.node import use_packaged_node  # noqa: PLC0415 - see the module's docstring
 
     use_packaged_node()
     try:
@@ -48,6 +48,6 @@ def _construct(name: str) -> object:
         missing = error.name or ""
         if missing.startswith("amberflo_workflows"):
             raise
-        how = _FROM.get(missing, "pip install 'amberflo-workflows[cdk]'")
-        raise ImportError(f"{name} needs {missing}, which is not installed: {how}") from error
+        hint = _INSTALL_HINTS.get(missing, "pip install 'amberflo-workflows[cdk]'")
+        raise ImportError(f"{name} needs {missing}, which is not installed: {hint}") from error
     return getattr(module, name)

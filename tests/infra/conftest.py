@@ -8,39 +8,41 @@ from amberflo_workflows.infra.app import Target, synth
 from amberflo_workflows.infra.settings import Settings
 
 STACK = Settings().stack_name
-# The address of the sandbox is a setting, not a difference of the target.
+# The sandbox's URL is a setting, so that the local and the AWS template can be compared.
 SETTINGS = Settings(amberflo_base_url="http://127.0.0.1:9")
 
 
-def template(folder: Path, target: Target, settings: Settings = SETTINGS) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((synth(target, folder, settings) / f"{STACK}.template.json").read_text())
-    return loaded
+def synth_template(folder: Path, target: Target, settings: Settings = SETTINGS) -> dict[str, Any]:
+    template: dict[str, Any] = json.loads((synth(target, folder, settings) / f"{STACK}.template.json").read_text())
+    return template
 
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return template(tmp_path_factory.mktemp("aws") / "out", "aws")
+    return synth_template(tmp_path_factory.mktemp("aws") / "out", "aws")
 
 
 @pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return template(tmp_path_factory.mktemp("local") / "out", "local")
+    return synth_template(tmp_path_factory.mktemp("local") / "out", "local")
 
 
-def resources(template: dict[str, Any], kind: str) -> dict[str, Any]:
-    return {name: item["Properties"] for name, item in template["Resources"].items() if item["Type"] == kind}
+def get_resources(template: dict[str, Any], resource_type: str) -> dict[str, Any]:
+    """Return the properties of the resources of a type, by logical id."""
+    resources = template["Resources"].items()
+    return {logical_id: item["Properties"] for logical_id, item in resources if item["Type"] == resource_type}
 
 
-def functions(template: dict[str, Any]) -> dict[str, Any]:
-    """Properties of each function by its module: ``create_meter``, ``api``…"""
-    found = resources(template, "AWS::Lambda::Function").values()
-    return {item["Handler"].split(".")[-2]: item for item in found}
+def get_functions(template: dict[str, Any]) -> dict[str, Any]:
+    """Return the properties of each function by the name of its module: ``create_meter``, ``api``…"""
+    functions = get_resources(template, "AWS::Lambda::Function").values()
+    return {function["Handler"].split(".")[-2]: function for function in functions}
 
 
-def role_statements(template: dict[str, Any], role: str) -> list[tuple[list[str], str]]:
-    """Actions and resource of every statement of a role, by the role's logical id."""
+def get_role_statements(template: dict[str, Any], role: str) -> list[tuple[list[str], str]]:
+    """Return the actions and the resource of each statement of a role, given by its logical id."""
     statements = []
-    for policy in resources(template, "AWS::IAM::Policy").values():
+    for policy in get_resources(template, "AWS::IAM::Policy").values():
         if {"Ref": role} in policy["Roles"]:
             for statement in policy["PolicyDocument"]["Statement"]:
                 actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]

@@ -1,4 +1,4 @@
-"""A control plane as far as metering sees one: what a stack of SBT puts out, and what is behind it."""
+"""A stack with the parts of a control plane that metering uses, and with the outputs of an SBT stack."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ STACK = "TheirControlPlane"
 
 
 class ControlPlaneStack(Stack):
-    """Pool, clients, API, authorizer and bus, with the names that SBT 0.5 gives to them."""
+    """User pool, clients, API, authorizer and bus, with the names that SBT 0.5 uses."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
@@ -52,14 +52,14 @@ class ControlPlaneStack(Stack):
             "eventBridgeArn": events.EventBus(self, "Bus").event_bus_arn,
             "ControlPlaneIdpUserPoolId": pool.user_pool_id,
             "ControlPlaneIdpClientId": user.user_pool_client_id,
-            # SBT does not put this one out.
+            # Not an output of SBT.
             "MachineClientId": machine.user_pool_client_id,
         }
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)
 
 
-def synthesised(outdir: Path) -> Path:
+def synth_control_plane(outdir: Path) -> Path:
     AssetStaging.clear_asset_hash_cache()
     app = App(outdir=str(outdir), analytics_reporting=False)
     ControlPlaneStack(app, STACK)

@@ -23,7 +23,7 @@ def local_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bundle(Runtime.for_this_machine(), tmp_path_factory.mktemp("bundles"))
 
 
-def _content(folder: Path) -> dict[str, str]:
+def _hash_files(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
@@ -33,25 +33,25 @@ def test_there_are_sixteen_functions() -> None:
 
 
 @pytest.mark.parametrize("module", HANDLERS)
-def test_a_handler_needs_nothing_that_a_lambda_has_not(local_bundle: Path, module: str) -> None:
-    # boto3 is the runtime's; it is given from here, and nothing else of this environment is.
+def test_a_handler_needs_only_what_lambda_provides(local_bundle: Path, module: str) -> None:
+    # Only the bundle can be imported. boto3, which Lambda provides, is not imported before the first call.
     code = (
         f"import sys; sys.path[:0] = [{str(local_bundle)!r}]; "
         f"import amberflo_workflows.{module} as m; assert callable(m.handler); "
         "print(m.__file__); print('aws_cdk' in sys.modules)"
     )
     environment = {"POWERTOOLS_SERVICE_NAME": "x", "POWERTOOLS_METRICS_NAMESPACE": "x"}
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code], env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == [
         str(local_bundle / f"amberflo_workflows/{module.replace('.', '/')}.py"),
         "False",
     ]
 
 
-def test_the_bundle_holds_byte_code_for_each_of_our_files_and_no_infrastructure(local_bundle: Path) -> None:
+def test_the_bundle_has_byte_code_for_each_of_our_files_and_no_infrastructure(local_bundle: Path) -> None:
     own = local_bundle / "amberflo_workflows"
     sources = list(own.rglob("*.py"))
     tag = sys.implementation.cache_tag
@@ -60,16 +60,16 @@ def test_the_bundle_holds_byte_code_for_each_of_our_files_and_no_infrastructure(
     assert not (local_bundle / Path(boto3.__file__).parent.name).exists()
 
 
-def test_the_same_input_is_the_same_bundle(local_bundle: Path, tmp_path: Path) -> None:
-    again = bundle(Runtime.for_this_machine(), tmp_path)
-    assert again.name == local_bundle.name
-    assert _content(again) == _content(local_bundle)
+def test_the_same_input_gives_the_same_bundle(local_bundle: Path, tmp_path: Path) -> None:
+    second_bundle = bundle(Runtime.for_this_machine(), tmp_path)
+    assert second_bundle.name == local_bundle.name
+    assert _hash_files(second_bundle) == _hash_files(local_bundle)
 
 
-def test_a_bundle_for_another_machine_holds_its_binaries(tmp_path: Path) -> None:
-    for architecture, mark in (("arm64", "aarch64"), ("x86_64", "x86_64")):
-        built = bundle(Runtime("3.13", architecture), tmp_path)
-        binaries = [path.name for path in built.rglob("*.so")]
+def test_a_bundle_for_another_architecture_has_its_binaries(tmp_path: Path) -> None:
+    for architecture, platform in (("arm64", "aarch64"), ("x86_64", "x86_64")):
+        folder = bundle(Runtime("3.13", architecture), tmp_path)
+        binaries = [path.name for path in folder.rglob("*.so")]
         assert binaries
-        assert all("313" in name and mark in name for name in binaries)
-        assert not (built / "bootstrap").exists()
+        assert all("313" in name and platform in name for name in binaries)
+        assert not (folder / "bootstrap").exists()

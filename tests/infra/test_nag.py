@@ -12,22 +12,22 @@ from aws_cdk import App, Stack, Validations, aws_sqs  # noqa: E402 - Node has to
 from cdk_nag import AwsSolutionsChecks  # noqa: E402 - as above
 
 
-def _checked_app(folder: Path) -> App:
+def _build_checked_app(folder: Path) -> App:
     app = App(outdir=str(folder / "out"), analytics_reporting=False)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app
 
 
 @pytest.mark.parametrize("ingest_log", ["ALL_WITHOUT_DATA", "ERROR_WITH_DATA"])
-def test_the_stack_leaves_no_finding_of_aws_solutions_unanswered(tmp_path: Path, ingest_log: IngestLog) -> None:
-    app = _checked_app(tmp_path)
+def test_every_finding_of_aws_solutions_is_acknowledged(tmp_path: Path, ingest_log: IngestLog) -> None:
+    app = _build_checked_app(tmp_path)
     add_stack(app, "aws", Settings(alarm_email="ops@example.com", ingest_log=ingest_log))
-    # Raises ValidationFailed, and prints the findings, if there is any.
+    # Raises ValidationFailed, and prints the findings, if there are any.
     app.synth()
 
 
-def test_the_checks_do_find_what_is_wrong(tmp_path: Path) -> None:
-    app = _checked_app(tmp_path)
+def test_the_checks_report_a_finding(tmp_path: Path) -> None:
+    app = _build_checked_app(tmp_path)
     aws_sqs.Queue(Stack(app, "Careless"), "Queue")
     with pytest.raises(Exception, match="ValidationFailed"):
         app.synth()

@@ -1,7 +1,7 @@
-"""Who may do what, from the synthesised template: all of it, so that nothing more and nothing less is granted.
+"""The permissions of every role in the synthesised template, compared with a complete table.
 
-To amend: ``ROLES`` has each role's resources with the actions on them, named as in the template less ``Metering`` and
-the hash.
+After a change of permissions, edit ``ROLES``: for each role its resources, with the actions on each. Names are logical
+ids without the prefix ``Metering`` and without the hash.
 """
 
 import json
@@ -14,7 +14,7 @@ import pytest
 
 from amberflo_workflows.infra.operations import OPERATIONS
 from amberflo_workflows.infra.settings import Settings
-from tests.infra.conftest import functions, resources, template
+from tests.infra.conftest import get_functions, get_resources, synth_template
 
 Grants = dict[str, str]
 
@@ -22,82 +22,84 @@ SECRET = "arn:_:secretsmanager:_:_:secret:AmberfloApiKey-??????"
 RANGES = "arn:_:states:_:_:execution:WorkflowsBackfillUsage/*"
 TRACES = "xray:PutTelemetryRecords xray:PutTraceSegments"
 WILDCARDS = {
-    "*": "X-Ray and the delivery of Step Functions' logs take no resource",
-    SECRET: "Secrets Manager ends an ARN with six characters of its own, which a name does not tell",
-    RANGES: "the executions of a distributed map get their names when they start",
-    "AnswersLarge/*": "any object in the bucket that is there for large answers",
-    "BackfillFiles/*": "any file in the bucket that is there for files",
+    "*": "X-Ray and log delivery of Step Functions do not support resource-level permissions",
+    SECRET: "Secrets Manager appends six random characters to the ARN of a secret",
+    RANGES: "the child executions of a distributed map get their names when they start",
+    "AnswersLarge/*": "any object in the bucket for large responses",
+    "BackfillFiles/*": "any object in the bucket for files to backfill",
 }
 
 
-def _function(name: str, **more: str) -> tuple[str, Grants]:
+def _expect_function(name: str, **grants: str) -> tuple[str, Grants]:
     own_log = "logs:CreateLogStream logs:PutLogEvents"
-    return f"Functions{name}", {f"Functions{name}Log": own_log, "*": TRACES, **more}
+    return f"Functions{name}", {f"Functions{name}Log": own_log, "*": TRACES, **grants}
 
 
-def _task(name: str, **more: str) -> tuple[str, Grants]:
-    return _function(name, **{SECRET: "secretsmanager:GetSecretValue"}, **more)
+def _expect_task(name: str, **grants: str) -> tuple[str, Grants]:
+    return _expect_function(name, **{SECRET: "secretsmanager:GetSecretValue"}, **grants)
 
 
-def _machine(name: str, *tasks: str, **more: str) -> tuple[str, Grants]:
-    everywhere = (
+def _expect_machine(name: str, *tasks: str, **grants: str) -> tuple[str, Grants]:
+    all_resources = (
         "logs:CreateLogDelivery logs:DeleteLogDelivery logs:DescribeLogGroups logs:DescribeResourcePolicies "
         "logs:GetLogDelivery logs:ListLogDeliveries logs:PutResourcePolicy logs:UpdateLogDelivery "
         f"xray:GetSamplingRules xray:GetSamplingTargets {TRACES}"
     )
     return f"Workflows{name}", {
-        "*": everywhere,
+        "*": all_resources,
         **{f"Functions{task}": "lambda:InvokeFunction" for task in tasks},
-        **more,
+        **grants,
     }
 
 
-PARKS = {"IngestRejected": "dynamodb:PutItem"}
-GIVES_UP = {"TenantsDeadLetters": "sqs:GetQueueAttributes sqs:GetQueueUrl sqs:SendMessage"}
-STARTS = "states:StartSyncExecution"
+STORE_REJECTED = {"IngestRejected": "dynamodb:PutItem"}
+SEND_DEAD_LETTERS = {"TenantsDeadLetters": "sqs:GetQueueAttributes sqs:GetQueueUrl sqs:SendMessage"}
+START = "states:StartSyncExecution"
 ROLES: dict[str, Grants] = dict(
     [
-        _task("ResolveApiKey"),
-        _task("CreateMeter"),
-        _task("GetMeter"),
-        _task("UpdateMeter"),
-        _task("DeleteMeter"),
-        _task("CancelUsage"),
-        _task("SendUsages"),
-        _task("CreateCustomer"),
-        _task("DeleteCustomer"),
-        _task("ListMeters", **{"AnswersLarge/*": "s3:PutObject"}),
-        _task("FetchUsage", **{"AnswersLarge/*": "s3:PutObject"}),
-        _function(
+        _expect_task("ResolveApiKey"),
+        _expect_task("CreateMeter"),
+        _expect_task("GetMeter"),
+        _expect_task("UpdateMeter"),
+        _expect_task("DeleteMeter"),
+        _expect_task("CancelUsage"),
+        _expect_task("SendUsages"),
+        _expect_task("CreateCustomer"),
+        _expect_task("DeleteCustomer"),
+        _expect_task("ListMeters", **{"AnswersLarge/*": "s3:PutObject"}),
+        _expect_task("FetchUsage", **{"AnswersLarge/*": "s3:PutObject"}),
+        _expect_function(
             "Api",
-            **{f"Workflows{operation.pascal_name}": STARTS for operation in OPERATIONS if operation.route},
-            **PARKS,
+            **{f"Workflows{operation.pascal_name}": START for operation in OPERATIONS if operation.route},
+            **STORE_REJECTED,
             **{
                 "IngestCallIdentities": "dynamodb:DeleteItem dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem",
                 "AnswersLarge/*": "s3:DeleteObject s3:GetObject",
             },
         ),
-        _function(
+        _expect_function(
             "IngestQueue",
-            WorkflowsIngestUsage=STARTS,
-            **PARKS,
+            WorkflowsIngestUsage=START,
+            **STORE_REJECTED,
             IngestUsage="sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:GetQueueAttributes sqs:GetQueueUrl "
             "sqs:ReceiveMessage",
         ),
-        _function("BackfillPlan", **{"BackfillFiles/*": "s3:GetObject", "BackfillFiles": "s3:ListBucket"}),
-        _function("BackfillSendRange", WorkflowsIngestUsage=STARTS, **PARKS, **{"BackfillFiles/*": "s3:GetObject"}),
-        _function("BackfillSumUp"),
-        _machine("CreateMeter", "ResolveApiKey", "CreateMeter"),
-        _machine("ListMeters", "ResolveApiKey", "ListMeters"),
-        _machine("GetMeter", "ResolveApiKey", "GetMeter"),
-        _machine("UpdateMeter", "ResolveApiKey", "GetMeter", "UpdateMeter"),
-        _machine("DeleteMeter", "ResolveApiKey", "GetMeter", "UpdateMeter", "DeleteMeter"),
-        _machine("FetchUsage", "ResolveApiKey", "GetMeter", "FetchUsage"),
-        _machine("CancelUsage", "ResolveApiKey", "CancelUsage"),
-        _machine("IngestUsage", "ResolveApiKey", "SendUsages", **PARKS),
-        _machine("CreateCustomer", "ResolveApiKey", "CreateCustomer", **PARKS, **GIVES_UP),
-        _machine("DeleteCustomer", "ResolveApiKey", "DeleteCustomer", **PARKS, **GIVES_UP),
-        _machine(
+        _expect_function("BackfillPlan", **{"BackfillFiles/*": "s3:GetObject", "BackfillFiles": "s3:ListBucket"}),
+        _expect_function(
+            "BackfillSendRange", WorkflowsIngestUsage=START, **STORE_REJECTED, **{"BackfillFiles/*": "s3:GetObject"}
+        ),
+        _expect_function("BackfillSumUp"),
+        _expect_machine("CreateMeter", "ResolveApiKey", "CreateMeter"),
+        _expect_machine("ListMeters", "ResolveApiKey", "ListMeters"),
+        _expect_machine("GetMeter", "ResolveApiKey", "GetMeter"),
+        _expect_machine("UpdateMeter", "ResolveApiKey", "GetMeter", "UpdateMeter"),
+        _expect_machine("DeleteMeter", "ResolveApiKey", "GetMeter", "UpdateMeter", "DeleteMeter"),
+        _expect_machine("FetchUsage", "ResolveApiKey", "GetMeter", "FetchUsage"),
+        _expect_machine("CancelUsage", "ResolveApiKey", "CancelUsage"),
+        _expect_machine("IngestUsage", "ResolveApiKey", "SendUsages", **STORE_REJECTED),
+        _expect_machine("CreateCustomer", "ResolveApiKey", "CreateCustomer", **STORE_REJECTED, **SEND_DEAD_LETTERS),
+        _expect_machine("DeleteCustomer", "ResolveApiKey", "DeleteCustomer", **STORE_REJECTED, **SEND_DEAD_LETTERS),
+        _expect_machine(
             "BackfillUsage",
             *("BackfillPlan", "BackfillSendRange", "BackfillSumUp"),
             WorkflowsBackfillUsage="states:StartExecution",
@@ -107,7 +109,7 @@ ROLES: dict[str, Grants] = dict(
         ("WorkflowsDeleteCustomerEvents", {"WorkflowsDeleteCustomer": "states:StartExecution"}),
     ]
 )
-# What each kind of role is for.
+# The service of each kind of role.
 ASSUMED_BY = {
     "Functions": "lambda.amazonaws.com",
     "Workflows": "states.amazonaws.com",
@@ -121,83 +123,86 @@ VARIABLES = {
 }
 
 
-def _name(logical_id: str) -> str:
+def _strip_hash(logical_id: str) -> str:
     return re.sub(r"^Metering|[0-9A-F]{8}$", "", logical_id)
 
 
-def _named(resource: Any) -> str:
-    """A resource of a statement in words."""
+def _render_resource(resource: Any) -> str:
+    """Render the resource of a statement as in ``ROLES``."""
     match resource:
         case str():
             return resource
-        case [one]:
-            return _named(one)
+        case [item]:
+            return _render_resource(item)
         case {"Ref": str(name)}:
-            return "_" if name.startswith("AWS::") else _name(name)
+            return "_" if name.startswith("AWS::") else _strip_hash(name)
         case {"Fn::GetAtt": [name, _]}:
-            return _name(name)
+            return _strip_hash(name)
         case {"Fn::Join": ["", parts]}:
-            return "".join(_named(part) for part in parts)
+            return "".join(_render_resource(part) for part in parts)
     raise AssertionError(resource)
 
 
-def _listed(found: Any) -> list[Any]:
-    return found if isinstance(found, list) else [found]
+def _to_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
-def _granted(found: dict[str, Any]) -> dict[str, Grants]:
-    """What each role of a template may do."""
+def _collect_grants(template: dict[str, Any]) -> dict[str, Grants]:
+    """Collect the permissions of each role in a template."""
     granted: dict[str, dict[str, set[str]]] = {
-        _name(role): defaultdict(set) for role in resources(found, "AWS::IAM::Role")
+        _strip_hash(role): defaultdict(set) for role in get_resources(template, "AWS::IAM::Role")
     }
-    for policy in resources(found, "AWS::IAM::Policy").values():
+    for policy in get_resources(template, "AWS::IAM::Policy").values():
         for statement in policy["PolicyDocument"]["Statement"]:
             assert statement.keys() == {"Action", "Effect", "Resource"}
             assert statement["Effect"] == "Allow"
             for role in policy["Roles"]:
-                for resource in _listed(statement["Resource"]):
-                    granted[_named(role)][_named(resource)].update(_listed(statement["Action"]))
+                for resource in _to_list(statement["Resource"]):
+                    actions = _to_list(statement["Action"])
+                    granted[_render_resource(role)][_render_resource(resource)].update(actions)
     return {
         role.removesuffix("Role"): {resource: " ".join(sorted(actions)) for resource, actions in grants.items()}
         for role, grants in granted.items()
     }
 
 
-def test_every_role_may_do_what_the_table_says_no_more_and_no_less(aws: dict[str, Any]) -> None:
-    granted = _granted(aws)
+def test_every_role_has_exactly_the_permissions_of_the_table(aws: dict[str, Any]) -> None:
+    granted = _collect_grants(aws)
     assert granted.keys() == ROLES.keys()
     for role, grants in ROLES.items():
         assert granted[role] == grants, role
 
 
-def test_a_wildcard_has_a_reason_and_no_action_is_one(aws: dict[str, Any]) -> None:
-    found = {resource: actions for grants in _granted(aws).values() for resource, actions in grants.items()}
-    assert {resource for resource in found if re.search(r"[*?]", resource)} == WILDCARDS.keys()
-    assert "*" not in "".join(found.values())
+def test_wildcards_are_listed_with_a_reason_and_no_action_has_one(aws: dict[str, Any]) -> None:
+    actions_by_resource = {
+        resource: actions for grants in _collect_grants(aws).values() for resource, actions in grants.items()
+    }
+    assert {resource for resource in actions_by_resource if re.search(r"[*?]", resource)} == WILDCARDS.keys()
+    assert "*" not in "".join(actions_by_resource.values())
 
 
-def test_a_role_is_for_one_service_and_has_no_policies_beside_the_table(aws: dict[str, Any]) -> None:
-    for name, role in resources(aws, "AWS::IAM::Role").items():
+def test_a_role_is_for_one_service_and_has_no_other_policies(aws: dict[str, Any]) -> None:
+    for name, role in get_resources(aws, "AWS::IAM::Role").items():
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
-        kind = "Events" if "Events" in name else re.sub(r"(Functions|Workflows).*", r"\1", _name(name))
+        kind = "Events" if "Events" in name else re.sub(r"(Functions|Workflows).*", r"\1", _strip_hash(name))
         assert statement["Principal"] == {"Service": ASSUMED_BY[kind]}, name
         assert not role.keys() & {"ManagedPolicyArns", "Policies"}, name
     for kind in ("AWS::IAM::ManagedPolicy", "AWS::IAM::User", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy"):
-        assert resources(aws, kind) == {}
+        assert get_resources(aws, kind) == {}
 
 
-def test_the_function_that_gives_scopes_at_sign_in_may_do_nothing_else(tmp_path: Path) -> None:
+def test_the_sign_in_function_has_no_permissions_on_other_resources(tmp_path: Path) -> None:
     settings = Settings(admin_email="ops@example.com", read_scope="metering/read", write_scope="metering/write")
-    granted = _granted(template(tmp_path / "out", "aws", settings))
-    assert granted.pop("FunctionsSignIn") == dict([_function("SignIn")])["FunctionsSignIn"]
+    granted = _collect_grants(synth_template(tmp_path / "out", "aws", settings))
+    assert dict([_expect_function("SignIn")]) == {"FunctionsSignIn": granted.pop("FunctionsSignIn")}
     assert granted == ROLES
 
 
 @pytest.mark.parametrize("kind", ["AWS::SQS::Queue", "AWS::S3::Bucket"])
-def test_queues_and_buckets_take_encrypted_connections_only_and_senders_by_name(aws: dict[str, Any], kind: str) -> None:
-    policies = resources(aws, f"{kind}Policy").values()
-    named = [_named(name) for policy in policies for name in policy.get("Queues") or [policy["Bucket"]]]
-    assert sorted(named) == sorted(_name(name) for name in resources(aws, kind))
+def test_queues_and_buckets_require_tls_and_name_their_senders(aws: dict[str, Any], kind: str) -> None:
+    policies = get_resources(aws, f"{kind}Policy").values()
+    names = [_render_resource(name) for policy in policies for name in policy.get("Queues") or [policy["Bucket"]]]
+    assert sorted(names) == sorted(_strip_hash(name) for name in get_resources(aws, kind))
     for policy in policies:
         deny, *allowed = policy["PolicyDocument"]["Statement"]
         assert (deny["Effect"], deny["Principal"]) == ("Deny", {"AWS": "*"})
@@ -205,51 +210,53 @@ def test_queues_and_buckets_take_encrypted_connections_only_and_senders_by_name(
         assert deny["Action"] in {"sqs:*", "s3:*"}
         for statement in allowed:
             assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-            rule = _named(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
-            assert rule in {_name(name) for name in resources(aws, "AWS::Events::Rule")}
+            rule = _render_resource(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
+            assert rule in {_strip_hash(name) for name in get_resources(aws, "AWS::Events::Rule")}
 
 
-def test_what_is_kept_is_encrypted_and_no_bucket_can_be_made_public(aws: dict[str, Any]) -> None:
-    for bucket in resources(aws, "AWS::S3::Bucket").values():
+def test_stored_data_is_encrypted_and_buckets_block_public_access(aws: dict[str, Any]) -> None:
+    for bucket in get_resources(aws, "AWS::S3::Bucket").values():
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
         assert len(bucket["PublicAccessBlockConfiguration"]) == 4
         assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert all(queue["SqsManagedSseEnabled"] for queue in resources(aws, "AWS::SQS::Queue").values())
-    assert all(table["SSESpecification"]["SSEEnabled"] for table in resources(aws, "AWS::DynamoDB::Table").values())
+    assert all(queue["SqsManagedSseEnabled"] for queue in get_resources(aws, "AWS::SQS::Queue").values())
+    assert all(table["SSESpecification"]["SSEEnabled"] for table in get_resources(aws, "AWS::DynamoDB::Table").values())
 
 
-def test_only_our_api_may_call_the_function_behind_it(aws: dict[str, Any]) -> None:
-    permissions = resources(aws, "AWS::Lambda::Permission").values()
+def test_only_our_api_may_invoke_its_function(aws: dict[str, Any]) -> None:
+    permissions = get_resources(aws, "AWS::Lambda::Permission").values()
     assert permissions
     for permission in permissions:
         assert permission["Principal"] == "apigateway.amazonaws.com"
-        assert _named(permission["FunctionName"]) == "FunctionsApi"
-        assert re.fullmatch(r"arn:_:execute-api:_:_:ApiHttpApi/\*/\*/[a-z]\S+", _named(permission["SourceArn"]))
+        assert _render_resource(permission["FunctionName"]) == "FunctionsApi"
+        assert re.fullmatch(
+            r"arn:_:execute-api:_:_:ApiHttpApi/\*/\*/[a-z]\S+", _render_resource(permission["SourceArn"])
+        )
         assert "FunctionUrlAuthType" not in permission
-    assert resources(aws, "AWS::Lambda::Url") == {}
+    assert get_resources(aws, "AWS::Lambda::Url") == {}
 
 
-def test_every_log_group_forgets_and_every_writer_has_one(aws: dict[str, Any]) -> None:
-    groups = resources(aws, "AWS::Logs::LogGroup")
+def test_every_log_group_has_a_retention_and_every_writer_a_log_group(aws: dict[str, Any]) -> None:
+    groups = get_resources(aws, "AWS::Logs::LogGroup")
     assert {group["RetentionInDays"] for group in groups.values()} == {30}
     writers = [
-        _name(name)
+        _strip_hash(name)
         for kind in ("Lambda::Function", "StepFunctions::StateMachine")
-        for name in resources(aws, f"AWS::{kind}")
+        for name in get_resources(aws, f"AWS::{kind}")
     ]
-    assert sorted(_name(name) for name in groups) == sorted([*(f"{name}Log" for name in writers), "ApiAccessLog"])
+    assert sorted(_strip_hash(name) for name in groups) == sorted([*(f"{name}Log" for name in writers), "ApiAccessLog"])
 
 
-def test_no_secret_is_in_the_template_or_in_an_environment(aws: dict[str, Any]) -> None:
-    for name, function in functions(aws).items():
+def test_no_secret_is_in_the_template_or_in_environment_variables(aws: dict[str, Any]) -> None:
+    for name, function in get_functions(aws).items():
         assert function["Environment"]["Variables"].keys() <= VARIABLES, name
-    for step in ("ResolveApiKey", "SendUsages"):
-        variables = functions(aws)[re.sub(r"(?<!^)(?=[A-Z])", "_", step).lower()]["Environment"]["Variables"]
+    for module in ("resolve_api_key", "send_usages"):
+        variables = get_functions(aws)[module]["Environment"]["Variables"]
         assert (variables["AMBERFLO_API_KEY_SECRET_ID"], variables["AMBERFLO_API_KEY_FIELD"]) == (
             "AmberfloApiKey",
             "apiKey",
         )
     text = json.dumps(aws)
     assert "{{resolve:" not in text
-    assert resources(aws, "AWS::SecretsManager::Secret") == {}
+    assert get_resources(aws, "AWS::SecretsManager::Secret") == {}
     assert [name for name, item in aws.get("Parameters", {}).items() if "ssm" not in item["Type"].lower()] == []

@@ -13,17 +13,17 @@ from tests.packages import build_own_wheel, create_environment, run_in_environme
 
 
 @dataclass(frozen=True)
-class Synthesised:
-    """A control plane's stack: its template, its assembly, and the constructs that cdk-nag has findings on."""
+class ControlPlaneAssembly:
+    """A synthesised control plane: its template, its folder, and the paths of constructs with cdk-nag findings."""
 
     template: dict[str, Any]
-    assembly: Path
+    folder: Path
     findings: list[str]
 
 
 @dataclass(frozen=True)
-class Sbt:
-    """An environment with our wheel and the bindings."""
+class SbtEnvironment:
+    """An environment with our wheel and the bindings for SBT."""
 
     python: Path
     folder: Path
@@ -31,43 +31,44 @@ class Sbt:
     def run(self, script: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         return run_in_environment(self.python, self.folder, str(script), *arguments, **environment)
 
-    def synthesise(self, name: str, **wanted: Any) -> Synthesised:
+    def synthesise(self, name: str, **options: Any) -> ControlPlaneAssembly:
         out = self.folder / name
         script = Path(__file__).with_name("synthesise.py")
-        done = self.run(script, json.dumps({"out": str(out), **wanted}))
-        assert done.returncode == 0, done.stderr
-        return Synthesised(json.loads((out / "MyStack.template.json").read_text()), out, json.loads(done.stdout))
+        result = self.run(script, json.dumps({"out": str(out), **options}))
+        assert result.returncode == 0, result.stderr
+        template = json.loads((out / "MyStack.template.json").read_text())
+        return ControlPlaneAssembly(template, out, json.loads(result.stdout))
 
 
 @pytest.fixture(scope="session")
 def bindings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel that ``make sbt-bindings`` writes, by its command."""
+    """The wheel that ``make sbt-bindings`` builds."""
     out = tmp_path_factory.mktemp("bindings")
     command = [sys.executable, "-m", "amberflo_workflows.infra.sbt.bindings", "--out", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
     (wheel,) = out.iterdir()
-    assert f"pip install 'amberflo-workflows[cdk]' {wheel}" in done.stdout
+    assert f"pip install 'amberflo-workflows[cdk]' {wheel}" in result.stdout
     return wheel
 
 
 @pytest.fixture(scope="session")
-def sbt(bindings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sbt]:
+def sbt(bindings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SbtEnvironment]:
     folder = tmp_path_factory.mktemp("sbt")
     own = f"amberflo-workflows[cdk] @ {build_own_wheel(folder).as_uri()}"
-    # Ours is for cdk-nag 3, SBT for 2: the one thing in which an app's environment differs from this one.
-    yield Sbt(create_environment(folder, own, str(bindings), without="cdk-nag"), folder)
+    # SBT needs cdk-nag 2, and our lock has cdk-nag 3. All other versions are the locked ones.
+    yield SbtEnvironment(create_environment(folder, own, str(bindings), unlocked="cdk-nag"), folder)
     shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
-def wired(sbt: Sbt) -> Synthesised:
-    """As the control plane wires it."""
-    return sbt.synthesise("wired")
+def unextended(sbt: SbtEnvironment) -> ControlPlaneAssembly:
+    """The routes and rules that the control plane itself creates, without ``extend()``."""
+    return sbt.synthesise("unextended")
 
 
 @pytest.fixture(scope="session")
-def extended(sbt: Sbt) -> Synthesised:
-    """As we wire it ourselves where it can be reached."""
+def extended(sbt: SbtEnvironment) -> ControlPlaneAssembly:
+    """With ``extend()``, and with scopes."""
     scopes = {"read_scope": "tenant/tenant_read", "write_scope": "tenant/tenant_write"}
     return sbt.synthesise("extended", extend=True, metering=scopes)
