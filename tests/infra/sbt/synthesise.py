@@ -1,7 +1,8 @@
 """Synthesise a control plane with our metering, and print the paths of constructs with cdk-nag findings.
 
 Run it with an interpreter that has the bindings. Its argument is JSON: ``out`` (folder), ``metering`` (keyword
-arguments of ``SbtAmberfloMetering``), ``extend``, ``plain`` (a control plane without metering), ``local`` (for the emulator).
+arguments of ``SbtAmberfloMetering``), ``extend``, ``plain`` (a control plane without metering), ``local`` (for the
+emulator).
 """
 
 import json
