@@ -90,7 +90,5 @@ def _acknowledge_findings(function: lambda_.Function, role: iam.Role) -> None:
     )
     acknowledge(
         role,
-        {
-            "AwsSolutions-IAM5[Resource::*]": "The actions of X-Ray do not support resource-level permissions."
-        },
+        {"AwsSolutions-IAM5[Resource::*]": "The actions of X-Ray do not support resource-level permissions."},
     )
