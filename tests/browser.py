@@ -1,7 +1,7 @@
-"""A real browser for the console's tests: Chromium, of the machine's own or from its package manager.
+"""Chromium for the console's tests: the installed one, or one from the package manager.
 
-``python -m tests.browser`` installs it where that can be done without asking: as root on Debian and its kin. Elsewhere
-the tests that need it are skipped and say so. ``METERING_CHROMIUM`` names another one.
+``python -m tests.browser`` installs it where it can do so without asking: as root on Debian and its derivatives.
+Elsewhere the tests that need it are skipped with a message. ``METERING_CHROMIUM`` names another browser.
 """
 
 import os
@@ -11,9 +11,9 @@ import sys
 from typing import Final
 
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
-MISSING: Final = "no Chromium on this machine; install it, or name one in METERING_CHROMIUM"
-# As root it runs without its sandbox; the others keep it from calling home.
-ARGUMENTS: Final = (
+CHROMIUM_MISSING: Final = "Chromium not found; install it or set METERING_CHROMIUM to its path"
+# As root it runs only without its sandbox. The other options prevent requests to its vendor.
+CHROMIUM_ARGUMENTS: Final = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -24,22 +24,21 @@ ARGUMENTS: Final = (
 )
 
 
-def chromium() -> str | None:
-    """The browser's path, if there is one."""
-    given = os.environ.get("METERING_CHROMIUM")
-    return given or next((found for name in _NAMES if (found := shutil.which(name))), None)
+def find_chromium() -> str | None:
+    """The browser's path; ``None`` if there is none."""
+    return os.environ.get("METERING_CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
 
 
 def main() -> int:
-    """Install it if it is missing and can be had; never fails."""
+    """Install Chromium if it is missing and the package manager can be used; never fails."""
     apt = shutil.which("apt-get")
-    if chromium() is None and apt and os.geteuid() == 0:
+    if find_chromium() is None and apt and os.geteuid() == 0:
         print("Installing Chromium for the console's tests")
-        for words in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
+        for args in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
             environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-            subprocess.run([apt, *words], env=environment, capture_output=True, check=False)
-    if chromium() is None:
-        print(f"The console's tests in a browser will be skipped: {MISSING}.")
+            subprocess.run([apt, *args], env=environment, capture_output=True, check=False)
+    if find_chromium() is None:
+        print(f"The console's browser tests will be skipped: {CHROMIUM_MISSING}.")
     return 0
 
 

@@ -1,6 +1,7 @@
-"""A Secrets Manager that fails as told, in front of the emulator's, which cannot be made to throttle, refuse or hang.
+"""A proxy in front of the emulator's Secrets Manager that fails on request.
 
-It is a real server behind boto3's real client, so that the client's own tries and time-outs take part.
+The emulator cannot be made to throttle, deny or hang. The proxy is a real server behind the real boto3 client, so the
+client's own retries and timeouts take part.
 """
 
 import contextlib
@@ -17,10 +18,11 @@ from amberflo_workflows.operate.loopback import LOOPBACK
 
 
 @dataclass
-class Failing:
-    """How it fails: by ``status`` and ``code``, or after ``seconds`` by no answer at all; so many ``times``.
+class SecretFault:
+    """How a read fails: with ``status`` and ``code``, or without a response after ``seconds``.
 
-    ``versioned`` are the reads of a step, which name a version; the others are ``ResolveApiKey``'s.
+    ``times`` is the number of reads that fail, by default all. ``versioned`` limits the fault to reads that name a
+    version (those of a step) or to reads that do not (those of ``ResolveApiKey``).
     """
 
     status: int = 400
@@ -32,77 +34,81 @@ class Failing:
 
 @dataclass
 class SecretsManager:
-    """``calls`` are the reads that came; ``afterwards`` is done after the next answer to one that names no version."""
+    """The proxy at ``url`` in front of ``target``.
+
+    ``calls`` counts the reads. ``after_next_read`` runs once, after the next read that succeeds and names no version.
+    """
 
     url: str
-    behind: str
-    failing: Failing | None = None
+    target: str
+    fault: SecretFault | None = None
     calls: int = 0
-    afterwards: Callable[[], None] | None = None
-    _ended: threading.Event = field(default_factory=threading.Event)
+    after_next_read: Callable[[], None] | None = None
+    _stopped: threading.Event = field(default_factory=threading.Event)
 
-    def fault_of(self, wanted: dict[str, Any]) -> Failing | None:
-        """What strikes a read."""
-        failing = self.failing
-        if failing is None or failing.versioned not in {None, "VersionId" in wanted} or failing.times == 0:
+    def next_fault(self, *, versioned: bool) -> SecretFault | None:
+        """The fault that applies to a read; counts down its ``times``."""
+        fault = self.fault
+        if fault is None or fault.versioned not in {None, versioned} or fault.times == 0:
             return None
-        failing.times = None if failing.times is None else failing.times - 1
-        return failing
+        fault.times = None if fault.times is None else fault.times - 1
+        return fault
 
     def hang(self, seconds: float) -> None:
-        self._ended.wait(seconds)
+        """Wait, but no longer than the server runs."""
+        self._stopped.wait(seconds)
 
-    def end(self) -> None:
-        self._ended.set()
+    def stop(self) -> None:
+        self._stopped.set()
 
 
-def _handler(fake: SecretsManager) -> type[BaseHTTPRequestHandler]:
+def _build_handler(proxy: SecretsManager) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            fake.calls += 1
-            wanted = json.loads(body)
-            failing = fake.fault_of(wanted)
-            if failing is None:
-                self._hand_on(body, versioned="VersionId" in wanted)
-            elif failing.seconds is None:
-                self._answer(failing.status, json.dumps({"__type": failing.code, "message": "no"}).encode())
+            proxy.calls += 1
+            versioned = "VersionId" in json.loads(body)
+            fault = proxy.next_fault(versioned=versioned)
+            if fault is None:
+                self._forward(body, versioned=versioned)
+            elif fault.seconds is None:
+                self._respond(fault.status, json.dumps({"__type": fault.code, "message": "no"}).encode())
             else:
-                fake.hang(failing.seconds)
+                proxy.hang(fault.seconds)
 
-        def _hand_on(self, body: bytes, *, versioned: bool) -> None:
-            kept = {name: self.headers[name] for name in ("Authorization", "Content-Type", "X-Amz-Target")}
-            answer = requests.post(fake.behind, data=body, headers=kept, timeout=10)
-            if fake.afterwards and not versioned:
-                after, fake.afterwards = fake.afterwards, None
-                after()
-            self._answer(answer.status_code, answer.content)
+        def _forward(self, body: bytes, *, versioned: bool) -> None:
+            headers = {name: self.headers[name] for name in ("Authorization", "Content-Type", "X-Amz-Target")}
+            response = requests.post(proxy.target, data=body, headers=headers, timeout=10)
+            if proxy.after_next_read and not versioned:
+                after_read, proxy.after_next_read = proxy.after_next_read, None
+                after_read()
+            self._respond(response.status_code, response.content)
 
-        def _answer(self, status: int, body: bytes) -> None:
-            # The client hangs up when it has had enough.
+        def _respond(self, status: int, body: bytes) -> None:
+            # The client closes the connection when its timeout expires.
             with contextlib.suppress(OSError):
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
 
-        def log_message(self, *_arguments: Any) -> None:
+        def log_message(self, *_args: Any) -> None:
             return
 
     return Handler
 
 
 @contextlib.contextmanager
-def failing_secrets_manager(behind: str) -> Iterator[SecretsManager]:
-    """Serve on a free port for the length of the ``with`` block; what does not fail is answered by ``behind``."""
-    fake = SecretsManager("", behind)
-    with ThreadingHTTPServer((LOOPBACK, 0), _handler(fake)) as server:
-        fake.url = f"http://{LOOPBACK}:{server.server_port}"
+def run_faulty_secrets_manager(target: str) -> Iterator[SecretsManager]:
+    """Serve on a free port while the ``with`` block runs; reads without a fault go to ``target``."""
+    proxy = SecretsManager("", target)
+    with ThreadingHTTPServer((LOOPBACK, 0), _build_handler(proxy)) as server:
+        proxy.url = f"http://{LOOPBACK}:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield fake
+            yield proxy
         finally:
-            fake.end()
+            proxy.stop()
             server.shutdown()
             thread.join()

@@ -19,7 +19,7 @@ from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.executions.reader import Query
 from amberflo_workflows.operate.loopback import LOOPBACK
-from tests.browser import ARGUMENTS, MISSING, chromium
+from tests.browser import CHROMIUM_ARGUMENTS, CHROMIUM_MISSING, find_chromium
 
 EXECUTIONS: Final = 10_000
 RUNS: Final = 5
@@ -30,9 +30,9 @@ _CONCURRENCY: Final = 16
 
 def measure(system: System) -> list[dict[str, Any]]:
     """Median milliseconds to the load event and to the largest contentful paint of each page."""
-    path = chromium()
+    path = find_chromium()
     if path is None:
-        return [{"page": f"not measured: {MISSING}", "loaded_ms": 0, "largest_paint_ms": 0}]
+        return [{"page": f"not measured: {CHROMIUM_MISSING}", "loaded_ms": 0, "largest_paint_ms": 0}]
     machine = system.state_machine_arns["get_meter"]
     _start_executions(system, machine)
     executions = Executions(system)
@@ -47,7 +47,7 @@ def measure(system: System) -> list[dict[str, Any]]:
         "rejected": "rejected",
     }
     with _serve(system) as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
         rows = [_measure_page(browser, name, url + page) for name, page in pages.items()]
         browser.close()
     return rows

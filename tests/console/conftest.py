@@ -17,7 +17,7 @@ from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.loopback import LOOPBACK
 from amberflo_workflows.operate.rejected.table import RejectedTable
-from tests.browser import ARGUMENTS, MISSING, chromium
+from tests.browser import CHROMIUM_ARGUMENTS, CHROMIUM_MISSING, find_chromium
 from tests.packages import ROOT
 
 # A busy machine takes its time.
@@ -60,11 +60,11 @@ def console_url(shared_system: System) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    path = chromium()
+    path = find_chromium()
     if path is None:
-        pytest.skip(MISSING)
+        pytest.skip(CHROMIUM_MISSING)
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        launched = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
         yield launched
         launched.close()
 

@@ -4,13 +4,13 @@ import pytest
 
 from amberflo_workflows.tasks.amberflo import api_key
 from amberflo_workflows.tasks.amberflo.errors import ApiKeyUnavailable
-from tests.secrets_manager import Failing, SecretsManager, failing_secrets_manager
+from tests.secrets_manager import SecretFault, SecretsManager, run_faulty_secrets_manager
 from tests.tasks.conftest import SECRET, Steps
 
 
 @pytest.fixture
 def secrets(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretsManager]:
-    with failing_secrets_manager(steps.emulator.url) as fake:
+    with run_faulty_secrets_manager(steps.emulator.url) as fake:
         monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", fake.url)
         yield fake
 
@@ -18,29 +18,39 @@ def secrets(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretsMa
 @pytest.mark.parametrize(
     ("failing", "calls", "reason"),
     [
-        (Failing(400, "ThrottlingException"), 2, "refused to give the secret 'AmberfloApiKey' (ThrottlingException)"),
-        (Failing(500, "InternalServiceError"), 2, "refused to give the secret 'AmberfloApiKey' (InternalServiceError)"),
-        (Failing(400, "AccessDeniedException"), 1, "refused to give the secret 'AmberfloApiKey' (AccessDenied"),
-        (Failing(400, "DecryptionFailure"), 1, "refused to give the secret 'AmberfloApiKey' (DecryptionFailure)"),
-        (Failing(seconds=0), 2, "could not be reached for the secret 'AmberfloApiKey' (ConnectionClosedError)"),
+        (
+            SecretFault(400, "ThrottlingException"),
+            2,
+            "refused to give the secret 'AmberfloApiKey' (ThrottlingException)",
+        ),
+        (
+            SecretFault(500, "InternalServiceError"),
+            2,
+            "refused to give the secret 'AmberfloApiKey' (InternalServiceError)",
+        ),
+        (SecretFault(400, "AccessDeniedException"), 1, "refused to give the secret 'AmberfloApiKey' (AccessDenied"),
+        (SecretFault(400, "DecryptionFailure"), 1, "refused to give the secret 'AmberfloApiKey' (DecryptionFailure)"),
+        (SecretFault(seconds=0), 2, "could not be reached for the secret 'AmberfloApiKey' (ConnectionClosedError)"),
     ],
     ids=["throttling", "failing", "denied", "no key to it", "dropping"],
 )
 def test_a_secrets_manager_that_gives_nothing_is_named_with_the_secret_and_heals(
-    steps: Steps, secrets: SecretsManager, failing: Failing, calls: int, reason: str
+    steps: Steps, secrets: SecretsManager, failing: SecretFault, calls: int, reason: str
 ) -> None:
-    secrets.failing = failing
+    secrets.fault = failing
     with pytest.raises(ApiKeyUnavailable) as raised:
         steps.resolve()
     assert reason in str(raised.value)
     assert (secrets.calls, "key-1" in str(raised.value)) == (calls, False)
-    secrets.failing = None
+    secrets.fault = None
     assert steps.run("list_meters", {})["statusCode"] == 200
 
 
-@pytest.mark.parametrize("failing", [Failing(400, "ThrottlingException", times=1), Failing(seconds=0, times=1)])
-def test_one_failed_read_is_made_again_by_the_client(steps: Steps, secrets: SecretsManager, failing: Failing) -> None:
-    secrets.failing = failing
+@pytest.mark.parametrize("failing", [SecretFault(400, "ThrottlingException", times=1), SecretFault(seconds=0, times=1)])
+def test_one_failed_read_is_made_again_by_the_client(
+    steps: Steps, secrets: SecretsManager, failing: SecretFault
+) -> None:
+    secrets.fault = failing
     assert steps.resolve()["versionId"]
     assert secrets.calls == 2
 
@@ -54,7 +64,7 @@ def test_a_secrets_manager_that_is_not_there_is_named(steps: Steps, monkeypatch:
 def test_a_warm_step_does_without_secrets_manager(steps: Steps, secrets: SecretsManager) -> None:
     assert steps.run("list_meters", {})["statusCode"] == 200
     assert secrets.calls == 1
-    secrets.failing = Failing(500, "InternalServiceError")
+    secrets.fault = SecretFault(500, "InternalServiceError")
     assert steps.run("list_meters", {})["statusCode"] == 200
     assert secrets.calls == 1
     with pytest.raises(ApiKeyUnavailable, match="InternalServiceError"):
@@ -65,21 +75,21 @@ def test_a_warm_step_does_without_secrets_manager(steps: Steps, secrets: Secrets
 @pytest.mark.parametrize(
     ("failing", "goes_on"),
     [
-        (Failing(400, "ThrottlingException"), True),
-        (Failing(500, "InternalServiceError"), True),
-        (Failing(seconds=0), True),
-        (Failing(400, "AccessDeniedException"), False),
-        (Failing(400, "ResourceNotFoundException"), False),
+        (SecretFault(400, "ThrottlingException"), True),
+        (SecretFault(500, "InternalServiceError"), True),
+        (SecretFault(seconds=0), True),
+        (SecretFault(400, "AccessDeniedException"), False),
+        (SecretFault(400, "ResourceNotFoundException"), False),
     ],
     ids=["throttling", "failing", "dropping", "denied", "deleted"],
 )
 def test_an_outage_longer_than_a_version_is_trusted_is_gone_through_with_it_and_nothing_else_is(
-    steps: Steps, secrets: SecretsManager, monkeypatch: pytest.MonkeyPatch, failing: Failing, *, goes_on: bool
+    steps: Steps, secrets: SecretsManager, monkeypatch: pytest.MonkeyPatch, failing: SecretFault, *, goes_on: bool
 ) -> None:
     before = steps.resolve()
     # In place of five minutes.
     monkeypatch.setattr(api_key.api_keys(), "_current_until", 0.0)
-    secrets.failing = failing
+    secrets.fault = failing
     if goes_on:
         assert steps.resolve() == before
         calls = secrets.calls

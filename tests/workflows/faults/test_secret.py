@@ -16,7 +16,7 @@ from amberflo_workflows.local.deploy import put_secret
 from amberflo_workflows.local.system import SECRET, System
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import METER, Api
-from tests.secrets_manager import Failing, SecretsManager, failing_secrets_manager
+from tests.secrets_manager import SecretFault, SecretsManager, run_faulty_secrets_manager
 from tests.workflows.faults.cells import CALLS, Cell, check, meter, parametrized, start
 
 pytestmark = pytest.mark.emulator
@@ -65,7 +65,7 @@ class Secret:
 
 @pytest.fixture(scope="module")
 def shared_secret(shared_system: System) -> Iterator[Secret]:
-    with failing_secrets_manager(shared_system.emulator.url) as manager:
+    with run_faulty_secrets_manager(shared_system.emulator.url) as manager:
         made = Secret(shared_system, manager)
         made.lead_through("resolve_api_key", "send_usages", "create_customer", "delete_customer")
         yield made
@@ -76,7 +76,7 @@ def shared_secret(shared_system: System) -> Iterator[Secret]:
 def secret(system: System, shared_secret: Secret) -> Iterator[Secret]:
     assert system is shared_secret.system
     yield shared_secret
-    shared_secret.manager.failing = None
+    shared_secret.manager.fault = None
 
 
 @parametrized("secret")
@@ -90,7 +90,7 @@ def test_a_secret_that_cannot_be_read(secret: Secret, cell: Cell) -> None:
         secret.rotate(f"key-{uuid.uuid4()}")
     else:
         secret.remember()
-    secret.manager.failing = Failing(times=None if cell.is_lasting else cell.struck, versioned=is_step)
+    secret.manager.fault = SecretFault(times=None if cell.is_lasting else cell.struck, versioned=is_step)
     outcome = start(secret.system, cell, [] if is_first else [REFUSED_ONCE])
     check(secret.system, cell, outcome)
     if outcome.http == 502:
@@ -99,7 +99,7 @@ def test_a_secret_that_cannot_be_read(secret: Secret, cell: Cell) -> None:
 
 def test_a_secrets_manager_that_hangs_is_given_up_before_the_state_is(secret: Secret) -> None:
     secret.remember()
-    secret.manager.failing = Failing(seconds=30)
+    secret.manager.fault = SecretFault(seconds=30)
     sandbox_of(secret.system).set_faults([REFUSED_ONCE])
     answer = Api(secret.system).call("GET", "meters")
     assert (answer.status, answer.body["message"]) == (
@@ -117,7 +117,7 @@ class Rotations:
     def begin(self) -> None:
         self.secret.remember()
         self.secret.rotate(f"second-{uuid.uuid4()}")
-        self.secret.manager.afterwards = lambda: self.secret.rotate(f"third-{uuid.uuid4()}")
+        self.secret.manager.after_next_read = lambda: self.secret.rotate(f"third-{uuid.uuid4()}")
 
 
 @pytest.fixture
