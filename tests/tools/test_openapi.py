@@ -1,4 +1,4 @@
-"""The API's document: as committed, as the specification has it, and as the code has it."""
+"""The OpenAPI document matches the code, the specification and the documentation."""
 
 import json
 import re
@@ -16,86 +16,88 @@ from amberflo_workflows.entrypoints.api import DOCUMENT
 from amberflo_workflows.infra.operations import OPERATIONS, Operation
 from amberflo_workflows.tasks.fetch_usage import UsageQuestion
 from tests.entrypoints.calls import METER
-from tools.openapi.document import document, text
+from tools.openapi.document import build_document, render_document
 
 API_MD = Path(__file__).parents[2] / "docs" / "api.md"
-OWN = json.loads(DOCUMENT.read_text())
-SCHEMAS = OWN["components"]["schemas"]
+COMMITTED = json.loads(DOCUMENT.read_text())
+SCHEMAS = COMMITTED["components"]["schemas"]
 ROUTED = [operation for operation in OPERATIONS if operation.route]
 
 
-def _described(operation: Operation) -> Any:
+def _operation_object(operation: Operation) -> Any:
     assert operation.route
-    return OWN["paths"][operation.route.path][operation.route.method.lower()]
+    return COMMITTED["paths"][operation.route.path][operation.route.method.lower()]
 
 
-def _judge(name: str) -> Any:
-    return jsonschema_rs.validator_for({"$ref": f"#/components/schemas/{name}", "components": OWN["components"]})
+def _validator(name: str) -> Any:
+    return jsonschema_rs.validator_for({"$ref": f"#/components/schemas/{name}", "components": COMMITTED["components"]})
 
 
-def test_what_is_committed_is_what_the_code_makes() -> None:
-    assert DOCUMENT.read_text() == text(), "run: make openapi"
+def test_the_committed_document_is_the_generated_one() -> None:
+    assert DOCUMENT.read_text() == render_document(), "run: make openapi"
 
 
-def test_it_is_a_document_of_openapi_and_its_schemas_are_schemas() -> None:
-    schemathesis.openapi.from_dict(document()).validate()
+def test_the_document_is_valid_openapi_and_its_schemas_are_valid() -> None:
+    schemathesis.openapi.from_dict(build_document()).validate()
     for schema in SCHEMAS.values():
         jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_and_link_has_a_target() -> None:
     for kind, name in re.findall(r'"#/components/(\w+)/(\w+)"', DOCUMENT.read_text()):
-        assert name in OWN["components"][kind]
-    ids = {_described(operation)["operationId"] for operation in ROUTED}
+        assert name in COMMITTED["components"][kind]
+    ids = {_operation_object(operation)["operationId"] for operation in ROUTED}
     linked = [
         link
         for operation in ROUTED
-        for answer in _described(operation)["responses"].values()
-        for link in answer.get("links", {})
+        for response in _operation_object(operation)["responses"].values()
+        for link in response.get("links", {})
     ]
     assert linked
     assert set(linked) <= ids
 
 
-def test_every_route_is_in_it_and_no_other_but_its_own() -> None:
-    found = {(method.upper(), path) for path, item in OWN["paths"].items() for method in item if method != "parameters"}
-    assert found == {operation.route for operation in ROUTED} | {("GET", "/openapi.json")}
+def test_the_document_has_every_route_and_its_own() -> None:
+    routes = {
+        (method.upper(), path) for path, item in COMMITTED["paths"].items() for method in item if method != "parameters"
+    }
+    assert routes == {operation.route for operation in ROUTED} | {("GET", "/openapi.json")}
 
 
 @pytest.mark.parametrize("operation", ROUTED, ids=lambda operation: operation.name)
-def test_every_call_may_have_every_error_that_an_execution_can_end_with(operation: Operation) -> None:
-    assert {str(status) for status in api_response._STATUS.values()} | {"401", "403", "500"} <= _described(operation)[
-        "responses"
-    ].keys()
+def test_every_call_has_the_statuses_of_all_execution_errors(operation: Operation) -> None:
+    assert {str(status) for status in api_response._STATUS.values()} | {"401", "403", "500"} <= _operation_object(
+        operation
+    )["responses"].keys()
 
 
-def test_every_error_of_the_handbook_is_in_it() -> None:
+def test_the_document_has_the_errors_of_api_md() -> None:
     rows = re.findall(r"^\| ([\d, ]+) \|", API_MD.read_text(), re.MULTILINE)
-    named = {status for row in rows for status in row.replace(",", " ").split()}
-    found = {status for operation in ROUTED for status in _described(operation)["responses"] if status > "299"}
-    assert named == found
+    expected = {status for row in rows for status in row.replace(",", " ").split()}
+    actual = {status for operation in ROUTED for status in _operation_object(operation)["responses"] if status > "299"}
+    assert actual == expected
 
 
-def test_every_parameter_of_a_usage_query_is_in_it() -> None:
-    (operation,) = (one for one in ROUTED if one.name == "fetch_usage")
-    names = {parameter["name"] for parameter in _described(operation)["parameters"]}
+def test_the_document_has_every_parameter_of_a_usage_query() -> None:
+    (fetch_usage,) = (operation for operation in ROUTED if operation.name == "fetch_usage")
+    names = {parameter["name"] for parameter in _operation_object(fetch_usage)["parameters"]}
     fields = {field.encode_name for field in msgspec.structs.fields(UsageQuestion)}
     assert names == fields - {"meterId"} | {"tenantId", "filter"}
 
 
-def test_a_meter_that_was_read_may_be_sent_back_by_the_document_as_by_the_code() -> None:
-    read = {**METER, "id": "i", **dict.fromkeys(READ_ONLY_FIELDS, "x")}
-    assert parse_new_meter(read)
-    assert _judge("NewMeter").is_valid(read)
-    assert not _judge("NewMeter").is_valid({**read, "lable": "misspelt"})
+def test_the_document_and_the_code_accept_a_meter_as_the_api_returned_it() -> None:
+    meter = {**METER, "id": "i", **dict.fromkeys(READ_ONLY_FIELDS, "x")}
+    assert parse_new_meter(meter)
+    assert _validator("NewMeter").is_valid(meter)
+    assert not _validator("NewMeter").is_valid({**meter, "lable": "misspelt"})
 
 
 @pytest.mark.parametrize("name", ["a", "a.b-c_9", "", "a" * 51, "a b", "é", "a\n", "a\nb"])
-def test_a_name_is_judged_alike_by_the_document_and_by_the_code(name: str) -> None:
+def test_the_document_and_the_code_accept_the_same_names(name: str) -> None:
     meter = {**METER, "meterApiName": name}
     try:
         parse_new_meter(meter)
-        taken = True
+        is_accepted = True
     except msgspec.ValidationError:
-        taken = False
-    assert _judge("NewMeter").is_valid(meter) == taken
+        is_accepted = False
+    assert _validator("NewMeter").is_valid(meter) == is_accepted

@@ -1,1 +1,1 @@
-"""The OpenAPI document of the HTTP API: made from the table of operations and the types that requests are judged by."""
+"""Generates the OpenAPI document of the HTTP API from the table of operations and from the types of the requests."""

@@ -1,9 +1,9 @@
 """Write ``entrypoints/openapi.json``.
 
-Run by ``make openapi``; a test compares what is committed with what this makes.
+Run by ``make openapi``; a test compares the committed file with what this module writes.
 """
 
 from amberflo_workflows.entrypoints.api import DOCUMENT
-from tools.openapi.document import text
+from tools.openapi.document import render_document
 
-DOCUMENT.write_text(text())
+DOCUMENT.write_text(render_document())

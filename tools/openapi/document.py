@@ -1,4 +1,4 @@
-"""The document itself: paths from the table of operations, schemas from types, summaries from the API's docstrings."""
+"""The document: paths from the table of operations, schemas from types, summaries from the docstrings of the API."""
 
 import json
 from typing import Any, Final
@@ -9,81 +9,81 @@ import amberflo_workflows
 from amberflo_workflows.core.meter import READ_ONLY_FIELDS
 from amberflo_workflows.entrypoints import api
 from amberflo_workflows.infra.operations import DOCUMENT, OPERATIONS, Operation, Route
-from tools.openapi import answers
+from tools.openapi import responses
 from tools.openapi.calls import CALLS, Call
 from tools.openapi.parameters import METER_ID
-from tools.openapi.shapes import CountedUsage, Dimension, GatewayProblem, Problem
+from tools.openapi.schemas import CountedUsage, Dimension, GatewayProblem, Problem
 
 _REF: Final = "#/components/schemas/{name}"
-_ABOUT: Final = (
-    "Every call is an execution of a Step Functions workflow, which the header `x-execution-arn` of its answer names. "
-    "Bodies and answers are JSON."
+_DESCRIPTION: Final = (
+    "Every call starts an execution of a Step Functions workflow; the response header `x-execution-arn` has its ARN. "
+    "Bodies and responses are JSON."
 )
 
 
-def text() -> str:
-    """The document as it is committed."""
-    return json.dumps(document(), indent=2) + "\n"
+def render_document() -> str:
+    """The document as JSON text, as it is committed."""
+    return json.dumps(build_document(), indent=2) + "\n"
 
 
-def document() -> dict[str, Any]:
+def build_document() -> dict[str, Any]:
     """The OpenAPI document."""
     return {
         "openapi": "3.1.1",
         "info": {
             "title": "Usage metering with Amberflo",
-            "description": _ABOUT,
+            "description": _DESCRIPTION,
             "version": amberflo_workflows.__version__,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "security": [{"token": []}],
-        "paths": _paths(),
+        "paths": _build_paths(),
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
-            "headers": answers.HEADERS,
-            "responses": answers.PROBLEMS,
-            "schemas": _schemas(),
+            "headers": responses.HEADERS,
+            "responses": responses.PROBLEMS,
+            "schemas": _build_schemas(),
         },
     }
 
 
-def _paths() -> dict[str, Any]:
+def _build_paths() -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for operation in OPERATIONS:
         if operation.route:
-            item = paths.setdefault(operation.route.path, _item(operation.route))
-            item[operation.route.method.lower()] = _operation(operation, CALLS[operation.name])
-    paths[DOCUMENT.path] = {DOCUMENT.method.lower(): _own()}
+            item = paths.setdefault(operation.route.path, _build_path_item(operation.route))
+            item[operation.route.method.lower()] = _build_operation(operation, CALLS[operation.name])
+    paths[DOCUMENT.path] = {DOCUMENT.method.lower(): _build_document_operation()}
     return paths
 
 
-def _item(route: Route) -> dict[str, Any]:
+def _build_path_item(route: Route) -> dict[str, Any]:
     return {"parameters": [METER_ID]} if "{meterId}" in route.path else {}
 
 
-def _operation(operation: Operation, call: Call) -> dict[str, Any]:
-    succeeded: dict[str, Any] = {
-        "description": "It is done.",
-        "headers": {"x-execution-arn": answers.EXECUTION_ARN},
-        "content": _content(call.answers),
+def _build_operation(operation: Operation, call: Call) -> dict[str, Any]:
+    success: dict[str, Any] = {
+        "description": "Success.",
+        "headers": {"x-execution-arn": responses.EXECUTION_ARN},
+        "content": _build_content(call.responses),
     }
     if call.links:
-        succeeded["links"] = {_camel(name): _link(name) for name in call.links}
-    described: dict[str, Any] = {
-        "operationId": _camel(operation.name),
+        success["links"] = {_to_camel_case(name): _build_link(name) for name in call.links}
+    description: dict[str, Any] = {
+        "operationId": _to_camel_case(operation.name),
         "summary": getattr(api, operation.name).__doc__,
         "description": call.description,
     }
     if call.parameters:
-        described["parameters"] = list(call.parameters)
+        description["parameters"] = list(call.parameters)
     if call.bodies:
-        described["requestBody"] = {"required": True, "content": _content(call.bodies)}
-    return {**described, "responses": {str(call.status): succeeded, **answers.problems(*call.problems)}}
+        description["requestBody"] = {"required": True, "content": _build_content(call.bodies)}
+    return {**description, "responses": {str(call.status): success, **responses.build_problems(*call.problems)}}
 
 
-def _own() -> dict[str, Any]:
-    """Of the document itself; no workflow is started for it."""
-    found = {
+def _build_document_operation() -> dict[str, Any]:
+    """The operation that returns the document itself; it starts no workflow."""
+    success = {
         "description": "The document.",
         "headers": {"Cache-Control": {"schema": {"type": "string"}}},
         "content": {"application/json": {"schema": {"type": "object"}}},
@@ -91,26 +91,26 @@ def _own() -> dict[str, Any]:
     return {
         "operationId": "document",
         "summary": api.document.__doc__,
-        "responses": {"200": found, **answers.problems(workflow=False)},
+        "responses": {"200": success, **responses.build_problems(has_workflow=False)},
     }
 
 
-def _link(name: str) -> dict[str, Any]:
-    return {"operationId": _camel(name), "parameters": {"meterId": "$response.body#/data/id"}}
+def _build_link(name: str) -> dict[str, Any]:
+    return {"operationId": _to_camel_case(name), "parameters": {"meterId": "$response.body#/data/id"}}
 
 
-def _content(types: tuple[type, ...]) -> dict[str, Any]:
-    references = [{"$ref": _REF.format(name=one.__name__)} for one in types]
+def _build_content(types: tuple[type, ...]) -> dict[str, Any]:
+    references = [{"$ref": _REF.format(name=type_.__name__)} for type_ in types]
     schema = references[0] if len(references) == 1 else {"anyOf": references}
     return {"application/json": {"schema": schema}}
 
 
-def _schemas() -> dict[str, Any]:
-    types = {one for call in CALLS.values() for one in call.types}
-    wanted = sorted({*types, CountedUsage, GatewayProblem, Problem}, key=lambda one: one.__name__)
-    (dimension, *_), schemas = msgspec.json.schema_components([Dimension, *wanted], ref_template=_REF)
+def _build_schemas() -> dict[str, Any]:
+    types = {type_ for call in CALLS.values() for type_ in call.types} | {CountedUsage, GatewayProblem, Problem}
+    sorted_types = sorted(types, key=lambda type_: type_.__name__)
+    (dimension, *_), schemas = msgspec.json.schema_components([Dimension, *sorted_types], ref_template=_REF)
     for name in ("NewMeter", "MeterFields"):
-        # A meter that was read may be changed and sent back whole.
+        # A caller may get a meter, change it, and send all of it back.
         schemas[name]["properties"] |= {field: {"readOnly": True} for field in sorted(READ_ONLY_FIELDS)}
     for name in ("Usage", "CountedUsage"):
         schemas[name]["additionalProperties"] = dimension
@@ -118,6 +118,6 @@ def _schemas() -> dict[str, Any]:
     return dict(sorted(schemas.items()))
 
 
-def _camel(name: str) -> str:
+def _to_camel_case(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)

@@ -1,4 +1,4 @@
-"""Query parameters and headers, from the types that the steps judge them by."""
+"""Query parameters and headers, from the types that the steps validate them with."""
 
 from typing import Any, Final, TypeAlias
 
@@ -11,58 +11,58 @@ from amberflo_workflows.tasks.list_meters import ListMeters
 
 Parameter: TypeAlias = dict[str, Any]
 
-_LISTED: Final = {"style": "form", "explode": False}
+_COMMA_SEPARATED: Final = {"style": "form", "explode": False}
 _DESCRIPTIONS: Final = {
-    "limit": "Meters on a page.",
-    "next_token": "What the page before gave.",
-    "meterApiName": "The meter by name; without it the id is looked up.",
-    "startTimeInSeconds": "Seconds since 1970; default: 24 hours before the end.",
-    "endTimeInSeconds": "Seconds since 1970; default: now.",
+    "limit": "Meters per page.",
+    "next_token": "The `next_token` of the previous page.",
+    "meterApiName": "API name of the meter. Default: the name of the meter with this ID.",
+    "startTimeInSeconds": "Seconds since 1970. Default: 24 hours before the end.",
+    "endTimeInSeconds": "Seconds since 1970. Default: now.",
     "timeGroupingInterval": "In upper or lower case.",
-    "aggregation": "In upper or lower case; default: the meter's own.",
+    "aggregation": "In upper or lower case. Default: the aggregation of the meter.",
     "groupBy": "`customerId` and dimensions, comma separated.",
-    "take": "Only so many groups, the largest first.",
+    "take": "The maximum number of groups, largest first.",
 }
 
 
-def _query_of(struct: type) -> tuple[Parameter, ...]:
-    """A parameter for each field that is not in the path. A query has no null: it leaves the parameter out."""
+def _build_query(struct: type) -> tuple[Parameter, ...]:
+    """A parameter for each field that is not in the path. A query has no null: it omits the parameter."""
     _, components = msgspec.json.schema_components([struct])
     fields = components[struct.__name__]["properties"]
-    return tuple(_parameter(name, schema) for name, schema in fields.items() if name != "meterId")
+    return tuple(_build_parameter(name, schema) for name, schema in fields.items() if name != "meterId")
 
 
-def _parameter(name: str, schema: dict[str, Any]) -> Parameter:
+def _build_parameter(name: str, schema: dict[str, Any]) -> Parameter:
     if "anyOf" in schema:
-        (schema,) = (one for one in schema["anyOf"] if one != {"type": "null"})
-    listed = _LISTED if schema.get("type") == "array" else {}
-    return {"name": name, "in": "query", "description": _DESCRIPTIONS[name], "schema": schema, **listed}
+        (schema,) = (option for option in schema["anyOf"] if option != {"type": "null"})
+    style = _COMMA_SEPARATED if schema.get("type") == "array" else {}
+    return {"name": name, "in": "query", "description": _DESCRIPTIONS[name], "schema": schema, **style}
 
 
 METER_ID: Final[Parameter] = {"name": "meterId", "in": "path", "required": True, "schema": msgspec.json.schema(MeterId)}
 IDEMPOTENCY_KEY: Final[Parameter] = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "Anew for each call, the same for its repetition, which then counts nothing twice. It stands for "
-    "the identity and time of the call for 60 days, and belongs to the caller of the token.",
+    "description": "A new value for each call. A call that is sent again with the same value counts nothing twice: the "
+    "key determines the ID and time of the call for 60 days. Each caller, by token, has keys of its own.",
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
 }
-LIST_METERS: Final = _query_of(ListMeters)
+LIST_METERS: Final = _build_query(ListMeters)
 FETCH_USAGE: Final = (
-    *_query_of(UsageQuestion),
+    *_build_query(UsageQuestion),
     {
         "name": "tenantId",
         "in": "query",
-        "description": "Short for `filter.customerId`.",
+        "description": "The same as `filter.customerId`.",
         "schema": {"type": "array", "items": {"type": "string"}, "minItems": 1},
-        **_LISTED,
+        **_COMMA_SEPARATED,
     },
     {
-        # Each member of the object is a parameter of its own, by its own name.
+        # Each member of the object is a separate parameter with the name of the member.
         "name": "filter",
         "in": "query",
-        "description": "`filter.KEY=VALUES`: `KEY` is `customerId` or a dimension, the values are comma separated; "
-        "several keys must all match.",
+        "description": "`filter.KEY=VALUES`: `KEY` is `customerId` or a dimension, and the values are comma separated. "
+        "All filters must match.",
         "style": "form",
         "explode": True,
         "schema": {

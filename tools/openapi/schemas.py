@@ -1,6 +1,6 @@
-"""What calls take and answer where no step has a type for it; nothing but the document is made of these.
+"""Types of bodies and responses for which no step has a type; only the document uses them.
 
-What Amberflo says is passed on as it is, so of that only what a caller may count on is required.
+Responses of Amberflo are passed on unchanged, so only the members that a caller can rely on are required.
 """
 
 from typing import Annotated, Any, TypedDict
@@ -17,36 +17,37 @@ Dimension = Annotated[str, Meta(max_length=MAX_TEXT_LENGTH)] | int | float | boo
 
 
 class Usage(Struct, rename="camel", kw_only=True):
-    """One usage. Any other member is a dimension, as if it stood in `dimensions`."""
+    """One usage. Any other member is a dimension, as if it were in `dimensions`."""
 
     tenant_id: Text | int
     meter_api_name: Annotated[str, Meta(min_length=1, max_length=MAX_METER_NAME_LENGTH)]
     meter_value: float
     unique_id: Annotated[
-        Text | int | UnsetType | None, Meta(description="The identity under which it counts once, else one is given.")
+        Text | int | UnsetType | None,
+        Meta(description="The ID under which the usage counts once. Default: a generated one."),
     ] = UNSET
     meter_time_in_millis: Annotated[
         Millis | UnsetType | None,
-        Meta(description="Milliseconds since 1970, at most 60 days ago; else those of the call."),
+        Meta(description="Milliseconds since 1970, at most 60 days ago. Default: the time of the call."),
     ] = UNSET
     dimensions: dict[str, Dimension] | UnsetType | None = UNSET
 
 
 class CountedUsage(Usage, kw_only=True):
-    """A usage exactly as it was counted, identity and time included."""
+    """A usage exactly as it was counted, with its ID and time."""
 
     unique_id: Text | int
     meter_time_in_millis: Millis
 
 
 class Usages(Struct):
-    """Many usages."""
+    """Usages to ingest."""
 
     records: Annotated[list[Usage], Meta(min_length=1, max_length=MAX_USAGES_PER_CALL)]
 
 
 class Meter(Struct, rename="camel"):
-    """A meter as Amberflo has it; it may have more members than these."""
+    """A meter as Amberflo returns it. It may have more members."""
 
     id: str
     label: str
@@ -67,20 +68,20 @@ class MeterAnswer(Struct):
 
 
 class MeterPage(Struct):
-    """Meters, sorted by `meterApiName`; `next_token` asks for those after them, and is null on the last page."""
+    """Meters, sorted by `meterApiName`. `next_token` gets the next page; it is null on the last page."""
 
     data: list[Meter]
     next_token: str | None
 
 
 class AmberfloAnswer(Struct):
-    """What Amberflo says, as it is."""
+    """The response of Amberflo, unchanged."""
 
     data: dict[str, Any]
 
 
 class UsageReport(Struct, rename="camel"):
-    """Amberflo's report; it may have more members than these."""
+    """The report of Amberflo. It may have more members."""
 
     client_meters: list[dict[str, Any]] | UnsetType = UNSET
     seconds_since_epoch_intervals: list[int] | UnsetType | None = UNSET
@@ -88,25 +89,25 @@ class UsageReport(Struct, rename="camel"):
 
 
 class UsageAnswer(Struct):
-    """How much was used."""
+    """A usage report."""
 
     data: UsageReport
 
 
 class Cancelled(Struct):
-    """The identities of the usages that no longer count."""
+    """The IDs of the usages that no longer count."""
 
     cancelled: list[str]
 
 
 class CancelledAnswer(Struct):
-    """What was cancelled one by one."""
+    """The usages that were cancelled one by one."""
 
     data: Cancelled
 
 
 class NotCounted(Struct, rename="camel"):
-    """A usage that is kept in the rejected table; `index` is its place in `records`."""
+    """A usage that is stored in the rejected table. `index` is its position in `records`."""
 
     index: int
     unique_id: str
@@ -114,7 +115,7 @@ class NotCounted(Struct, rename="camel"):
 
 
 class Ingested(Struct, rename="camel"):
-    """How many usages Amberflo took, their identities, and those that do not count."""
+    """The number of usages that Amberflo accepted, their IDs, and the rejected usages."""
 
     accepted: int
     unique_ids: list[str]
@@ -122,13 +123,13 @@ class Ingested(Struct, rename="camel"):
 
 
 class IngestAnswer(Struct):
-    """What became of the usages."""
+    """The result for the usages."""
 
     data: Ingested
 
 
 class Problem(Struct, rename="camel"):
-    """The one shape of errors."""
+    """An error of the API."""
 
     status_code: int
     message: str
@@ -136,6 +137,6 @@ class Problem(Struct, rename="camel"):
 
 
 class GatewayProblem(TypedDict):
-    """What API Gateway says by itself."""
+    """An error of API Gateway."""
 
     message: str | None
