@@ -28,7 +28,7 @@ down: setup ## Stop the local system
 	@$(BIN)/metering down
 
 test: setup lint ## Run every test
-	@$(BIN)/python -m tests.browser
+	@$(BIN)/python -m tools.chromium
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(COVERAGE) $(ARGS)
 
 test-unit: setup ## Run the tests that need no emulator

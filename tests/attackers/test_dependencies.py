@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from amberflo_workflows.console.packages import installed
+from amberflo_workflows.console.packages import install_packages
 from amberflo_workflows.infra.node import find_npm
 from tests import audit
 from tests.packages import ROOT
@@ -97,7 +97,7 @@ def test_npm_runs_no_install_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyP
     packages = {"": {"name": "pins", "dependencies": {"evil": url}}, "node_modules/evil": locked}
     (pins / "package-lock.json").write_text(json.dumps({"name": "pins", "lockfileVersion": 3, "packages": packages}))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert (installed(pins) / "evil" / "package.json").exists()
+    assert (install_packages(pins) / "evil" / "package.json").exists()
     assert not ran.exists()
     # Without the option, npm runs the script.
     subprocess.run([*find_npm(), "ci", "--no-audit", "--no-fund"], cwd=pins, capture_output=True, check=True)

@@ -12,14 +12,14 @@ from typing import Any, Final
 import uvicorn
 from playwright.sync_api import Browser, sync_playwright
 
-from amberflo_workflows.console.app import application
-from amberflo_workflows.console.packages import installed
+from amberflo_workflows.console.app import create_app
+from amberflo_workflows.console.packages import install_packages
 from amberflo_workflows.local.processes import free_port
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.executions.reader import Query
 from amberflo_workflows.operate.loopback import LOOPBACK
-from tests.browser import CHROMIUM_ARGUMENTS, CHROMIUM_MISSING, find_chromium
+from tools.chromium import CHROMIUM_ARGUMENTS, CHROMIUM_MISSING, find_chromium
 
 EXECUTIONS: Final = 10_000
 RUNS: Final = 5
@@ -68,7 +68,7 @@ def _start_executions(system: System, machine: str) -> None:
 @contextmanager
 def _serve(system: System) -> Iterator[str]:
     port = free_port()
-    config = uvicorn.Config(application(system, installed(), port), host=LOOPBACK, port=port, log_level="warning")
+    config = uvicorn.Config(create_app(system, install_packages(), port), host=LOOPBACK, port=port, log_level="warning")
     config.timeout_graceful_shutdown = 1
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

@@ -1,4 +1,4 @@
-"""axe-core, which finds what keeps people with other eyes and hands out of a page."""
+"""Accessibility checks with axe-core."""
 
 from functools import cache
 from pathlib import Path
@@ -6,26 +6,26 @@ from typing import Any, Final
 
 from playwright.sync_api import Page
 
-from amberflo_workflows.console.packages import installed
+from amberflo_workflows.console.packages import install_packages
 
-_PINNED_IN: Final = Path(__file__).parent / "npm"
-_GRAVE: Final = ("serious", "critical")
+_LOCK_FOLDER: Final = Path(__file__).parent / "npm"
+_REPORTED_IMPACTS: Final = ("serious", "critical")
 
 
 @cache
 def _axe() -> str:
-    return (installed(_PINNED_IN) / "axe-core" / "axe.min.js").read_text()
+    return (install_packages(_LOCK_FOLDER) / "axe-core" / "axe.min.js").read_text()
 
 
 def assert_accessible(page: Page) -> None:
-    """No serious or critical fault in the page as it stands."""
-    # Evaluated, since the console's policy lets no foreign script in.
+    """Assert that the page has no serious or critical accessibility violations."""
+    # Evaluated, since the console's content security policy blocks other scripts.
     page.evaluate(_axe())
-    found: dict[str, Any] = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
-    told = [
-        f"{fault['id']} ({fault['impact']}): {fault['help']}\n  {place['html'][:200]}\n  {place['failureSummary']}"
-        for fault in found["violations"]
-        if fault["impact"] in _GRAVE
-        for place in fault["nodes"]
+    results: dict[str, Any] = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+    violations = [
+        f"{rule['id']} ({rule['impact']}): {rule['help']}\n  {node['html'][:200]}\n  {node['failureSummary']}"
+        for rule in results["violations"]
+        if rule["impact"] in _REPORTED_IMPACTS
+        for node in rule["nodes"]
     ]
-    assert told == [], "\n".join(told)
+    assert violations == [], "\n".join(violations)

@@ -9,18 +9,18 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from amberflo_workflows.console.app import application
-from amberflo_workflows.console.packages import installed
+from amberflo_workflows.console.app import create_app
+from amberflo_workflows.console.packages import install_packages
 from amberflo_workflows.local.processes import free_port
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.loopback import LOOPBACK
 from amberflo_workflows.operate.rejected.table import RejectedTable
-from tests.browser import CHROMIUM_ARGUMENTS, CHROMIUM_MISSING, find_chromium
 from tests.packages import ROOT
+from tools.chromium import CHROMIUM_ARGUMENTS, CHROMIUM_MISSING, find_chromium
 
-# A busy machine takes its time.
+# Assertions need longer timeouts on a busy machine.
 expect.set_options(timeout=20_000)
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
@@ -31,10 +31,10 @@ OpenPage = Callable[..., Page]
 
 
 @contextmanager
-def served(deployment: Deployment, executions: Executions | None = None) -> Iterator[str]:
-    """The console of a deployment, served for real; its address ends in a slash. It may be given other executions."""
+def serve_console(deployment: Deployment, executions: Executions | None = None) -> Iterator[str]:
+    """Serve the console of a deployment, optionally with other executions. Yields its URL, which ends in a slash."""
     port = free_port()
-    app = application(deployment, installed(), port)
+    app = create_app(deployment, install_packages(), port)
     if executions:
         app.state.console.executions = executions
     server = uvicorn.Server(
@@ -53,8 +53,8 @@ def served(deployment: Deployment, executions: Executions | None = None) -> Iter
 
 @pytest.fixture(scope="session")
 def console_url(shared_system: System) -> Iterator[str]:
-    """The console of the system that all tests share."""
-    with served(shared_system) as url:
+    """The URL of the console of the system that all tests share."""
+    with serve_console(shared_system) as url:
         yield url
 
 
@@ -64,56 +64,62 @@ def browser() -> Iterator[Browser]:
     if path is None:
         pytest.skip(CHROMIUM_MISSING)
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
-        yield launched
-        launched.close()
+        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
+        yield browser
+        browser.close()
 
 
 @pytest.fixture
 def open_page(browser: Browser, console_url: str) -> Iterator[OpenPage]:
-    """Open a page of the console by its path, or of another one by its address. Afterwards nothing may have gone wrong
-    in it, or left its console.
+    """Open a page of the console by its path, or of another console by its URL.
+
+    The test fails if a page logs an error, raises an exception, or sends a request to another server.
     """
-    contexts, complaints = [], []
+    contexts, errors = [], []
 
-    def note(message: ConsoleMessage) -> None:
+    def record_error(message: ConsoleMessage) -> None:
         if message.type == "error":
-            complaints.append(message.text)
+            errors.append(message.text)
 
-    def watch(request: Request, console: str) -> None:
+    def check_request(request: Request, console: str) -> None:
         if not request.url.startswith((console, "data:")):
-            complaints.append(f"request to {request.url}")
+            errors.append(f"request to {request.url}")
 
-    def opened(path: str, *, narrow: bool = False, dark: bool = False, refusals: bool = False) -> Page:
+    def open_path(path: str, *, narrow: bool = False, dark: bool = False, allow_failed_requests: bool = False) -> Page:
         context = browser.new_context(
             viewport=NARROW if narrow else WIDE,  # type: ignore[arg-type] # a TypedDict
             color_scheme="dark" if dark else "light",
         )
         contexts.append(context)
         page = context.new_page()
-        # A browser tells of each refusal; a test may be about one.
-        page.on("console", lambda message: None if refusals and "Failed to load" in message.text else note(message))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        address = urljoin(console_url, path)
-        page.on("request", lambda request: watch(request, urljoin(address, "/")))
-        page.goto(address)
+        # The browser logs each response with an error status; a test may expect one.
+        page.on(
+            "console",
+            lambda message: (
+                None if allow_failed_requests and "Failed to load" in message.text else record_error(message)
+            ),
+        )
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        url = urljoin(console_url, path)
+        page.on("request", lambda request: check_request(request, urljoin(url, "/")))
+        page.goto(url)
         return page
 
-    yield opened
+    yield open_path
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert errors == []
 
 
-def keep_screenshot(page: Page, name: str) -> None:
-    """For people to look at, in ``build/screenshots``."""
+def save_screenshot(page: Page, name: str) -> None:
+    """Save a screenshot of the page in ``build/screenshots``."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
 
 @pytest.fixture
 def tenant() -> str:
-    """A tenant of each test's own: the table keeps what other tests left."""
+    """A tenant that no other test uses: the rejected table keeps the items of other tests."""
     return f"tenant-{uuid.uuid4()}"
 
 
@@ -123,11 +129,11 @@ def table(system: System) -> RejectedTable:
 
 
 @pytest.fixture
-def dead(system: System) -> Iterator[System]:
-    """Nothing is in the dead-letter queues, nor will be afterwards."""
+def empty_dead_letter_queues(system: System) -> Iterator[None]:
+    """Empty the dead-letter queues before and after the test."""
     queues = [system.outputs[name] for name in ("UsageDeadLetterQueueUrl", "TenantDeadLetterQueueUrl")]
     for queue in queues:
         system.client("sqs").purge_queue(QueueUrl=queue)
-    yield system
+    yield
     for queue in queues:
         system.client("sqs").purge_queue(QueueUrl=queue)

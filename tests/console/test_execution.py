@@ -1,4 +1,4 @@
-"""One execution of the real system, in a real browser."""
+"""The page of one execution of the local system, in a real browser."""
 
 import json
 import subprocess
@@ -15,16 +15,16 @@ from amberflo_workflows.local.system import System
 from tests.cli.local_metering import make_meter
 from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, keep_screenshot
+from tests.console.conftest import OpenPage, save_screenshot
 from tests.workflows.runner import Runner
 
 pytestmark = pytest.mark.emulator
 
-ENDS_WITHIN_MS = 20_000
+TIMEOUT_MS = 20_000
 
 
 def _run(system: System, workflow: str, request: Any, **fault: Any) -> str:
-    """The path of the page of an execution that ended, during a fault if there is to be one."""
+    """Run a workflow, with a fault of the sandbox if there is one; returns the path of the execution's page."""
     if fault:
         sandbox_of(system).set_faults([fault])
     arn = Runner(system, endpoint=None).run(workflow, request).arn
@@ -32,7 +32,7 @@ def _run(system: System, workflow: str, request: Any, **fault: Any) -> str:
     return f"executions/{arn}"
 
 
-def _failed(system: System) -> str:
+def _run_failing(system: System) -> str:
     return _run(system, "list_meters", {"limit": 7}, kind="status", status=503)
 
 
@@ -41,47 +41,47 @@ def _node(page: Page, state: str) -> Any:
 
 
 def _usages(meter: str, *values: Any) -> dict[str, Any]:
-    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
+    event_time = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
     return {
         "usages": [
             {
                 "eventId": f"{uuid.uuid4()}",
-                "eventTime": moment,
-                "index": at,
+                "eventTime": event_time,
+                "index": index,
                 "usage": {"tenantId": "it's acme", "meterApiName": meter, "meterValue": value},
             }
-            for at, value in enumerate(values)
+            for index, value in enumerate(values)
         ],
         "callerWaits": True,
     }
 
 
-def test_a_failed_one_shows_where_why_and_how_often(system: System, open_page: OpenPage) -> None:
-    page = open_page(_failed(system))
+def test_a_failed_execution_shows_the_state_the_error_and_the_attempts(system: System, open_page: OpenPage) -> None:
+    page = open_page(_run_failing(system))
     expect(page.get_by_role("heading", level=1)).to_have_text("list_meters")
     expect(page.locator(".lead")).to_contain_text("failed")
     expect(page.locator(".facts .problem")).to_have_text("AmberfloUnavailable Amberflo answered with status 503.")
-    expect(page.locator(".facts dl")).to_contain_text("of its secret")
-    expect(_node(page, "ListMeters").locator(".word")).to_have_text("✗ failed, 3 tries")
+    expect(page.locator(".facts dl")).to_contain_text("secret version")
+    expect(_node(page, "ListMeters").locator(".status-text")).to_have_text("✗ failed, 3 attempts")
     expect(_node(page, "ListMeters")).to_have_class("node failed")
-    expect(_node(page, "RefreshApiKey").locator(".word")).to_have_text("· not reached")
-    expect(page.locator("#graph .way.taken")).to_have_count(2)
-    tries = page.locator(".bars .within")
-    expect(tries).to_have_count(3)
-    expect(tries.first).to_contain_text("of waiting")
+    expect(_node(page, "RefreshApiKey").locator(".status-text")).to_have_text("· not reached")
+    expect(page.locator("#graph .edge.taken")).to_have_count(2)
+    attempts = page.locator(".bars .nested")
+    expect(attempts).to_have_count(3)
+    expect(attempts.first).to_contain_text("retried after")
     expect(page.locator(".bars .bar.wait")).to_have_count(4)
     page.get_by_text("Event history").click()
     expect(page.locator("#history tbody tr").first).to_contain_text("ExecutionStarted")
     assert_accessible(page)
-    keep_screenshot(page, "execution-failed")
+    save_screenshot(page, "execution-failed")
 
 
-def test_a_state_is_chosen_by_click_and_kept_in_the_address(system: System, open_page: OpenPage) -> None:
-    page = open_page(_failed(system))
+def test_a_click_selects_a_state_and_keeps_it_in_the_url(system: System, open_page: OpenPage) -> None:
+    page = open_page(_run_failing(system))
     _node(page, "ListMeters").click()
     panel = page.locator("#state")
     expect(panel.get_by_role("heading", level=2)).to_have_text("ListMeters")
-    expect(panel.locator(".tries tr")).to_have_count(3)
+    expect(panel.locator(".attempts tr")).to_have_count(3)
     expect(panel.locator(".json").first).to_contain_text('"secretId": "AmberfloApiKey"')
     expect(panel.locator(".log > li").nth(2)).to_be_visible()
     panel.locator(".log summary").first.click()
@@ -98,12 +98,12 @@ def test_a_state_is_chosen_by_click_and_kept_in_the_address(system: System, open
     page.go_back()
     expect(panel.get_by_role("heading", level=2)).to_have_text("ListMeters")
     panel.get_by_role("link", name="Close").click()
-    expect(panel.get_by_role("heading", level=2)).to_have_text("Input and output")
+    expect(panel.get_by_role("heading", level=2)).to_have_text("Execution input and output")
     expect(panel.locator(".json").first).to_contain_text('"limit": 7')
 
 
-def test_all_of_it_can_be_done_with_keys(system: System, open_page: OpenPage) -> None:
-    page = open_page(_failed(system))
+def test_states_are_selected_with_the_keyboard(system: System, open_page: OpenPage) -> None:
+    page = open_page(_run_failing(system))
     expect(_node(page, "ListMeters")).to_be_visible()
     page.keyboard.press("j")
     expect(_node(page, "ResolveApiKey")).to_be_focused()
@@ -118,19 +118,19 @@ def test_all_of_it_can_be_done_with_keys(system: System, open_page: OpenPage) ->
     expect(panel.get_by_role("heading", level=2)).to_have_text("ResolveApiKey")
 
 
-def test_one_that_was_tried_again_succeeded(system: System, open_page: OpenPage) -> None:
+def test_a_retried_execution_shows_its_attempts(system: System, open_page: OpenPage) -> None:
     page = open_page(_run(system, "list_meters", {}, kind="status", status=503, times=1), dark=True, narrow=True)
-    expect(_node(page, "ListMeters").locator(".word")).to_have_text("✓ succeeded, 2 tries")
-    first, second = page.locator(".bars .within").all()
-    expect(first).to_contain_text("failed AmberfloUnavailable, then")
+    expect(_node(page, "ListMeters").locator(".status-text")).to_have_text("✓ succeeded, 2 attempts")
+    first, second = page.locator(".bars .nested").all()
+    expect(first).to_contain_text("failed AmberfloUnavailable, retried after")
     expect(second).to_contain_text("succeeded")
     page.get_by_text("Event history").click()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert_accessible(page)
-    keep_screenshot(page, "execution-tried-again")
+    save_screenshot(page, "execution-retried")
 
 
-def test_an_ingest_tells_what_became_of_each_usage(system: System, open_page: OpenPage) -> None:
+def test_an_ingest_execution_shows_the_status_of_each_usage(system: System, open_page: OpenPage) -> None:
     meter = make_meter(system, f"m-{uuid.uuid4()}")["meterApiName"]
     request = _usages(meter, 1, "many", 3)
     path = _run(
@@ -142,51 +142,51 @@ def test_an_ingest_tells_what_became_of_each_usage(system: System, open_page: Op
         times=1,
     )
     page = open_page(path, dark=True)
-    expect(_node(page, "SendForCaller").locator(".word")).to_have_text("↷ caught")
-    expect(_node(page, "SendOneByOne").locator(".word")).to_have_text("✓ succeeded, 3 tasks")
-    expect(_node(page, "SendUsage").locator(".word")).to_have_text("· history does not tell")
+    expect(_node(page, "SendForCaller").locator(".status-text")).to_have_text("↷ caught")
+    expect(_node(page, "SendOneByOne").locator(".status-text")).to_have_text("✓ succeeded, 3 tasks")
+    expect(_node(page, "SendUsage").locator(".status-text")).to_have_text("· not in the history")
     rows = page.locator(".usages tbody tr")
     expect(rows).to_have_count(3)
     expect(rows.nth(0)).to_contain_text("counted")
     expect(rows.nth(1)).to_contain_text("meterValue must be a number, this is text")
-    page.get_by_role("button", name="Whole graph").click()
+    page.get_by_role("button", name="Fit to window").click()
     _node(page, "SaveRejectedUsages").locator(".name").click()
-    expect(page.locator("#state")).to_contain_text("1 task ran inside it")
+    expect(page.locator("#state")).to_contain_text("1 task ran inside this state")
     assert_accessible(page)
-    keep_screenshot(page, "execution-ingest")
+    save_screenshot(page, "execution-ingest")
     rows.get_by_role("link", name="rejected").click()
     page.wait_for_url("**/rejected/*")
     expect(page.locator("main")).to_contain_text(request["usages"][1]["eventId"])
 
 
-def test_an_item_of_a_distributed_map_is_an_execution_of_its_own(system: System, open_page: OpenPage) -> None:
+def test_an_item_of_a_distributed_map_is_a_child_execution(system: System, open_page: OpenPage) -> None:
     bucket, key = system.outputs["BackfillBucketName"], f"{uuid.uuid4()}.ndjson"
     usage = {"tenantId": "t", "meterApiName": "m", "meterValue": 1, "meterTimeInMillis": time.time_ns() // 10**6}
     system.client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(usage).encode())
     page = open_page(_run(system, "backfill_usage", {"bucket": bucket, "key": key}) + "?state=SendRanges")
-    expect(_node(page, "SendRanges").locator(".word")).to_have_text("✓ succeeded, 1 item")
-    expect(_node(page, "SendRange").locator(".word")).to_have_text("· executions of their own")
+    expect(_node(page, "SendRanges").locator(".status-text")).to_have_text("✓ succeeded, 1 item")
+    expect(_node(page, "SendRange").locator(".status-text")).to_have_text("· child executions")
     assert_accessible(page)
-    keep_screenshot(page, "execution-distributed")
+    save_screenshot(page, "execution-distributed")
     page.locator("#state .items").get_by_role("link", name="item 0").click()
-    expect(page.get_by_text("as an execution of its own")).to_be_visible()
+    expect(page.get_by_text("This is the child execution")).to_be_visible()
     expect(page.get_by_role("button", name="Run again")).to_have_count(0)
     _node(page, "SendRange").click()
     expect(page.locator("#state .log")).to_contain_text("range sent")
 
 
-def test_a_running_one_is_followed_to_its_end_and_loses_nothing(system: System, open_page: OpenPage) -> None:
+def test_a_running_execution_is_updated_until_its_end(system: System, open_page: OpenPage) -> None:
     sandbox_of(system).set_faults([{"kind": "delay", "seconds": 3, "path": "/meters", "times": 1}])
     client = system.client("stepfunctions")
     arn = client.start_execution(stateMachineArn=system.state_machine_arns["list_meters"], input='{"limit": 3}')
     page = open_page(f"executions/{arn['executionArn']}?state=ListMeters")
     expect(_node(page, "ListMeters")).to_have_class("node running")
-    expect(page.locator(".lead")).to_contain_text("so far")
+    expect(page.locator(".lead")).to_contain_text("running for")
     page.get_by_text("Event history").click()
     page.locator("#state .json summary").first.click()
     expect(page.locator("#state .json details").first).not_to_have_attribute("open", "")
     _node(page, "ListMeters").focus()
-    expect(page.locator(".lead")).to_contain_text("succeeded", timeout=ENDS_WITHIN_MS)
+    expect(page.locator(".lead")).to_contain_text("succeeded", timeout=TIMEOUT_MS)
     expect(_node(page, "ListMeters")).to_have_class("node succeeded")
     expect(_node(page, "ListMeters")).to_be_focused()
     expect(page.locator("#output-1")).to_contain_text("statusCode")
@@ -197,11 +197,11 @@ def test_a_running_one_is_followed_to_its_end_and_loses_nothing(system: System, 
     expect(page.locator("#input-1 details").first).not_to_have_attribute("open", "")
 
 
-def test_the_commands_really_start_it_again(system: System, open_page: OpenPage) -> None:
+def test_the_copied_commands_start_the_execution_again(system: System, open_page: OpenPage) -> None:
     meter = make_meter(system, f"m-{uuid.uuid4()}")["meterApiName"]
     page = open_page(_run(system, "ingest_usage", _usages(meter, 5)))
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    said = {}
+    outputs = {}
     for name in ("curl", "AWS CLI"):
         page.get_by_role("button", name=f"Copy as {name}").click()
         expect(page.locator("#messages")).to_contain_text("Copied.")
@@ -211,18 +211,18 @@ def test_the_commands_really_start_it_again(system: System, open_page: OpenPage)
             "ACCESS_TOKEN": system.access_token,
             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
         }
-        done = subprocess.run(
+        result = subprocess.run(
             ["/bin/bash", "-c", command], env=environment, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, done.stderr
-        said[name] = json.loads(done.stdout)
-    assert said["curl"]["data"]["accepted"] == 1
-    assert said["AWS CLI"]["status"] == "SUCCEEDED"
-    # What is sent again is the same usage.
+        assert result.returncode == 0, result.stderr
+        outputs[name] = json.loads(result.stdout)
+    assert outputs["curl"]["data"]["accepted"] == 1
+    assert outputs["AWS CLI"]["status"] == "SUCCEEDED"
+    # The same usage is counted once.
     assert sandbox_of(system).totals(meter) == {"it's acme": 5}
 
 
-def test_it_is_run_again_and_followed(system: System, open_page: OpenPage) -> None:
+def test_run_again_starts_an_execution_and_opens_it(system: System, open_page: OpenPage) -> None:
     limit = int(time.time() * 1000) % 1_000 + 1
     path = _run(system, "list_meters", {"limit": limit})
     page = open_page(path)
@@ -232,13 +232,13 @@ def test_it_is_run_again_and_followed(system: System, open_page: OpenPage) -> No
     before = page.url
     page.get_by_role("button", name="Run again").click()
     page.wait_for_url(lambda url: "/executions/" in url and url != before)
-    expect(page.locator(".lead")).to_contain_text("succeeded", timeout=ENDS_WITHIN_MS)
-    expect(page.locator("#whole-input")).to_contain_text(f'"limit": {limit}')
+    expect(page.locator(".lead")).to_contain_text("succeeded", timeout=TIMEOUT_MS)
+    expect(page.locator("#execution-input")).to_contain_text(f'"limit": {limit}')
 
 
-def test_what_there_is_not_is_told(open_page: OpenPage, console_url: str) -> None:
+def test_an_unknown_execution_shows_an_error(open_page: OpenPage, console_url: str) -> None:
     page = open_page("start")
     for path in ("executions/nonsense", "executions/arn:aws:states:us-east-1:1:execution:Other:name"):
-        answer = page.request.get(console_url + path)
-        assert answer.status == 400
-        assert "ARN of an execution" in answer.text() or "none of this stack" in answer.text()
+        response = page.request.get(console_url + path)
+        assert response.status == 400
+        assert "ARN of an execution" in response.text() or "none of this stack" in response.text()

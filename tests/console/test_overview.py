@@ -1,4 +1,4 @@
-"""The first page, in a real browser."""
+"""The overview page, in a real browser."""
 
 import uuid
 
@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from amberflo_workflows.local.system import System
 from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, keep_screenshot
+from tests.console.conftest import OpenPage, save_screenshot
 from tests.entrypoints.calls import Api
 
 pytestmark = pytest.mark.emulator
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.emulator
 LABEL = "<script>document.title='taken over'</script>"
 
 
-def _meter(system: System) -> str:
+def _create_meter(system: System) -> str:
     name = f"m-{uuid.uuid4()}"
     body = {"label": LABEL, "meterApiName": name, "meterType": "sum_of_all_usage"}
     assert Api(system).call("POST", "meters", body).status == 201
@@ -25,15 +25,15 @@ def _meter(system: System) -> str:
 
 
 def _fail(system: System) -> str:
-    """An execution of list_meters that fails; gives its name."""
+    """Run an execution of list_meters that fails; returns its name."""
     sandbox_of(system).set_faults([{"kind": "status", "status": 503}])
-    answer = Api(system).call("GET", "meters")
+    response = Api(system).call("GET", "meters")
     sandbox_of(system).clear_faults()
-    assert answer.status == 502
-    return str(answer.headers["x-execution-arn"]).split(":")[7]
+    assert response.status == 502
+    return str(response.headers["x-execution-arn"]).split(":")[7]
 
 
-def test_each_workflow_has_a_card_with_its_graph_and_failures_come_first(system: System, open_page: OpenPage) -> None:
+def test_each_workflow_has_a_card_and_failures_come_first(system: System, open_page: OpenPage) -> None:
     failed = _fail(system)
     page = open_page("")
     cards = page.locator("article.card")
@@ -43,22 +43,22 @@ def test_each_workflow_has_a_card_with_its_graph_and_failures_come_first(system:
     card = page.locator("#card-list_meters")
     expect(card).to_contain_text("failed")
     assert "has-failed" in (cards.first.get_attribute("class") or "")
-    card.locator(".worst a").first.click()
+    card.locator(".failures a").first.click()
     expect(page.locator("main")).to_contain_text(failed)
 
 
-def test_what_happens_shows_by_itself(system: System, open_page: OpenPage) -> None:
+def test_new_executions_appear_without_a_reload(system: System, open_page: OpenPage) -> None:
     page = open_page("")
     card = page.locator("#card-create_meter")
     succeeded = card.locator(".tally a", has_text="succeeded")
     before = int(succeeded.inner_text().split()[0]) if succeeded.count() else 0
-    _meter(system)
+    _create_meter(system)
     expect(succeeded).to_contain_text(f"{before + 1} ✓")
     expect(card.locator(".miniature svg")).to_have_count(1)
 
 
-def test_todays_usage_of_each_meter_is_told(system: System, open_page: OpenPage) -> None:
-    name = _meter(system)
+def test_shows_the_usage_of_each_meter_today(system: System, open_page: OpenPage) -> None:
+    name = _create_meter(system)
     usage = {"tenantId": "acme", "meterApiName": name, "meterValue": 1234.5}
     assert Api(system).call("POST", "ingest", usage).status == 200
     page = open_page("")
@@ -66,40 +66,42 @@ def test_todays_usage_of_each_meter_is_told(system: System, open_page: OpenPage)
     expect(row).to_contain_text("1,234.5", timeout=15_000)
     expect(row).to_contain_text(LABEL)
     assert page.title() == "Overview · Metering"
-    keep_screenshot(page, "overview")
+    save_screenshot(page, "overview")
 
 
 @pytest.mark.parametrize("narrow", [False, True], ids=["wide", "narrow"])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("path", ["", "executions"], ids=["overview", "executions"])
-def test_it_is_accessible_and_fits(system: System, open_page: OpenPage, path: str, dark: bool, narrow: bool) -> None:
+def test_the_page_is_accessible_and_fits(
+    system: System, open_page: OpenPage, path: str, dark: bool, narrow: bool
+) -> None:
     _fail(system)
     page = open_page(path, narrow=narrow, dark=dark)
-    expect(page.get_by_text("Asking for the usage of each meter")).to_have_count(0, timeout=15_000)
+    expect(page.get_by_text("Loading usage…")).to_have_count(0, timeout=15_000)
     assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    keep_screenshot(page, f"{path or 'overview'}-{'narrow' if narrow else 'wide'}-{'dark' if dark else 'light'}")
+    save_screenshot(page, f"{path or 'overview'}-{'narrow' if narrow else 'wide'}-{'dark' if dark else 'light'}")
 
 
-def test_the_keys_lead_from_page_to_page_and_row_to_row(system: System, open_page: OpenPage) -> None:
-    _meter(system)
-    # A page that is at rest: the overview is drawn anew all the time.
+def test_keyboard_shortcuts_open_pages_and_move_between_rows(system: System, open_page: OpenPage) -> None:
+    _create_meter(system)
+    # This page has no live parts, unlike the overview.
     page = open_page("start")
     page.keyboard.press("?")
-    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
-    # A browser may leave the focus in the dialog for a moment after it has closed.
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_hidden()
+    # A browser may keep the focus in the dialog for a short time after it was closed.
     for key in ("g", "e"):
         page.locator("#help button").dispatch_event("keydown", {"key": key})
     expect(page.get_by_role("heading", name="Executions")).to_be_visible()
-    # Before its scripts are there a page knows no keys.
+    # Keyboard shortcuts work after the scripts were loaded.
     page.wait_for_load_state()
     page.keyboard.press("/")
-    expect(page.get_by_label("Text in the input")).to_be_focused()
-    # A letter that is written is no key.
+    expect(page.get_by_label("Input contains")).to_be_focused()
+    # Letters in a field are not shortcuts.
     page.keyboard.type("gu?")
-    expect(page.get_by_label("Text in the input")).to_have_value("gu?")
+    expect(page.get_by_label("Input contains")).to_have_value("gu?")
     page.locator("h1").click()
     page.keyboard.press("j")
     expect(page.locator("[data-row]").first).to_be_focused()
@@ -107,10 +109,13 @@ def test_the_keys_lead_from_page_to_page_and_row_to_row(system: System, open_pag
     page.wait_for_url("**/executions/arn*")
 
 
-def test_what_cannot_be_shown_is_told_in_a_page(console_url: str) -> None:
-    answer = requests.get(f"{console_url}executions?status=wonderful", timeout=30)
-    assert (answer.status_code, "There is no outcome &#39;wonderful&#39;." in answer.text) == (400, True)
+def test_an_invalid_request_shows_an_error_page(console_url: str) -> None:
+    response = requests.get(f"{console_url}executions?status=wonderful", timeout=30)
+    assert (response.status_code, "Unknown status &#39;wonderful&#39;." in response.text) == (400, True)
     assert requests.get(f"{console_url}nothing-here", timeout=30).status_code == 404
-    # A part of a page is told in the one line that the page then shows.
+    # For a part of a page the error is one line of text, which the page shows.
     part = requests.get(f"{console_url}executions/older?status=no", headers={"HX-Request": "true"}, timeout=30)
-    assert (part.status_code, part.text) == (400, "There is no outcome 'no'.")
+    assert (part.status_code, part.text) == (
+        400,
+        "Unknown status 'no'. Valid statuses: running, succeeded, failed, timed-out, aborted, caught.",
+    )

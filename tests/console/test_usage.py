@@ -1,4 +1,4 @@
-"""The page of usage, in a real browser, and the cancelling from it."""
+"""The page of usage and the cancellation of usage, in a real browser."""
 
 import html
 import time
@@ -11,7 +11,7 @@ from amberflo_workflows.local.system import System
 from tests.cli.local_metering import count, make_meter
 from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, keep_screenshot
+from tests.console.conftest import OpenPage, save_screenshot
 
 pytestmark = pytest.mark.emulator
 
@@ -21,8 +21,8 @@ NOW = int(time.time())
 
 
 @pytest.fixture
-def used(system: System) -> System:
-    """There is usage of a meter with dimensions, of three tenants."""
+def system_with_usage(system: System) -> System:
+    """A system with usage of three tenants, of a meter with dimensions."""
     make_meter(system, "api-calls", dimensions=["region", "method"], unit="calls")
     _count(
         system,
@@ -36,7 +36,7 @@ def used(system: System) -> System:
 
 
 def _count(system: System, meter: str, *usages: tuple[str, int, float, str]) -> None:
-    """Usages as tenant, hours ago, value and region."""
+    """Count usages, each a tuple of tenant, hours ago, value and region."""
     records = [
         {
             "tenantId": tenant,
@@ -56,25 +56,25 @@ def _cells(rows: Locator) -> list[list[str]]:
 
 
 def _bars(page: Page) -> list[str]:
-    """What is told of the bars of intervals in which something was used."""
+    """The descriptions of the bars with usage."""
     texts = page.locator("[data-chart] .bar").evaluate_all("bars => bars.map(bar => bar.getAttribute('aria-label'))")
-    return [text for text in texts if not text.endswith(": nothing")]
+    return [text for text in texts if not text.endswith(": no usage")]
 
 
 def _marks(page: Page, attribute: str) -> list[str]:
-    """An attribute of all that is drawn in the bars."""
-    found: list[str] = page.locator(".bar rect[class^=look]").evaluate_all(
+    """The values of an attribute of all rectangles in the bars."""
+    values: list[str] = page.locator(".bar rect[class^=series]").evaluate_all(
         "(marks, name) => marks.map(mark => mark.getAttribute(name))", attribute
     )
-    return found
+    return values
 
 
-def test_chart_and_table_agree_with_what_is_counted(used: System, open_page: OpenPage) -> None:
+def test_chart_and_table_agree_with_the_counted_usage(system_with_usage: System, open_page: OpenPage) -> None:
     page = open_page("usage?meter=api-calls&range=24h&group=customerId")
-    totals = sandbox_of(used).totals("api-calls")
+    totals = sandbox_of(system_with_usage).totals("api-calls")
     assert totals == {"acme": 20.5, "globex": 5, HOSTILE: 0.25}
     assert dict(_cells(page.locator(".totals tbody tr"))) == {name: f"{total:g}" for name, total in totals.items()}
-    assert _cells(page.locator(".totals tfoot tr")) == [["All of these", "25.75"]]
+    assert _cells(page.locator(".totals tfoot tr")) == [["All groups", "25.75"]]
     first, second = _cells(page.locator(".intervals tbody tr"))
     assert (first[1:], second[1:]) == (["3", "·", "0.25", "3.25"], ["17.5", "5", "·", "22.5"])
     assert _cells(page.locator(".intervals tfoot tr")) == [["Total", "20.5", "5", "0.25", "25.75"]]
@@ -86,37 +86,37 @@ def test_chart_and_table_agree_with_what_is_counted(used: System, open_page: Ope
     assert sum(heights[2:]) / sum(heights[:2]) == pytest.approx(22.5 / 3.25, rel=0.01)
     expect(page.locator(".legend li")).to_have_count(3)
     assert page.title() == "Usage · Metering"
-    keep_screenshot(page, "usage")
+    save_screenshot(page, "usage")
 
 
-def test_what_is_chosen_becomes_a_link(used: System, open_page: OpenPage) -> None:
-    make_meter(used, "storage", dimensions=["tier"])
+def test_the_options_are_in_the_url(system_with_usage: System, open_page: OpenPage) -> None:
+    make_meter(system_with_usage, "storage", dimensions=["tier"])
     page = open_page("usage?meter=storage")
-    expect(page.get_by_text("Nothing was used.")).to_be_visible()
+    expect(page.get_by_text("No usage in this time range")).to_be_visible()
     page.get_by_label("Meter").select_option("api-calls")
-    page.get_by_label("Only region").fill("eu")
+    page.get_by_label("Filter by region").fill("eu")
     page.get_by_label("customerId").check()
     page.locator("[name=range]").select_option("24h")
     page.locator("[name=interval]").select_option("hour")
     page.get_by_label("Tenants").fill("acme,nobody")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Apply").click()
     expect(page.locator(".totals tbody tr")).to_have_count(1)
-    shown = _cells(page.locator(".totals tbody tr"))
-    assert shown == [["acme", "3"]]
+    cells = _cells(page.locator(".totals tbody tr"))
+    assert cells == [["acme", "3"]]
     shared = open_page(page.url.split("/", 3)[3])
-    assert _cells(shared.locator(".totals tbody tr")) == shown
-    expect(shared.get_by_label("Only region")).to_have_value("eu")
+    assert _cells(shared.locator(".totals tbody tr")) == cells
+    expect(shared.get_by_label("Filter by region")).to_have_value("eu")
 
 
-@pytest.mark.usefixtures("used")
-def test_a_range_can_be_told_to_the_second(open_page: OpenPage) -> None:
-    begin, end = (time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime((NOW // HOUR - hours) * HOUR)) for hours in (3, 2))
-    page = open_page(f"usage?meter=api-calls&range=between&from={begin}&to={end}&interval=hour")
+@pytest.mark.usefixtures("system_with_usage")
+def test_a_time_range_can_be_precise_to_the_second(open_page: OpenPage) -> None:
+    start, end = (time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime((NOW // HOUR - hours) * HOUR)) for hours in (3, 2))
+    page = open_page(f"usage?meter=api-calls&range=between&from={start}&to={end}&interval=hour")
     assert [row[1] for row in _cells(page.locator(".intervals tbody tr"))] == ["3.25"]
-    expect(page.get_by_label("From (UTC)", exact=True)).to_have_value(begin[:16])
+    expect(page.get_by_label("From (UTC)", exact=True)).to_have_value(start[:16])
 
 
-def test_the_smallest_of_many_groups_are_one(system: System, open_page: OpenPage) -> None:
+def test_the_smallest_groups_are_one_series(system: System, open_page: OpenPage) -> None:
     make_meter(system, "many")
     _count(system, "many", *((f"t{number:02}", 1, 100 - number, "") for number in range(12)))
     page = open_page("usage?meter=many&range=24h&group=customerId")
@@ -126,119 +126,121 @@ def test_the_smallest_of_many_groups_are_one(system: System, open_page: OpenPage
     assert len(set(_marks(page, "fill"))) == 9
 
 
-def test_of_what_cannot_be_summed_there_is_no_sum(system: System, open_page: OpenPage) -> None:
+def test_groups_that_cannot_be_added_up_have_no_total(system: System, open_page: OpenPage) -> None:
     make_meter(system, "seats", meterType="active_users", aggregationDimensions=["customerId"], dimensions=["region"])
     _count(system, "seats", ("acme", 1, 1, "eu"), ("acme", 1, 1, "us"))
     page = open_page("usage?meter=seats&range=24h&group=region")
-    expect(page.get_by_text("A sum of these groups means nothing")).to_be_visible()
+    expect(page.get_by_text("cannot be added up")).to_be_visible()
     expect(page.locator(".totals tfoot")).to_have_count(0)
-    # Side by side, both as high.
+    # Side by side, with the same height.
     assert [len(set(_marks(page, name))) for name in ("x", "y", "height")] == [2, 1, 1]
 
 
-def test_very_large_negative_and_fractional_numbers_are_drawn_to_one_scale(system: System, open_page: OpenPage) -> None:
+def test_large_negative_and_fractional_values_share_one_scale(system: System, open_page: OpenPage) -> None:
     make_meter(system, "odd")
     _count(system, "odd", ("acme", 3, 1234567890123.25, ""), ("acme", 2, -617283945061.5, ""), ("acme", 1, 0.1, ""))
     page = open_page("usage?meter=odd&range=24h", narrow=True)
     rows = [row[1] for row in _cells(page.locator(".intervals tbody tr"))]
     assert rows == ["1,234,567,890,123.25", "-617,283,945,061.5", "0.1"]
     assert page.locator(".axis text").all_text_contents() == ["1.5 T", "1 T", "500 G", "0", "-500 G", "-1 T"]
-    (above, below, _), (top, zero, _) = ([float(one) for one in _marks(page, name)] for name in ("height", "y"))
-    assert above / below == pytest.approx(2, rel=0.01)
-    assert zero == pytest.approx(top + above, abs=0.1)
+    (positive, negative, _), (top, zero, _) = (
+        [float(value) for value in _marks(page, name)] for name in ("height", "y")
+    )
+    assert positive / negative == pytest.approx(2, rel=0.01)
+    assert zero == pytest.approx(top + positive, abs=0.1)
 
 
-@pytest.mark.usefixtures("used")
-def test_a_thousand_intervals_have_room_and_scroll(open_page: OpenPage) -> None:
+@pytest.mark.usefixtures("system_with_usage")
+def test_a_chart_of_a_thousand_intervals_scrolls(open_page: OpenPage) -> None:
     page = open_page("usage?meter=api-calls&range=42d&interval=hour")
     expect(page.locator("[data-chart] .bar")).to_have_count(1009)
     assert len(_bars(page)) == 2
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     widths = page.locator(".plot").evaluate("plot => [plot.scrollWidth, plot.clientWidth, plot.scrollLeft]")
     assert widths[0] == 1009 * 4
-    # The newest end is what is seen.
+    # The chart is scrolled to its newest end.
     assert widths[2] == widths[0] - widths[1]
-    keep_screenshot(page, "usage-hours")
+    save_screenshot(page, "usage-hours")
 
 
-WRONG = (
-    ("meter=no-such-meter", 404, "The API answered 404"),
+INVALID_QUERIES = (
+    ("meter=no-such-meter", 404, "The API responseed 404"),
     ("meter=api-calls&group=nosuch", 400, "nosuch"),
-    ("meter=api-calls&range=400d&interval=hour", 400, "9,600 hours, and 3,000 can be shown"),
+    ("meter=api-calls&range=400d&interval=hour", 400, "9,600 hours; at most 3,000 can be shown"),
     ("meter=api-calls&range=soon", 400, "'soon' is no span of time"),
-    ("meter=api-calls&range=between&from=2026-01-02T00:00&to=2026-01-01T00:00", 400, "must begin before it ends"),
-    ("meter=api-calls&interval=year", 400, "There is no interval 'year'"),
+    ("meter=api-calls&range=between&from=2026-01-02T00:00&to=2026-01-01T00:00", 400, "must be before its end"),
+    ("meter=api-calls&interval=year", 400, "Unknown interval 'year'"),
 )
 
 
-def test_what_is_wrong_is_told_in_place(system: System, console_url: str) -> None:
+def test_an_invalid_query_shows_an_error_on_the_page(system: System, console_url: str) -> None:
     make_meter(system, "api-calls")
-    for address, status, told in WRONG:
-        answer = requests.get(f"{console_url}usage?{address}", timeout=30)
-        assert (answer.status_code, told in html.unescape(answer.text)) == (status, True), address
-        assert 'name="meter"' in answer.text
+    for query, status, message in INVALID_QUERIES:
+        response = requests.get(f"{console_url}usage?{query}", timeout=30)
+        assert (response.status_code, message in html.unescape(response.text)) == (status, True), query
+        assert 'name="meter"' in response.text
 
 
 @pytest.mark.usefixtures("system")
-def test_without_meters_there_is_a_way_to_one(open_page: OpenPage) -> None:
+def test_without_meters_the_page_links_to_create_one(open_page: OpenPage) -> None:
     page = open_page("usage")
-    expect(page.get_by_role("link", name="Create one")).to_be_visible()
+    expect(page.get_by_role("link", name="Create a meter")).to_be_visible()
 
 
-def _cancelling(page: Page) -> Locator:
-    """The question, with the last hour and ten minutes more as the range."""
+def _open_cancel_dialog(page: Page) -> Locator:
+    """Open the confirmation dialog for a time range from five hours ago to ten minutes from now."""
     page.locator(".cancel summary").click()
     end = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 600))
-    page.get_by_label("to (UTC), exclusive").fill(end)
-    page.get_by_label("Taken in from (UTC)").fill(time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(NOW - 5 * HOUR)))
-    page.get_by_label("Id of the rule").fill("my-rule")
+    page.get_by_label("Ingested before (UTC)").fill(end)
+    page.get_by_label("Ingested from (UTC)").fill(time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(NOW - 5 * HOUR)))
+    page.get_by_label("Rule ID").fill("my-rule")
     page.get_by_role("button", name="Preview…").click()
-    question = page.get_by_role("dialog", name="Cancel usage of api-calls?")
-    expect(question).to_be_visible()
-    return question
+    dialog = page.get_by_role("dialog", name="Cancel usage of api-calls?")
+    expect(dialog).to_be_visible()
+    return dialog
 
 
-def test_what_is_cancelled_is_shown_and_asked_about_first(used: System, open_page: OpenPage) -> None:
+def test_cancelling_shows_an_estimate_and_asks_for_confirmation(system_with_usage: System, open_page: OpenPage) -> None:
     page = open_page("usage?meter=api-calls")
-    question = _cancelling(page)
-    for told in ("All tenants' usage", "not by when it was taken in", "That is not over yet", "my-rule"):
-        expect(question).to_contain_text(told)
-    assert _cells(question.locator("tbody tr")) == [["acme", "20.5"], ["globex", "5"], [HOSTILE, "0.25"]]
+    dialog = _open_cancel_dialog(page)
+    for text in ("The usage of all tenants", "not by the time of its ingestion", "has not ended yet", "my-rule"):
+        expect(dialog).to_contain_text(text)
+    assert _cells(dialog.locator("tbody tr")) == [["acme", "20.5"], ["globex", "5"], [HOSTILE, "0.25"]]
     assert_accessible(page)
-    keep_screenshot(page, "usage-cancel")
-    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+    save_screenshot(page, "usage-cancel")
+    expect(page.get_by_role("button", name="Keep usage")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(question).to_be_hidden()
-    assert sandbox_of(used).totals("api-calls") != {}
+    expect(dialog).to_be_hidden()
+    assert sandbox_of(system_with_usage).totals("api-calls") != {}
     page.get_by_role("button", name="Preview…").click()
-    question.get_by_role("button", name="Cancel this usage").click()
-    expect(page.locator("#outcome .done")).to_contain_text("The rule my-rule is made.")
-    assert sandbox_of(used).totals("api-calls") == {}
-    assert _cells(page.locator(".changed tbody tr")) == [
+    dialog.get_by_role("button", name="Cancel this usage").click()
+    expect(page.locator("#result .success")).to_contain_text("Created rule my-rule.")
+    assert sandbox_of(system_with_usage).totals("api-calls") == {}
+    assert _cells(page.locator(".changes tbody tr")) == [
         ["acme", "20.5", "0"],
         ["globex", "5", "0"],
         [HOSTILE, "0.25", "0"],
-        ["all tenants", "25.75", "0"],
+        ["All tenants", "25.75", "0"],
     ]
-    page.get_by_text("The API's answer").click()
-    expect(page.locator("#outcome pre")).to_contain_text('"my-rule"')
+    page.get_by_text("API response").click()
+    expect(page.locator("#result pre")).to_contain_text('"my-rule"')
 
 
-@pytest.mark.usefixtures("used")
-def test_a_range_that_cannot_be_cancelled_is_told(console_url: str) -> None:
-    answer = requests.get(f"{console_url}usage/cancel?meter=api-calls&from=1h&to=2h", timeout=30)
-    assert "The range must begin before it ends." in answer.text
-    assert "hx-delete" not in answer.text
+@pytest.mark.usefixtures("system_with_usage")
+def test_an_invalid_time_range_is_not_cancelled(console_url: str) -> None:
+    response = requests.get(f"{console_url}usage/cancel?meter=api-calls&from=1h&to=2h", timeout=30)
+    assert "The start of the time range must be before its end." in response.text
+    assert "hx-delete" not in response.text
 
 
-def test_nothing_is_cancelled_without_the_token_of_a_page(used: System, console_url: str) -> None:
-    asked = {"meter": "api-calls", "from": "5h", "to": str(NOW + 600)}
-    assert requests.delete(f"{console_url}usage", params=asked, timeout=30).status_code == 403
-    assert sandbox_of(used).totals("api-calls") != {}
+def test_nothing_is_cancelled_without_the_token(system_with_usage: System, console_url: str) -> None:
+    params = {"meter": "api-calls", "from": "5h", "to": str(NOW + 600)}
+    assert requests.delete(f"{console_url}usage", params=params, timeout=30).status_code == 403
+    assert sandbox_of(system_with_usage).totals("api-calls") != {}
 
 
-@pytest.mark.usefixtures("used")
-def test_bars_are_read_out_along_the_arrow_keys(open_page: OpenPage) -> None:
+@pytest.mark.usefixtures("system_with_usage")
+def test_arrow_keys_move_between_bars(open_page: OpenPage) -> None:
     page = open_page("usage?meter=api-calls&range=24h")
     page.keyboard.press("/")
     expect(page.get_by_label("Meter")).to_be_focused()
@@ -250,11 +252,11 @@ def test_bars_are_read_out_along_the_arrow_keys(open_page: OpenPage) -> None:
     expect(page.locator("[data-chart] .bar[tabindex='0']")).to_have_count(1)
 
 
-@pytest.mark.usefixtures("used")
+@pytest.mark.usefixtures("system_with_usage")
 @pytest.mark.parametrize(("narrow", "dark"), [(False, False), (True, True)])
-def test_everybody_can_read_it(open_page: OpenPage, narrow: bool, dark: bool) -> None:
+def test_the_page_is_accessible_and_fits(open_page: OpenPage, narrow: bool, dark: bool) -> None:
     page = open_page("usage?meter=api-calls&range=24h&group=customerId&group=region", narrow=narrow, dark=dark)
     page.locator(".cancel summary").click()
     assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    keep_screenshot(page, f"usage-{'narrow' if narrow else 'wide'}-{'dark' if dark else 'light'}")
+    save_screenshot(page, f"usage-{'narrow' if narrow else 'wide'}-{'dark' if dark else 'light'}")

@@ -1,24 +1,24 @@
-"""A refused usage as the fields of a form, and back."""
+"""Conversion of rejected usage to form fields and back."""
 
 from typing import Any
 
 import pytest
 
-from amberflo_workflows.console.usage_fields import fields_of, mended
+from amberflo_workflows.console.usage_fields import apply_form, build_fields
 from amberflo_workflows.operate.errors import OperatorError
 
 USAGE = {"tenantId": "acme", "meterApiName": 5, "meterValue": "5", "region": "eu", "nested": {"a": [1]}}
 
 
-def _filled(usage: Any, **changes: str) -> Any:
-    """What becomes of a usage in whose form something is typed."""
-    fields = fields_of(usage)
-    return mended(usage, {**fields.named, "others": fields.others.replace("\n", "\r\n"), **changes})
+def _submit(usage: Any, **changes: str) -> Any:
+    """Submit the form of a usage with some fields changed."""
+    fields = build_fields(usage)
+    return apply_form(usage, {**fields.named, "others": fields.others.replace("\n", "\r\n"), **changes})
 
 
 @pytest.mark.parametrize("usage", [USAGE, {}, {"meterValue": None, "tenantId": ""}, "text", [1, 2], 5, None])
-def test_what_was_not_touched_is_as_it_was(usage: Any) -> None:
-    assert _filled(usage) == usage
+def test_an_unchanged_form_keeps_the_usage(usage: Any) -> None:
+    assert _submit(usage) == usage
 
 
 @pytest.mark.parametrize(
@@ -33,27 +33,28 @@ def test_what_was_not_touched_is_as_it_was(usage: Any) -> None:
         ({"others": '{"region": "us"}'}, "region", "us"),
     ],
 )
-def test_what_was_typed_takes_its_place(changes: dict[str, str], member: str, value: object) -> None:
-    found = _filled(USAGE, **changes)[member]
-    assert (found, type(found)) == (value, type(value))
+def test_a_changed_field_replaces_the_member(changes: dict[str, str], member: str, value: object) -> None:
+    actual = _submit(USAGE, **changes)[member]
+    assert (actual, type(actual)) == (value, type(value))
 
 
-def test_a_field_left_empty_is_left_out() -> None:
-    assert _filled(USAGE, meterValue="", tenantId=" ", others="") == {"meterApiName": 5}
+def test_an_empty_field_removes_the_member() -> None:
+    assert _submit(USAGE, meterValue="", tenantId=" ", others="") == {"meterApiName": 5}
 
 
-def test_what_is_no_object_is_replaced_whole() -> None:
-    assert _filled("text", others='{"tenantId": "acme"}') == {"tenantId": "acme"}
+def test_usage_that_is_not_an_object_is_replaced() -> None:
+    assert _submit("text", others='{"tenantId": "acme"}') == {"tenantId": "acme"}
 
 
-def test_the_text_of_a_number_can_be_told_from_a_number() -> None:
-    named = fields_of(USAGE).named
+def test_a_number_and_its_text_are_shown_differently() -> None:
+    named = build_fields(USAGE).named
     assert (named["meterValue"], named["meterApiName"]) == ('"5"', "5")
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"), [("{", "cannot be read"), ("[1]", "has to be an object"), ("[" * 9999, "read")]
+    ("text", "message"),
+    [("{", "Invalid JSON"), ("[1]", "must be an object"), ("[" * 9999, "Invalid JSON")],
 )
-def test_what_is_no_json_object_is_told(typed: str, told: str) -> None:
-    with pytest.raises(OperatorError, match=told):
-        _filled(USAGE, others=typed)
+def test_rejects_text_that_is_not_a_json_object(text: str, message: str) -> None:
+    with pytest.raises(OperatorError, match=message):
+        _submit(USAGE, others=text)

@@ -28,7 +28,7 @@ def console(
 
             port = process.choose_port()
             _show(f"http://{LOOPBACK}:{port}/", as_json)
-            serve(context.obj, port, packages.installed())
+            serve(context.obj, port, packages.install_packages())
             return
         require_local_system()
         url = process.start(home())

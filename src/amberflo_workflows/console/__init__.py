@@ -1,1 +1,1 @@
-"""The console: what the workflows do, in a browser. Server-rendered pages over the ordinary AWS APIs."""
+"""The console: a web UI for the workflows, with server-rendered pages over the regular AWS APIs."""

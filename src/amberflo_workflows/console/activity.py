@@ -1,4 +1,4 @@
-"""What a workflow did lately, in numbers. Pure."""
+"""Statistics of a workflow's recent executions. Pure functions."""
 
 import math
 from collections import Counter
@@ -10,85 +10,90 @@ from typing import Final
 from amberflo_workflows.operate.executions.model import ExecutionSummary, Status
 
 SPAN: Final = timedelta(hours=1)
-BARS: Final = 12
+BAR_COUNT: Final = 12
 
 
 @dataclass(frozen=True)
 class ActivityBar:
-    """A twelfth of the span: how many executions began in it, and how many of these went well, badly, or go on."""
+    """The executions that started in one twelfth of the span, by status."""
 
-    begin: datetime
+    start: datetime
     good: int = 0
     bad: int = 0
     running: int = 0
 
     @property
     def total(self) -> int:
-        """All of them."""
         return self.good + self.bad + self.running
 
 
 @dataclass(frozen=True)
 class Activity:
-    """Of one workflow within the span; durations in seconds, ``None`` where nothing ended. ``worst`` are failures."""
+    """A workflow's executions within the span.
+
+    ``p50`` and ``p95`` are durations in seconds, ``None`` if no execution has ended. ``failures`` are the latest ones.
+    """
 
     workflow: str
     counts: Mapping[Status, int]
     bars: Sequence[ActivityBar]
     p50: float | None
     p95: float | None
-    worst: Sequence[ExecutionSummary]
+    failures: Sequence[ExecutionSummary]
 
     @property
     def total(self) -> int:
-        """All executions."""
         return sum(self.counts.values())
 
     @property
     def bad(self) -> int:
-        """Those that ended otherwise than they should."""
+        """The number of executions that failed, timed out or were aborted."""
         return sum(count for status, count in self.counts.items() if status.is_bad)
 
     @property
-    def drawn(self) -> Iterator[tuple[int, float, float, str]]:
-        """The bars as rectangles: x, y, height and what they stand for, in a field 10 wide for each and 29 high."""
-        high = 28 / max([bar.total for bar in self.bars] + [1])
+    def rectangles(self) -> Iterator[tuple[int, float, float, str]]:
+        """The bars as (x, y, height, ``good`` or ``bad``), in a drawing 10 units wide per bar and 29 units high."""
+        scale = 28 / max([bar.total for bar in self.bars] + [1])
         for index, bar in enumerate(self.bars):
-            fine, x = bar.total - bar.bad, 10 * index + 1
-            if fine:
-                yield x, round(29 - fine * high, 1), round(fine * high, 1), "good"
+            good, x = bar.total - bar.bad, 10 * index + 1
+            if good:
+                yield x, round(29 - good * scale, 1), round(good * scale, 1), "good"
             if bar.bad:
-                yield x, round(29 - bar.total * high, 1), round(bar.bad * high, 1), "bad"
+                yield x, round(29 - bar.total * scale, 1), round(bar.bad * scale, 1), "bad"
 
 
-def activity(workflow: str, summaries: Sequence[ExecutionSummary], now: datetime, worst: int = 3) -> Activity:
-    """Count a workflow's executions of the span before ``now``, newest first."""
-    took = sorted((one.stopped - one.started).total_seconds() for one in summaries if one.stopped)
+def build_activity(
+    workflow: str, summaries: Sequence[ExecutionSummary], now: datetime, max_failures: int = 3
+) -> Activity:
+    """Count a workflow's executions of the span that ends ``now``. ``summaries`` are newest first."""
+    durations = sorted((summary.stopped - summary.started).total_seconds() for summary in summaries if summary.stopped)
     return Activity(
         workflow,
-        _counts(summaries),
-        _bars(summaries, now),
-        _quantile(took, 0.5),
-        _quantile(took, 0.95),
-        [one for one in summaries if one.status.is_bad][:worst],
+        _count_statuses(summaries),
+        _build_bars(summaries, now),
+        _quantile(durations, 0.5),
+        _quantile(durations, 0.95),
+        [summary for summary in summaries if summary.status.is_bad][:max_failures],
     )
 
 
-def _counts(summaries: Sequence[ExecutionSummary]) -> dict[Status, int]:
-    """How many ended how, the bad ones first."""
-    counted = Counter(one.status for one in summaries)
-    return dict(sorted(counted.items(), key=lambda entry: (not entry[0].is_bad, entry[0])))
+def _count_statuses(summaries: Sequence[ExecutionSummary]) -> dict[Status, int]:
+    """Executions per status, bad statuses first."""
+    counts = Counter(summary.status for summary in summaries)
+    return dict(sorted(counts.items(), key=lambda entry: (not entry[0].is_bad, entry[0])))
 
 
-def _bars(summaries: Sequence[ExecutionSummary], now: datetime) -> list[ActivityBar]:
-    begin, width = now - SPAN, SPAN / BARS
-    found: list[Counter[str]] = [Counter() for _ in range(BARS)]
-    for one in summaries:
-        index = min(max(int((one.started - begin) / width), 0), BARS - 1)
-        found[index]["running" if one.status is Status.RUNNING else "bad" if one.status.is_bad else "good"] += 1
-    return [ActivityBar(begin + width * index, **counted) for index, counted in enumerate(found)]
+def _build_bars(summaries: Sequence[ExecutionSummary], now: datetime) -> list[ActivityBar]:
+    start, width = now - SPAN, SPAN / BAR_COUNT
+    counters: list[Counter[str]] = [Counter() for _ in range(BAR_COUNT)]
+    for summary in summaries:
+        # An execution slightly outside of the span is counted at its edge.
+        index = min(max(int((summary.started - start) / width), 0), BAR_COUNT - 1)
+        kind = "running" if summary.status is Status.RUNNING else "bad" if summary.status.is_bad else "good"
+        counters[index][kind] += 1
+    return [ActivityBar(start + width * index, **counter) for index, counter in enumerate(counters)]
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float | None:
-    """The smallest value that at least this share of them does not exceed."""
+    """The smallest value that at least ``share`` of the values do not exceed, ``None`` if there are no values."""
     return ordered[max(math.ceil(share * len(ordered)) - 1, 0)] if ordered else None

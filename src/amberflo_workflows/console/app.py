@@ -1,4 +1,4 @@
-"""The console as a web application."""
+"""The console as an ASGI application."""
 
 import secrets
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from amberflo_workflows.console import packages, views
-from amberflo_workflows.console.guard import OwnPagesOnly
+from amberflo_workflows.console.guard import SameOriginMiddleware
 from amberflo_workflows.console.pages import (
-    dead,
+    dead_events,
     execution,
     executions,
     overview,
@@ -32,27 +32,34 @@ from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.loopback import LOOPBACK
 
 _STATIC: Final = Path(__file__).parent / "static"
-_PAGES: Final = (overview, executions, execution, start, usage, usage_cancel, rejected, dead, rejected_item)
+_PAGES: Final = (overview, executions, execution, start, usage, usage_cancel, rejected, dead_events, rejected_item)
 
 
-def application(deployment: Deployment, folder: Path, port: int) -> Starlette:
-    """The console of a deployment, at a port of loopback; ``folder`` holds the front-end packages."""
+def create_app(deployment: Deployment, folder: Path, port: int) -> Starlette:
+    """Build the console of a deployment. It accepts requests to loopback at ``port``.
+
+    ``folder`` is the folder with the front-end packages.
+    """
     token = secrets.token_urlsafe(32)
     hosts = frozenset({f"{LOOPBACK}:{port}", f"localhost:{port}"})
     app = Starlette(
         routes=[
             *(route for module in _PAGES for route in module.ROUTES),
-            Route("/packages/{name}", _package(folder)),
+            Route("/packages/{name}", _build_package_route(folder)),
             Mount("/static", StaticFiles(directory=_STATIC)),
         ],
-        middleware=[Middleware(OwnPagesOnly, hosts=hosts, token=token)],
-        exception_handlers={OperatorError: _told, HTTPException: _no_page, Exception: _broken},
+        middleware=[Middleware(SameOriginMiddleware, hosts=hosts, token=token)],
+        exception_handlers={
+            OperatorError: _handle_operator_error,
+            HTTPException: _handle_http_error,
+            Exception: _handle_unexpected_error,
+        },
     )
     app.state.console = Console(deployment, token)
     return app
 
 
-def _package(folder: Path) -> Callable[[Request], Response]:
+def _build_package_route(folder: Path) -> Callable[[Request], Response]:
     def serve(request: Request) -> Response:
         name = packages.FILES.get(request.path_params["name"])
         if name is None:
@@ -62,24 +69,24 @@ def _package(folder: Path) -> Callable[[Request], Response]:
     return serve
 
 
-def _told(request: Request, error: Exception) -> Response:
-    """What a person can mend, in the words that the command line has for it."""
-    return _problem(request, 400, str(error))
+def _handle_operator_error(request: Request, error: Exception) -> Response:
+    """Render an error that the user can act on, with the same message as on the command line."""
+    return _render_error(request, 400, str(error))
 
 
-def _no_page(request: Request, error: Exception) -> Response:
+def _handle_http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    return _problem(request, status, "There is no such page.")
+    return _render_error(request, status, "Page not found.")
 
 
-def _broken(request: Request, error: Exception) -> Response:
+def _handle_unexpected_error(request: Request, error: Exception) -> Response:
     if type(error).__module__.startswith("botocore"):
-        return _problem(request, 502, f"AWS: {error}")
-    return _problem(request, 500, "The console failed; its log tells why.")
+        return _render_error(request, 502, f"AWS: {error}")
+    return _render_error(request, 500, "Internal server error. See the console's log.")
 
 
-def _problem(request: Request, status: int, message: str) -> Response:
-    """As a page, or as the one line that a page shows which asked for a part."""
+def _render_error(request: Request, status: int, message: str) -> Response:
+    """An error page, or one line of plain text if htmx requested a part of a page."""
     if "hx-request" in request.headers:
         return PlainTextResponse(message, status)
-    return views.page(request, "error.html", status, message=message)
+    return views.render_page(request, "error.html", status, message=message)

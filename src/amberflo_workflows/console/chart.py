@@ -1,136 +1,140 @@
-"""Bars over intervals, as coordinates for an SVG: stacked where sums mean something, else side by side."""
+"""The usage chart as SVG coordinates. Bars are stacked if the groups can be added up, else side by side."""
 
 import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from amberflo_workflows.console.usage_series import Table
+from amberflo_workflows.console.usage_series import UsageTable
 from amberflo_workflows.operate.usage_report import format_number
 
 HEIGHT: Final = 260.0
 TOP: Final = 12.0
-_TICKS: Final = 5
-# Thinner bars could not be told from each other; where they have no room the chart is wider than the page, and scrolls.
-_THINNEST: Final = 4
-# Pixels, of a chart as wide as a page mostly is.
-_PAGE: Final = 1000.0
-_WIDEST: Final = 72.0
-_LETTER: Final = 7.5
-_PART_OF_SLOT: Final = 0.8
+_TICK_COUNT: Final = 5
+# Narrower bars could not be distinguished. With many intervals the chart becomes wider than the page and scrolls.
+_MIN_SLOT_PIXELS: Final = 4
+# The usual width of a chart, in pixels.
+_PAGE_PIXELS: Final = 1000.0
+_MAX_BAR_PIXELS: Final = 72.0
+_CHARACTER_PIXELS: Final = 7.5
+_BAR_SHARE: Final = 0.8
 _PREFIXES: Final = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
-# Beyond these a double has no room to reckon in.
-_SMALLEST, _LARGEST = 1e-290, 1e300
+# Outside of these limits the arithmetic below would overflow or underflow a double.
+_MIN_RANGE, _MAX_RANGE = 1e-290, 1e300
 
 
-class Mark(NamedTuple):
-    """A rectangle, and the look of its series. Widths and places from the left are percentages, heights pixels."""
+class ChartMark(NamedTuple):
+    """A rectangle in a bar. ``x`` and ``width`` are percentages, ``y`` and ``height`` pixels."""
 
     x: float
     y: float
     width: float
     height: float
-    look: int
+    style: int
 
 
 class ChartBar(NamedTuple):
-    """What was used in one interval: where it stands, and all of it in words."""
+    """The usage of one interval: its place as percentages, its description for screen readers, its rectangles."""
 
     x: float
     width: float
     text: str
-    marks: list[Mark]
+    marks: list[ChartMark]
 
 
-class Tick(NamedTuple):
-    """A line or a place on an axis."""
+class AxisTick(NamedTuple):
+    """A label on an axis; ``position`` is in pixels on the vertical axis, in percent on the horizontal one."""
 
-    at: float
+    position: float
     text: str
 
 
 class Chart(NamedTuple):
-    """All that is drawn: in as many pixels as there are, ``least`` at least; ``is_roomy`` if names fit under bars."""
+    """A chart, at least ``min_width`` pixels wide. ``is_wide`` tells that a label fits under each bar."""
 
-    least: int
+    min_width: int
     zero: float
     bars: list[ChartBar]
-    rows: list[Tick]
-    columns: list[Tick]
-    is_roomy: bool
+    rows: list[AxisTick]
+    columns: list[AxisTick]
+    is_wide: bool
 
 
-def build_chart(table: Table) -> Chart | None:
-    """The chart of a table; ``None`` if nothing in it can be drawn to a scale."""
-    low, high = _extremes(table)
-    if not _SMALLEST < high - low < _LARGEST:
+def build_chart(table: UsageTable) -> Chart | None:
+    """Build the chart of a table; ``None`` if its values are all zero, too large or too small to be drawn."""
+    low, high = _value_range(table)
+    if not _MIN_RANGE < high - low < _MAX_RANGE:
         return None
-    step = _round_step((high - low) / _TICKS)
+    step = _choose_step((high - low) / _TICK_COUNT)
     bottom, top = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     scale = HEIGHT / (top - bottom) / step
     zero = TOP + top * step * scale
     count = len(table.intervals)
-    pixels = max(_PAGE, count * _THINNEST) / count
-    part = min(_PART_OF_SLOT, _WIDEST / pixels)
-    rows = [Tick(zero - line * step * scale, _axis_number(line * step)) for line in range(top, bottom - 1, -1)]
-    name = len(table.intervals[0]) * _LETTER
-    every = max(math.ceil(name / pixels), 1)
-    is_roomy = every == 1
-    columns = [
-        Tick((place + (0.5 if is_roomy else 0.1)) * 100 / count, table.intervals[place])
-        for place in range(0, count, every)
-        if is_roomy or (count - place) * pixels > name
+    pixels = max(_PAGE_PIXELS, count * _MIN_SLOT_PIXELS) / count
+    bar_share = min(_BAR_SHARE, _MAX_BAR_PIXELS / pixels)
+    rows = [
+        AxisTick(zero - line * step * scale, _format_axis_number(line * step)) for line in range(top, bottom - 1, -1)
     ]
-    bars = [_bar(table, place, part, zero, scale) for place in range(count)]
-    return Chart(count * _THINNEST, zero, bars, rows, columns, is_roomy)
+    label_pixels = len(table.intervals[0]) * _CHARACTER_PIXELS
+    every = max(math.ceil(label_pixels / pixels), 1)
+    is_wide = every == 1
+    columns = [
+        AxisTick((index + (0.5 if is_wide else 0.1)) * 100 / count, table.intervals[index])
+        for index in range(0, count, every)
+        if is_wide or (count - index) * pixels > label_pixels
+    ]
+    bars = [_build_bar(table, index, bar_share, zero, scale) for index in range(count)]
+    return Chart(count * _MIN_SLOT_PIXELS, zero, bars, rows, columns, is_wide)
 
 
-def _extremes(table: Table) -> tuple[float, float]:
+def _value_range(table: UsageTable) -> tuple[float, float]:
     if table.sums is None:
-        values = [value for one in table.series for value in one.values]
+        values = [value for series in table.series for value in series.values]
         return min(0.0, *values), max(0.0, *values)
-    columns = list(zip(*(one.values for one in table.series), strict=True))
-    below = [sum(value for value in column if value < 0) for column in columns]
-    above = [sum(value for value in column if value > 0) for column in columns]
-    return min(0.0, *below), max(0.0, *above)
+    columns = list(zip(*(series.values for series in table.series), strict=True))
+    negative = [sum(value for value in column if value < 0) for column in columns]
+    positive = [sum(value for value in column if value > 0) for column in columns]
+    return min(0.0, *negative), max(0.0, *positive)
 
 
-def _bar(table: Table, place: int, part: float, zero: float, scale: float) -> ChartBar:
-    used = [(one, one.values[place]) for one in table.series if one.values[place]]
+def _build_bar(table: UsageTable, index: int, bar_share: float, zero: float, scale: float) -> ChartBar:
+    values = [(series, series.values[index]) for series in table.series if series.values[index]]
     slot = 100 / len(table.intervals)
-    room, left = slot * part, slot * (place + (1 - part) / 2)
-    marks, above, below = list[Mark](), zero, zero
-    for series, value in used:
+    bar_width, x = slot * bar_share, slot * (index + (1 - bar_share) / 2)
+    marks, top, bottom = list[ChartMark](), zero, zero
+    for series, value in values:
         height = abs(value) * scale
         if table.sums is None:
-            width = room / len(table.series)
-            marks.append(Mark(left + width * series.look, zero - max(value, 0) * scale, width, height, series.look))
+            width = bar_width / len(table.series)
+            y = zero - max(value, 0) * scale
+            marks.append(ChartMark(x + width * series.style, y, width, height, series.style))
         elif value > 0:
-            above -= height
-            marks.append(Mark(left, above, room, height, series.look))
+            top -= height
+            marks.append(ChartMark(x, top, bar_width, height, series.style))
         else:
-            marks.append(Mark(left, below, room, height, series.look))
-            below += height
-    return ChartBar(slot * place, slot, _told(table, place, [(one.name, value) for one, value in used]), marks)
+            marks.append(ChartMark(x, bottom, bar_width, height, series.style))
+            bottom += height
+    description = _describe_bar(table, index, [(series.name, value) for series, value in values])
+    return ChartBar(slot * index, slot, description, marks)
 
 
-def _told(table: Table, place: int, used: Sequence[tuple[str, float]]) -> str:
-    begin = table.intervals[place]
-    if not used:
-        return f"{begin}: nothing"
-    parts = "; ".join(f"{name} {format_number(value)}" for name, value in used)
+def _describe_bar(table: UsageTable, index: int, values: Sequence[tuple[str, float]]) -> str:
+    interval = table.intervals[index]
+    if not values:
+        return f"{interval}: no usage"
+    parts = "; ".join(f"{name} {format_number(value)}" for name, value in values)
     if table.sums is None or len(table.series) == 1:
-        return f"{begin}: {parts}"
-    return f"{begin}: {format_number(table.sums[place])} ({parts})"
+        return f"{interval}: {parts}"
+    return f"{interval}: {format_number(table.sums[index])} ({parts})"
 
 
-def _round_step(least: float) -> float:
-    """The next of 1, 2, 5, 10, 20, …"""
-    power = 10.0 ** math.floor(math.log10(least))
-    return next(power * digit for digit in (1, 2, 5, 10) if power * digit >= least * (1 - 1e-9))
+def _choose_step(minimum: float) -> float:
+    """The smallest of …, 1, 2, 5, 10, 20, … that is at least ``minimum``."""
+    power = 10.0 ** math.floor(math.log10(minimum))
+    return next(power * digit for digit in (1, 2, 5, 10) if power * digit >= minimum * (1 - 1e-9))
 
 
-def _axis_number(value: float) -> str:
-    """As short as can be: 1.5 M for 1,500,000."""
+def _format_axis_number(value: float) -> str:
+    """Format a number with a metric prefix: ``1.5 M`` for 1,500,000."""
     for size, prefix in _PREFIXES:
         if size <= abs(value) < 1e21:
             return f"{value / size:,.6g} {prefix}"

@@ -1,4 +1,4 @@
-"""How much usage is on its way, and how much waits for a person."""
+"""Counts of queued, rejected and dead events."""
 
 from typing import Final, NamedTuple
 
@@ -6,12 +6,12 @@ from amberflo_workflows.console.state import Console
 from amberflo_workflows.core.rejected_item import OPEN_STATUSES
 from amberflo_workflows.operate.rejected.table import RejectedTable
 
-_WAITING: Final = "ApproximateNumberOfMessages"
+_VISIBLE: Final = "ApproximateNumberOfMessages"
 _IN_FLIGHT: Final = "ApproximateNumberOfMessagesNotVisible"
 
 
-class Counts(NamedTuple):
-    """Events in the queues, which SQS only estimates, and open items of the rejected table."""
+class QueueCounts(NamedTuple):
+    """Messages in the queues, as estimated by SQS, and open items of the rejected table."""
 
     waiting: int
     in_flight: int
@@ -20,22 +20,22 @@ class Counts(NamedTuple):
     dead_tenant_events: int
 
 
-def counts(console: Console) -> Counts:
-    """As they are now. Raises botocore's errors."""
-    waiting, in_flight = _messages(console, "UsageQueueUrl")
-    return Counts(
+def fetch_counts(console: Console) -> QueueCounts:
+    """Fetch the current counts. Raises botocore's errors."""
+    waiting, in_flight = _count_messages(console, "UsageQueueUrl")
+    return QueueCounts(
         waiting=waiting,
         in_flight=in_flight,
         rejected=RejectedTable(console.deployment).count(OPEN_STATUSES),
-        # What somebody looks at is hidden for a moment, and still dead.
-        dead_usage=sum(_messages(console, "UsageDeadLetterQueueUrl")),
-        dead_tenant_events=sum(_messages(console, "TenantDeadLetterQueueUrl")),
+        # Messages that someone is viewing are in flight, and still dead.
+        dead_usage=sum(_count_messages(console, "UsageDeadLetterQueueUrl")),
+        dead_tenant_events=sum(_count_messages(console, "TenantDeadLetterQueueUrl")),
     )
 
 
-def _messages(console: Console, queue: str) -> tuple[int, int]:
-    """Those that wait in the queue of an output, and those that somebody has taken and not finished."""
-    found = console.client("sqs").get_queue_attributes(
-        QueueUrl=console.deployment.outputs[queue], AttributeNames=[_WAITING, _IN_FLIGHT]
+def _count_messages(console: Console, output: str) -> tuple[int, int]:
+    """The numbers of visible and of in-flight messages in the queue of a stack output."""
+    attributes = console.client("sqs").get_queue_attributes(
+        QueueUrl=console.deployment.outputs[output], AttributeNames=[_VISIBLE, _IN_FLIGHT]
     )["Attributes"]
-    return int(found[_WAITING]), int(found[_IN_FLIGHT])
+    return int(attributes[_VISIBLE]), int(attributes[_IN_FLIGHT])

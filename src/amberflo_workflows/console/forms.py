@@ -1,6 +1,7 @@
-"""Forms that pages send, and what is told of what they did.
+"""Form handlers and their results.
 
-No field is named like a member of a form (``id``, ``action``, ``contains``): scripts would get the field instead.
+No form field may have the name of a property of an HTML form (``id``, ``action``, ``contains``): scripts that read the
+property would get the field instead.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,16 +20,19 @@ Handler = Callable[[Request, FormData], Response]
 
 @dataclass(frozen=True)
 class FormResult:
-    """What a form did, in a sentence; or the problem. ``is_stale``: what the form was about has changed since."""
+    """The result of a form: a ``message`` if it succeeded, else the ``problem``.
 
-    done: str = ""
+    ``is_stale`` tells that the item has changed since the form was rendered.
+    """
+
+    message: str = ""
     problem: str = ""
     details: Sequence[str] = ()
     is_stale: bool = False
 
 
-def takes_form(handle: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """A route's function that is given the form of a request, and may take its time."""
+def form_handler(handle: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """Wrap a blocking handler of a form as the endpoint of a route."""
 
     async def handler(request: Request) -> Response:
         form = await request.form()
@@ -37,20 +41,20 @@ def takes_form(handle: Handler) -> Callable[[Request], Awaitable[Response]]:
     return handler
 
 
-def attempt(act: Callable[[], FormResult]) -> FormResult:
-    """What it did; or the problem, where a person can do something about it."""
+def run_action(action: Callable[[], FormResult]) -> FormResult:
+    """Run an action; an :class:`OperatorError` becomes the problem of the result."""
     try:
-        return act()
+        return action()
     except OperatorError as error:
         return FormResult(problem=str(error), is_stale=isinstance(error, ItemChanged))
 
 
-def text(form: FormData, name: str) -> str:
-    """What was typed into a field; empty if there is no such field."""
+def form_text(form: FormData, name: str) -> str:
+    """The value of a text field; empty if the form has no such field."""
     value = form.get(name, "")
     return value if isinstance(value, str) else ""
 
 
-def texts(form: FormData, name: str) -> list[str]:
-    """The values of all fields of a name."""
+def form_values(form: FormData, name: str) -> list[str]:
+    """The values of all fields with a name."""
     return [value for value in form.getlist(name) if isinstance(value, str)]

@@ -1,6 +1,6 @@
-"""Who may talk to the console: its own pages. A foreign web page in the same browser may not, nor by another name.
+"""Protection against other web pages in the same browser: cross-site requests and DNS rebinding.
 
-The emulator takes any caller, so what protects the local system from a web page is that the console asks for it.
+The emulator accepts any caller, so these checks are what protects the local system from a web page.
 """
 
 import hmac
@@ -27,22 +27,22 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 
 
-class OwnPagesOnly:
-    """Refuses a request with another Host (a name that was bound to loopback), and one that changes something unless
-    it comes from a page of ours, with the token that only such a page can read.
+class SameOriginMiddleware:
+    """Rejects requests with another Host header (DNS rebinding), and requests that change something unless they come
+    from one of the console's own pages and have the token that only these pages can read.
     """
 
     def __init__(self, app: ASGIApp, hosts: frozenset[str], token: str) -> None:
         self._app, self._hosts, self._token = app, hosts, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve, or refuse in one line."""
+        """Serve a request, or reject it with one line of text."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(scope["method"], Headers(scope=scope))
-        if refusal:
-            status, text = refusal
+        rejection = self._check(scope["method"], Headers(scope=scope))
+        if rejection:
+            status, text = rejection
             await PlainTextResponse(f"{text}\n", status, dict(HEADERS))(scope, receive, send)
             return
 
@@ -55,10 +55,10 @@ class OwnPagesOnly:
 
         await self._app(scope, receive, with_headers)
 
-    def _refusal(self, method: str, headers: Headers) -> tuple[int, str] | None:
+    def _check(self, method: str, headers: Headers) -> tuple[int, str] | None:
         host = headers.get("host", "")
         if host not in self._hosts:
-            return 421, f"The console answers at {' or '.join(sorted(self._hosts))} only."
+            return 421, f"Invalid Host header. Open the console at {' or '.join(sorted(self._hosts))}."
         if method in _SAFE:
             return None
         origin = headers.get("origin")
@@ -67,5 +67,5 @@ class OwnPagesOnly:
         if headers.get("sec-fetch-site", "same-origin") != "same-origin":
             return 403, "This request came from another web page."
         if not hmac.compare_digest(headers.get(TOKEN_HEADER, "").encode(), self._token.encode()):
-            return 403, "This page is from an earlier start of the console; load it again."
+            return 403, "The console was restarted. Reload this page."
         return None

@@ -1,4 +1,4 @@
-"""The front-end packages, from npm: pinned by hash in the lock beside, installed once into the user's cache."""
+"""The front-end packages from npm: pinned by hash in package-lock.json, installed once into the user's cache."""
 
 import hashlib
 import os
@@ -12,11 +12,11 @@ from amberflo_workflows.infra.bundle import get_cache_folder
 from amberflo_workflows.infra.node import NodeMissing, find_node, find_npm
 from amberflo_workflows.operate.errors import OperatorError
 
-_HERE: Final = Path(__file__).parent
-_PINS: Final = ("package.json", "package-lock.json")
-# Who is offline wants to be told so and go on, not to wait through npm's minutes of retries.
-_SOON_SURE: Final = ("--fetch-retries=1", "--fetch-retry-mintimeout=1000")
-# By the name under which a page asks for them.
+_LOCK_FOLDER: Final = Path(__file__).parent
+_LOCK_FILES: Final = ("package.json", "package-lock.json")
+# Without network access, fail within seconds. By default npm retries for minutes.
+_FAIL_FAST: Final = ("--fetch-retries=1", "--fetch-retry-mintimeout=1000")
+# URL name to path in node_modules.
 FILES: Final = {
     "htmx.js": "htmx.org/dist/htmx.min.js",
     "sse.js": "htmx-ext-sse/dist/sse.min.js",
@@ -25,34 +25,37 @@ FILES: Final = {
 }
 
 
-def installed(pinned_in: Path = _HERE) -> Path:
-    """The folder with the packages that ``pinned_in`` locks, installed if missing. Raises :class:`OperatorError`."""
-    pins = b"".join((pinned_in / name).read_bytes() for name in _PINS)
-    kept = get_cache_folder() / f"console-{hashlib.sha256(pins).hexdigest()[:16]}"
-    if kept.is_dir():
-        return kept
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent, prefix="building-") as folder:
-        for name in _PINS:
-            shutil.copyfile(pinned_in / name, Path(folder) / name)
+def install_packages(lock_folder: Path = _LOCK_FOLDER) -> Path:
+    """Install the packages that the lock file in ``lock_folder`` pins, unless they are in the cache.
+
+    Returns their folder. Raises :class:`OperatorError` if npm fails.
+    """
+    locks = b"".join((lock_folder / name).read_bytes() for name in _LOCK_FILES)
+    installed = get_cache_folder() / f"console-{hashlib.sha256(locks).hexdigest()[:16]}"
+    if installed.is_dir():
+        return installed
+    installed.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=installed.parent, prefix="building-") as folder:
+        for name in _LOCK_FILES:
+            shutil.copyfile(lock_folder / name, Path(folder) / name)
         _install(Path(folder))
         try:
-            (Path(folder) / "node_modules").rename(kept)
+            (Path(folder) / "node_modules").rename(installed)
         except OSError:
-            # Another process was faster; what it installed is the same.
-            if not kept.is_dir():
+            # Another process was faster and has installed the same packages.
+            if not installed.is_dir():
                 raise
-    return kept
+    return installed
 
 
 def _install(folder: Path) -> None:
     try:
-        command = [*find_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", *_SOON_SURE]
+        command = [*find_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", *_FAIL_FAST]
         path = f"{Path(find_node()).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     except NodeMissing as error:
-        raise OperatorError(f"The console's pages cannot be set up: {error}") from None
+        raise OperatorError(f"The console's packages could not be installed: {error}") from None
     environment = {**os.environ, "PATH": path}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = " ".join(done.stderr.split())[-500:]
-        raise OperatorError(f"The console's pages cannot be set up, since npm did not install their packages: {said}")
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if result.returncode:
+        message = " ".join(result.stderr.split())[-500:]
+        raise OperatorError(f"The console's packages could not be installed. npm failed: {message}")

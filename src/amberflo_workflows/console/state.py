@@ -1,4 +1,4 @@
-"""What every page asks: the deployment, its executions, its API."""
+"""State that all pages share: the deployment, its executions, its API client."""
 
 import time
 from dataclasses import dataclass, field
@@ -12,13 +12,13 @@ from amberflo_workflows.operate.deployment import AwsDeployment, Deployment
 from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.loopback import LOOPBACK_SESSION
 
-# Of the hour that a token is good for.
+# Access tokens expire after one hour.
 _TOKEN_SECONDS: Final = 1800.0
 
 
 @dataclass
 class Console:
-    """One deployment, for as long as the console runs."""
+    """The console of one deployment."""
 
     deployment: Deployment
     token: str
@@ -26,43 +26,42 @@ class Console:
     _api: tuple[float, ApiClient] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Find its workflows."""
         self.executions = Executions(self.deployment)
 
     @property
     def title(self) -> str:
-        """Which system is looked at."""
-        found = self.deployment
-        return f"{found.stack} on AWS" if isinstance(found, AwsDeployment) else "local system"
+        """The name of the system, shown in the page header."""
+        deployment = self.deployment
+        return f"{deployment.stack} on AWS" if isinstance(deployment, AwsDeployment) else "local system"
 
     @property
     def is_on_aws(self) -> bool:
-        """Whether what is started here really does something."""
+        """Whether executions call the real Amberflo and AWS."""
         return isinstance(self.deployment, AwsDeployment)
 
     @property
     def command(self) -> str:
-        """How the command line is called for it."""
-        found = self.deployment
-        return found.command if isinstance(found, AwsDeployment) else "metering"
+        """The command that runs the command line for this deployment."""
+        deployment = self.deployment
+        return deployment.command if isinstance(deployment, AwsDeployment) else "metering"
 
     @property
     def api(self) -> ApiClient:
-        """A client of its LOOPBACK_SESSION API."""
+        """A client of the deployment's HTTP API."""
         if self._api is None or time.monotonic() - self._api[0] > _TOKEN_SECONDS:
-            found = self.deployment
-            http = requests.Session() if isinstance(found, AwsDeployment) else LOOPBACK_SESSION
+            deployment = self.deployment
+            http = requests.Session() if isinstance(deployment, AwsDeployment) else LOOPBACK_SESSION
             self._api = (
                 time.monotonic(),
-                ApiClient(found.api_endpoint, found.access_token, http, self.command),
+                ApiClient(deployment.api_endpoint, deployment.access_token, http, self.command),
             )
         return self._api[1]
 
     def client(self, service: str) -> Any:
-        """A boto3 client of a service."""
+        """A boto3 client for a service."""
         return self.deployment.client(service)
 
 
 def get_console(request: Request) -> Console:
-    """The console that serves a request."""
+    """Return the console that serves a request."""
     return cast("Console", request.app.state.console)

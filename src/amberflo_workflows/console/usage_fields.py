@@ -1,4 +1,4 @@
-"""A refused usage as the fields of a form, and back."""
+"""Conversion of rejected usage to form fields and back."""
 
 import json
 from collections.abc import Mapping
@@ -7,85 +7,88 @@ from typing import Any, Final, NamedTuple
 from amberflo_workflows.core.json_text import parse_json
 from amberflo_workflows.operate.errors import OperatorError
 
-# Of these the text is what is meant; of the others the JSON, which tells the number 5 from the text "5".
-_TEXTS: Final = ("tenantId", "meterApiName")
-NAMED: Final = (*_TEXTS, "meterValue", "meterTimeInMillis")
+# These fields hold plain text. The others hold JSON, which distinguishes the number 5 from the text "5".
+_TEXT_FIELDS: Final = ("tenantId", "meterApiName")
+FIELD_NAMES: Final = (*_TEXT_FIELDS, "meterValue", "meterTimeInMillis")
 
 
-class Fields(NamedTuple):
-    """What a form shows: the members with a field of their own, and all others as a JSON object.
+class UsageFields(NamedTuple):
+    """The values of the form's fields: ``named`` for members with their own field, ``others`` as JSON text.
 
-    Of what is no object there is the JSON alone, and ``named`` is empty.
+    If the usage is not a JSON object, ``named`` is empty and ``others`` is all of it.
     """
 
     named: dict[str, str]
     others: str
 
 
-def fields_of(usage: Any) -> Fields:
-    """The fields for a usage."""
+def build_fields(usage: Any) -> UsageFields:
+    """Build the form fields for a usage."""
     if not isinstance(usage, dict):
-        return Fields({}, pretty(usage))
-    named = {name: _shown(name, usage[name]) if name in usage else "" for name in NAMED}
-    return Fields(named, pretty({name: value for name, value in usage.items() if name not in NAMED}))
+        return UsageFields({}, format_json(usage))
+    named = {name: _format_field(name, usage[name]) if name in usage else "" for name in FIELD_NAMES}
+    return UsageFields(named, format_json({name: value for name, value in usage.items() if name not in FIELD_NAMES}))
 
 
-def mended(usage: Any, given: Mapping[str, str]) -> Any:
-    """The usage that a form was filled in with; a field left empty is a member left out.
+def apply_form(usage: Any, values: Mapping[str, str]) -> Any:
+    """Return the usage with the values of a submitted form. An empty field removes its member.
 
-    What was not touched is as it was. Raises :class:`OperatorError`.
+    Members whose field was not edited keep their exact value. Raises :class:`OperatorError` if the JSON is invalid.
     """
-    before = fields_of(usage)
-    others = usage if not isinstance(usage, dict) else {k: v for k, v in usage.items() if k not in NAMED}
-    typed = given.get("others", "").replace("\r\n", "\n")
-    if typed.strip() != before.others.strip():
-        others = _object(typed or "{}")
+    before = build_fields(usage)
+    others = usage if not isinstance(usage, dict) else {k: v for k, v in usage.items() if k not in FIELD_NAMES}
+    text = values.get("others", "").replace("\r\n", "\n")
+    if text.strip() != before.others.strip():
+        others = _parse_object(text or "{}")
     if not before.named:
         return others
     named: dict[str, Any] = {}
-    for name in NAMED:
-        text = given.get(name, "")
+    for name in FIELD_NAMES:
+        text = values.get(name, "")
         if text == before.named[name] and name in usage:
             named[name] = usage[name]
         elif text.strip():
-            named[name] = _value(name, text)
+            named[name] = _parse_field(name, text)
     return {**named, **others}
 
 
-def changed(usage: Any, given: Mapping[str, str]) -> dict[str, Any]:
-    """The usage with what was typed in the place of its members; of a field left empty the member stays.
+def apply_changes(usage: Any, values: Mapping[str, str]) -> dict[str, Any]:
+    """Return the usage with the members that have a value; an empty field leaves its member unchanged.
 
-    Raises :class:`OperatorError`.
+    Raises :class:`OperatorError` if the usage is not a JSON object.
     """
     if not isinstance(usage, dict):
-        raise OperatorError("Some are no objects and have no members to change; nothing was done. Mend each by itself.")
-    return {**usage, **{name: _value(name, text) for name, text in given.items() if text.strip()}}
+        raise OperatorError(
+            "Some of the usages are not JSON objects, so their members cannot be changed. Nothing was changed. "
+            "Edit these usages one by one."
+        )
+    return {**usage, **{name: _parse_field(name, text) for name, text in values.items() if text.strip()}}
 
 
-def pretty(value: Any) -> str:
-    """JSON for people."""
+def format_json(value: Any) -> str:
+    """Format a value as indented JSON."""
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def short(value: Any) -> str:
-    """JSON in one line; text as it is."""
+def format_value(value: Any) -> str:
+    """Format a value as JSON in one line; text stays as it is."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _shown(name: str, value: Any) -> str:
-    return short(value) if name in _TEXTS else json.dumps(value, ensure_ascii=False)
+def _format_field(name: str, value: Any) -> str:
+    return format_value(value) if name in _TEXT_FIELDS else json.dumps(value, ensure_ascii=False)
 
 
-def _value(name: str, text: str) -> Any:
-    return text.strip() if name in _TEXTS else parse_json(text.strip())
+def _parse_field(name: str, text: str) -> Any:
+    return text.strip() if name in _TEXT_FIELDS else parse_json(text.strip())
 
 
-def _object(text: str) -> dict[str, Any]:
+def _parse_object(text: str) -> dict[str, Any]:
     try:
         json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise OperatorError(f"The JSON cannot be read: {error}.") from None
-    found = parse_json(text)
-    if not isinstance(found, dict):
-        raise OperatorError("The JSON has to be an object: {…}.")
-    return found
+        raise OperatorError(f"Invalid JSON: {error}.") from None
+    value = parse_json(text)
+    if not isinstance(value, dict):
+        raise OperatorError("The JSON must be an object: {…}.")
+    return value

@@ -1,4 +1,4 @@
-"""What the address of the usage page asks for."""
+"""The query of the usage page, from its URL parameters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,17 +12,17 @@ from amberflo_workflows.operate.times import InvalidTime, parse_duration, parse_
 from amberflo_workflows.operate.usage_report import choose_interval
 
 INTERVALS: Final = {"hour": 3600, "day": 86_400, "week": 604_800, "month": 2_419_200}
-RANGES: Final = {"24h": "last 24 hours", "7d": "last 7 days", "30d": "last 30 days"}
-BETWEEN: Final = "between"
+RANGES: Final = {"24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
+CUSTOM_RANGE: Final = "between"
 DEFAULT_RANGE: Final = "7d"
-# More can neither be drawn nor read; an answer of the API would not carry many groups of them either.
-MOST_INTERVALS: Final = 3_000
+# More intervals could not be drawn or read, and with many groups the API's response would be too large.
+MAX_INTERVALS: Final = 3_000
 _FILTER: Final = "filter."
 
 
 @dataclass(frozen=True)
 class UsageQuery:
-    """What was chosen, as text; ``filters`` are by dimension, each with its values and commas between."""
+    """The options of the form, as text. ``filters`` maps a dimension to its comma-separated values."""
 
     meter: str = ""
     tenant: str = ""
@@ -34,71 +34,73 @@ class UsageQuery:
     until: str = ""
 
     @classmethod
-    def of(cls, given: QueryParams) -> "UsageQuery":
-        """From an address; what is empty was not chosen."""
+    def parse(cls, params: QueryParams) -> "UsageQuery":
+        """Parse URL parameters; empty ones count as missing."""
         filters = {
-            name.removeprefix(_FILTER): value.strip() for name, value in given.items() if name.startswith(_FILTER)
+            name.removeprefix(_FILTER): value.strip() for name, value in params.items() if name.startswith(_FILTER)
         }
-        since, until = given.get("from", "").strip(), given.get("to", "").strip()
+        since, until = params.get("from", "").strip(), params.get("to", "").strip()
         return cls(
-            meter=given.get("meter", ""),
-            tenant=given.get("tenant", "").strip(),
-            interval=given.get("interval", ""),
-            groups=tuple(group for group in given.getlist("group") if group),
+            meter=params.get("meter", ""),
+            tenant=params.get("tenant", "").strip(),
+            interval=params.get("interval", ""),
+            groups=tuple(group for group in params.getlist("group") if group),
             filters={name: value for name, value in filters.items() if name and value},
-            range=given.get("range") or (BETWEEN if since else DEFAULT_RANGE),
+            range=params.get("range") or (CUSTOM_RANGE if since else DEFAULT_RANGE),
             since=since,
             until=until,
         )
 
-    def between(self, now: int) -> tuple[int, int]:
-        """Epoch seconds of the begin and the end. Raises :class:`OperatorError`."""
-        if self.range == BETWEEN:
-            start = seconds("From", self.since, now)
-            end = seconds("To", self.until, now) if self.until else now
+    def resolve_range(self, now: int) -> tuple[int, int]:
+        """The start and the end of the time range, in epoch seconds. Raises :class:`OperatorError`."""
+        if self.range == CUSTOM_RANGE:
+            start = parse_seconds("From", self.since, now)
+            end = parse_seconds("To", self.until, now) if self.until else now
         else:
             try:
                 start, end = now - parse_duration(self.range), now
             except InvalidTime as error:
-                raise OperatorError(f"Range: {error}.") from None
+                raise OperatorError(f"Time range: {error}.") from None
         if not 0 <= start < end:
-            raise OperatorError("The range must begin before it ends.")
+            raise OperatorError("The start of the time range must be before its end.")
         return start, end
 
-    def chosen_interval(self, between: tuple[int, int]) -> str:
-        """The one that was chosen, else one that suits the range. Raises :class:`OperatorError`."""
-        start, end = between
+    def resolve_interval(self, start: int, end: int) -> str:
+        """The chosen interval, or a suitable one for the time range. Raises :class:`OperatorError`."""
         interval = self.interval or choose_interval(end - start).lower()
         if interval not in INTERVALS:
-            raise OperatorError(f"There is no interval '{interval}'; there are {', '.join(INTERVALS)}.")
+            raise OperatorError(f"Unknown interval '{interval}'. Valid intervals: {', '.join(INTERVALS)}.")
         count = (end - start) // INTERVALS[interval]
-        if count > MOST_INTERVALS:
+        if count > MAX_INTERVALS:
             raise OperatorError(
-                f"That is {count:,} {interval}s, and {MOST_INTERVALS:,} can be shown: choose a longer interval or a "
-                "shorter range."
+                f"The time range has {count:,} {interval}s; at most {MAX_INTERVALS:,} can be shown. Choose a longer "
+                "interval or a shorter time range."
             )
         return interval
 
-    def parameters(self) -> dict[str, Any]:
-        """What the API is asked for beside meter, range and interval."""
-        asked = {f"{_FILTER}{name}": value for name, value in self.filters.items()}
+    def api_parameters(self) -> dict[str, Any]:
+        """The parameters of the API request, except for meter, time range and interval."""
+        parameters = {f"{_FILTER}{name}": value for name, value in self.filters.items()}
         if self.groups:
-            asked["groupBy"] = ",".join(self.groups)
+            parameters["groupBy"] = ",".join(self.groups)
         if self.tenant:
-            asked["tenantId"] = self.tenant
-        return asked
+            parameters["tenantId"] = self.tenant
+        return parameters
 
 
-def seconds(name: str, text: str, now: int) -> int:
-    """A time of a field in epoch seconds, UTC unless it says otherwise. Raises :class:`OperatorError`."""
+def parse_seconds(field_name: str, text: str, now: int) -> int:
+    """Parse the time in a form field to epoch seconds. It is in UTC unless it has another offset.
+
+    Raises :class:`OperatorError`.
+    """
     if not text:
-        raise OperatorError(f"{name}: a time is missing.")
+        raise OperatorError(f"{field_name}: a time is required.")
     try:
         return parse_time(text, now, UTC).seconds
     except InvalidTime as error:
-        raise OperatorError(f"{name}: {error}.") from None
+        raise OperatorError(f"{field_name}: {error}.") from None
 
 
-def field_of(at: int) -> str:
-    """Epoch seconds as a browser's field for a time takes them."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+def format_field(seconds: int) -> str:
+    """Format epoch seconds as the value of a ``datetime-local`` field."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

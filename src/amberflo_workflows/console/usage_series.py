@@ -1,4 +1,4 @@
-"""A usage report as series to draw and to tabulate: the largest groups, and the others as one."""
+"""A usage report as series for the chart and the table: the largest groups, and all others as one series."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,64 +6,70 @@ from typing import Final
 
 from amberflo_workflows.operate.usage_report import ADDITIVE, Group, MeterUsage, format_interval
 
-MOST_SERIES: Final = 8
+MAX_SERIES: Final = 8
 OTHERS: Final = "others"
 
 
 @dataclass(frozen=True)
-class Series:
-    """One group, or all the others. ``values`` has one for each interval; ``look`` tells how it is drawn."""
+class UsageSeries:
+    """One group, or all other groups. ``values`` has one value per interval; ``style`` numbers the fill pattern."""
 
     name: str
     total: float
     values: Sequence[float]
-    look: int
+    style: int
 
 
 @dataclass(frozen=True)
-class Table:
-    """Series over intervals. Where sums mean nothing, ``sums`` and ``total`` are absent."""
+class UsageTable:
+    """Series over intervals. ``sums`` and ``total`` are ``None`` if the groups cannot be added up.
+
+    ``hidden_groups`` counts smaller groups that are in no series.
+    """
 
     intervals: Sequence[str]
-    series: Sequence[Series]
+    series: Sequence[UsageSeries]
     sums: Sequence[float] | None
     total: float | None
-    left_out: int
+    hidden_groups: int
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was used."""
-        return not any(value for one in self.series for value in one.values)
+        return not any(value for series in self.series for value in series.values)
 
     @property
     def rows(self) -> list[int]:
-        """The intervals in which something was used."""
-        return [place for place in range(len(self.intervals)) if any(one.values[place] for one in self.series)]
+        """The indexes of the intervals with usage."""
+        return [index for index in range(len(self.intervals)) if any(series.values[index] for series in self.series)]
 
 
-def build_table(usage: MeterUsage) -> Table:
-    """The series of a report, the largest first; of what cannot be summed the smaller groups are left out."""
+def build_table(usage: MeterUsage) -> UsageTable:
+    """Build the series of a report, the largest first.
+
+    The smallest groups become one series; if they cannot be added up, they get no series.
+    """
     can_sum = usage.meter.get("meterType") in ADDITIVE
-    begins = sorted({one.begin for group in usage.groups for one in group.values})
+    starts = sorted({value.begin for group in usage.groups for value in group.values})
     groups = sorted(usage.groups, key=lambda group: abs(group.total), reverse=True)
-    shown, rest = groups[:MOST_SERIES], groups[MOST_SERIES:]
+    largest, rest = groups[:MAX_SERIES], groups[MAX_SERIES:]
     series = [
-        Series(group.name or "all usage", group.total, _values(group, begins), look) for look, group in enumerate(shown)
+        UsageSeries(group.name or "all usage", group.total, _values_by_interval(group, starts), style)
+        for style, group in enumerate(largest)
     ]
     if rest and can_sum:
-        columns = [_values(group, begins) for group in rest]
+        columns = [_values_by_interval(group, starts) for group in rest]
         sums = [sum(column) for column in zip(*columns, strict=True)]
-        series.append(Series(f"{len(rest)} {OTHERS}", sum(group.total for group in rest), sums, MOST_SERIES))
-    means_something = can_sum or len(groups) <= 1
-    return Table(
-        intervals=[format_interval(begin, usage.interval) for begin in begins],
+        series.append(UsageSeries(f"{len(rest)} {OTHERS}", sum(group.total for group in rest), sums, MAX_SERIES))
+    has_total = can_sum or len(groups) <= 1
+    return UsageTable(
+        intervals=[format_interval(start, usage.interval) for start in starts],
         series=series,
-        sums=[sum(one.values[place] for one in series) for place in range(len(begins))] if means_something else None,
-        total=sum(group.total for group in groups) if means_something else None,
-        left_out=0 if can_sum else len(rest),
+        sums=[sum(entry.values[index] for entry in series) for index in range(len(starts))] if has_total else None,
+        total=sum(group.total for group in groups) if has_total else None,
+        hidden_groups=0 if can_sum else len(rest),
     )
 
 
-def _values(group: Group, begins: Sequence[int]) -> list[float]:
-    found = {one.begin: one.value for one in group.values}
-    return [found.get(begin, 0.0) for begin in begins]
+def _values_by_interval(group: Group, starts: Sequence[int]) -> list[float]:
+    values = {value.begin: value.value for value in group.values}
+    return [values.get(start, 0.0) for start in starts]

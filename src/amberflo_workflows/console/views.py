@@ -1,4 +1,4 @@
-"""How pages are drawn: Jinja templates, which escape what is put into them, and words for times and outcomes."""
+"""Page rendering with Jinja templates, which escape all values, and formats for times and statuses."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from amberflo_workflows.console.state import get_console
 from amberflo_workflows.operate.executions.error_causes import error_message, stack_trace
 from amberflo_workflows.operate.executions.model import ExecutionSummary, Status
 
-# Each outcome has a sign of its own beside its word and its colour.
+# A sign for each status, so that colour is not the only difference.
 SIGNS: Final = {
     Status.RUNNING: "▶",
     Status.SUCCEEDED: "✓",
@@ -31,8 +31,8 @@ _TEMPLATES: Final = Environment(
 )
 
 
-def duration(seconds: float | None) -> str:
-    """Seconds in words as short as they can be."""
+def format_duration(seconds: float | None) -> str:
+    """Format seconds in a short form: ``250 ms``, ``1.5 s``, ``2 min 5 s``, ``1 h 3 min``."""
     if seconds is None:
         return ""
     if seconds < 1:
@@ -44,35 +44,40 @@ def duration(seconds: float | None) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-def counted(count: int, what: str) -> str:
-    """So many of something: ``1 item``, ``2,000 items``."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+def format_count(count: int, noun: str) -> str:
+    """Format a count with its noun: ``1 item``, ``2,000 items``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def lasted(summary: ExecutionSummary) -> float | None:
-    """Seconds that an execution took, ``None`` while it runs."""
+def execution_seconds(summary: ExecutionSummary) -> float | None:
+    """The duration of an execution in seconds, ``None`` while it runs."""
     return (summary.stopped - summary.started).total_seconds() if summary.stopped else None
 
 
-def moment(at: datetime | None) -> str:
-    """A time in UTC, to the second."""
+def format_time(at: datetime | None) -> str:
+    """Format a time in UTC, to the second; empty if there is none."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if at else ""
 
 
-def draw(request: Request, template: str, **values: Any) -> str:
-    """A template as text."""
+def render(request: Request, template: str, **values: Any) -> str:
+    """Render a template to text."""
     console = get_console(request)
     return _TEMPLATES.get_template(template).render(
         console=console, path=request.url.path, query=request.query_params, **values
     )
 
 
-def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """A template as an answer."""
-    return HTMLResponse(draw(request, template, **values), status)
+def render_page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """Render a template as a response."""
+    return HTMLResponse(render(request, template, **values), status)
 
 
 _TEMPLATES.filters.update(
-    duration=duration, lasted=lasted, moment=moment, sign=SIGNS.__getitem__, message=error_message, trace=stack_trace
+    duration=format_duration,
+    execution_seconds=execution_seconds,
+    timestamp=format_time,
+    sign=SIGNS.__getitem__,
+    error_message=error_message,
+    stack_trace=stack_trace,
 )
-_TEMPLATES.globals.update(Status=Status, counted=counted)
+_TEMPLATES.globals.update(Status=Status, format_count=format_count)

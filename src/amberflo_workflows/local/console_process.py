@@ -10,7 +10,7 @@ from typing import Final
 
 import requests
 
-from amberflo_workflows.console.packages import installed
+from amberflo_workflows.console.packages import install_packages
 from amberflo_workflows.local.processes import Server, free_port, last_lines, port_is_free, spawn
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.loopback import LOOPBACK, LOOPBACK_SESSION
@@ -56,7 +56,7 @@ def start(folder: Path) -> str:
     found = current(folder)
     if found:
         return found.url
-    packages, port = installed(), choose_port()
+    packages, port = install_packages(), choose_port()
     try:
         server, url = _start(folder, packages, port)
     except OperatorError:

@@ -1,1 +1,1 @@
-"""One execution, made ready for its page: what is shown of it, free of HTML."""
+"""The data of an execution's page: graph, timeline, usage, event history and commands, without HTML."""

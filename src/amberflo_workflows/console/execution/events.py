@@ -1,4 +1,4 @@
-"""Events of a history as rows of a table."""
+"""The event history as rows of a table."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -9,24 +9,24 @@ from typing import Final
 from amberflo_workflows.operate.executions.error_causes import error_message
 from amberflo_workflows.operate.executions.model import HistoryEvent
 
-_LONGEST: Final = 200
+_MAX_LENGTH: Final = 200
 
 
 @dataclass(frozen=True)
 class EventRow:
-    """An event, ``after`` so many seconds since the start; ``about`` and ``details`` may be cut."""
+    """An event, ``seconds`` after the start of the execution; ``about`` and ``details`` are truncated."""
 
     id: int
     type: str
     at: datetime
-    after: float
+    seconds: float
     about: str
     details: str
     is_bad: bool
 
 
-def event_rows(events: Iterable[HistoryEvent], started: datetime) -> Iterator[EventRow]:
-    """A row for each."""
+def build_event_rows(events: Iterable[HistoryEvent], started: datetime) -> Iterator[EventRow]:
+    """Build a row for each event."""
     for event in events:
         error = event.details.get("error") or ""
         message = error_message(event.details.get("cause") or "")
@@ -34,9 +34,9 @@ def event_rows(events: Iterable[HistoryEvent], started: datetime) -> Iterator[Ev
         about = ": ".join(part for part in (name or error, message) if part)
         rest = {key: value for key, value in event.details.items() if key not in {"name", "error", "cause"}}
         details = json.dumps(rest, default=str, ensure_ascii=False) if rest else ""
-        after = (event.at - started).total_seconds()
-        yield EventRow(event.id, event.type, event.at, after, _cut(about), _cut(details), bool(error))
+        seconds = (event.at - started).total_seconds()
+        yield EventRow(event.id, event.type, event.at, seconds, _truncate(about), _truncate(details), bool(error))
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+def _truncate(text: str) -> str:
+    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…"

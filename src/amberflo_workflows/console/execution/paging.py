@@ -1,4 +1,4 @@
-"""A piece of what is too much for one page."""
+"""Slices of long lists, for tables that load more rows on demand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Slice(Generic[Item]):
-    """Some items of ``count``; ``next`` is where the next ones begin, ``None`` if these were the last."""
+    """Some of ``count`` items; ``next`` is the index of the next slice, ``None`` after the last one."""
 
     items: tuple[Item, ...]
     next: int | None
     count: int
 
 
-def cut(items: Sequence[Item], start: int, size: int) -> Slice[Item]:
-    """At most ``size`` items from ``start`` on."""
+def take_slice(items: Sequence[Item], start: int, size: int) -> Slice[Item]:
+    """At most ``size`` items from the index ``start``."""
     end = start + size
     return Slice(tuple(items[start:end]), end if end < len(items) else None, len(items))

@@ -1,4 +1,4 @@
-"""An execution again, from a shell: as the product's HTTP call, and with the AWS command line."""
+"""Shell commands that start an execution again: with curl and the product's HTTP API, and with the AWS CLI."""
 
 import json
 import shlex
@@ -11,59 +11,59 @@ from amberflo_workflows.infra.operations import OPERATIONS, Route
 from amberflo_workflows.operate.deployment import AwsDeployment, Deployment
 from amberflo_workflows.operate.executions.machines import Machine
 
-# A shell hands no longer word on; Linux takes 128 KiB.
-_LONGEST_WORD: Final = 100_000
-_ROUTES: Final = {one.name: one.route for one in OPERATIONS if one.route}
+# Linux limits an argument of a command to 128 KiB.
+_MAX_ARGUMENT_BYTES: Final = 100_000
+_ROUTES: Final = {operation.name: operation.route for operation in OPERATIONS if operation.route}
 
 
 def as_curl(endpoint: str, workflow: str, text: str) -> str | None:
-    """The HTTP call that starts a workflow with an input; ``None`` if there is none."""
-    route, request = _ROUTES.get(workflow), _parsed(text)
+    """The curl command that starts a workflow with an input; ``None`` if no HTTP request has this input."""
+    route, request = _ROUTES.get(workflow), _parse_json(text)
     if route is None or not isinstance(request, dict):
         return None
-    address, body = _called(endpoint, route, request)
-    command = f'curl -sS -X {route.method} -H "Authorization: Bearer $ACCESS_TOKEN" {shlex.quote(address)}'
+    url, body = _build_request(endpoint, route, request)
+    command = f'curl -sS -X {route.method} -H "Authorization: Bearer $ACCESS_TOKEN" {shlex.quote(url)}'
     if body is None:
         return command
     command += " -H 'Content-Type: application/json'"
-    return _with_data(command, "--data-binary {}", "@-", body)
+    return _append_data(command, "--data-binary {}", "@-", body)
 
 
 def as_aws_cli(deployment: Deployment, machine: Machine, text: str) -> str:
-    """The command that starts a workflow with an input; of an express one it waits for the end."""
-    which = "start-sync-execution" if machine.is_express else "start-execution"
-    command = f"aws stepfunctions {which} --region {machine.arn.split(':')[3]}"
+    """The AWS CLI command that starts a workflow with an input. For an express workflow it waits for the end."""
+    subcommand = "start-sync-execution" if machine.is_express else "start-execution"
+    command = f"aws stepfunctions {subcommand} --region {machine.arn.split(':')[3]}"
     if isinstance(deployment, AwsDeployment) and deployment.profile:
         command += f" --profile {shlex.quote(deployment.profile)}"
     command += f" --state-machine-arn {shlex.quote(machine.arn)}"
-    return _with_data(command, "--input {}", "file:///dev/stdin", text)
+    return _append_data(command, "--input {}", "file:///dev/stdin", text)
 
 
-def _called(endpoint: str, route: Route, request: dict[str, Any]) -> tuple[str, str | None]:
-    """The address, and the body if the call has one."""
-    rest = dict(request)
+def _build_request(endpoint: str, route: Route, request: dict[str, Any]) -> tuple[str, str | None]:
+    """The URL of the HTTP request, and its body if it has one."""
+    members = dict(request)
     path = route.path.lstrip("/")
     if "{meterId}" in path:
-        path = path.replace("{meterId}", quote(str(rest.pop("meterId", "")), safe=""))
+        path = path.replace("{meterId}", quote(str(members.pop("meterId", "")), safe=""))
     if route.method == "GET":
-        query = urlencode({name: _plain(value) for name, value in rest.items()})
+        query = urlencode({name: _format_query_value(value) for name, value in members.items()})
         return f"{endpoint}{path}" + (f"?{query}" if query else ""), None
     if route.method == "DELETE" and "{meterId}" in route.path:
         return f"{endpoint}{path}", None
-    if "usages" in rest:
-        rest = {"records": list(_records(rest["usages"]))}
-    return f"{endpoint}{path}", json.dumps(rest)
+    if "usages" in members:
+        members = {"records": list(_build_records(members["usages"]))}
+    return f"{endpoint}{path}", json.dumps(members)
 
 
-def _records(usages: Any) -> Iterator[Any]:
-    """The usages with the identity and the time that they have: what is sent again counts once."""
+def _build_records(usages: Any) -> Iterator[Any]:
+    """The usages with the id and the time of their event, so that usage that is sent again counts once."""
     for reported in usages if isinstance(usages, list) else []:
         usage = reported.get("usage") if isinstance(reported, dict) else reported
         if not isinstance(usage, dict):
             yield usage
             continue
-        own = {"uniqueId": reported.get("eventId"), "meterTimeInMillis": _millis(reported.get("eventTime"))}
-        yield {**{name: value for name, value in own.items() if value is not None}, **usage}
+        defaults = {"uniqueId": reported.get("eventId"), "meterTimeInMillis": _millis(reported.get("eventTime"))}
+        yield {**{name: value for name, value in defaults.items() if value is not None}, **usage}
 
 
 def _millis(iso: Any) -> int | None:
@@ -73,23 +73,23 @@ def _millis(iso: Any) -> int | None:
         return None
 
 
-def _plain(value: Any) -> str:
+def _format_query_value(value: Any) -> str:
     if isinstance(value, list):
-        return ",".join(map(_plain, value))
+        return ",".join(map(_format_query_value, value))
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _with_data(command: str, option: str, from_input: str, data: str) -> str:
-    """With the data as a word, or as what the command reads if it is too long for one."""
-    if len(data.encode()) <= _LONGEST_WORD:
+def _append_data(command: str, option: str, stdin: str, data: str) -> str:
+    """Append the data as an argument, or as standard input if it is too long for an argument."""
+    if len(data.encode()) <= _MAX_ARGUMENT_BYTES:
         return f"{command} {option.format(shlex.quote(data))}"
     end = "END"
     while end in data:
         end += "D"
-    return f"{command} {option.format(from_input)} <<'{end}'\n{data}\n{end}"
+    return f"{command} {option.format(stdin)} <<'{end}'\n{data}\n{end}"
 
 
-def _parsed(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

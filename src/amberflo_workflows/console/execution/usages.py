@@ -1,4 +1,4 @@
-"""The usages of an ingest execution, and what became of each."""
+"""The usages of an ``ingest_usage`` execution, and the result of each."""
 
 import json
 from collections.abc import Mapping
@@ -7,8 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from amberflo_workflows.core import reported_usage as tasks
-from amberflo_workflows.core.reported_usage import build_rejected_usage
+from amberflo_workflows.core.reported_usage import ReportedUsage, build_rejected_usage
 from amberflo_workflows.operate.executions.model import Execution
 
 WORKFLOW: Final = "ingest_usage"
@@ -16,54 +15,57 @@ WORKFLOW: Final = "ingest_usage"
 
 @dataclass(frozen=True)
 class UsageRow:
-    """A usage as it was reported; ``became`` is ``counted``, ``rejected`` with a ``reason``, or empty: not known.
+    """A reported usage. ``status`` is ``counted``, ``rejected`` with a ``reason``, or empty if it is not known.
 
-    ``item`` is where a rejected one is kept.
+    ``item`` is the id of the item in the rejected table, if the usage was rejected.
     """
 
-    identity: str
+    unique_id: str
     tenant: str
     meter: str
     value: str
-    at: str
-    became: str
+    time: str
+    status: str
     reason: str
     item: str
 
 
-def usages_of(execution: Execution) -> list[UsageRow]:
-    """The usages in its input; none if it is no ingest, or its input is not known."""
+def build_usage_rows(execution: Execution) -> list[UsageRow]:
+    """Build the rows of the usages in the input; none for other workflows or if the input is not known."""
     if execution.summary.workflow != WORKFLOW:
         return []
-    reported = _member(_parsed(execution.input), "usages")
-    answer = _member(_member(_parsed(execution.output), "body"), "data")
-    counted = {str(one) for one in _listed(_member(answer, "uniqueIds"))}
-    rejected = {str(_member(one, "uniqueId")): _member(one, "reason") for one in _listed(_member(answer, "rejected"))}
-    return [_usage(one, counted, rejected) for one in _listed(reported)]
+    usages = _member(_parse_json(execution.input), "usages")
+    data = _member(_member(_parse_json(execution.output), "body"), "data")
+    counted = {str(unique_id) for unique_id in _as_list(_member(data, "uniqueIds"))}
+    rejected = {
+        str(_member(rejection, "uniqueId")): _member(rejection, "reason")
+        for rejection in _as_list(_member(data, "rejected"))
+    }
+    return [_build_usage_row(reported, counted, rejected) for reported in _as_list(usages)]
 
 
-def _usage(reported: Any, counted: set[str], rejected: Mapping[str, Any]) -> UsageRow:
+def _build_usage_row(reported: Any, counted: set[str], rejected: Mapping[str, Any]) -> UsageRow:
     usage = _member(reported, "usage")
-    identity = _text(_member(usage, "uniqueId") or _member(reported, "eventId"))
-    became = "rejected" if identity in rejected else "counted" if identity in counted else ""
+    unique_id = _format_value(_member(usage, "uniqueId") or _member(reported, "eventId"))
+    status = "rejected" if unique_id in rejected else "counted" if unique_id in counted else ""
     return UsageRow(
-        identity=identity,
-        tenant=_text(_member(usage, "tenantId")),
-        meter=_text(_member(usage, "meterApiName")),
-        value=_text(_member(usage, "meterValue")),
-        at=_text(_member(usage, "meterTimeInMillis") or _member(reported, "eventTime")),
-        became=became,
-        reason=_text(rejected.get(identity)),
-        item=_item_of(reported) if became == "rejected" else "",
+        unique_id=unique_id,
+        tenant=_format_value(_member(usage, "tenantId")),
+        meter=_format_value(_member(usage, "meterApiName")),
+        value=_format_value(_member(usage, "meterValue")),
+        time=_format_value(_member(usage, "meterTimeInMillis") or _member(reported, "eventTime")),
+        status=status,
+        reason=_format_value(rejected.get(unique_id)),
+        item=_rejected_item_id(reported) if status == "rejected" else "",
     )
 
 
-def _item_of(reported: Any) -> str:
-    """The id in the rejected table, which the step that refused the usage made from it."""
-    return build_rejected_usage(msgspec.convert(reported, tasks.ReportedUsage), 0, "")["id"]
+def _rejected_item_id(reported: Any) -> str:
+    """The id in the rejected table. The step that rejected the usage derived it in the same way."""
+    return build_rejected_usage(msgspec.convert(reported, ReportedUsage), 0, "")["id"]
 
 
-def _parsed(text: str | None) -> Any:
+def _parse_json(text: str | None) -> Any:
     try:
         return json.loads(text or "null")
     except (ValueError, RecursionError):
@@ -74,11 +76,11 @@ def _member(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, dict) else None
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _text(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,20 +1,20 @@
-"""Which versions an execution worked with, as far as its states tell."""
+"""The versions of the API key that an execution used, from the output of its states."""
 
 import json
 from typing import Any, Final
 
 from amberflo_workflows.operate.executions.model import Execution
 
-_RESOLVING: Final = ("ResolveApiKey", "RefreshApiKey")
+_KEY_STATES: Final = ("ResolveApiKey", "RefreshApiKey")
 
 
-def key_versions(execution: Execution) -> list[str]:
+def find_key_versions(execution: Execution) -> list[str]:
     """The versions of the secret with the API key, in the order in which they were resolved."""
-    found = (_version(state.output) for state in execution.states if state.name in _RESOLVING)
-    return list(dict.fromkeys(version for version in found if version))
+    versions = (_parse_version(state.output) for state in execution.states if state.name in _KEY_STATES)
+    return list(dict.fromkeys(version for version in versions if version))
 
 
-def _version(output: str | None) -> str:
+def _parse_version(output: str | None) -> str:
     try:
         resolved: Any = json.loads(output or "null")
     except ValueError:

@@ -1,1 +1,1 @@
-"""The pages, one file each: ``ROUTES``, and the functions that serve them."""
+"""The pages, one module each, with their ``ROUTES`` and the functions that serve them."""

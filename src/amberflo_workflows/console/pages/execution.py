@@ -1,4 +1,4 @@
-"""One execution: its graph, its timeline, its states in full; live while it runs."""
+"""The page of one execution: its graph, its timeline and its states, updated while it runs."""
 
 import json
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from amberflo_workflows.console import live, views
-from amberflo_workflows.console.execution.drawing import drawing, outcomes
+from amberflo_workflows.console.execution.graph_data import build_graph_data, build_outcomes
 from amberflo_workflows.console.execution.shell import as_aws_cli, as_curl
-from amberflo_workflows.console.execution.subject import Subject, about, subject
-from amberflo_workflows.console.execution.versions import key_versions
+from amberflo_workflows.console.execution.versions import find_key_versions
+from amberflo_workflows.console.execution.view import ExecutionView, build_view, load_view
 from amberflo_workflows.console.pages import execution_parts as parts
 from amberflo_workflows.console.state import Console, get_console
 from amberflo_workflows.operate.errors import OperatorError
@@ -21,41 +21,40 @@ from amberflo_workflows.operate.executions.reader import NoSuchExecution
 
 
 def show(request: Request) -> Response:
-    """The page."""
     console = get_console(request)
     try:
-        found = subject(request, fresh=True)
+        view = load_view(request, fresh=True)
     except NoSuchExecution:
-        # What is read from a log is known some time after it began.
+        # An execution whose history is only in a log becomes visible some time after it started.
         if console.executions.machines.of_execution(request.path_params["arn"]).keeps_history:
             raise
-        return views.page(request, "execution_awaited.html", arn=request.path_params["arn"])
+        return views.render_page(request, "execution_pending.html", arn=request.path_params["arn"])
     values = {
-        **_live_values(found),
-        "drawing": json.dumps(drawing(found.graph)),
-        "commands": _commands(console, found),
-        "panel": parts.panel(request, found),
-        "runs_on_aws": console.is_on_aws,
+        **_build_live_values(view),
+        "graph": json.dumps(build_graph_data(view.graph)),
+        "commands": _build_commands(console, view),
+        "panel": parts.render_panel(request, view),
+        "is_on_aws": console.is_on_aws,
     }
-    return views.page(request, "execution.html", **values)
+    return views.render_page(request, "execution.html", **values)
 
 
 def follow(request: Request) -> Response:
-    """What changes on the page, until the execution has ended."""
+    """Stream the live part of the page until the execution has ended."""
     console, arn = get_console(request), request.path_params["arn"]
-    steps = console.executions.follow(arn)
+    updates = console.executions.follow(arn)
 
-    def look() -> tuple[str, bool]:
-        execution = next(steps)
-        found = about(console, execution, request.query_params.get("iteration", ""))
-        html = views.draw(request, "execution_live.html", **_live_values(found))
-        return html, execution.summary.status is not Status.RUNNING or not found.is_running
+    def render() -> tuple[str, bool]:
+        execution = next(updates)
+        view = build_view(console, execution, request.query_params.get("iteration", ""))
+        html = views.render(request, "execution_live.html", **_build_live_values(view))
+        return html, execution.summary.status is not Status.RUNNING or not view.is_running
 
-    return live.stream(request, look)
+    return live.stream(request, render)
 
 
-def is_known(request: Request) -> Response:
-    """Loads the page anew as soon as its execution is known."""
+def check_known(request: Request) -> Response:
+    """Reload the page as soon as the execution is in its log."""
     try:
         get_console(request).executions.get(request.path_params["arn"])
     except NoSuchExecution:
@@ -63,29 +62,29 @@ def is_known(request: Request) -> Response:
     return HTMLResponse("", headers={"HX-Refresh": "true"})
 
 
-def _live_values(found: Subject) -> dict[str, Any]:
-    execution = found.execution
+def _build_live_values(view: ExecutionView) -> dict[str, Any]:
+    execution = view.execution
     return {
-        "found": found,
+        "view": view,
         "summary": execution.summary,
-        "link": parts.link_of(found),
-        "outcomes": json.dumps(outcomes(found.graph, execution.states)),
-        "key_versions": key_versions(execution),
-        **parts.first_parts(found),
+        "link": parts.build_link(view),
+        "outcomes": json.dumps(build_outcomes(view.graph, execution.states)),
+        "key_versions": find_key_versions(execution),
+        **parts.build_first_parts(view),
     }
 
 
-def _commands(console: Console, found: Subject) -> Sequence[tuple[str, str, str]]:
-    """Id, name and text of each command that starts it again."""
-    text, workflow = found.execution.input, found.execution.summary.workflow
-    if text is None or found.is_part:
+def _build_commands(console: Console, view: ExecutionView) -> Sequence[tuple[str, str, str]]:
+    """The id, name and text of each shell command that starts the execution again."""
+    text, workflow = view.execution.input, view.execution.summary.workflow
+    if text is None or view.is_item:
         return ()
     machine = console.executions.machines.of(workflow)
     commands = [("as-aws-cli", "AWS CLI", as_aws_cli(console.deployment, machine, text))]
     try:
         curl = as_curl(console.deployment.api_endpoint, workflow, text)
     except OperatorError:
-        # A stack that is attached to another's API has none of its own.
+        # A stack that is attached to another API has no API of its own.
         curl = None
     return [("as-curl", "curl", curl), *commands] if curl else commands
 
@@ -94,6 +93,6 @@ _ARN: Final = "/executions/{arn:path}"
 ROUTES: Final = (
     *parts.ROUTES,
     Route(f"/live{_ARN}", follow),
-    Route(f"{_ARN}/known", is_known),
+    Route(f"{_ARN}/known", check_known),
     Route(_ARN, show),
 )

@@ -1,4 +1,4 @@
-"""The parts of an execution's page that are asked for one by one: a state, its log, and what is more than one reads."""
+"""The parts of an execution's page that are loaded on demand: a state, its logs, and further table rows."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -9,131 +9,132 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from amberflo_workflows.console import views
-from amberflo_workflows.console.execution.drawing import outcomes
-from amberflo_workflows.console.execution.events import event_rows
-from amberflo_workflows.console.execution.paging import Slice, cut
-from amberflo_workflows.console.execution.subject import Subject, subject
-from amberflo_workflows.console.execution.timeline import TimelineLine, worst_first
-from amberflo_workflows.console.execution.usages import usages_of
+from amberflo_workflows.console.execution.events import build_event_rows
+from amberflo_workflows.console.execution.graph_data import build_outcomes
+from amberflo_workflows.console.execution.paging import Slice, take_slice
+from amberflo_workflows.console.execution.timeline import Timeline, failed_first
+from amberflo_workflows.console.execution.usages import build_usage_rows
+from amberflo_workflows.console.execution.view import ExecutionView, load_view
 from amberflo_workflows.console.state import get_console
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.executions.graph import Node
 from amberflo_workflows.operate.executions.model import StateRun, all_state_runs
 
-_ROWS: Final = 200
-_ITEMS: Final = 50
-_PASSAGES: Final = 10
-_LINES: Final = 200
+_MAX_ROWS: Final = 200
+_MAX_ITEMS: Final = 50
+_MAX_RUNS: Final = 10
+_MAX_LOG_LINES: Final = 200
 
 Link = Callable[..., str]
 
 
-def link_of(found: Subject) -> Link:
-    """Addresses on the page of an execution or item: a part, and what is asked of it."""
+def build_link(view: ExecutionView) -> Link:
+    """Build a function that returns URLs on the page of an execution or item: a part of it, and a query."""
 
     def link(part: str = "", **query: object) -> str:
-        path = f"/executions/{quote(found.arn)}" + (f"/{part}" if part else "")
-        given = {"iteration": found.iteration, **query} if found.iteration else query
-        return f"{path}?{urlencode(given)}" if given else path
+        path = f"/executions/{quote(view.arn)}" + (f"/{part}" if part else "")
+        params = {"iteration": view.iteration, **query} if view.iteration else query
+        return f"{path}?{urlencode(params)}" if params else path
 
     return link
 
 
-def first_parts(found: Subject) -> dict[str, Any]:
-    """The beginnings of the page's tables."""
-    return {"timeline": _timeline(found, 0), "events": _events(found, 0), "usages": _usages(found, 0)}
+def build_first_parts(view: ExecutionView) -> dict[str, Any]:
+    """Build the first rows of the page's tables."""
+    return {"timeline": _timeline(view, 0), "events": _events(view, 0), "usages": _usages(view, 0)}
 
 
-def panel(request: Request, found: Subject) -> str:
-    """A state in full; without one the input and output of the whole."""
+def render_panel(request: Request, view: ExecutionView) -> str:
+    """Render the selected state, or the input and output of the execution if no state is selected."""
     name = request.query_params.get("state")
     if not name:
-        return views.draw(request, "execution_whole.html", found=found, execution=found.execution)
-    node = _node(found, name)
-    states = list(all_state_runs(found.execution.states))
-    passages = [one for one in states if one.name == name]
-    is_inside = all(one.name != name for one in found.graph.nodes)
-    shown = sorted(passages, key=lambda one: not one.status.is_bad) if is_inside else passages
+        return views.render(request, "execution_input_output.html", view=view, execution=view.execution)
+    node = _find_node(view, name)
+    runs = [run for run in all_state_runs(view.execution.states) if run.name == name]
+    is_inside = all(outer.name != name for outer in view.graph.nodes)
+    ordered = sorted(runs, key=lambda run: not run.status.is_bad) if is_inside else runs
     values = {
-        "found": found,
+        "view": view,
         "node": node,
-        "passages": cut(shown, 0, _PASSAGES),
+        "runs": take_slice(ordered, 0, _MAX_RUNS),
         "is_inside": is_inside,
-        "outcome": outcomes(found.graph, found.execution.states)["states"][name],
-        "items": _items(passages, 0),
-        "link": link_of(found),
+        "outcome": build_outcomes(view.graph, view.execution.states)["states"][name],
+        "items": _items(runs, 0),
+        "link": build_link(view),
     }
-    return views.draw(request, "execution_state.html", **values)
+    return views.render(request, "execution_state.html", **values)
 
 
-def state(request: Request) -> Response:
-    """A state."""
-    return HTMLResponse(panel(request, subject(request)))
+def show_state(request: Request) -> Response:
+    return HTMLResponse(render_panel(request, load_view(request)))
 
 
-def log(request: Request) -> Response:
-    """What the task of a state logged."""
-    found = subject(request)
-    node = _node(found, request.query_params.get("state", ""))
-    passages = [one for one in all_state_runs(found.execution.states) if one.name == node.name]
-    lines = get_console(request).executions.log_lines_of(found.execution, node.resource, passages)
-    return views.page(request, "execution_log.html", lines=lines[:_LINES], count=len(lines))
+def show_log(request: Request) -> Response:
+    """Serve the log lines of the function behind a Task state."""
+    view = load_view(request)
+    node = _find_node(view, request.query_params.get("state", ""))
+    runs = [run for run in all_state_runs(view.execution.states) if run.name == node.name]
+    lines = get_console(request).executions.log_lines_of(view.execution, node.resource, runs)
+    return views.render_page(request, "execution_log.html", lines=lines[:_MAX_LOG_LINES], count=len(lines))
 
 
-def _timeline(found: Subject, start: int, _request: Request | None = None) -> Slice[Any]:
-    states = cut(found.execution.states, start, _ROWS)
-    rows = TimelineLine.of(found.execution).rows(states.items)
+def _timeline(view: ExecutionView, start: int, _request: Request | None = None) -> Slice[Any]:
+    states = take_slice(view.execution.states, start, _MAX_ROWS)
+    rows = Timeline.of(view.execution).rows(states.items)
     return Slice(tuple(rows), states.next, states.count)
 
 
-def _events(found: Subject, start: int, _request: Request | None = None) -> Slice[Any]:
-    events = cut(found.execution.events, start, _ROWS)
-    return Slice(tuple(event_rows(events.items, found.execution.summary.started)), events.next, events.count)
+def _events(view: ExecutionView, start: int, _request: Request | None = None) -> Slice[Any]:
+    events = take_slice(view.execution.events, start, _MAX_ROWS)
+    rows = build_event_rows(events.items, view.execution.summary.started)
+    return Slice(tuple(rows), events.next, events.count)
 
 
-def _usages(found: Subject, start: int, _request: Request | None = None) -> Slice[Any]:
-    return cut(usages_of(found.execution) if not found.iteration else (), start, _ITEMS)
+def _usages(view: ExecutionView, start: int, _request: Request | None = None) -> Slice[Any]:
+    return take_slice(build_usage_rows(view.execution) if not view.iteration else (), start, _MAX_ITEMS)
 
 
-def _items(passages: Sequence[StateRun], start: int) -> Slice[Any]:
-    """The items of a Map that was gone through last."""
-    run = next((one.map for one in reversed(passages) if one.map), None)
-    return cut(worst_first(run.iterations) if run else (), start, _ITEMS)
+def _items(runs: Sequence[StateRun], start: int) -> Slice[Any]:
+    """The items of the last run of a Map."""
+    map_run = next((run.map for run in reversed(runs) if run.map), None)
+    return take_slice(failed_first(map_run.iterations) if map_run else (), start, _MAX_ITEMS)
 
 
-def _items_asked_for(found: Subject, start: int, request: Request) -> Slice[Any]:
+def _load_items(view: ExecutionView, start: int, request: Request) -> Slice[Any]:
     name = request.query_params.get("state", "")
-    return _items([one for one in found.execution.states if one.name == name], start)
+    return _items([run for run in view.execution.states if run.name == name], start)
 
 
-def _rows(template: str, name: str, read: Callable[[Subject, int, Request], Slice[Any]]) -> Callable[..., Response]:
-    """Serve the rows of a table from a place on, and the button for the next ones."""
+def _rows_handler(
+    template: str, name: str, load: Callable[[ExecutionView, int, Request], Slice[Any]]
+) -> Callable[..., Response]:
+    """Build the endpoint for the next rows of a table, and the button that loads the rows after them."""
 
     def serve(request: Request) -> Response:
-        found = subject(request)
-        given = request.query_params.get("from", "")
-        if not given.isdecimal():
-            raise OperatorError("From where on?")
-        values: dict[str, Any] = {name: read(found, int(given), request), "link": link_of(found), "loaded": True}
+        view = load_view(request)
+        start = request.query_params.get("from", "")
+        if not start.isdecimal():
+            raise OperatorError("The parameter 'from' is required and must be a number.")
+        values: dict[str, Any] = {name: load(view, int(start), request), "link": build_link(view), "loaded": True}
         state = request.query_params.get("state", "")
-        return views.page(request, template, found=found, state=state, **values)
+        return views.render_page(request, template, view=view, state=state, **values)
 
     return serve
 
 
-def _node(found: Subject, name: str) -> Node:
-    node = next((one for one in found.graph.every_node() if one.name == name), None)
+def _find_node(view: ExecutionView, name: str) -> Node:
+    node = next((node for node in view.graph.every_node() if node.name == name), None)
     if node is None:
-        raise OperatorError(f"There is no state '{name}' in this workflow.")
+        raise OperatorError(f"This workflow has no state '{name}'.")
     return node
 
 
 _ARN: Final = "/executions/{arn:path}"
 ROUTES: Final = (
-    Route(f"{_ARN}/state", state),
-    Route(f"{_ARN}/log", log),
-    Route(f"{_ARN}/events", _rows("execution_events.html", "events", _events)),
-    Route(f"{_ARN}/time", _rows("execution_timeline.html", "timeline", _timeline)),
-    Route(f"{_ARN}/usages", _rows("execution_usages.html", "usages", _usages)),
-    Route(f"{_ARN}/items", _rows("execution_items.html", "items", _items_asked_for)),
+    Route(f"{_ARN}/state", show_state),
+    Route(f"{_ARN}/log", show_log),
+    Route(f"{_ARN}/events", _rows_handler("execution_events.html", "events", _events)),
+    Route(f"{_ARN}/time", _rows_handler("execution_timeline.html", "timeline", _timeline)),
+    Route(f"{_ARN}/usages", _rows_handler("execution_usages.html", "usages", _usages)),
+    Route(f"{_ARN}/items", _rows_handler("execution_items.html", "items", _load_items)),
 )

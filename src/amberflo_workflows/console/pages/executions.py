@@ -1,4 +1,4 @@
-"""The list of executions: filtered, live at its top, older ones page by page."""
+"""The list of executions: filtered, updated while it is open, with older executions on demand."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -24,53 +24,53 @@ _SPANS: Final = {
 
 
 def show(request: Request) -> Response:
-    """The page."""
-    found = _found(request)
+    page = _load_page(request)
     workflows = [machine.workflow for machine in get_console(request).executions.machines.all]
-    return views.page(
-        request, "executions.html", found=found, workflows=workflows, older_query=_older_query(request, found)
-    )
+    older_query = _build_older_query(request, page)
+    return views.render_page(request, "executions.html", page=page, workflows=workflows, older_query=older_query)
 
 
-def older(request: Request) -> Response:
-    """The rows after those of a page, and the button for the next ones."""
-    found = _found(request)
-    values = {"found": found, "older_query": _older_query(request, found)}
-    return HTMLResponse(views.draw(request, "executions_older.html", **values))
+def show_older(request: Request) -> Response:
+    """Serve the rows after those that are shown, and the button that loads the rows after them."""
+    page = _load_page(request)
+    values = {"page": page, "older_query": _build_older_query(request, page)}
+    return HTMLResponse(views.render(request, "executions_older.html", **values))
 
 
 def follow(request: Request) -> Response:
-    """The newest rows whenever they change."""
-    return live.stream(request, lambda: (views.draw(request, "executions_rows.html", found=_found(request)), False))
+    """Stream the newest rows whenever they change."""
+    return live.stream(
+        request, lambda: (views.render(request, "executions_rows.html", page=_load_page(request)), False)
+    )
 
 
-def _found(request: Request) -> Page:
-    return get_console(request).executions.page(_query(request))
+def _load_page(request: Request) -> Page:
+    return get_console(request).executions.page(_parse_query(request))
 
 
-def _query(request: Request) -> Query:
-    given = request.query_params
-    status, span = given.get("status"), given.get("since")
+def _parse_query(request: Request) -> Query:
+    params = request.query_params
+    status, span = params.get("status"), params.get("since")
     if status and status not in set(Status):
-        raise OperatorError(f"There is no outcome '{status}'.")
+        raise OperatorError(f"Unknown status '{status}'. Valid statuses: {', '.join(Status)}.")
     if span and span not in _SPANS:
-        raise OperatorError(f"'{span}' is no span; there are {', '.join(_SPANS)}.")
+        raise OperatorError(f"Unknown time span '{span}'. Valid time spans: {', '.join(_SPANS)}.")
     return Query(
-        workflow=given.get("workflow") or None,
+        workflow=params.get("workflow") or None,
         status=Status(status) if status else None,
         since=datetime.now(UTC) - _SPANS[span] if span else None,
-        text=given.get("text", ""),
-        before=given.get("before", ""),
+        text=params.get("text", ""),
+        before=params.get("before", ""),
         limit=PAGE_SIZE,
     )
 
 
-def _older_query(request: Request, found: Page) -> str:
-    return urlencode({**request.query_params, "before": found.next})
+def _build_older_query(request: Request, page: Page) -> str:
+    return urlencode({**request.query_params, "before": page.next})
 
 
 ROUTES: Final = (
     Route("/executions", show),
-    Route("/executions/older", older),
+    Route("/executions/older", show_older),
     Route("/live/executions", follow),
 )

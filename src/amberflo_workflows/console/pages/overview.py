@@ -1,4 +1,4 @@
-"""Where one begins: what each workflow did in the last hour, what waits, and today's usage."""
+"""The overview: each workflow's executions of the last hour, queued and rejected events, and today's usage."""
 
 import json
 from collections.abc import Sequence
@@ -11,23 +11,23 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from amberflo_workflows.console import live, views
-from amberflo_workflows.console.activity import SPAN, Activity, activity
-from amberflo_workflows.console.counts import counts
-from amberflo_workflows.console.execution.drawing import drawing
+from amberflo_workflows.console.activity import SPAN, Activity, build_activity
+from amberflo_workflows.console.counts import fetch_counts
+from amberflo_workflows.console.execution.graph_data import build_graph_data
 from amberflo_workflows.console.state import Console, get_console
 from amberflo_workflows.operate import usage_report
 from amberflo_workflows.operate.errors import OperatorError
 
-# More are not counted: a page has to be there within a second.
-MOST_COUNTED: Final = 900
-MOST_METERS: Final = 20
-# Each look costs a call for each workflow, of which AWS allows few.
-LOOK_SECONDS: Final = 5.0
-_AT_ONCE: Final = 4
+# At most this many executions per workflow are counted, so that the page loads within a second.
+MAX_COUNTED: Final = 900
+MAX_METERS: Final = 20
+# Each update makes one request per workflow, and AWS limits the request rate.
+POLL_SECONDS: Final = 5.0
+_MAX_WORKERS: Final = 4
 
 
 class MeterToday(NamedTuple):
-    """A meter and what was used of it since midnight UTC; ``problem`` if that could not be told."""
+    """A meter and its usage since midnight UTC, or the ``problem`` that prevented its query."""
 
     meter: dict[str, Any]
     usage: str
@@ -35,52 +35,51 @@ class MeterToday(NamedTuple):
 
 
 def show(request: Request) -> Response:
-    """The page."""
     machines = get_console(request).executions.machines
-    drawings = {machine.workflow: json.dumps(drawing(machine.graph)) for machine in machines.all}
-    return views.page(request, "overview.html", **_looked(request), drawings=drawings)
+    graphs = {machine.workflow: json.dumps(build_graph_data(machine.graph)) for machine in machines.all}
+    return views.render_page(request, "overview.html", **_load_values(request), graphs=graphs)
 
 
 def follow(request: Request) -> Response:
-    """The numbers whenever they change."""
+    """Stream the numbers whenever they change."""
     return live.stream(
-        request, lambda: (views.draw(request, "overview_live.html", **_looked(request)), False), LOOK_SECONDS
+        request, lambda: (views.render(request, "overview_live.html", **_load_values(request)), False), POLL_SECONDS
     )
 
 
-def meters(request: Request) -> Response:
-    """Today's usage, which takes a query for each meter and is therefore asked for once, after the page is there."""
+def show_meters(request: Request) -> Response:
+    """Serve today's usage. It takes one query per meter, so it is loaded once, after the page."""
     console = get_console(request)
-    found = list(console.api.meters())
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        today = list(pool.map(lambda meter: _today(console, meter), found[:MOST_METERS]))
-    values = {"meters": today, "more": max(len(found) - MOST_METERS, 0)}
-    return HTMLResponse(views.draw(request, "overview_meters.html", **values))
+    meters = list(console.api.meters())
+    with ThreadPoolExecutor(_MAX_WORKERS) as pool:
+        today = list(pool.map(lambda meter: _load_usage_today(console, meter), meters[:MAX_METERS]))
+    values = {"meters": today, "more": max(len(meters) - MAX_METERS, 0)}
+    return HTMLResponse(views.render(request, "overview_meters.html", **values))
 
 
-def _looked(request: Request) -> dict[str, Any]:
+def _load_values(request: Request) -> dict[str, Any]:
     console = get_console(request)
-    return {"counts": counts(console), "activities": _activities(console), "most_counted": MOST_COUNTED}
+    return {"counts": fetch_counts(console), "activities": _load_activities(console), "max_counted": MAX_COUNTED}
 
 
-def _activities(console: Console) -> Sequence[Activity]:
-    """Of every workflow: first those that failed, then those that did most."""
+def _load_activities(console: Console) -> Sequence[Activity]:
+    """The activity of every workflow: the one with most failures first, then the one with most executions."""
     now = datetime.now(UTC)
 
-    def of(workflow: str) -> Activity:
-        return activity(workflow, console.executions.recent(workflow, now - SPAN, MOST_COUNTED), now)
+    def load(workflow: str) -> Activity:
+        return build_activity(workflow, console.executions.recent(workflow, now - SPAN, MAX_COUNTED), now)
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = list(pool.map(of, [machine.workflow for machine in console.executions.machines.all]))
-    return sorted(found, key=lambda one: (-one.bad, -one.total, one.workflow))
+    with ThreadPoolExecutor(_MAX_WORKERS) as pool:
+        activities = list(pool.map(load, [machine.workflow for machine in console.executions.machines.all]))
+    return sorted(activities, key=lambda activity: (-activity.bad, -activity.total, activity.workflow))
 
 
-def _today(console: Console, meter: dict[str, Any]) -> MeterToday:
+def _load_usage_today(console: Console, meter: dict[str, Any]) -> MeterToday:
     now = datetime.now(UTC)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    between = int(midnight.timestamp()), int(now.timestamp()) + 1
+    time_range = int(midnight.timestamp()), int(now.timestamp()) + 1
     try:
-        usage = usage_report.fetch_usage(console.api, meter, between, "DAY", {})
+        usage = usage_report.fetch_usage(console.api, meter, time_range, "DAY", {})
     except OperatorError as error:
         return MeterToday(meter, "", str(error))
     return MeterToday(meter, usage_report.format_number(sum(group.total for group in usage.groups)))
@@ -88,6 +87,6 @@ def _today(console: Console, meter: dict[str, Any]) -> MeterToday:
 
 ROUTES: Final = (
     Route("/", show),
-    Route("/overview/meters", meters),
+    Route("/overview/meters", show_meters),
     Route("/live/overview", follow),
 )

@@ -1,4 +1,4 @@
-"""Refused usage: found, and sent again or given up many at a time."""
+"""The list of rejected usage: filter it, and redrive or drop many items at a time."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -9,11 +9,18 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from amberflo_workflows.console import views
-from amberflo_workflows.console.counts import counts
-from amberflo_workflows.console.forms import FormResult, attempt, takes_form, text, texts
-from amberflo_workflows.console.rejected_rows import PAGE_SIZE, ListQuery, action_of, build_row, can, fingerprint
+from amberflo_workflows.console.counts import fetch_counts
+from amberflo_workflows.console.forms import FormResult, form_handler, form_text, form_values, run_action
+from amberflo_workflows.console.rejected_rows import (
+    PAGE_SIZE,
+    ListQuery,
+    build_row,
+    fingerprint,
+    is_allowed,
+    parse_action,
+)
 from amberflo_workflows.console.state import get_console
-from amberflo_workflows.console.usage_fields import NAMED, changed
+from amberflo_workflows.console.usage_fields import FIELD_NAMES, apply_changes
 from amberflo_workflows.core.rejected_item import RejectedItem
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.rejected.redrive import redrive
@@ -21,97 +28,102 @@ from amberflo_workflows.operate.rejected.table import ItemChanged, RejectedTable
 
 
 def show(request: Request) -> Response:
-    """The page."""
-    asked = ListQuery.of(request.query_params)
-    return views.page(request, "rejected.html", counts=counts(get_console(request)), **_list(request, asked))
+    query = ListQuery.parse(request.query_params)
+    return views.render_page(
+        request, "rejected.html", counts=fetch_counts(get_console(request)), **_build_list(request, query)
+    )
 
 
 def confirm(request: Request) -> Response:
-    """The question that is asked before many are sent or dropped: which, and how many."""
-    given = request.query_params
-    asked, action, ids = ListQuery.of(given), action_of(given.get("do", "")), given.getlist("item")
-    ticked = given.get("which") == "ticked"
-    found = _meant(request, asked, ids if ticked else None)
-    able = [item for item in found if can(item, action)]
+    """Serve the dialog that asks before items are redriven or dropped."""
+    params = request.query_params
+    query, action, ids = ListQuery.parse(params), parse_action(params.get("do", "")), params.getlist("item")
+    is_selection = params.get("which") == "selected"
+    items = _find_items(request, query, ids if is_selection else None)
+    allowed = [item for item in items if is_allowed(item, action)]
     values = {
-        "asked": asked,
+        "filters": query,
         "action": action,
-        "ids": ids if ticked else [],
-        "ticked": ticked,
-        "meant": able,
-        "left": len(found) - len(able),
-        "sent": sum(item.status == "redriving" for item in able),
-        "fingerprint": fingerprint(able),
+        "ids": ids if is_selection else [],
+        "is_selection": is_selection,
+        "allowed": allowed,
+        "excluded": len(items) - len(allowed),
+        "redriving": sum(item.status == "redriving" for item in allowed),
+        "fingerprint": fingerprint(allowed),
     }
-    return HTMLResponse(views.draw(request, "rejected_confirm.html", **values))
+    return HTMLResponse(views.render(request, "rejected_confirm.html", **values))
 
 
 def act(request: Request, form: FormData) -> Response:
-    """Send or drop many, and tell what became of them."""
-    asked, action = ListQuery.of(form), action_of(text(form, "do"))
+    """Redrive or drop many items, and show the result."""
+    query, action = ListQuery.parse(form), parse_action(form_text(form, "do"))
 
-    def done() -> FormResult:
-        found = _meant(request, asked, texts(form, "item") if text(form, "which") == "ticked" else None)
-        items = [item for item in found if can(item, action)]
-        if fingerprint(items) != text(form, "fingerprint"):
-            raise ItemChanged("What was shown has changed since; nothing was done. Look at it again.")
+    def run() -> FormResult:
+        ids = form_values(form, "item") if form_text(form, "which") == "selected" else None
+        items = [item for item in _find_items(request, query, ids) if is_allowed(item, action)]
+        if fingerprint(items) != form_text(form, "fingerprint"):
+            raise ItemChanged(
+                "The items have changed since this page was loaded. Nothing was done. Reload the page and try again."
+            )
         if action == "drop":
-            return _dropped(request, items, text(form, "why"))
-        return _redriven(request, _mended(request, items, {name: text(form, name) for name in NAMED}))
+            return _drop_items(request, items, form_text(form, "why"))
+        return _redrive_items(
+            request, _edit_items(request, items, {name: form_text(form, name) for name in FIELD_NAMES})
+        )
 
-    outcome = attempt(done)
-    values = {**_list(request, asked), "outcome": outcome, "counts": counts(get_console(request))}
-    return HTMLResponse(views.draw(request, "rejected_done.html", **values))
+    result = run_action(run)
+    values = {**_build_list(request, query), "result": result, "counts": fetch_counts(get_console(request))}
+    return HTMLResponse(views.render(request, "rejected_done.html", **values))
 
 
-def _mended(request: Request, items: list[RejectedItem], given: Mapping[str, str]) -> list[RejectedItem]:
-    """The items, each with what was typed in its usage. All are looked at before the first is changed."""
-    if not any(typed.strip() for typed in given.values()):
+def _edit_items(request: Request, items: list[RejectedItem], values: Mapping[str, str]) -> list[RejectedItem]:
+    """Change the usage of each item. All changes are checked before the first item is stored."""
+    if not any(value.strip() for value in values.values()):
         return items
     if any(item.status != "rejected" for item in items):
-        raise OperatorError("Some are on their way and can only be sent as they are; nothing was done.")
-    mended = [(item, changed(item.original["usage"], given)) for item in items]
-    return [_table(request).edit(item, usage) for item, usage in mended]
+        raise OperatorError("Some of the items are being redriven and cannot be edited. Nothing was changed.")
+    edits = [(item, apply_changes(item.original["usage"], values)) for item in items]
+    return [_table(request).edit(item, usage) for item, usage in edits]
 
 
-def _redriven(request: Request, items: list[RejectedItem]) -> FormResult:
-    counted, refused = 0, list[str]()
+def _redrive_items(request: Request, items: list[RejectedItem]) -> FormResult:
+    counted, rejected = 0, list[str]()
     try:
-        for one in redrive(get_console(request).deployment, items):
-            counted += one.counted
-            if not one.counted:
-                refused.append(f"{one.item.id}: {one.item.reason}")
+        for result in redrive(get_console(request).deployment, items):
+            counted += result.counted
+            if not result.counted:
+                rejected.append(f"{result.item.id}: {result.item.reason}")
     except OperatorError as error:
-        raise OperatorError(f"{counted} counted, {len(refused)} refused again; then: {error}") from None
-    return FormResult(f"{counted} counted, {len(refused)} refused again.", details=refused)
+        raise OperatorError(f"{counted} counted, {len(rejected)} rejected again, then an error: {error}") from None
+    return FormResult(f"{counted} counted, {len(rejected)} rejected again.", details=rejected)
 
 
-def _dropped(request: Request, items: list[RejectedItem], why: str) -> FormResult:
+def _drop_items(request: Request, items: list[RejectedItem], why: str) -> FormResult:
     table = _table(request)
     for number, item in enumerate(items):
         try:
             table.drop(item, why)
         except OperatorError as error:
-            raise OperatorError(f"{number} dropped; then: {error}") from None
+            raise OperatorError(f"{number} dropped, then an error: {error}") from None
     return FormResult(f"{len(items)} dropped.")
 
 
-def _meant(request: Request, asked: ListQuery, ids: list[str] | None) -> list[RejectedItem]:
-    """The items with these ids, else all that are asked for."""
+def _find_items(request: Request, query: ListQuery, ids: list[str] | None) -> list[RejectedItem]:
+    """The items with the ids, or all that match the query if ``ids`` is ``None``."""
     if ids is None:
-        return _table(request).find(asked.wanted)
+        return _table(request).find(query.item_filter)
     return list(_table(request).get(dict.fromkeys(ids)))
 
 
-def _list(request: Request, asked: ListQuery) -> Mapping[str, Any]:
-    """What the list is drawn from."""
-    found = _table(request).find(asked.wanted)
-    pages = max(-(-len(found) // PAGE_SIZE), 1)
-    given = request.query_params.get("page", "")
-    number = min(max(int(given) if given.isdecimal() else 1, 1), pages)
+def _build_list(request: Request, query: ListQuery) -> Mapping[str, Any]:
+    """The values for the template of the list."""
+    items = _table(request).find(query.item_filter)
+    pages = max(-(-len(items) // PAGE_SIZE), 1)
+    page = request.query_params.get("page", "")
+    number = min(max(int(page) if page.isdecimal() else 1, 1), pages)
     first = (number - 1) * PAGE_SIZE
-    rows = [build_row(item) for item in found[first : first + PAGE_SIZE]]
-    return {"asked": asked, "rows": rows, "first": first, "total": len(found), "number": number, "pages": pages}
+    rows = [build_row(item) for item in items[first : first + PAGE_SIZE]]
+    return {"filters": query, "rows": rows, "first": first, "total": len(items), "number": number, "pages": pages}
 
 
 def _table(request: Request) -> RejectedTable:
@@ -121,5 +133,5 @@ def _table(request: Request) -> RejectedTable:
 ROUTES: Final = (
     Route("/rejected", show),
     Route("/rejected/confirm", confirm),
-    Route("/rejected/act", takes_form(act), methods=["POST"]),
+    Route("/rejected/act", form_handler(act), methods=["POST"]),
 )

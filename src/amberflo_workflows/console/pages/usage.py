@@ -1,4 +1,4 @@
-"""Usage: how much was used, as bars and as a table."""
+"""The page of usage: a meter's usage as a chart and a table."""
 
 import time
 from collections.abc import Sequence
@@ -10,93 +10,93 @@ from starlette.routing import Route
 
 from amberflo_workflows.console import chart, views
 from amberflo_workflows.console.state import get_console
-from amberflo_workflows.console.usage_query import BETWEEN, INTERVALS, RANGES, UsageQuery, field_of
-from amberflo_workflows.console.usage_series import Table, build_table
+from amberflo_workflows.console.usage_query import CUSTOM_RANGE, INTERVALS, RANGES, UsageQuery, format_field
+from amberflo_workflows.console.usage_series import UsageTable, build_table
 from amberflo_workflows.operate.api_client import ApiError
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.usage_report import MeterUsage, fetch_usage, format_number, format_time
 
-SHOWN_GROUPS: Final = 500
+MAX_GROUPS: Final = 500
 
 
 def show(request: Request) -> Response:
-    """The page. Its address tells all that was chosen."""
-    asked = UsageQuery.of(request.query_params)
+    """Serve the page. Its URL has all options, so that it can be shared."""
+    query = UsageQuery.parse(request.query_params)
     meters = list(get_console(request).api.meters())
     values: dict[str, Any] = {"meters": meters, "meter": None, "usage": None, "problem": ""}
     status = 200
     try:
-        if meters or asked.meter:
-            values |= _found(request, asked, meters)
+        if meters or query.meter:
+            values |= _load_usage(request, query, meters)
     except OperatorError as error:
         status = error.status if isinstance(error, ApiError) else 400
-        values |= {"problem": str(error), "meter": _among(meters, asked.meter)}
-    return views.page(request, "usage.html", status, **values, **_form(asked))
+        values |= {"problem": str(error), "meter": _find_meter(meters, query.meter)}
+    return views.render_page(request, "usage.html", status, **values, **_build_form(query))
 
 
-def dimensions(request: Request) -> Response:
-    """The part of the form that depends on the meter."""
-    asked = UsageQuery.of(request.query_params)
-    meter = _among(list(get_console(request).api.meters()), asked.meter)
-    return HTMLResponse(views.draw(request, "usage_dimensions.html", asked=asked, meter=meter))
+def show_dimensions(request: Request) -> Response:
+    """Serve the part of the form that depends on the meter."""
+    query = UsageQuery.parse(request.query_params)
+    meter = _find_meter(list(get_console(request).api.meters()), query.meter)
+    return HTMLResponse(views.render(request, "usage_dimensions.html", options=query, meter=meter))
 
 
-def _found(request: Request, asked: UsageQuery, meters: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What the API tells. Raises :class:`OperatorError`."""
+def _load_usage(request: Request, query: UsageQuery, meters: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Fetch a meter's usage from the API. Raises :class:`OperatorError`."""
     api = get_console(request).api
-    meter = _among(meters, asked.meter) or api.meter(asked.meter)
-    between = asked.between(int(time.time()))
-    interval = asked.chosen_interval(between)
-    usage = fetch_usage(api, meter, between, interval.upper(), asked.parameters())
+    meter = _find_meter(meters, query.meter) or api.meter(query.meter)
+    start, end = query.resolve_range(int(time.time()))
+    interval = query.resolve_interval(start, end)
+    usage = fetch_usage(api, meter, (start, end), interval.upper(), query.api_parameters())
     table = build_table(usage)
-    drawn = None if table.is_empty else chart.build_chart(table)
+    usage_chart = None if table.is_empty else chart.build_chart(table)
     groups = sorted(usage.groups, key=lambda group: abs(group.total), reverse=True)
-    return {"meter": meter, "usage": usage, "interval": interval, "table": table, "chart": drawn} | {
-        "groups": groups[:SHOWN_GROUPS],
-        "more_groups": len(groups[SHOWN_GROUPS:]),
-        "title": _title(usage, table),
+    return {"meter": meter, "usage": usage, "interval": interval, "table": table, "chart": usage_chart} | {
+        "groups": groups[:MAX_GROUPS],
+        "more_groups": len(groups[MAX_GROUPS:]),
+        "title": _build_title(usage, table),
     }
 
 
-def _form(asked: UsageQuery) -> dict[str, Any]:
+def _build_form(query: UsageQuery) -> dict[str, Any]:
     now = int(time.time())
-    ranges = {**RANGES, BETWEEN: "from, to"}
-    if asked.range not in ranges:
-        ranges[asked.range] = f"last {asked.range}"
+    ranges = {**RANGES, CUSTOM_RANGE: "Custom"}
+    if query.range not in ranges:
+        ranges[query.range] = f"Last {query.range}"
     try:
-        start, end = asked.between(now)
+        start, end = query.resolve_range(now)
     except OperatorError:
         start, end = now - INTERVALS["week"], now
     return {
-        "asked": asked,
+        "options": query,
         "intervals": list(INTERVALS),
         "ranges": ranges,
-        "between": BETWEEN,
-        "since": field_of(start),
-        "until": field_of(end),
-        "hour_ago": field_of(now - INTERVALS["hour"]),
-        "now": field_of(now),
+        "custom_range": CUSTOM_RANGE,
+        "since": format_field(start),
+        "until": format_field(end),
+        "hour_ago": format_field(now - INTERVALS["hour"]),
+        "now": format_field(now),
         "height": chart.HEIGHT,
         "top": chart.TOP,
-        "number": format_number,
-        "moment_name": format_time,
+        "format_number": format_number,
+        "format_time": format_time,
     }
 
 
-def _title(usage: MeterUsage, table: Table) -> str:
-    """What a reader who does not see the chart is told of it."""
-    total = "" if table.total is None else f"; in all {format_number(table.total)}"
+def _build_title(usage: MeterUsage, table: UsageTable) -> str:
+    """The chart's title for screen readers."""
+    total = "" if table.total is None else f", total {format_number(table.total)}"
     name, unit = usage.meter["meterApiName"], usage.interval.lower()
     return f"Usage of {name} by {unit}, {format_time(usage.start)} to {format_time(usage.end)} UTC{total}"
 
 
-def _among(meters: Sequence[dict[str, Any]], given: str) -> dict[str, Any] | None:
-    """The meter with a name or an id; the first one if none is given."""
+def _find_meter(meters: Sequence[dict[str, Any]], name_or_id: str) -> dict[str, Any] | None:
+    """The meter with a name or an id, or the first meter if ``name_or_id`` is empty."""
     for member in ("meterApiName", "id"):
         for meter in meters:
-            if not given or meter.get(member) == given:
+            if not name_or_id or meter.get(member) == name_or_id:
                 return meter
     return None
 
 
-ROUTES: Final = (Route("/usage", show), Route("/usage/dimensions", dimensions))
+ROUTES: Final = (Route("/usage", show), Route("/usage/dimensions", show_dimensions))

@@ -1,4 +1,4 @@
-"""Cancel usage: what a rule would take away, as far as the API can say; then the rule, and what it changed."""
+"""Cancellation of usage: the preview of a rule, then its creation and the totals before and after."""
 
 import json
 import time
@@ -9,15 +9,15 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from amberflo_workflows.console import views
-from amberflo_workflows.console.forms import FormResult, attempt
+from amberflo_workflows.console.forms import FormResult, run_action
 from amberflo_workflows.console.state import get_console
-from amberflo_workflows.console.usage_query import seconds
+from amberflo_workflows.console.usage_query import parse_seconds
 from amberflo_workflows.operate.cancellation import CancelEstimate, build_rule, estimate_range
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.usage_report import format_number, format_time
 
 
-class _Range(NamedTuple):
+class _CancelForm(NamedTuple):
     meter: dict[str, Any]
     start: int
     end: int
@@ -25,66 +25,64 @@ class _Range(NamedTuple):
 
 
 def preview(request: Request) -> Response:
-    """The question: whose usage goes, as a guess."""
+    """Serve the dialog that asks before usage is cancelled, with an estimate of the usage."""
     now = int(time.time())
-    values: dict[str, Any] = {"asked": None, "guess": None}
+    values: dict[str, Any] = {"form": None, "estimate": None}
 
-    def look() -> FormResult:
-        asked = _asked(request, now)
-        values.update(asked=asked, guess=_guess(request, asked, now))
+    def load() -> FormResult:
+        form = _parse_form(request, now)
+        values.update(form=form, estimate=_estimate(request, form, now))
         return FormResult()
 
-    outcome = attempt(look)
-    return _drawn(
-        request, "usage_cancel_confirm.html", outcome=outcome, is_over=_is_over(values["asked"], now), **values
-    )
+    result = run_action(load)
+    return _render(request, "usage_cancel_confirm.html", result=result, is_over=_is_over(values["form"], now), **values)
 
 
 def cancel(request: Request) -> Response:
-    """Make the rule; then tell the answer, and what the API says of the same time before and after."""
+    """Create the rule, then show the API's response and the totals of the time range before and after."""
     now = int(time.time())
-    values: dict[str, Any] = {"rule": "", "changes": None, "asked": None}
+    values: dict[str, Any] = {"rule": "", "changes": None, "form": None}
 
-    def make() -> FormResult:
-        asked = _asked(request, now)
-        before = _guess(request, asked, now)
-        made = get_console(request).api.call("DELETE", "usage", body=asked.rule)["data"]
-        values.update(asked=asked, rule=json.dumps(made, indent=2, ensure_ascii=False))
-        values["changes"] = before and _changes(before, _guess(request, asked, now))
-        return FormResult(f"The rule {asked.rule['id']} is made. Amberflo may take hours to show it.")
+    def create() -> FormResult:
+        form = _parse_form(request, now)
+        before = _estimate(request, form, now)
+        rule = get_console(request).api.call("DELETE", "usage", body=form.rule)["data"]
+        values.update(form=form, rule=json.dumps(rule, indent=2, ensure_ascii=False))
+        values["changes"] = before and _build_changes(before, _estimate(request, form, now))
+        return FormResult(f"Created rule {form.rule['id']}. It may take hours until Amberflo shows the new totals.")
 
-    return _drawn(request, "usage_cancel_done.html", outcome=attempt(make), **values)
+    return _render(request, "usage_cancel_result.html", result=run_action(create), **values)
 
 
-def _asked(request: Request, now: int) -> _Range:
-    """What the form says. Raises :class:`OperatorError`."""
-    given = request.query_params
-    start, end = (seconds(name, given.get(name.lower(), ""), now) for name in ("From", "To"))
+def _parse_form(request: Request, now: int) -> _CancelForm:
+    """Parse the form. Raises :class:`OperatorError`."""
+    params = request.query_params
+    start, end = (parse_seconds(name, params.get(name.lower(), ""), now) for name in ("From", "To"))
     if start >= end:
-        raise OperatorError("The range must begin before it ends.")
-    meter = get_console(request).api.meter(given.get("meter", ""))
-    return _Range(
-        meter, start, end, build_rule(meter["meterApiName"], start, end, given.get("rule", "").strip() or None)
+        raise OperatorError("The start of the time range must be before its end.")
+    meter = get_console(request).api.meter(params.get("meter", ""))
+    return _CancelForm(
+        meter, start, end, build_rule(meter["meterApiName"], start, end, params.get("rule", "").strip() or None)
     )
 
 
-def _guess(request: Request, asked: _Range, now: int) -> CancelEstimate | None:
-    return estimate_range(get_console(request).api, asked.meter, asked.start, asked.end, now)
+def _estimate(request: Request, form: _CancelForm, now: int) -> CancelEstimate | None:
+    return estimate_range(get_console(request).api, form.meter, form.start, form.end, now)
 
 
-def _changes(before: CancelEstimate, after: CancelEstimate | None) -> list[tuple[str, float, float]]:
-    """Of each tenant, and of all, what the API told before and what it tells now."""
-    left = dict(after.tenants if after else [])
-    rows = [(tenant, total, left.get(tenant, 0.0)) for tenant, total in before.tenants]
-    return [*rows, ("all tenants", before.total, after.total if after else 0.0)]
+def _build_changes(before: CancelEstimate, after: CancelEstimate | None) -> list[tuple[str, float, float]]:
+    """The total of each tenant, and of all tenants, before and after."""
+    totals_after = dict(after.tenants if after else [])
+    rows = [(tenant, total, totals_after.get(tenant, 0.0)) for tenant, total in before.tenants]
+    return [*rows, ("All tenants", before.total, after.total if after else 0.0)]
 
 
-def _is_over(asked: _Range | None, now: int) -> bool:
-    return asked is None or asked.end <= now
+def _is_over(form: _CancelForm | None, now: int) -> bool:
+    return form is None or form.end <= now
 
 
-def _drawn(request: Request, template: str, **values: Any) -> Response:
-    return HTMLResponse(views.draw(request, template, number=format_number, moment_name=format_time, **values))
+def _render(request: Request, template: str, **values: Any) -> Response:
+    return HTMLResponse(views.render(request, template, format_number=format_number, format_time=format_time, **values))
 
 
 ROUTES: Final = (Route("/usage/cancel", preview), Route("/usage", cancel, methods=["DELETE"]))

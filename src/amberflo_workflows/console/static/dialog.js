@@ -1,4 +1,4 @@
-// Questions: a dialog opens when it is given something to ask, and closes when it was answered.
+// Confirmation dialogs: a dialog opens when its content is loaded, and closes when its form was submitted.
 "use strict";
 
 document.addEventListener("htmx:afterSwap", (event) => {
@@ -15,7 +15,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.elt.matches("dialog form")) event.detail.elt.closest("dialog").close();
 });
 
-// What was done is where the reader goes on, since the button for it may be gone.
+// Move the focus to the result, since the button that was pressed may be gone.
 document.addEventListener("htmx:afterSettle", (event) => {
-  if (event.detail.target.id === "outcome") event.detail.target.focus();
+  if (event.detail.target.id === "result") event.detail.target.focus();
 });

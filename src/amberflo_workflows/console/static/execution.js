@@ -1,112 +1,109 @@
-// One execution: which state is in focus, and what changes while it runs.
+// The page of one execution: the selected state, and updates while the execution runs.
 "use strict";
 
 {
   const graph = document.getElementById("graph");
   const panel = document.getElementById("state");
-  let shown = "";
+  let shownSummary = "";
 
-  const outcomesNow = () => JSON.parse(document.getElementById("outcomes").dataset.outcomes);
-  const focused = () => new URL(location.href).searchParams.get("state") ?? "";
+  const readOutcomes = () => JSON.parse(document.getElementById("outcomes").dataset.outcomes);
+  const selectedState = () => new URL(location.href).searchParams.get("state") ?? "";
 
-  function mark() {
+  function markSelected() {
     for (const link of document.querySelectorAll("[data-state]")) {
-      if (link.dataset.state && link.dataset.state === focused()) link.setAttribute("aria-current", "true");
+      if (link.dataset.state && link.dataset.state === selectedState()) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
   }
 
-  // What the panel shows of the state in focus, in short; it is read anew when that has changed.
-  function essence(outcomes) {
-    return focused() ? JSON.stringify(outcomes.states[focused()]) : JSON.stringify(outcomes);
+  // The outcome of the selected state as text. The panel is loaded again when it changes.
+  function summarize(outcomes) {
+    return selectedState() ? JSON.stringify(outcomes.states[selectedState()]) : JSON.stringify(outcomes);
   }
 
-  function read() {
-    shown = essence(outcomesNow());
-    const address = new URL(panel.dataset.part, location.href);
-    if (focused()) address.searchParams.set("state", focused());
-    return htmx.ajax("GET", address.pathname + address.search, { source: panel, target: panel, swap: "morph:innerHTML" });
+  function loadPanel() {
+    shownSummary = summarize(readOutcomes());
+    const url = new URL(panel.dataset.part, location.href);
+    if (selectedState()) url.searchParams.set("state", selectedState());
+    return htmx.ajax("GET", url.pathname + url.search, { source: panel, target: panel, swap: "morph:innerHTML" });
   }
 
-  async function choose(name) {
-    if (name !== focused()) {
-      const address = new URL(location.href);
-      if (name) address.searchParams.set("state", name);
-      else address.searchParams.delete("state");
-      history.pushState({}, "", address);
+  async function select(name) {
+    if (name !== selectedState()) {
+      const url = new URL(location.href);
+      if (name) url.searchParams.set("state", name);
+      else url.searchParams.delete("state");
+      history.pushState({}, "", url);
     }
-    mark();
-    await read();
-    const seen = panel.getBoundingClientRect();
-    if (seen.top > innerHeight - 120 || seen.bottom < 0) panel.scrollIntoView({ block: "start" });
+    markSelected();
+    await loadPanel();
+    const box = panel.getBoundingClientRect();
+    if (box.top > innerHeight - 120 || box.bottom < 0) panel.scrollIntoView({ block: "start" });
   }
 
   function refresh() {
-    const outcomes = outcomesNow();
+    const outcomes = readOutcomes();
     document.title = document.getElementById("outcomes").dataset.title;
     showOutcomes(graph, outcomes);
-    mark();
-    drawJson();
-    if (essence(outcomes) !== shown) read();
+    markSelected();
+    renderJson();
+    if (summarize(outcomes) !== shownSummary) loadPanel();
   }
 
-  // To what went wrong, else to what is in focus; the page itself stays where it is.
-  function reveal() {
+  // Scroll the graph to the selected state, or else to a state that failed or runs. The page itself does not scroll.
+  function scrollToState() {
     const node = graph.querySelector("[aria-current]")
       ?? graph.querySelector(".node.failed, .node.timed-out, .node.aborted, .node.running") ?? graph.querySelector(".node");
-    const [inner, box] = [node.getBoundingClientRect(), graph.getBoundingClientRect()];
-    graph.scrollTop += inner.top - box.top - (box.height - inner.height) / 2;
-    graph.scrollLeft += inner.left - box.left - (box.width - inner.width) / 2;
+    const [inner, outer] = [node.getBoundingClientRect(), graph.getBoundingClientRect()];
+    graph.scrollTop += inner.top - outer.top - (outer.height - inner.height) / 2;
+    graph.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
   }
 
-  function offerWhole() {
+  function showFitButton() {
     const button = document.getElementById("fit");
     button.hidden = graph.scrollWidth <= graph.clientWidth && graph.scrollHeight <= graph.clientHeight;
     button.addEventListener("click", () => {
-      const whole = graph.classList.toggle("whole");
-      button.setAttribute("aria-pressed", String(whole));
-      if (!whole) reveal();
+      const isFitted = graph.classList.toggle("fit");
+      button.setAttribute("aria-pressed", String(isFitted));
+      if (!isFitted) scrollToState();
     });
   }
 
-  // Some parts are drawn here or were asked for one by one; what is drawn anew around them leaves them alone.
-  function leave(old, fresh) {
-    if (!old.dataset) return true;
-    if ("still" in old.dataset) return false;
-    // A log stays until it was read anew.
-    if ("awaited" in old.dataset && old.querySelector(".log") && fresh.dataset?.awaited !== undefined) {
-      old.setAttribute("hx-get", fresh.getAttribute("hx-get"));
+  // Whether Idiomorph may replace an element. Parts that scripts rendered or the user loaded are kept.
+  function mayReplace(current, replacement) {
+    if (!current.dataset) return true;
+    if ("static" in current.dataset) return false;
+    // The log lines stay until new ones are loaded.
+    if ("log" in current.dataset && current.querySelector(".log") && replacement.dataset?.log !== undefined) {
+      current.setAttribute("hx-get", replacement.getAttribute("hx-get"));
       return false;
     }
-    if ("json" in old.dataset) return old.dataset.json !== fresh.dataset?.json;
-    return !("kept" in old.dataset && old.querySelector(":scope > [data-loaded]"));
+    if ("json" in current.dataset) return current.dataset.json !== replacement.dataset?.json;
+    return !("paged" in current.dataset && current.querySelector(":scope > [data-loaded]"));
   }
 
   document.addEventListener("DOMContentLoaded", () => {
-    Idiomorph.defaults.callbacks.beforeNodeMorphed = leave;
-    drawGraph(graph, outcomesNow());
-    shown = essence(outcomesNow());
+    Idiomorph.defaults.callbacks.beforeNodeMorphed = mayReplace;
+    drawGraph(graph, readOutcomes());
+    shownSummary = summarize(readOutcomes());
     refresh();
-    reveal();
-    offerWhole();
+    scrollToState();
+    showFitButton();
   });
 
   document.addEventListener("htmx:afterSettle", () => { if (graph.firstChild) refresh(); });
   document.addEventListener("htmx:responseError", (event) => {
-    if (event.target.matches?.("[data-awaited]")) event.target.textContent = "It could not be read.";
+    if (event.target.matches?.("[data-log]")) event.target.textContent = "The logs could not be loaded.";
   });
-  addEventListener("popstate", () => { mark(); read(); });
+  addEventListener("popstate", () => { markSelected(); loadPanel(); });
 
   document.addEventListener("click", (event) => {
     const link = event.target.closest("[data-state]");
     if (link && !(event.ctrlKey || event.metaKey || event.shiftKey)) {
       event.preventDefault();
-      choose(link.dataset.state);
+      select(link.dataset.state);
     }
-    const copy = event.target.closest("[data-copy-data]");
-    if (copy) {
-      const text = document.getElementById(copy.dataset.copyData).dataset.json;
-      navigator.clipboard.writeText(text).then(() => tell("Copied.", true), () => tell("The browser did not let it be copied."));
-    }
+    const button = event.target.closest("[data-copy-data]");
+    if (button) copyText(document.getElementById(button.dataset.copyData).dataset.json);
   });
 }

@@ -1,125 +1,130 @@
-// JSON as a tree that folds. What is inside is made when it is opened, so that much of it costs nothing.
+// Renders JSON as a tree. The children of a node are created when it is opened, so that large data renders quickly.
 "use strict";
 
 {
-  const AT_ONCE = 100;
-  const LONGEST = 300;
-  const OPENED = 600;
+  const PAGE_SIZE = 100;
+  const MAX_TEXT_LENGTH = 300;
+  // Data up to this many characters is shown with its first levels open.
+  const MAX_OPEN_LENGTH = 600;
+  const OPEN_LEVELS = 3;
 
-  // Numbers as they were written: a browser's own have 53 bits.
-  class Digits { constructor(text) { this.text = text; } }
+  // A number with more digits than JavaScript's numbers have, as it was written.
+  class ExactNumber { constructor(text) { this.text = text; } }
 
-  function parsed(text) {
+  function parse(text) {
     return JSON.parse(text, (_, value, context) =>
       typeof value === "number" && context?.source !== undefined && String(value) !== context.source
-        ? new Digits(context.source) : value);
+        ? new ExactNumber(context.source) : value);
   }
 
-  function element(tag, className, text) {
-    const made = document.createElement(tag);
-    if (className) made.className = className;
-    if (text !== undefined) made.textContent = text;
-    return made;
+  function createElement(tag, className, text) {
+    const element = document.createElement(tag);
+    if (className) element.className = className;
+    if (text !== undefined) element.textContent = text;
+    return element;
   }
 
-  // Empty ones are leaves.
+  function createButton(text, onClick) {
+    const button = createElement("button", "quiet", text);
+    button.type = "button";
+    button.addEventListener("click", onClick);
+    return button;
+  }
+
+  // Empty objects and arrays are leaves.
   const isContainer = (value) =>
-    value !== null && typeof value === "object" && !(value instanceof Digits) && Object.keys(value).length > 0;
+    value !== null && typeof value === "object" && !(value instanceof ExactNumber) && Object.keys(value).length > 0;
 
-  function kindOf(value) {
-    if (value === null || typeof value === "object" && !(value instanceof Digits)) return "null";
-    return value instanceof Digits ? "number" : typeof value;
+  function typeName(value) {
+    if (value === null || typeof value === "object" && !(value instanceof ExactNumber)) return "null";
+    return value instanceof ExactNumber ? "number" : typeof value;
   }
 
-  function leaf(value) {
-    const text = value instanceof Digits ? value.text : JSON.stringify(value);
-    if (text.length <= LONGEST) return element("span", `json-${kindOf(value)}`, text);
-    const whole = element("span", `json-${kindOf(value)}`, `${text.slice(0, LONGEST)}…`);
-    const more = element("button", "quiet", `all ${text.length.toLocaleString("en")} characters`);
-    more.type = "button";
-    more.addEventListener("click", () => { whole.textContent = text; more.remove(); });
-    const both = element("span");
-    both.append(whole, " ", more);
-    return both;
+  function createLeaf(value) {
+    const text = value instanceof ExactNumber ? value.text : JSON.stringify(value);
+    if (text.length <= MAX_TEXT_LENGTH) return createElement("span", `json-${typeName(value)}`, text);
+    const content = createElement("span", `json-${typeName(value)}`, `${text.slice(0, MAX_TEXT_LENGTH)}…`);
+    const more = createButton(`Show all ${text.length.toLocaleString("en")} characters`, () => { content.textContent = text; more.remove(); });
+    const leaf = createElement("span");
+    leaf.append(content, " ", more);
+    return leaf;
   }
 
-  function sizeOf(value) {
+  function formatSize(value) {
     const count = Array.isArray(value) ? value.length : Object.keys(value).length;
     return Array.isArray(value) ? `[${count}]` : `{${count}}`;
   }
 
-  // The beginning of what is inside, for a closed one.
-  function glimpse(value) {
+  // The first members of a closed node, in one line.
+  function formatPreview(value) {
     const parts = [];
     for (const key of Object.keys(value).slice(0, 4)) {
       const inner = value[key];
-      const shown = isContainer(inner) ? sizeOf(inner) : inner instanceof Digits ? inner.text : JSON.stringify(inner).slice(0, 24);
-      parts.push(Array.isArray(value) ? shown : `${key.slice(0, 24)}: ${shown}`);
+      const text = isContainer(inner) ? formatSize(inner) : inner instanceof ExactNumber ? inner.text : JSON.stringify(inner).slice(0, 24);
+      parts.push(Array.isArray(value) ? text : `${key.slice(0, 24)}: ${text}`);
     }
     return parts.join(", ").slice(0, 90);
   }
 
-  function fill(list, value, from) {
+  function fillList(list, value, start) {
     const keys = Object.keys(value);
-    for (const key of keys.slice(from, from + AT_ONCE)) {
-      const item = element("li");
-      item.append(entry(key, value[key], Array.isArray(value)));
+    for (const key of keys.slice(start, start + PAGE_SIZE)) {
+      const item = createElement("li");
+      item.append(createNode(key, value[key], Array.isArray(value)));
       list.append(item);
     }
-    const next = from + AT_ONCE;
+    const next = start + PAGE_SIZE;
     if (next >= keys.length) return;
-    const item = element("li");
-    const more = element("button", "quiet", `${(keys.length - next).toLocaleString("en")} more`);
-    more.type = "button";
-    more.addEventListener("click", () => { item.remove(); fill(list, value, next); });
-    item.append(more);
+    const item = createElement("li");
+    item.append(createButton(`Show more (${(keys.length - next).toLocaleString("en")} remaining)`, () => { item.remove(); fillList(list, value, next); }));
     list.append(item);
   }
 
-  function entry(key, value, isIndex) {
+  function createNode(key, value, isIndex) {
     const name = key === null ? "" : `${isIndex ? key : JSON.stringify(key)}: `;
     if (!isContainer(value)) {
-      const line = element("span");
-      line.append(element("span", "json-key", name), leaf(value));
+      const line = createElement("span");
+      line.append(createElement("span", "json-key", name), createLeaf(value));
       return line;
     }
-    const folding = element("details");
-    const head = element("summary");
-    head.append(element("span", "json-key", name), element("span", "json-size", sizeOf(value)), " ", element("span", "json-glimpse", glimpse(value)));
-    const list = element("ul");
-    folding.append(head, list);
-    folding.addEventListener("toggle", () => { if (folding.open && !list.hasChildNodes()) fill(list, value, 0); });
-    return folding;
+    const details = createElement("details");
+    const summary = createElement("summary");
+    summary.append(
+      createElement("span", "json-key", name), createElement("span", "json-size", formatSize(value)), " ",
+      createElement("span", "json-preview", formatPreview(value)));
+    const list = createElement("ul");
+    details.append(summary, list);
+    details.addEventListener("toggle", () => { if (details.open && !list.hasChildNodes()) fillList(list, value, 0); });
+    return details;
   }
 
-  function open(folding, value, room) {
-    folding.open = true;
-    const list = folding.lastElementChild;
-    if (!list.hasChildNodes()) fill(list, value, 0);
-    // Small ones are shown whole.
-    if (room <= 0) return;
-    [...list.children].forEach((item, at) => {
+  function openLevels(details, value, levels) {
+    details.open = true;
+    const list = details.lastElementChild;
+    if (!list.hasChildNodes()) fillList(list, value, 0);
+    if (levels <= 0) return;
+    [...list.children].forEach((item, index) => {
       const inner = item.firstElementChild;
-      const key = Object.keys(value)[at];
-      if (inner.tagName === "DETAILS" && key !== undefined) open(inner, value[key], room - 1);
+      const key = Object.keys(value)[index];
+      if (inner.tagName === "DETAILS" && key !== undefined) openLevels(inner, value[key], levels - 1);
     });
   }
 
-  function draw(place) {
-    const text = place.dataset.json;
+  function render(container) {
+    const text = container.dataset.json;
     let value;
     try {
-      value = parsed(text);
+      value = parse(text);
     } catch {
-      place.replaceChildren(element("pre", "", text.length > 20000 ? `${text.slice(0, 20000)}…` : text));
+      container.replaceChildren(createElement("pre", "", text.length > 20000 ? `${text.slice(0, 20000)}…` : text));
       return;
     }
-    const root = entry(null, value, false);
-    place.replaceChildren(root);
-    if (isContainer(value)) open(root, value, text.length <= OPENED ? 3 : 0);
+    const root = createNode(null, value, false);
+    container.replaceChildren(root);
+    if (isContainer(value)) openLevels(root, value, text.length <= MAX_OPEN_LENGTH ? OPEN_LEVELS : 0);
   }
 
-  globalThis.drawJson = () => {
-    for (const place of document.querySelectorAll("[data-json]")) if (!place.hasChildNodes()) draw(place);
+  globalThis.renderJson = () => {
+    for (const container of document.querySelectorAll("[data-json]")) if (!container.hasChildNodes()) render(container);
   };
 }

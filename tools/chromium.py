@@ -1,6 +1,6 @@
 """Chromium for the console's tests: the installed one, or one from the package manager.
 
-``python -m tests.browser`` installs it where it can do so without asking: as root on Debian and its derivatives.
+``python -m tools.chromium`` installs it where it can do so without asking: as root on Debian and its derivatives.
 Elsewhere the tests that need it are skipped with a message. ``METERING_CHROMIUM`` names another browser.
 """
 

@@ -1,4 +1,4 @@
-"""Usage that is refused and events that are dead, for the tests of their pages."""
+"""Rejected usage and dead events for the tests of their pages."""
 
 import json
 import time
@@ -19,21 +19,23 @@ HOSTILE = "<img src=x onerror=\"document.title='taken over'\">"
 METER = "api-calls"
 
 
-def refuse(table: RejectedTable, tenant: str, *usages: Any) -> list[RejectedItem]:
-    """Report usages of a tenant that are refused; their items."""
-    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
+def create_rejected(table: RejectedTable, tenant: str, *usages: Any) -> list[RejectedItem]:
+    """Report invalid usages of a tenant, which are rejected; returns their items."""
+    event_time = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
     records = [
         {"tenantId": tenant, "meterApiName": METER, **usage} if isinstance(usage, dict) else usage for usage in usages
     ]
-    reported = extract_usages({"records": records}, event_id=str(uuid.uuid4()), event_time=moment)
+    reported = extract_usages({"records": records}, event_id=str(uuid.uuid4()), event_time=event_time)
     system: Any = table.deployment
     execution = Runner(system, endpoint=None).run("ingest_usage", {"usages": msgspec.to_builtins(reported)})
     assert len(execution.output["body"]["data"]["rejected"]) == len(usages)
-    found = [item for item in table.find(ItemFilter()) if item.execution_arn == execution.arn]
-    return sorted(found, key=lambda item: int(item.original["index"]))
+    items = [item for item in table.find(ItemFilter()) if item.execution_arn == execution.arn]
+    return sorted(items, key=lambda item: int(item.original["index"]))
 
 
-def die(system: System, detail: Any, detail_type: str = "ingestUsage", queue: str = "UsageDeadLetterQueueUrl") -> None:
+def send_dead_event(
+    system: System, detail: Any, detail_type: str = "ingestUsage", queue: str = "UsageDeadLetterQueueUrl"
+) -> None:
     event = {
         "id": str(uuid.uuid4()),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -43,10 +45,10 @@ def die(system: System, detail: Any, detail_type: str = "ingestUsage", queue: st
     system.client("sqs").send_message(QueueUrl=system.outputs[queue], MessageBody=json.dumps(event))
 
 
-def totals(table: RejectedTable) -> dict[str, float]:
+def fetch_totals(table: RejectedTable) -> dict[str, float]:
     system: Any = table.deployment
     return sandbox_of(system).totals(METER)
 
 
-def now(table: RejectedTable, item: RejectedItem) -> RejectedItem:
+def reload_item(table: RejectedTable, item: RejectedItem) -> RejectedItem:
     return next(table.get([item.id]))
