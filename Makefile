@@ -11,7 +11,7 @@ COVERAGE := $(if $(ARGS),,--cov)
 EVENTS ?=
 SOAK := tests/system/test_faults.py tests/system/test_load.py tests/workflows/faults tests/fuzz
 
-.PHONY: help setup demo up down test test-unit bench soak lint format pictures openapi synth deploy sbt-bindings attach lock audit clean
+.PHONY: help setup demo up down test test-unit bench soak lint format pictures screenshot openapi synth deploy sbt-bindings attach lock audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ format: setup ## Format the code
 pictures: setup ## Draw docs/workflows.md and the README's picture from the ASL files
 	@$(BIN)/python -m tools.workflow_pictures
 	@$(BIN)/python -m tools.room_picture
+
+screenshot: setup ## Make docs/console.png from the live console
+	@$(BIN)/python -m tools.console_screenshot
 
 openapi: setup ## Generate entrypoints/openapi.json from the API's types
 	@$(BIN)/python -m tools.openapi

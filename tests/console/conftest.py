@@ -1,24 +1,15 @@
-import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from urllib.parse import urljoin
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from amberflo_workflows.console.app import create_app
-from amberflo_workflows.console.packages import install_packages
-from amberflo_workflows.local.processes import free_port
 from amberflo_workflows.local.system import System
-from amberflo_workflows.operate.deployment import Deployment
-from amberflo_workflows.operate.executions.executions import Executions
-from amberflo_workflows.operate.loopback import LOOPBACK
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.packages import ROOT
 from tools.chromium import CHROMIUM_ARGUMENTS, CHROMIUM_MISSING, find_chromium
+from tools.console import serve_console
 
 # Assertions need longer timeouts on a busy machine.
 expect.set_options(timeout=20_000)
@@ -28,27 +19,6 @@ NARROW = {"width": 390, "height": 844}
 WIDE = {"width": 1280, "height": 900}
 
 OpenPage = Callable[..., Page]
-
-
-@contextmanager
-def serve_console(deployment: Deployment, executions: Executions | None = None) -> Iterator[str]:
-    """Serve the console of a deployment, optionally with other executions. Yields its URL, which ends in a slash."""
-    port = free_port()
-    app = create_app(deployment, install_packages(), port)
-    if executions:
-        app.state.console.executions = executions
-    server = uvicorn.Server(
-        uvicorn.Config(app, host=LOOPBACK, port=port, log_level="warning", timeout_graceful_shutdown=1)
-    )
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://{LOOPBACK}:{port}/"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture(scope="session")

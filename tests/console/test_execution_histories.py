@@ -10,7 +10,7 @@ from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.executions.model import Execution
 from amberflo_workflows.operate.executions.reader import NoSuchExecution
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, save_screenshot, serve_console
+from tests.console.conftest import OpenPage, save_screenshot
 from tests.console.sample_executions import (
     FAILED_ITEM,
     HOSTILE,
@@ -19,6 +19,7 @@ from tests.console.sample_executions import (
     execution_path,
     sample_executions,
 )
+from tools.console import serve_console
 
 pytestmark = pytest.mark.emulator
 

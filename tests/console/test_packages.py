@@ -5,7 +5,7 @@ from pathlib import Path
 
 from amberflo_workflows.console.packages import FILES, install_packages
 
-CODE = "from amberflo_workflows.console.packages import installed; print(installed())"
+CODE = "from amberflo_workflows.console.packages import install_packages; print(install_packages())"
 
 
 def test_installs_the_packages_once_with_all_files_of_the_pages() -> None:

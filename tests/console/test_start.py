@@ -9,8 +9,9 @@ from playwright.sync_api import expect
 from amberflo_workflows.local.system import STACK, System
 from amberflo_workflows.operate.deployment import AwsDeployment
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, save_screenshot, serve_console
+from tests.console.conftest import OpenPage, save_screenshot
 from tests.workflows.runner import Runner
+from tools.console import serve_console
 
 pytestmark = pytest.mark.emulator
 
