@@ -73,7 +73,7 @@ def act(request: Request, form: FormData) -> Response:
 
     result = run_action(run)
     values = {**_build_list(request, query), "result": result, "counts": fetch_counts(get_console(request))}
-    return HTMLResponse(views.render(request, "rejected_done.html", **values))
+    return HTMLResponse(views.render(request, "rejected_result.html", **values))
 
 
 def _edit_items(request: Request, items: list[RejectedItem], values: Mapping[str, str]) -> list[RejectedItem]:

@@ -82,7 +82,7 @@ def _render_result(request: Request, form: FormData, result: FormResult) -> Resp
     item = _get_item(request)
     changed = item.version != form_text(form, "version") and not result.is_stale
     return HTMLResponse(
-        views.render(request, "rejected_item_done.html", result=result, changed=changed, **_build_values(item))
+        views.render(request, "rejected_item_result.html", result=result, changed=changed, **_build_values(item))
     )
 
 

@@ -71,7 +71,6 @@ def _build_form(query: UsageQuery) -> dict[str, Any]:
         "options": query,
         "intervals": list(INTERVALS),
         "ranges": ranges,
-        "custom_range": CUSTOM_RANGE,
         "since": format_field(start),
         "until": format_field(end),
         "hour_ago": format_field(now - INTERVALS["hour"]),
