@@ -13,7 +13,7 @@ from tests.packages import ROOT
 from tests.runbook.alarms import kind, names
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
-OTHER_SECTIONS = {"What has no alarm of its own"}
+OTHER_SECTIONS = {"Failures without an alarm"}
 
 
 def _sections() -> set[str]:
