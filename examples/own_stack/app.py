@@ -7,7 +7,7 @@ from constructs import Construct
 
 
 class MyStack(Stack):
-    """An API that counts usage, and a bus that does; the rest of a SaaS would stand beside them."""
+    """An API and an event bus that accept usage. Add the other resources of your SaaS here."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
@@ -20,7 +20,7 @@ class MyStack(Stack):
             event_bus=bus,
         )
         api = aws_apigatewayv2.HttpApi(self, "Api")
-        # Add your authorizer: the function leaves that to the API in front of it.
+        # Add your authorizer: the function does not check tokens itself.
         api.add_routes(
             path="/ingest",
             methods=[aws_apigatewayv2.HttpMethod.POST],

@@ -1,6 +1,6 @@
 """Usage metering in a control plane of the SaaS Builder Toolkit, written in Python.
 
-The bindings are made by ``metering sbt-bindings``.
+Build the bindings with ``metering sbt-bindings``.
 """
 
 from amberflo_workflows import SbtAmberfloMetering
@@ -23,7 +23,7 @@ class MyStack(Stack):
         control_plane = sbt.ControlPlane(
             self, "ControlPlane", system_admin_email="admin@example.com", metering=metering
         )
-        # POST /ingest, and events straight from the bus to the queue; leave it out and SBT's own rules do.
+        # Adds POST /ingest, and rules from the bus to the queue. Without this call, SBT's own rules are used.
         metering.extend(control_plane)
 
 
