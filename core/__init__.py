@@ -1,1 +1,1 @@
-"""Shared by tasks, entry points and the operator's library: what a usage, a meter and a tenant are, and AWS clients."""
+"""What tasks, entry points and the operator's library share: usages, meters, tenants, rejected items, AWS clients."""

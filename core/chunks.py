@@ -1,8 +1,9 @@
-"""From events to chunks of usages that one ``ingest_usage`` execution takes.
+"""Extract usages from an event, and split them into the chunks that one ``ingest_usage`` execution takes.
 
-A chunk is at most 300 usages and 100 kB, with all but ASCII escaped: should all of them be refused, what the refusals
-tell of them has to fit into the 262,144 bytes that a state may hand on, and Lambda's runtimes for Python 3.11 and older
-hand it on like that. A usage that has more than 100 kB by itself is a chunk of its own, and parked without a workflow.
+A chunk has at most 300 usages and 100 kB, counted with all but ASCII escaped. If all of its usages are rejected, the
+rejections have to fit into the 262,144 bytes of a state's output, and Lambda's runtimes for Python 3.11 and older
+escape what they return. A usage over 100 kB is a chunk of its own, which goes to the rejected table without a
+workflow.
 """
 
 import json
@@ -15,31 +16,31 @@ from amberflo_workflows.core.reported_usage import ReportedUsage
 
 MAX_CHUNK_USAGES: Final = 300
 MAX_CHUNK_BYTES: Final = 100_000
-# A usage has two levels. What has many more is none, and many a tool on the way would choke on it.
+# A valid usage has two levels. Much deeper values are invalid, and could break JSON readers on the way.
 MAX_DEPTH: Final = 20
-TOO_LARGE_REASON: Final = f"it is larger than the {MAX_CHUNK_BYTES:,} bytes that a usage may have"
+TOO_LARGE_REASON: Final = f"it is larger than the limit of {MAX_CHUNK_BYTES:,} bytes"
 
 Origin = TypeVar("Origin")
 
 
 def extract_usages(detail: Any, *, event_id: str, event_time: str) -> list[ReportedUsage]:
-    """The usages of an event's detail: one, or those of ``{"records": […]}``.
+    """Return the usages of an event's detail: one, or those of ``{"records": […]}``.
 
-    Within a batch each gets an identity of its own, from the event's and its index. Nothing is judged here: what
-    is no usage at all is passed on for the workflow to refuse and keep. Raises ``RecursionError`` for what is nested
-    deeper than can be carried.
+    Each usage of ``records`` gets its own identity, from the event's id and its index. Nothing is validated here: an
+    invalid usage is passed on, so that the workflow rejects and stores it. Raises ``RecursionError`` if the detail is
+    nested too deep to be encoded.
     """
     if isinstance(detail, dict) and isinstance(detail.get("records"), list):
         return [
-            ReportedUsage(f"{event_id}:{index}", event_time, index, _carried(usage))
+            ReportedUsage(f"{event_id}:{index}", event_time, index, _make_encodable(usage))
             for index, usage in enumerate(detail["records"])
         ]
-    return [ReportedUsage(event_id, event_time, 0, _carried(detail))]
+    return [ReportedUsage(event_id, event_time, 0, _make_encodable(detail))]
 
 
-def _carried(usage: Any) -> Any:
-    """The usage, or its text in ASCII where half of a character or deep nesting would break its way."""
-    if _is_deep(usage, MAX_DEPTH):
+def _make_encodable(usage: Any) -> Any:
+    """Return the usage, or its JSON text in ASCII if it is nested deep or has a lone surrogate."""
+    if _is_deeper(usage, MAX_DEPTH):
         return json.dumps(usage)
     try:
         msgspec.json.encode(usage)
@@ -48,40 +49,40 @@ def _carried(usage: Any) -> Any:
     return usage
 
 
-def _is_deep(value: Any, levels: int) -> bool:
+def _is_deeper(value: Any, levels: int) -> bool:
     if isinstance(value, dict):
         value = value.values()
     elif not isinstance(value, list):
         return False
-    return levels == 0 or any(_is_deep(inner, levels - 1) for inner in value)
+    return levels == 0 or any(_is_deeper(inner, levels - 1) for inner in value)
 
 
 def exceeds_chunk_limit(chunk: Sequence[ReportedUsage]) -> bool:
-    """Whether this is a usage that no workflow could carry, alone in its chunk."""
-    return len(chunk) == 1 and _size(chunk[0]) > MAX_CHUNK_BYTES
+    """Whether this is a single usage that is too large for a workflow."""
+    return len(chunk) == 1 and _encoded_size(chunk[0]) > MAX_CHUNK_BYTES
 
 
 def split_into_chunks(usages: Iterable[tuple[Origin, ReportedUsage]]) -> Iterator[list[tuple[Origin, ReportedUsage]]]:
-    """Cut into chunks in order; a usage larger than a chunk is one of its own."""
+    """Yield chunks in order. A usage that is larger than a chunk is a chunk of its own."""
     chunk: list[tuple[Origin, ReportedUsage]] = []
-    room = MAX_CHUNK_BYTES
+    free_bytes = MAX_CHUNK_BYTES
     for origin, usage in usages:
         size = _escaped_size(usage)
-        if chunk and (size > room or len(chunk) == MAX_CHUNK_USAGES):
+        if chunk and (size > free_bytes or len(chunk) == MAX_CHUNK_USAGES):
             yield chunk
-            chunk, room = [], MAX_CHUNK_BYTES
+            chunk, free_bytes = [], MAX_CHUNK_BYTES
         chunk.append((origin, usage))
-        room -= size
+        free_bytes -= size
     if chunk:
         yield chunk
 
 
-def _size(usage: ReportedUsage) -> int:
-    """Its bytes, with the comma behind it."""
+def _encoded_size(usage: ReportedUsage) -> int:
+    """Return the bytes of its JSON in UTF-8, with the comma after it."""
     return len(msgspec.json.encode(usage)) + 1
 
 
 def _escaped_size(usage: ReportedUsage) -> int:
-    """Its bytes as ASCII, with the comma behind it."""
+    """Return the bytes of its JSON in ASCII, with the comma after it."""
     text = msgspec.json.encode(usage)
     return len(text if text.isascii() else json.dumps(msgspec.json.decode(text), separators=(",", ":"))) + 1

@@ -1,7 +1,7 @@
-"""The claim check: a response that is larger than a state's output may be waits in a bucket, and a claim replaces it.
+"""The claim check: a response that is too large for a state's output is stored in a bucket, and a claim replaces it.
 
-``{"statusCode", "claim": {"bucket", "key", "bytes"}}`` then replaces ``{"statusCode", "body"}``. Whoever answers the
-caller fetches the body and deletes it; the bucket deletes after a day what nobody fetched.
+``{"statusCode", "claim": {"bucket", "key", "bytes"}}`` then replaces ``{"statusCode", "body"}``. The ``api`` function
+fetches the body and deletes it. The bucket deletes a body that nobody fetched after a day.
 """
 
 import os
@@ -24,36 +24,37 @@ from amberflo_workflows.core.response import (
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# The largest response of a Lambda, and so the largest that a caller can get.
+# The limit of a Lambda's response, and so of what a caller can get.
 MAX_BODY_BYTES: Final = 6 * 1024 * 1024
 
 
 class ResponseNotStored(Exception):
-    """The bucket for large answers did not take one."""
+    """A large response could not be stored in the bucket."""
 
 
 class ResponseNotFetched(Exception):
-    """The answer could not be fetched; the message says why."""
+    """A large response could not be fetched; the message says why."""
 
 
-def store_if_large(answer: StepResponse, execution: str, *, narrower: str) -> StepResponse | ClaimResponse:
-    """The answer as it is, or a claim to it if it is too large for a state.
+def store_if_large(response: StepResponse, execution: str, *, advice: str) -> StepResponse | ClaimResponse:
+    """Return the response, or a claim to it if it is too large for a state.
 
-    Raises :class:`PayloadTooLarge` with the advice how to ask ``narrower``, and :class:`ResponseNotStored`.
+    Raises :class:`PayloadTooLarge`, whose message ends with the ``advice`` how to ask for less, and
+    :class:`ResponseNotStored`.
     """
-    if json_size(answer["body"]) <= MAX_INLINE_BYTES:
-        return answer
-    body = msgspec.json.encode(answer["body"])
+    if json_size(response["body"]) <= MAX_INLINE_BYTES:
+        return response
+    body = msgspec.json.encode(response["body"])
     if len(body) > MAX_BODY_BYTES:
-        raise PayloadTooLarge(f"The answer has {len(body):,} bytes; {MAX_BODY_BYTES:,} can be carried. {narrower}")
-    return {"statusCode": answer["statusCode"], "claim": _store(body, execution)}
+        raise PayloadTooLarge(f"The response has {len(body):,} bytes; the limit is {MAX_BODY_BYTES:,}. {advice}")
+    return {"statusCode": response["statusCode"], "claim": _store(body, execution)}
 
 
 def redeem(claim: Claim) -> dict[str, Any]:
     """Fetch the body of a claim and delete it. Raises :class:`ResponseNotFetched`.
 
-    The bucket is always this deployment's own, whatever the claim says. A body that cannot be deleted is returned all
-    the same: the bucket deletes it after a day.
+    The bucket is always this deployment's own, whatever the claim says. A body that cannot be deleted is returned
+    all the same: the bucket deletes it after a day.
     """
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see core.aws
 
@@ -80,7 +81,7 @@ def _store(body: bytes, execution: str) -> Claim:
         s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "unknown error")
-        raise ResponseNotStored(f"The bucket '{bucket}' did not take the answer ({code}).") from None
+        raise ResponseNotStored(f"The response could not be stored in the bucket '{bucket}' ({code}).") from None
     except BotoCoreError as error:
         raise ResponseNotStored(f"The bucket '{bucket}' could not be reached ({type(error).__name__}).") from None
     logger.info("answer left in the bucket", extra={"key": key, "bytes": len(body)})

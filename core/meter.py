@@ -7,14 +7,14 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from amberflo_workflows.core.response import PayloadTooLarge, json_size
 
-# Letters, digits and ``-_.``, at most 50 of them: what Amberflo is known to take. To Python ``$`` is also the place
-# before a last line break, and ``\Z`` is nothing to JSON Schema.
+# Letters, digits and ``-_.``, at most 50 of them: what Amberflo is known to accept. The lookahead is there because
+# ``$`` in Python also matches before a last line break, and JSON Schema does not know ``\Z``.
 ApiName = Annotated[str, Meta(min_length=1, max_length=50, pattern=r"^[A-Za-z0-9._-]+$(?!\n)")]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
-# Of dots alone it would climb in the path that it becomes a part of: `requests` undoes their escaping.
+# An id of dots alone would change the path that it becomes part of: `requests` undoes the escaping of dots.
 MeterId = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"[^.]")]
 
-# The first three are in today's reference; the rest only in older clients, so Amberflo itself decides on them.
+# The first three are in the current reference. The others are only in older clients, so Amberflo decides on them.
 MeterType = Literal[
     "sum_of_all_usage",
     "active_users",
@@ -26,8 +26,8 @@ MeterType = Literal[
 ]
 LockingStatus = Literal["open", "close_to_changes", "close_to_deletion", "deprecated"]
 
-# What Amberflo adds to a meter. A meter that was read may be changed and sent back whole, so these are
-# dropped rather than refused.
+# Fields that only Amberflo sets. A caller may read a meter, change it and send it back completely, so these are ignored
+# and not rejected.
 READ_ONLY_FIELDS: Final = frozenset(
     {
         "accountId",
@@ -46,7 +46,7 @@ READ_ONLY_FIELDS: Final = frozenset(
 
 
 class MeterFields(Struct, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """What a caller may set; what is unset is left to Amberflo. ``id`` is Amberflo's to give."""
+    """The fields that a caller may set. Amberflo decides on the others, and assigns the ``id``."""
 
     id: str | UnsetType | None = UNSET
     label: Name | UnsetType = UNSET
@@ -70,40 +70,40 @@ class MeterFields(Struct, rename="camel", forbid_unknown_fields=True, omit_defau
 
 
 class NewMeter(MeterFields, kw_only=True):
-    """A meter to create: the three fields that Amberflo needs, and any others."""
+    """A meter to create: the three fields that Amberflo requires, and any others."""
 
     label: Name
     meter_api_name: ApiName
     meter_type: MeterType
 
 
-# Far above any definition that is known, and so small that a workflow can carry a change and the meter as it is,
-# 262,144 bytes in all.
+# Far above any known definition, and small enough for a workflow to carry a change and the current meter: 262,144 bytes
+# in all.
 MAX_REQUEST_BYTES: Final = 100_000
 MAX_METER_BYTES: Final = 140_000
 
 
 class MeterReference(Struct, rename="camel"):
-    """Which meter. Other members are left alone: workflows that look a meter up pass their whole request."""
+    """The id of a meter. Other members are ignored: workflows that look up a meter pass their complete request."""
 
     meter_id: MeterId
 
 
 def parse_meter_reference(request: Any) -> MeterReference:
-    """The meter that a request is about. Raises ``msgspec.ValidationError`` and :class:`PayloadTooLarge`."""
+    """Return the meter that a request refers to. Raises ``msgspec.ValidationError`` and :class:`PayloadTooLarge`."""
     _check_size(request)
     return msgspec.convert(request, MeterReference)
 
 
 def parse_new_meter(request: Any) -> NewMeter:
-    """The meter of a create request. Raises ``msgspec.ValidationError`` and :class:`PayloadTooLarge`."""
+    """Return the meter of a create request. Raises ``msgspec.ValidationError`` and :class:`PayloadTooLarge`."""
     _check_size(request)
-    meter = msgspec.convert(_writable(request), NewMeter)
+    meter = msgspec.convert(_without_read_only(request), NewMeter)
     if meter.meter_type == "active_users" and not meter.aggregation_dimensions:
         raise msgspec.ValidationError(
-            "A meter of type `active_users` needs at least one - at `$.aggregationDimensions`"
+            "A meter of type `active_users` requires at least one - at `$.aggregationDimensions`"
         )
-    # Some meter types refuse a missing or null list (observed on the live API by a third-party client).
+    # For some meter types Amberflo rejects a missing or null list (a third-party client saw this on the live API).
     meter.dimensions = meter.dimensions or []
     meter.aggregation_dimensions = meter.aggregation_dimensions or []
     meter.id = UNSET
@@ -111,25 +111,25 @@ def parse_new_meter(request: Any) -> NewMeter:
 
 
 def parse_meter_changes(request: Any) -> MeterFields:
-    """The fields that an update request sets. Raises ``msgspec.ValidationError``."""
-    return msgspec.convert(_writable(request), MeterFields)
+    """Return the fields that an update request sets. Raises ``msgspec.ValidationError``."""
+    return msgspec.convert(_without_read_only(request), MeterFields)
 
 
-def is_meter(found: object) -> bool:
-    """Whether Amberflo's answer to a look-up is a meter; ``{}``, nothing and a list all mean that there is none."""
-    return isinstance(found, dict) and bool(found.get("meterApiName"))
+def is_meter(response: object) -> bool:
+    """Whether a response of Amberflo is a meter. For a meter that does not exist it may be ``{}``, empty or a list."""
+    return isinstance(response, dict) and bool(response.get("meterApiName"))
 
 
 def writable_fields(meter: dict[str, Any]) -> dict[str, Any]:
-    """A meter as read, less what only Amberflo sets."""
-    return {key: value for key, value in meter.items() if key not in READ_ONLY_FIELDS}
+    """Return a meter as read, without the fields that only Amberflo sets."""
+    return {name: value for name, value in meter.items() if name not in READ_ONLY_FIELDS}
 
 
 def _check_size(request: Any) -> None:
     size = json_size(request)
     if size > MAX_REQUEST_BYTES:
-        raise PayloadTooLarge(f"A request about a meter may have {MAX_REQUEST_BYTES:,} bytes; this one has {size:,}.")
+        raise PayloadTooLarge(f"The request has {size:,} bytes; the limit for a meter is {MAX_REQUEST_BYTES:,}.")
 
 
-def _writable(request: Any) -> Any:
+def _without_read_only(request: Any) -> Any:
     return writable_fields(request) if isinstance(request, dict) else request

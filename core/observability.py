@@ -1,4 +1,4 @@
-"""The one logger and the one metrics object of a task Lambda.
+"""The logger and the metrics of a task Lambda.
 
 Logged: what was called, how it ended, how long it took. Never logged: the key, tokens, bodies, header values.
 """
@@ -13,7 +13,10 @@ metrics = Metrics()
 
 
 def record_call(method: str, outcome: str, started: float) -> None:
-    """Log and count one HTTP attempt that ``started`` at that monotonic second; ``outcome``: status or error name."""
+    """Log and count one HTTP attempt.
+
+    ``outcome`` is the status or the error's name, ``started`` the value of ``time.monotonic()`` at the start.
+    """
     milliseconds = (time.monotonic() - started) * 1000
     logger.info("amberflo call", extra={"method": method, "outcome": outcome, "milliseconds": round(milliseconds)})
     metrics.add_metric("AmberfloCalls", MetricUnit.Count, 1)
@@ -23,6 +26,6 @@ def record_call(method: str, outcome: str, started: float) -> None:
 
 
 def flush_metrics() -> None:
-    """Write what was counted since the last flush; nothing counted writes nothing."""
+    """Write the metrics that were added since the last flush, if there are any."""
     if metrics.metric_set:
         metrics.flush_metrics()

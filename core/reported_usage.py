@@ -1,4 +1,4 @@
-"""A usage on its way: as it was reported, with what it was reported by; and what is kept of one that is refused."""
+"""A usage with the id and time of the event that brought it, and the outcome for one that is rejected."""
 
 import hashlib
 import json
@@ -10,10 +10,10 @@ from msgspec import Struct
 
 
 class ReportedUsage(Struct, rename="camel", omit_defaults=True):
-    """A usage, with the identity and ISO 8601 time of what brought it.
+    """A usage, with the id and the time (ISO 8601) of the event that brought it.
 
-    ``index`` is its place therein, for whoever reads the answer; neither the record nor its identity hangs on it.
-    ``rejected_id`` is there when it comes again from the rejected table: the item that it is in already.
+    ``index`` is its position in the event or call, by which the response refers to it; the record and its identity do
+    not depend on it. ``rejected_id`` is the id of its item in the rejected table, if it is redriven from there.
     """
 
     event_id: str
@@ -23,13 +23,13 @@ class ReportedUsage(Struct, rename="camel", omit_defaults=True):
     rejected_id: str | None = None
 
 
-# Of all 300 usages of a chunk the refusals have to fit into 262,144 bytes; a refusal holds nothing of its usage but
-# the three members that it is found by. In bytes of JSON: what others say may be of any characters.
+# In bytes of JSON, since a reason may quote any characters. The rejections of all 300 usages of a chunk have to fit
+# into 262,144 bytes, so a rejection has only a reason and the three members by which the usage can be identified.
 MAX_REASON_BYTES: Final = 250
 
 
 class RejectedUsage(TypedDict):
-    """A usage that was not counted; ``place`` is where it stands in the chunk, which the execution's input holds."""
+    """A usage that was not counted. ``place`` is its position in the chunk, which the execution's input has."""
 
     id: str
     place: int
@@ -41,9 +41,9 @@ class RejectedUsage(TypedDict):
 
 
 def build_rejected_usage(reported: ReportedUsage, place: int, reason: str) -> RejectedUsage:
-    """What is told of a usage that was refused for ``reason``."""
+    """Return the outcome for a usage that is rejected for ``reason``."""
     return {
-        "id": reported.rejected_id or _identity(reported),
+        "id": reported.rejected_id or _compute_id(reported),
         "place": place,
         "index": reported.index,
         "uniqueId": text_member(reported.usage, "uniqueId") or reported.event_id,
@@ -54,15 +54,15 @@ def build_rejected_usage(reported: ReportedUsage, place: int, reason: str) -> Re
 
 
 def truncate_reason(text: str) -> str:
-    """The beginning of a text, of at most :data:`MAX_REASON_BYTES` bytes with all but ASCII escaped."""
+    """Return the start of a text: at most :data:`MAX_REASON_BYTES` bytes, with all but ASCII escaped."""
     sizes = accumulate(len(json.dumps(character)) - 2 for character in text)
     return text[: sum(size <= MAX_REASON_BYTES for size in sizes)]
 
 
-def _identity(reported: ReportedUsage) -> str:
-    """The same for every delivery of a usage, and another for any other usage, be it wrong in whatever way.
+def _compute_id(reported: ReportedUsage) -> str:
+    """Return an id that is the same for every delivery of a usage and differs from that of any other, valid or not.
 
-    As in the record itself, the event's identity and time count only where the usage has none of its own.
+    As in the record, the event's id and time are part of it only if the usage has none of its own.
     """
     own = reported.usage if isinstance(reported.usage, dict) else {}
     identity = [
@@ -73,7 +73,7 @@ def _identity(reported: ReportedUsage) -> str:
     return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:32]
 
 
-def text_member(usage: Any, member: str) -> str:
-    """A member for finding the rejected usage again; at most 200 characters, since this one may be anything."""
-    value = usage.get(member) if isinstance(usage, dict) else None
+def text_member(usage: Any, name: str) -> str:
+    """Return a member as text, at most 200 characters, or an empty text. The usage may be any JSON value."""
+    value = usage.get(name) if isinstance(usage, dict) else None
     return str(value)[:200] if isinstance(value, str | int) else ""

@@ -1,6 +1,6 @@
-"""The answers that a workflow ends with: ``{"statusCode", "body"}``, in the SaaS Builder Toolkit's shape.
+"""The response that a workflow ends with: ``{"statusCode", "body"}``, in the SaaS Builder Toolkit's format.
 
-A body that is too large for a workflow is left in a bucket, and the answer is ``{"statusCode", "claim"}``.
+A body that is too large for a workflow is stored in a bucket, and the response is ``{"statusCode", "claim"}``.
 """
 
 import json
@@ -10,19 +10,19 @@ from typing import Final, TypedDict
 
 import msgspec
 
-# A state's output may have 262,144 bytes, an answer's envelope and what the workflow keeps beside it among them.
+# A state's output may have 262,144 bytes. The rest is for the response's envelope and what the workflow adds to it.
 MAX_INLINE_BYTES: Final = 240_000
 
 
 class StepResponse(TypedDict):
-    """An HTTP status and the JSON that goes with it."""
+    """An HTTP status and its JSON body."""
 
     statusCode: int
     body: dict[str, object]
 
 
 class Claim(TypedDict):
-    """Where a body lies, and its size."""
+    """Where a body is stored, and its size."""
 
     bucket: str
     key: str
@@ -30,56 +30,56 @@ class Claim(TypedDict):
 
 
 class ClaimResponse(TypedDict):
-    """An answer whose body lies in a bucket, see :mod:`~amberflo_workflows.core.claim_check`."""
+    """A response whose body is in a bucket, see :mod:`~amberflo_workflows.core.claim_check`."""
 
     statusCode: int
     claim: Claim
 
 
 class PayloadTooLarge(ValueError):
-    """A request or an answer is larger than a workflow can carry; a step answers 413 with the message."""
+    """A request or a response is too large for a workflow; a step returns 413 with the message."""
 
 
 class FieldError(TypedDict):
-    """Which field is wrong, and what is wrong with it."""
+    """Which field is invalid, and why."""
 
     field: str
     problem: str
 
 
 def json_size(value: object) -> int:
-    """Bytes of a JSON value with all but ASCII escaped: Lambda's runtimes for Python 3.11 and older hand it on so."""
+    """Return the bytes of a value's JSON with all but ASCII escaped, as Lambda's runtimes for Python 3.11 return it."""
     return len(json.dumps(value, separators=(",", ":")))
 
 
-def success(status: int, data: object, **beside: object) -> StepResponse:
-    """``{"data": data}``, with more members ``beside`` it where a list needs a token."""
-    return {"statusCode": status, "body": {"data": data, **beside}}
+def success(status: int, data: object, **members: object) -> StepResponse:
+    """Return a response with ``{"data": data}``, and with more ``members`` where a list has a token."""
+    return {"statusCode": status, "body": {"data": data, **members}}
 
 
 def error_response(status: int, message: str, details: Sequence[FieldError] = ()) -> StepResponse:
-    """``{"statusCode", "message"}``, with ``details`` on a 400."""
+    """Return a response with ``{"statusCode", "message"}``, and with ``details`` if there are any."""
     body: dict[str, object] = {"statusCode": status, "message": message}
     if details:
         body["details"] = list(details)
     return {"statusCode": status, "body": body}
 
 
-def field_error_response(field: str, what: str) -> StepResponse:
-    """400 for one field."""
-    message = f"{field}: {what}." if field else f"{what}."
-    return error_response(400, f"The request is wrong. {message}", [{"field": field, "problem": what}])
+def field_error_response(field: str, problem: str) -> StepResponse:
+    """Return 400 for one field."""
+    message = f"{field}: {problem}." if field else f"{problem}."
+    return error_response(400, f"The request is invalid. {message}", [{"field": field, "problem": problem}])
 
 
-_NAMES_A_FIELD = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>[^`]*)`")
+_FIELD_NAME_ERROR = re.compile(r"Object (?P<kind>missing required|contains unknown) field `(?P<name>[^`]*)`")
 
 
 def validation_error_response(error: msgspec.ValidationError) -> StepResponse:
-    """400 from what msgspec says: ``Expected `str`, got `int` - at `$.label```."""
-    what, _, where = str(error).partition(" - at `$")
-    path = where.strip("`.")
-    named = _NAMES_A_FIELD.fullmatch(what)
-    if named:
-        reason = "It is missing" if named["what"] == "missing required" else "There is no such field"
-        return field_error_response(f"{path}.{named['name']}".strip("."), reason)
-    return field_error_response(path, what)
+    """Return 400 for a message of msgspec, such as ``Expected `str`, got `int` - at `$.label```."""
+    problem, _, location = str(error).partition(" - at `$")
+    path = location.strip("`.")
+    name_error = _FIELD_NAME_ERROR.fullmatch(problem)
+    if name_error:
+        problem = "It is required" if name_error["kind"] == "missing required" else "There is no such field"
+        path = f"{path}.{name_error['name']}".strip(".")
+    return field_error_response(path, problem)

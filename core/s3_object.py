@@ -1,4 +1,4 @@
-"""An S3 object as a stream of its bytes, from wherever one likes."""
+"""Read an S3 object as a stream of bytes, from any byte on."""
 
 import gzip
 from collections.abc import Iterator
@@ -16,44 +16,46 @@ _PIECE_BYTES: Final = 1 << 18
 
 
 class S3Object(Struct):
-    """An object as it was when it was looked at, which ``etag`` tells."""
+    """An object in the version that ``etag`` identifies."""
 
     bucket: str
     key: str
     etag: str
 
     @property
-    def is_packed(self) -> bool:
-        """Whether it is compressed; its name tells."""
+    def is_compressed(self) -> bool:
+        """Whether it is a gzip file, by its name."""
         return self.key.lower().endswith(".gz")
 
 
 def s3_client() -> "S3Client":
-    """The client for reading objects."""
+    """Return the client for reading objects."""
     s3: S3Client = aws.client("s3", read_seconds=10)
     return s3
 
 
-def read_object(s3: "S3Client", wanted: S3Object, begin: int = 0) -> Iterator[bytes]:
-    """The object from a byte on, in pieces; a compressed one is unpacked, and ``begin`` is a byte of what comes out.
+def read_object(s3: "S3Client", s3_object: S3Object, start: int = 0) -> Iterator[bytes]:
+    """Yield an object in pieces, from a byte on. A gzip file is decompressed; ``start`` counts decompressed bytes.
 
-    Raises :class:`InvalidFile` for a broken gzip file, and botocore's errors, one of them if the object has changed.
+    Raises :class:`InvalidFile` for a broken gzip file, and botocore's errors, also if the object has changed.
     """
-    if wanted.is_packed:
-        body = s3.get_object(Bucket=wanted.bucket, Key=wanted.key, IfMatch=wanted.etag)["Body"]
-        with gzip.GzipFile(fileobj=body) as unpacked:
-            yield from read_gzip(unpacked, wanted.key, begin)
+    if s3_object.is_compressed:
+        body = s3.get_object(Bucket=s3_object.bucket, Key=s3_object.key, IfMatch=s3_object.etag)["Body"]
+        with gzip.GzipFile(fileobj=body) as file:
+            yield from read_gzip(file, s3_object.key, start)
     else:
-        answer = s3.get_object(Bucket=wanted.bucket, Key=wanted.key, IfMatch=wanted.etag, Range=f"bytes={begin}-")
-        yield from answer["Body"].iter_chunks(_PIECE_BYTES)
+        response = s3.get_object(
+            Bucket=s3_object.bucket, Key=s3_object.key, IfMatch=s3_object.etag, Range=f"bytes={start}-"
+        )
+        yield from response["Body"].iter_chunks(_PIECE_BYTES)
 
 
-def read_gzip(unpacked: gzip.GzipFile, name: str, begin: int) -> Iterator[bytes]:
-    """What a gzip file holds, from a byte on. Raises :class:`InvalidFile` if it is broken."""
+def read_gzip(file: gzip.GzipFile, name: str, start: int) -> Iterator[bytes]:
+    """Yield the decompressed bytes of a gzip file, from a byte on. Raises :class:`InvalidFile` if it is broken."""
     try:
-        while begin > 0 and (skipped := unpacked.read(min(_PIECE_BYTES, begin))):
-            begin -= len(skipped)
-        while piece := unpacked.read(_PIECE_BYTES):
+        while start > 0 and (skipped := file.read(min(_PIECE_BYTES, start))):
+            start -= len(skipped)
+        while piece := file.read(_PIECE_BYTES):
             yield piece
     except (gzip.BadGzipFile, EOFError, OSError) as error:
-        raise InvalidFile(f"{name} is no whole gzip file: {error}") from None
+        raise InvalidFile(f"{name} is not a complete gzip file: {error}") from None

@@ -1,7 +1,7 @@
-"""A file of usages: CSV with a header, or a JSON object a line. How it is read, and what a row of it means.
+"""A file of usages: CSV with a header, or one JSON object per line.
 
-A row is a line; it is known by the file's name and the byte at which it begins, so the same file gives the same
-identities however it is read, and sending it again is harmless.
+A row is a line. Its identity is the file's name and the byte at which the row starts, so that the same file always
+gives the same identities and can be sent again without counting twice.
 """
 
 import csv
@@ -16,13 +16,13 @@ from amberflo_workflows.core.reported_usage import ReportedUsage
 
 Format = Literal["csv", "ndjson"]
 REQUIRED_MEMBERS: Final = ("tenantId", "meterApiName", "meterValue")
-# A member that is no part of a usage but stands in for its time: ISO 8601.
+# Not a member of a usage: the time (ISO 8601) that applies if the usage has none of its own.
 TIME_MEMBER: Final = "time"
 MAX_ROW_BYTES: Final = 1_000_000
-# Each range is told of them in a state's input, of 262,144 bytes.
+# The header and the options are part of the input of each range's state, of 262,144 bytes.
 MAX_HEADER_BYTES: Final = 50_000
 MAX_OPTIONS_BYTES: Final = 50_000
-_NUMBERS: Final = ("meterValue", "meterTimeInMillis")
+_NUMBER_MEMBERS: Final = ("meterValue", "meterTimeInMillis")
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -33,8 +33,9 @@ class InvalidFile(ValueError):
 class FileOptions(Struct, rename="camel", forbid_unknown_fields=True):
     """How to read a file.
 
-    ``columns`` gives the column (or JSON member) of a usage's member where its name is another; ``constants`` members
-    that are the same in every row; ``ignore`` columns that are no dimensions. All other columns are dimensions.
+    ``columns`` has the column (or JSON member) of each member of a usage that has another name in the file,
+    ``constants`` the members that are the same in every row, and ``ignore`` the columns to leave out. All other columns
+    are dimensions.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=150)]
@@ -44,140 +45,146 @@ class FileOptions(Struct, rename="camel", forbid_unknown_fields=True):
     ignore: list[str] = []
 
 
-class FileLayout(Struct, rename="camel"):
-    """A file that was looked at: how to read it, its header if it is CSV, and where its rows begin."""
+class FileLayout(Struct, rename={"options": "reading", "rows_start": "rowsBegin"}):
+    """How to read a file, its header if it is CSV, and the byte at which its rows start.
 
-    reading: FileOptions
+    The names in JSON are those that the state data of executions has.
+    """
+
+    options: FileOptions
     header: list[str]
-    rows_begin: int
+    rows_start: int
 
 
 class FileRow(NamedTuple):
-    """A line that is not empty, and the bytes at which it begins and ends."""
+    """A line that is not empty, and the bytes at which it starts and ends."""
 
-    begin: int
+    start: int
     end: int
     text: bytes
 
 
 def detect_format(file_name: str) -> Format:
-    """What a file is by its name. Raises :class:`InvalidFile`."""
-    plain = file_name.lower().removesuffix(".gz")
-    if plain.endswith(".csv"):
+    """Return the format by the file's name. Raises :class:`InvalidFile`."""
+    name = file_name.lower().removesuffix(".gz")
+    if name.endswith(".csv"):
         return "csv"
-    if plain.endswith((".ndjson", ".jsonl")):
+    if name.endswith((".ndjson", ".jsonl")):
         return "ndjson"
-    raise InvalidFile(f"{file_name}: is it csv or ndjson? The name does not tell; say which (format).")
+    raise InvalidFile(f"The name {file_name} does not show the format. Set the format: csv or ndjson.")
 
 
-def read_layout(reading: FileOptions, beginning: Iterable[bytes]) -> FileLayout:
-    """Look at the beginning of a file. Raises :class:`InvalidFile`."""
-    size = len(msgspec.json.encode(reading))
+def read_layout(options: FileOptions, data: Iterable[bytes]) -> FileLayout:
+    """Return the layout of a file, from its first bytes. Raises :class:`InvalidFile`."""
+    size = len(msgspec.json.encode(options))
     if size > MAX_OPTIONS_BYTES:
-        raise InvalidFile(f"How to read the file is told in {size:,} bytes; it may be {MAX_OPTIONS_BYTES:,}.")
-    first = next(read_rows(beginning, 0), None)
+        raise InvalidFile(f"The options have {size:,} bytes; the limit is {MAX_OPTIONS_BYTES:,}.")
+    first = next(read_rows(data, 0), None)
     if first is None:
         raise InvalidFile("The file is empty.")
-    if reading.format == "ndjson":
-        return FileLayout(reading, [], 0)
+    if options.format == "ndjson":
+        return FileLayout(options, [], 0)
     if len(first.text) > MAX_HEADER_BYTES:
         raise InvalidFile(
-            f"The header has {len(first.text):,} bytes; it may have {MAX_HEADER_BYTES:,}. Is it a CSV file?"
+            f"The header has {len(first.text):,} bytes; the limit is {MAX_HEADER_BYTES:,}. Is it a CSV file?"
         )
-    header = _fields(first.text.removeprefix(_BOM)) or []
-    _check_header(header, reading)
-    return FileLayout(reading, header, first.end)
+    header = _parse_csv_line(first.text.removeprefix(_BOM)) or []
+    _check_header(header, options)
+    return FileLayout(options, header, first.end)
 
 
-def _check_header(header: list[str], reading: FileOptions) -> None:
+def _check_header(header: list[str], options: FileOptions) -> None:
     if len(set(header)) < len(header) or not all(header):
-        raise InvalidFile(f"The columns of the header must have names, each another: {', '.join(header)}")
-    for column in (*reading.columns.values(), *reading.ignore):
+        raise InvalidFile(f"Each column of the header must have a different name. The columns are: {', '.join(header)}")
+    for column in (*options.columns.values(), *options.ignore):
         if column not in header:
-            raise InvalidFile(f"There is no column '{column}'; there are: {', '.join(header)}")
-    for member, column in reading.columns.items():
-        if member != column and member in header and member not in reading.ignore:
-            raise InvalidFile(f"The columns '{member}' and '{column}' both stand for {member}; ignore one of them.")
+            raise InvalidFile(f"The file has no column '{column}'. The columns are: {', '.join(header)}")
+    for member, column in options.columns.items():
+        if member != column and member in header and member not in options.ignore:
+            raise InvalidFile(f"The columns '{member}' and '{column}' are both for {member}. Ignore one of them.")
     for member in REQUIRED_MEMBERS:
-        if member not in reading.constants and reading.columns.get(member, member) not in header:
+        if member not in options.constants and options.columns.get(member, member) not in header:
             raise InvalidFile(
-                f"There is no column for {member}; name one (map {member}=COLUMN) or a value for all rows "
-                f"(set {member}=VALUE). The columns are: {', '.join(header)}"
+                f"The file has no column for {member}. Map one with --map {member}=COLUMN (columns) or set a constant "
+                f"with --set {member}=VALUE (constants). The columns are: {', '.join(header)}"
             )
 
 
-def read_rows(data: Iterable[bytes], begin: int) -> Iterator[FileRow]:
-    """The rows of data that begins at a byte of the file. Raises :class:`InvalidFile` for a line without end."""
+def read_rows(data: Iterable[bytes], start: int) -> Iterator[FileRow]:
+    """Yield the rows of data that starts at a byte of the file. Raises :class:`InvalidFile` if a row is too long."""
     rest = b""
     for piece in data:
         *lines, rest = (rest + piece).split(b"\n")
         for line in lines:
-            end = begin + len(line) + 1
+            end = start + len(line) + 1
             if line.strip():
-                yield FileRow(begin, end, line)
-            begin = end
+                yield FileRow(start, end, line)
+            start = end
         if len(rest) > MAX_ROW_BYTES:
-            raise InvalidFile(f"The line at byte {begin:,} does not end within {MAX_ROW_BYTES:,} bytes.")
+            raise InvalidFile(f"The line at byte {start:,} does not end within {MAX_ROW_BYTES:,} bytes.")
     if rest.strip():
-        yield FileRow(begin, begin + len(rest), rest)
+        yield FileRow(start, start + len(rest), rest)
 
 
-def read_rows_between(data: Callable[[int], Iterable[bytes]], begin: int, end: int | None) -> Iterator[FileRow]:
-    """The rows that begin in a range of bytes; ``data`` gives the file from a byte on. Raises :class:`InvalidFile`."""
-    # From the byte before, which tells whether a row begins here; if not, the rest of the row is the range before's.
-    before = max(begin - 1, 0)
-    for row in read_rows(data(before), before):
-        if row.begin < begin:
+def read_rows_between(read: Callable[[int], Iterable[bytes]], start: int, end: int | None) -> Iterator[FileRow]:
+    """Yield the rows that start in a range of bytes. ``read`` yields the file from a byte on.
+
+    Raises :class:`InvalidFile`.
+    """
+    # From one byte earlier, which is a line break if a row starts here. If not, that row belongs to the previous range.
+    previous = max(start - 1, 0)
+    for row in read_rows(read(previous), previous):
+        if row.start < start:
             continue
-        if end is not None and row.begin >= end:
+        if end is not None and row.start >= end:
             return
         yield row
 
 
 def parse_row(row: FileRow, layout: FileLayout) -> ReportedUsage:
-    """The usage that a row means; one that cannot be read is its text, to be refused and kept."""
-    reading = layout.reading
-    identity = f"{reading.name}:{row.begin}"
-    members = _members(row.text.removeprefix(_BOM) if row.begin == 0 else row.text, layout)
+    """Return the usage of a row, or the row's text as the usage if it cannot be parsed, so that it is rejected."""
+    options = layout.options
+    event_id = f"{options.name}:{row.start}"
+    members = _parse_members(row.text.removeprefix(_BOM) if row.start == 0 else row.text, layout)
     if members is None:
-        return ReportedUsage(identity, "", 0, row.text.decode(errors="backslashreplace"))
-    usage = _named(members, reading)
+        return ReportedUsage(event_id, "", 0, row.text.decode(errors="backslashreplace"))
+    usage = _apply_options(members, options)
     time = usage.pop(TIME_MEMBER, "")
-    return ReportedUsage(identity, time if isinstance(time, str) else "", 0, usage)
+    return ReportedUsage(event_id, time if isinstance(time, str) else "", 0, usage)
 
 
-def _members(text: bytes, layout: FileLayout) -> dict[str, Any] | None:
-    if layout.reading.format == "csv":
-        fields = _fields(text)
+def _parse_members(text: bytes, layout: FileLayout) -> dict[str, Any] | None:
+    if layout.options.format == "csv":
+        fields = _parse_csv_line(text)
         return dict(zip(layout.header, fields, strict=True)) if fields and len(fields) == len(layout.header) else None
     try:
-        found = parse_json(text.decode())
-        msgspec.json.encode(found)
+        value = parse_json(text.decode())
+        msgspec.json.encode(value)
     except (UnicodeError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return value if isinstance(value, dict) else None
 
 
-def _named(members: dict[str, Any], reading: FileOptions) -> dict[str, Any]:
-    """Members under the names that a usage has for them."""
-    left = {column: value for column, value in members.items() if column not in reading.ignore}
-    renamed = {member: left.pop(column) for member, column in reading.columns.items() if column in left}
-    usage = left | renamed
-    if reading.format == "csv":
-        # CSV knows neither numbers nor nothing.
+def _apply_options(members: dict[str, Any], options: FileOptions) -> dict[str, Any]:
+    """Return a row's members under the names of a usage's members."""
+    rest = {column: value for column, value in members.items() if column not in options.ignore}
+    mapped = {member: rest.pop(column) for member, column in options.columns.items() if column in rest}
+    usage = rest | mapped
+    if options.format == "csv":
+        # CSV has text only: an empty field is an absent member, and numbers have to be parsed.
         usage = {member: value for member, value in usage.items() if value}
-        usage |= {member: _number(usage[member]) for member in _NUMBERS if member in usage}
-    return usage | reading.constants
+        usage |= {member: _parse_number(usage[member]) for member in _NUMBER_MEMBERS if member in usage}
+    return usage | options.constants
 
 
-def _number(text: str) -> Any:
-    """A number where the text is one, as JSON writes it."""
+def _parse_number(text: str) -> Any:
+    """Return the number if the text is one in JSON, else the text."""
     number = parse_json(text)
     return number if isinstance(number, int | float) and not isinstance(number, bool) else text
 
 
-def _fields(line: bytes) -> list[str] | None:
-    """The fields of a line of CSV, ``None`` if it is none."""
+def _parse_csv_line(line: bytes) -> list[str] | None:
+    """Return the fields of a line of CSV, or ``None`` if it is invalid."""
     try:
         return next(csv.reader([line.decode().rstrip("\r")], strict=True), None)
     except (UnicodeError, csv.Error):

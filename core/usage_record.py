@@ -1,7 +1,7 @@
-"""The record that Amberflo counts, as a pure function of the usage that was reported.
+"""The record that Amberflo counts, as a pure function of the reported usage.
 
-Amberflo compares whole records to tell duplicates, so the same usage must give the same bytes however often and
-by whichever way it comes: no clock and no random id in here, and dimensions in a fixed order.
+Amberflo compares complete records to recognize duplicates. So the same usage must give the same bytes in every
+delivery: no clock, no random id, and dimensions in a fixed order.
 """
 
 import math
@@ -12,12 +12,12 @@ import msgspec
 from msgspec import Struct
 
 from amberflo_workflows.core.json_text import DUPLICATE_MEMBER
-from amberflo_workflows.core.names import name_error
+from amberflo_workflows.core.names import find_name_error
 
 # Amberflo documents 1 to 200 characters for a dimension and 50 for a meter's API name.
 MAX_TEXT_LENGTH: Final = 200
 MAX_METER_NAME_LENGTH: Final = 50
-# Amberflo takes events up to 60 days back; the clock of a sender may be a little ahead.
+# Amberflo accepts usage up to 60 days old. The clock of a sender may be a little ahead.
 MAX_AGE_MILLIS: Final = 60 * 24 * 60 * 60 * 1000
 MAX_AHEAD_MILLIS: Final = 5 * 60 * 1000
 _OWN_MEMBERS: Final = frozenset(
@@ -26,7 +26,7 @@ _OWN_MEMBERS: Final = frozenset(
 
 
 class InvalidUsage(ValueError):
-    """A usage is wrong by its form; the message says what, and is kept with it for the person who mends it."""
+    """A usage is invalid; the message says why. It is stored with the usage for the person who fixes it."""
 
 
 class UsageRecord(Struct, rename="camel"):
@@ -41,72 +41,72 @@ class UsageRecord(Struct, rename="camel"):
 
 
 def build_record(usage: Any, *, event_id: str, event_time: str) -> UsageRecord:
-    """The record of a usage ``{tenantId, meterApiName, meterValue, uniqueId?, meterTimeInMillis?, dimensions?, …}``.
+    """Return the record of ``{tenantId, meterApiName, meterValue, uniqueId?, meterTimeInMillis?, dimensions?, …}``.
 
-    ``event_id`` and ``event_time`` (ISO 8601) stand in where the usage has no identity or time of its own. Any
+    ``event_id`` and ``event_time`` (ISO 8601) apply if the usage has no ``uniqueId`` or ``meterTimeInMillis``. Any
     other member is a dimension, as in the npm package. Raises :class:`InvalidUsage`.
     """
     if not isinstance(usage, dict):
-        raise InvalidUsage(f"a usage must be an object, this is {_kind(usage)}")
-    _check_given_once(usage)
+        raise InvalidUsage(f"a usage must be an object, not {_describe_type(usage)}")
+    _check_duplicate_members(usage)
     record = UsageRecord(
-        customer_id=_text(usage, "tenantId"),
-        meter_api_name=_text(usage, "meterApiName", MAX_METER_NAME_LENGTH),
-        meter_value=_value(usage),
-        meter_time_in_millis=_time(usage, event_time),
-        unique_id=_text(usage, "uniqueId") if usage.get("uniqueId") is not None else event_id,
-        dimensions=_dimensions(usage),
+        customer_id=_parse_text(usage, "tenantId"),
+        meter_api_name=_parse_text(usage, "meterApiName", MAX_METER_NAME_LENGTH),
+        meter_value=_parse_value(usage),
+        meter_time_in_millis=_parse_time(usage, event_time),
+        unique_id=_parse_text(usage, "uniqueId") if usage.get("uniqueId") is not None else event_id,
+        dimensions=_parse_dimensions(usage),
     )
     try:
         msgspec.json.encode(record)
     except UnicodeEncodeError:
-        raise InvalidUsage("a text in it is not valid Unicode") from None
+        raise InvalidUsage("it contains text that is not valid Unicode") from None
     return record
 
 
 def check_countable(record: UsageRecord, *, now_in_millis: int) -> None:
-    """Raise :class:`InvalidUsage` for what is not to be counted any more, not yet, or under such a name.
+    """Raise :class:`InvalidUsage` if a record is too old, too far in the future, or has a name that looks like another.
 
-    Whatever was counted already can be taken back, so this is not asked then.
+    A cancellation does not check this: usage that was counted can always be cancelled.
     """
     for member, name in (("tenantId", record.customer_id), ("meterApiName", record.meter_api_name)):
-        if fault := name_error(name):
-            raise InvalidUsage(f"{member} {fault}")
+        if error := find_name_error(name):
+            raise InvalidUsage(f"{member} {error}")
     if record.meter_time_in_millis < now_in_millis - MAX_AGE_MILLIS:
         raise InvalidUsage("it is more than 60 days old")
     if record.meter_time_in_millis > now_in_millis + MAX_AHEAD_MILLIS:
-        raise InvalidUsage("its time is more than 5 minutes ahead")
+        raise InvalidUsage("its time is more than 5 minutes in the future")
 
 
-def _check_given_once(usage: dict[str, Any]) -> None:
+def _check_duplicate_members(usage: dict[str, Any]) -> None:
     dimensions = usage.get("dimensions")
-    beneath = dimensions if isinstance(dimensions, dict) else {}
-    for name, value in ({"the usage": usage} | beneath | usage).items():
+    inner = dimensions if isinstance(dimensions, dict) else {}
+    for name, value in ({"the usage": usage} | inner | usage).items():
         if isinstance(value, dict) and isinstance(value.get(DUPLICATE_MEMBER), list):
-            raise InvalidUsage(f"{_short(name)} is given twice")
+            raise InvalidUsage(f"{_shorten(name)} occurs twice")
 
 
-def _text(usage: dict[str, Any], member: str, longest: int = MAX_TEXT_LENGTH) -> str:
+def _parse_text(usage: dict[str, Any], member: str, max_length: int = MAX_TEXT_LENGTH) -> str:
     value = usage.get(member)
     if value is None:
         raise InvalidUsage(f"{member} is missing")
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
-        raise InvalidUsage(f"{member} must be text, this is {_kind(value)}")
+        raise InvalidUsage(f"{member} must be text, not {_describe_type(value)}")
     if not value.strip():
         raise InvalidUsage(f"{member} is empty")
-    if len(value) > longest:
-        raise InvalidUsage(f"{member} has {len(value)} characters, at most {longest} are allowed")
+    if len(value) > max_length:
+        raise InvalidUsage(f"{member} has {len(value)} characters, at most {max_length} are allowed")
     return value
 
 
-def _value(usage: dict[str, Any]) -> int | float:
+def _parse_value(usage: dict[str, Any]) -> int | float:
     value = usage.get("meterValue")
     if value is None:
         raise InvalidUsage("meterValue is missing")
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidUsage(f"meterValue must be a number, this is {_kind(value)}")
+        raise InvalidUsage(f"meterValue must be a number, not {_describe_type(value)}")
     try:
         finite = math.isfinite(value)
     except OverflowError:
@@ -116,7 +116,7 @@ def _value(usage: dict[str, Any]) -> int | float:
     return value
 
 
-def _time(usage: dict[str, Any], event_time: str) -> int:
+def _parse_time(usage: dict[str, Any], event_time: str) -> int:
     value = usage.get("meterTimeInMillis")
     if value is None:
         return parse_time_in_millis(event_time)
@@ -126,48 +126,48 @@ def _time(usage: dict[str, Any], event_time: str) -> int:
 
 
 def parse_time_in_millis(iso: str) -> int:
-    """ISO 8601 as epoch milliseconds; without an offset it is UTC, wherever this runs. Raises :class:`InvalidUsage`."""
+    """Return epoch milliseconds of a time in ISO 8601, in UTC if it has no offset. Raises :class:`InvalidUsage`."""
     try:
-        moment = datetime.fromisoformat(iso)
-        return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        time = datetime.fromisoformat(iso)
+        return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError):
-        raise InvalidUsage("there is no time: give meterTimeInMillis (milliseconds since 1970)") from None
+        raise InvalidUsage("there is no time: set meterTimeInMillis (milliseconds since 1970)") from None
 
 
-def _dimensions(usage: dict[str, Any]) -> dict[str, str]:
-    given = usage.get("dimensions") or {}
-    if not isinstance(given, dict):
-        raise InvalidUsage(f"dimensions must be an object, this is {_kind(given)}")
-    beside = {key: value for key, value in usage.items() if key not in _OWN_MEMBERS}
-    for key in beside.keys() & given.keys():
-        if _scalar(key, beside[key]) != _scalar(key, given[key]):
-            raise InvalidUsage(f"the dimension '{_short(key)}' is given twice, with different values")
-    pairs = ((key, _scalar(key, value)) for key, value in sorted({**beside, **given}.items()))
-    return {key: value for key, value in pairs if value}
+def _parse_dimensions(usage: dict[str, Any]) -> dict[str, str]:
+    inner = usage.get("dimensions") or {}
+    if not isinstance(inner, dict):
+        raise InvalidUsage(f"dimensions must be an object, not {_describe_type(inner)}")
+    outer = {name: value for name, value in usage.items() if name not in _OWN_MEMBERS}
+    for name in outer.keys() & inner.keys():
+        if _format_value(name, outer[name]) != _format_value(name, inner[name]):
+            raise InvalidUsage(f"the dimension '{_shorten(name)}' occurs twice, with different values")
+    pairs = ((name, _format_value(name, value)) for name, value in sorted({**outer, **inner}.items()))
+    return {name: value for name, value in pairs if value}
 
 
-def _scalar(key: str, value: Any) -> str:
-    """A dimension's value as text; nothing and empty text are the same: no dimension."""
-    if not 1 <= len(key) <= MAX_TEXT_LENGTH:
-        raise InvalidUsage(f"a dimension's name has {len(key)} characters, 1 to {MAX_TEXT_LENGTH} are allowed")
+def _format_value(name: str, value: Any) -> str:
+    """Return a dimension's value as text. Null and empty text both mean that the dimension is absent."""
+    if not 1 <= len(name) <= MAX_TEXT_LENGTH:
+        raise InvalidUsage(f"a dimension's name has {len(name)} characters, 1 to {MAX_TEXT_LENGTH} are allowed")
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
-        raise InvalidUsage(f"the dimension '{_short(key)}' must be a plain value, this is {_kind(value)}")
+        raise InvalidUsage(f"the dimension '{_shorten(name)}' must be a plain value, not {_describe_type(value)}")
     text = str(value)
     if len(text) > MAX_TEXT_LENGTH:
         raise InvalidUsage(
-            f"the dimension '{_short(key)}' has {len(text)} characters, at most {MAX_TEXT_LENGTH} are allowed"
+            f"the dimension '{_shorten(name)}' has {len(text)} characters, at most {MAX_TEXT_LENGTH} are allowed"
         )
     return text
 
 
-def _kind(value: object) -> str:
+def _describe_type(value: object) -> str:
     names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number")
 
 
-def _short(key: str) -> str:
-    return key if len(key) <= 40 else key[:40] + "…"
+def _shorten(name: str) -> str:
+    return name if len(name) <= 40 else name[:40] + "…"

@@ -1,11 +1,11 @@
-"""What an HTTP caller is told of an execution: the status table of the API.
+"""The HTTP response for the outcome of an execution.
 
 | error of the execution | status |
 |---|---|
 | ``AmberfloThrottled``, Step Functions itself throttling | 503 with ``Retry-After`` |
 | ``AmberfloUnavailable``, ``AmberfloUnauthorized``, ``AmberfloBatchRejected``, ``ApiKeyUnavailable`` | 502 |
-| ``States.Timeout``, or no answer in time | 504 |
-| anything else: a fault of ours | 500 |
+| ``States.Timeout``, or no result in time | 504 |
+| any other: an internal error | 500 |
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from amberflo_workflows.entrypoints.workflows import WorkflowResult
 
 logger = Logger(child=True)
 
-# Above the 25 s after which a synchronous workflow ends itself, below the API function's own 29 s.
+# Above the 25 s after which a synchronous workflow ends, below the API function's own 29 s.
 READ_TIMEOUT_SECONDS: Final = 27
-# The workflow has waited some seconds already; sooner would meet the same throttle.
+# The workflow has waited some seconds already; an earlier call would be throttled again.
 RETRY_AFTER_SECONDS: Final = 10
 
-_STATUS: Final = {
+_STATUS_BY_ERROR: Final = {
     "AmberfloThrottled": 503,
     "AmberfloUnavailable": 502,
     "AmberfloUnauthorized": 502,
@@ -32,13 +32,13 @@ _STATUS: Final = {
     "ApiKeyUnavailable": 502,
     "States.Timeout": 504,
 }
-_LATE: Final = "The workflow's time ran out. What it began may still take effect: look before you repeat the call."
-_BROKEN: Final = "The workflow failed for a reason of its own; its execution tells which."
+_TIMED_OUT: Final = "The workflow timed out. It may have taken effect: check before you repeat the call."
+_INTERNAL_ERROR: Final = "The workflow failed with an internal error. See its execution."
 
 
 @dataclass(frozen=True)
 class ApiResponse:
-    """An HTTP answer; ``execution_arns`` are those that worked on it."""
+    """An HTTP response; ``execution_arns`` are the executions behind it."""
 
     status: int
     body: dict[str, Any]
@@ -46,64 +46,64 @@ class ApiResponse:
 
     @property
     def headers(self) -> dict[str, str]:
-        """``x-execution-arn`` to find the execution by, ``Retry-After`` (seconds) where a later call may do better."""
+        """``x-execution-arn``, and on a 503 ``Retry-After`` (seconds)."""
         headers = {"x-execution-arn": ", ".join(self.execution_arns)} if self.execution_arns else {}
         if self.status == 503:
             headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return headers
 
 
-def api_error(status: int, message: str, *execution_arns: str) -> ApiResponse:
-    """A reply in the one shape that all errors have."""
+def build_error(status: int, message: str, *execution_arns: str) -> ApiResponse:
+    """Build an error response: all errors have the same format."""
     return ApiResponse(status, {"statusCode": status, "message": message}, execution_arns)
 
 
 def run_for_caller(machine_arn: str, request: object) -> ApiResponse:
-    """Run a workflow and tell its outcome; never raises for what AWS answers."""
-    from botocore.exceptions import (  # noqa: PLC0415 - see workflows.client
+    """Run a workflow and return its outcome as a response. Errors of AWS become responses, too."""
+    from botocore.exceptions import (  # noqa: PLC0415 - see core.aws
         BotoCoreError,
         ClientError,
         ReadTimeoutError,
     )
 
     try:
-        return response_of_result(
+        return build_response(
             workflows.run_workflow(machine_arn, request, workflows.step_functions_client(READ_TIMEOUT_SECONDS))
         )
     except workflows.InputTooLarge as error:
-        return api_error(413, str(error))
+        return build_error(413, str(error))
     except ReadTimeoutError:
-        return api_error(504, _LATE)
+        return build_error(504, _TIMED_OUT)
     except ClientError as error:
-        return _not_started(error.response.get("Error", {}).get("Code", ""))
+        return _build_start_error(error.response.get("Error", {}).get("Code", ""))
     except BotoCoreError:
         logger.exception("Step Functions could not be reached")
-        return api_error(500, "Step Functions could not be reached.")
+        return build_error(500, "Step Functions could not be reached.")
 
 
-def response_of_result(finished: WorkflowResult) -> ApiResponse:
-    """The reply to an execution that ended."""
-    if finished.output is not None:
-        return _answer(finished.output, finished.arn)
-    logger.error("execution failed", extra={"execution_arn": finished.arn, "error": finished.error})
-    status = _STATUS.get(finished.error, 500)
-    # Only messages of our own are passed on; what a runtime says may hold anything.
-    message = {500: _BROKEN, 504: _LATE}.get(status, finished.cause)
-    return api_error(status, message, finished.arn)
+def build_response(result: WorkflowResult) -> ApiResponse:
+    """Build the response for an execution that ended."""
+    if result.output is not None:
+        return _build_output_response(result.output, result.arn)
+    logger.error("execution failed", extra={"execution_arn": result.arn, "error": result.error})
+    status = _STATUS_BY_ERROR.get(result.error, 500)
+    # Only our own messages are passed on. A message of the Lambda runtime may contain anything.
+    message = {500: _INTERNAL_ERROR, 504: _TIMED_OUT}.get(status, result.cause)
+    return build_error(status, message, result.arn)
 
 
-def _answer(output: dict[str, Any], arn: str) -> ApiResponse:
+def _build_output_response(output: dict[str, Any], arn: str) -> ApiResponse:
     if "claim" not in output:
         return ApiResponse(output["statusCode"], output["body"], (arn,))
     try:
         return ApiResponse(output["statusCode"], redeem(output["claim"]), (arn,))
     except ResponseNotFetched:
         logger.exception("large answer not fetched", extra={"execution_arn": arn})
-        return api_error(500, "The answer was made, and could not be fetched from its bucket. Ask again.", arn)
+        return build_error(500, "The response could not be fetched from its bucket. Repeat the call.", arn)
 
 
-def _not_started(code: str) -> ApiResponse:
+def _build_start_error(code: str) -> ApiResponse:
     logger.error("execution not started", extra={"error": code})
     if workflows.is_throttled(code):
-        return api_error(503, "Step Functions is throttling; nothing was started.")
-    return api_error(500, f"The workflow could not be started ({code}).")
+        return build_error(503, "Step Functions is throttling; nothing was started.")
+    return build_error(500, f"The workflow could not be started ({code}).")

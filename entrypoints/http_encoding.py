@@ -1,4 +1,4 @@
-"""A reply as API Gateway takes it from a Lambda: as text, and compressed if it is large and the caller takes that."""
+"""Encode a response for API Gateway: as text, or compressed if it is large and the caller accepts gzip."""
 
 import base64
 import gzip
@@ -9,42 +9,42 @@ import msgspec
 from aws_lambda_powertools.event_handler import Response
 
 from amberflo_workflows.core.response import MAX_INLINE_BYTES
-from amberflo_workflows.entrypoints.api_response import ApiResponse, api_error
+from amberflo_workflows.entrypoints.api_response import ApiResponse, build_error
 
-# Lambda gives up an answer of more than 6,291,556 bytes; the body is a text in it, beside headers.
+# Lambda rejects a response over 6,291,556 bytes; the body is a JSON text in it, and the headers are in it, too.
 MAX_TEXT_BYTES: Final = 6_291_556 - 16_384
 _TOO_LARGE_AS_TEXT: Final = (
-    "The answer has {size:,} bytes, which is too large to be sent as plain text. Send the header Accept-Encoding: gzip "
-    "(curl --compressed), or ask for less."
+    "The response has {size:,} bytes, which is too large for plain text. Send the header Accept-Encoding: gzip "
+    "(curl --compressed), or request less."
 )
 
 
-def gateway_response(reply: ApiResponse, accepted_encodings: str) -> Response[Any]:
-    """What the ``api`` function answers; ``accepted_encodings`` is the caller's ``Accept-Encoding``."""
-    body = msgspec.json.encode(reply.body)
+def encode(response: ApiResponse, accepted_encodings: str) -> Response[Any]:
+    """Encode what the ``api`` function returns; ``accepted_encodings`` is the caller's ``Accept-Encoding``."""
+    body = msgspec.json.encode(response.body)
     if len(body) <= MAX_INLINE_BYTES:
-        return _as_text(reply, body)
-    if _takes_gzip(accepted_encodings):
-        return _compressed(reply, body)
-    # The runtime escapes it once more, and in some versions of Python all that is not ASCII.
+        return _encode_as_text(response, body)
+    if _accepts_gzip(accepted_encodings):
+        return _compress(response, body)
+    # The runtime escapes the body once more, in some versions of Python with all but ASCII.
     if len(json.dumps(body.decode())) > MAX_TEXT_BYTES:
-        refusal = api_error(413, _TOO_LARGE_AS_TEXT.format(size=len(body)), *reply.execution_arns)
-        return _as_text(refusal, msgspec.json.encode(refusal.body))
-    return _as_text(reply, body)
+        error = build_error(413, _TOO_LARGE_AS_TEXT.format(size=len(body)), *response.execution_arns)
+        return _encode_as_text(error, msgspec.json.encode(error.body))
+    return _encode_as_text(response, body)
 
 
-def _as_text(reply: ApiResponse, body: bytes) -> Response[Any]:
-    return Response(reply.status, "application/json", body.decode(), dict(reply.headers))
+def _encode_as_text(response: ApiResponse, body: bytes) -> Response[Any]:
+    return Response(response.status, "application/json", body.decode(), dict(response.headers))
 
 
-def _compressed(reply: ApiResponse, body: bytes) -> Response[Any]:
-    # Not by the router, whose level 9 takes eight times as long for a sixth less.
-    packed = base64.b64encode(gzip.compress(body, compresslevel=1, mtime=0)).decode()
-    headers = {**reply.headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-    made: Response[Any] = Response(reply.status, "application/json", packed, headers)
-    made.base64_encoded = True
-    return made
+def _compress(response: ApiResponse, body: bytes) -> Response[Any]:
+    # Not with the router's own compression: its level 9 takes eight times as long and saves only a sixth.
+    compressed = base64.b64encode(gzip.compress(body, compresslevel=1, mtime=0)).decode()
+    headers = {**response.headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    encoded: Response[Any] = Response(response.status, "application/json", compressed, headers)
+    encoded.base64_encoded = True
+    return encoded
 
 
-def _takes_gzip(accepted_encodings: str) -> bool:
+def _accepts_gzip(accepted_encodings: str) -> bool:
     return any(encoding.split(";")[0].strip().lower() == "gzip" for encoding in accepted_encodings.split(","))

@@ -1,7 +1,7 @@
-"""Usage events from the queue, in batches, to ``ingest_usage``.
+"""Pass usage events from the queue to ``ingest_usage``, many messages at a time.
 
-Each SQS message is one EventBridge event. Messages whose usages were not all dealt with are reported back, so
-that SQS delivers those again; a usage that comes twice is the same record and counts once.
+Each SQS message is one EventBridge event. Messages whose usages were not all processed are returned as failed, so that
+SQS delivers them again; a usage that is delivered twice is the same record and counts once.
 """
 
 import os
@@ -28,107 +28,108 @@ from amberflo_workflows.entrypoints.workflows import WorkflowResult
 
 logger = Logger()
 
-# Above the 240 s after which ingest_usage ends itself, below the function's own 270 s.
+# Above the 240 s after which ingest_usage ends, below the function's own 270 s.
 READ_TIMEOUT_SECONDS: Final = 250
-# Some seconds in all, which the function has beyond that.
-THROTTLED_TRIES: Final = 4
-# Executions of one invocation at a time: each is mostly waiting, and a large batch has to end in time.
+# The waits between them take up to 4.5 s, which the function has beyond the read timeout.
+MAX_START_ATTEMPTS: Final = 4
+# Executions of one invocation at a time: each mostly waits, and a large batch has to end in time.
 PARALLEL_CHUNKS: Final = 16
-# Errors that come late, after all tries, and would meet every other chunk too: to wait for each of them would take
-# longer than the function may.
-OF_NO_CHUNK_ALONE: Final = {"AmberfloThrottled", "AmberfloUnavailable"}
+# These errors come late, after all retries, and every other chunk would have them, too. To wait for each chunk would
+# take longer than the function may.
+OUTAGE_ERRORS: Final = {"AmberfloThrottled", "AmberfloUnavailable"}
 
 
 class MessageNotProcessed(Exception):
-    """A message stays in the queue, because an execution with usages of it failed."""
+    """A message stays in the queue, because an execution with some of its usages failed."""
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Lambda entry point for an SQS event source mapping with partial batch responses."""
-    unsent = _unsent_messages(event["Records"])
+    """Process an SQS event, with a partial batch response."""
+    failures = _process(event["Records"])
 
-    def settle(record: SQSRecord) -> None:
-        if record.message_id in unsent:
-            raise MessageNotProcessed(unsent[record.message_id])
+    def raise_if_failed(record: SQSRecord) -> None:
+        if record.message_id in failures:
+            raise MessageNotProcessed(failures[record.message_id])
 
     return process_partial_response(
         event=event,
-        record_handler=settle,
+        record_handler=raise_if_failed,
         processor=BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False),
         context=context,
     )
 
 
-def _unsent_messages(records: list[dict[str, Any]]) -> dict[str, str]:
-    """Ids of messages to be delivered again, with the reason."""
-    work = list(split_into_chunks(usage for record in records for usage in _usages_of(record)))
-    unsent: dict[str, str] = {}
+def _process(records: list[dict[str, Any]]) -> dict[str, str]:
+    """Send the usages of all messages. Return the ids of the messages to deliver again, with the reason."""
+    chunks = list(split_into_chunks(usage for record in records for usage in _extract_usages(record)))
+    failures: dict[str, str] = {}
     amberflo_is_down = Event()
-    with ThreadPoolExecutor(max_workers=min(PARALLEL_CHUNKS, max(len(work), 1))) as pool:
-        outcomes = pool.map(lambda chunk: _send([usage for _, usage in chunk], amberflo_is_down), work)
-        for chunk, reason in zip(work, outcomes, strict=True):
+    with ThreadPoolExecutor(max_workers=min(PARALLEL_CHUNKS, max(len(chunks), 1))) as pool:
+        reasons = pool.map(lambda chunk: _send([usage for _, usage in chunk], amberflo_is_down), chunks)
+        for chunk, reason in zip(chunks, reasons, strict=True):
             if reason:
-                unsent.update((message_id, reason) for message_id, _ in chunk)
-    return unsent
+                failures.update((message_id, reason) for message_id, _ in chunk)
+    return failures
 
 
-def _usages_of(record: dict[str, Any]) -> Iterator[tuple[str, ReportedUsage]]:
-    """The usages of an SQS message, each with the message's id; what is no event is one usage, to be refused."""
+def _extract_usages(record: dict[str, Any]) -> Iterator[tuple[str, ReportedUsage]]:
+    """Yield the usages of an SQS message, each with the message's id.
+
+    A message that is not an event is passed on as one usage, so that the workflow rejects and stores it.
+    """
     message_id, body = record["messageId"], record["body"]
     envelope = parse_json(body)
     sent = datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC).isoformat()
     try:
         if isinstance(envelope, dict) and "detail" in envelope:
-            identity, moment = _text(envelope.get("id", message_id)), _text(envelope.get("time", sent))
-            found = extract_usages(envelope["detail"], event_id=identity, event_time=moment)
+            event_id, event_time = _encodable(envelope.get("id", message_id)), _encodable(envelope.get("time", sent))
+            usages = extract_usages(envelope["detail"], event_id=event_id, event_time=event_time)
         else:
-            found = extract_usages(body, event_id=message_id, event_time=sent)
+            usages = extract_usages(body, event_id=message_id, event_time=sent)
     except RecursionError:
-        found = extract_usages(body, event_id=message_id, event_time=sent)
-    for usage in found:
+        usages = extract_usages(body, event_id=message_id, event_time=sent)
+    for usage in usages:
         yield message_id, usage
 
 
-def _text(value: object) -> str:
-    """Text that can be encoded, whatever a message has in the place of an id or a time."""
+def _encodable(value: object) -> str:
+    """Return an id or a time as text that can be encoded, whatever the message has in its place."""
     return str(value).encode("utf-8", "replace").decode()
 
 
 def _send(usages: list[ReportedUsage], amberflo_is_down: Event) -> str:
-    """Run one chunk through the workflow; empty, or why it has to be delivered again."""
+    """Send one chunk to the workflow. Return an empty text, or why its messages have to be delivered again."""
     if amberflo_is_down.is_set():
-        return "Amberflo is down, as an earlier chunk of the batch has found"
+        return "Amberflo is unavailable, according to an earlier chunk of the batch"
     try:
         if exceeds_chunk_limit(usages):
             reject_oversized(usages[0], os.environ["REJECTED_TABLE_NAME"], oversized.dynamodb_client())
             return ""
-        finished = _run(usages)
+        result = _run(usages)
     except Exception as error:
         logger.exception("a chunk could not be sent", extra={"usages": len(usages)})
         return f"a chunk could not be sent ({type(error).__name__})"
-    if finished.output is not None and finished.output["statusCode"] == 200:
+    if result.output is not None and result.output["statusCode"] == 200:
         return ""
-    if finished.error in OF_NO_CHUNK_ALONE:
+    if result.error in OUTAGE_ERRORS:
         amberflo_is_down.set()
     logger.error(
-        "ingest_usage failed", extra={"execution_arn": finished.arn, "error": finished.error, "usages": len(usages)}
+        "ingest_usage failed", extra={"execution_arn": result.arn, "error": result.error, "usages": len(usages)}
     )
-    return f"ingest_usage ended with {finished.error}; execution {finished.arn}"
+    return f"ingest_usage ended with {result.error}; execution {result.arn}"
 
 
 def _run(usages: list[ReportedUsage]) -> WorkflowResult:
-    """Run the workflow. A start that is throttled is tried again: its messages would else wait out their visibility."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - see workflows.client
+    """Run the workflow. A throttled start is retried; else the messages would wait for their visibility timeout."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - see core.aws
 
-    machine, client = (
-        os.environ["INGEST_USAGE_STATE_MACHINE_ARN"],
-        workflows.step_functions_client(READ_TIMEOUT_SECONDS),
-    )
-    for _ in range(THROTTLED_TRIES - 1):
+    machine_arn = os.environ["INGEST_USAGE_STATE_MACHINE_ARN"]
+    client = workflows.step_functions_client(READ_TIMEOUT_SECONDS)
+    for _ in range(MAX_START_ATTEMPTS - 1):
         try:
-            return workflows.run_workflow(machine, {"usages": usages}, client)
+            return workflows.run_workflow(machine_arn, {"usages": usages}, client)
         except ClientError as error:
             if not workflows.is_throttled(error.response.get("Error", {}).get("Code", "")):
                 raise
-            time.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - only so that not all come back at once
-    return workflows.run_workflow(machine, {"usages": usages}, client)
+            time.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+    return workflows.run_workflow(machine_arn, {"usages": usages}, client)

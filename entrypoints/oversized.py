@@ -46,7 +46,7 @@ def reject_oversized(usage: ReportedUsage, table: str, dynamodb_client: "DynamoD
             TableName=table, ConditionExpression="attribute_not_exists(id)", Item=to_attributes(item)
         )
     except dynamodb_client.exceptions.ConditionalCheckFailedException:
-        logger.info("usage is stored already", extra={"id": rejected["id"]})
+        logger.info("usage is parked already", extra={"id": rejected["id"]})
     _count_rejected()
     return rejected
 

@@ -1,7 +1,7 @@
-"""What a person who signs in to our own Cognito pool may do: Cognito asks before it makes the tokens.
+"""Grant the API's scopes to a person who signs in to our own Cognito pool. Cognito calls it before it issues tokens.
 
-A sign-in with a password gives no scope of a resource server by itself. The pool takes no sign-ups, so whoever is in
-it was put there by an operator, as an administrator.
+A sign-in with a password gives no scope of a resource server by itself. The pool has no sign-up, so every user in it
+was created by an operator, as an administrator.
 """
 
 from typing import Any, Final
@@ -12,6 +12,6 @@ SCOPES: Final = ("metering/read", "metering/write")
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Lambda entry point for Cognito's pre-token-generation trigger, version 2."""
+    """Answer Cognito's pre-token-generation trigger, version 2."""
     event["response"] = {"claimsAndScopeOverrideDetails": {"accessTokenGeneration": {"scopesToAdd": list(SCOPES)}}}
     return event

@@ -1,7 +1,7 @@
-"""A tenant event that the SaaS Builder Toolkit hands to a Lambda, given to the workflow that it is for.
+"""Start a workflow for a tenant event that the SaaS Builder Toolkit passes to a Lambda.
 
-The event's id is the execution's name, so that an event delivered twice is one execution. What cannot be started is
-tried again by Lambda, and then waits in the function's dead-letter queue.
+The event's id is the execution's name, so that an event that is delivered twice is one execution. If the workflow
+cannot be started, Lambda retries, and then the event goes to the function's dead-letter queue.
 """
 
 import os
@@ -12,27 +12,28 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from amberflo_workflows.entrypoints.bus_event import event_text
+from amberflo_workflows.entrypoints.bus_event import encode_event
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_EXECUTION_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
+# Not core.aws: boto3 is imported at module level, since every invocation needs it, with botocore's own timeouts.
 @cache
 def _client() -> "SFNClient":
     return boto3.client("stepfunctions")
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> None:
-    """Lambda entry point. An execution that is there already has dealt with the event, or is at it."""
-    client, machine, text = _client(), os.environ["STATE_MACHINE_ARN"], event_text(event)
+    """Start the execution, unless an execution with the event's id exists already."""
+    client, machine_arn, text = _client(), os.environ["STATE_MACHINE_ARN"], encode_event(event)
     name = str(event.get("id", ""))
-    if not _NAME.fullmatch(name):
-        client.start_execution(stateMachineArn=machine, input=text)
+    if not _EXECUTION_NAME.fullmatch(name):
+        client.start_execution(stateMachineArn=machine_arn, input=text)
         return
     try:
-        client.start_execution(stateMachineArn=machine, name=name, input=text)
+        client.start_execution(stateMachineArn=machine_arn, name=name, input=text)
     except client.exceptions.ExecutionAlreadyExists:
         return

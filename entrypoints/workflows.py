@@ -1,4 +1,4 @@
-"""Start a workflow and wait for its answer."""
+"""Start a workflow and wait for its result."""
 
 import json
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from amberflo_workflows.core import aws
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-# What Step Functions takes as input, counted in UTF-8.
+# The limit of Step Functions for an input, counted in UTF-8.
 MAX_INPUT_BYTES: Final = 262_144
 
 
 class InputTooLarge(ValueError):
-    """A request is larger than what a workflow can be given."""
+    """A request is too large for the input of a workflow."""
 
 
 @dataclass(frozen=True)
 class WorkflowResult:
-    """An execution that ended.
+    """The result of an execution.
 
-    ``output`` is its answer, ``None`` unless it succeeded; ``error`` the error's name, ``cause`` its message.
+    ``output`` is ``None`` unless the execution succeeded; ``error`` is the error's name, ``cause`` its message.
     """
 
     arn: str
@@ -33,7 +33,7 @@ class WorkflowResult:
 
 
 def step_functions_client(read_timeout_seconds: int) -> "SFNClient":
-    """The client for :func:`run_workflow`. It makes one attempt: a second execution is the caller's decision."""
+    """Return the client for :func:`run_workflow`. It makes one attempt: the caller decides on a second execution."""
     stepfunctions: SFNClient = aws.client(
         "stepfunctions", read_seconds=read_timeout_seconds, attempts=1, max_pool_connections=32
     )
@@ -43,25 +43,25 @@ def step_functions_client(read_timeout_seconds: int) -> "SFNClient":
 def run_workflow(machine_arn: str, request: object, step_functions_client: "SFNClient") -> WorkflowResult:
     """Run a workflow to its end.
 
-    Raises :class:`InputTooLarge`, and botocore's errors when it cannot be started or heard of in time.
+    Raises :class:`InputTooLarge`, and botocore's errors if it cannot be started or does not end in time.
     """
-    given = msgspec.json.encode(request)
-    if len(given) > MAX_INPUT_BYTES:
-        raise InputTooLarge(f"The input has {len(given):,} bytes; a workflow takes at most {MAX_INPUT_BYTES:,}.")
-    answer = step_functions_client.start_sync_execution(stateMachineArn=machine_arn, input=given.decode())
-    if answer["status"] == "SUCCEEDED":
-        return WorkflowResult(answer["executionArn"], msgspec.json.decode(answer["output"]))
-    error = "States.Timeout" if answer["status"] == "TIMED_OUT" else answer.get("error", "States.Runtime")
-    return WorkflowResult(answer["executionArn"], None, error, _message(answer.get("cause", "")))
+    text = msgspec.json.encode(request)
+    if len(text) > MAX_INPUT_BYTES:
+        raise InputTooLarge(f"The input has {len(text):,} bytes; the limit of a workflow is {MAX_INPUT_BYTES:,}.")
+    response = step_functions_client.start_sync_execution(stateMachineArn=machine_arn, input=text.decode())
+    if response["status"] == "SUCCEEDED":
+        return WorkflowResult(response["executionArn"], msgspec.json.decode(response["output"]))
+    error = "States.Timeout" if response["status"] == "TIMED_OUT" else response.get("error", "States.Runtime")
+    return WorkflowResult(response["executionArn"], None, error, _parse_cause(response.get("cause", "")))
 
 
 def is_throttled(code: str) -> bool:
-    """Whether an error of Step Functions says that there were too many calls, so that nothing was started."""
+    """Whether an error code of Step Functions means that there were too many calls, so that nothing was started."""
     return "Throttling" in code or code in {"TooManyRequestsException", "ServiceQuotaExceededException"}
 
 
-def _message(cause: str) -> str:
-    """Our own sentence out of a failed Lambda's report, which holds a stack trace beside it."""
+def _parse_cause(cause: str) -> str:
+    """Return the message of the error, without the stack trace that a failed Lambda adds to it."""
     try:
         report = json.loads(cause)
     except ValueError:

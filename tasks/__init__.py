@@ -1,1 +1,1 @@
-"""The steps of the workflows: one Lambda per file, each with a ``handler(event, context)``."""
+"""The steps of the workflows: one Lambda per file, with a ``handler(event, context)``."""

@@ -1,8 +1,8 @@
-"""First step of ``backfill_usage``: look at the object and cut it into ranges of bytes.
+"""First step of ``backfill_usage``: read the start of the object and split the object into ranges of bytes.
 
 Request: ``{"bucket", "key", "name"?, "format"?, "columns"?, "constants"?, "ignore"?}``, see
-:class:`~amberflo_workflows.core.usage_file.FileOptions`. Out: ``{"object": {bucket, key, version}, "layout",
-"ranges": [{begin, end}…]}``, or a 400 answer when the object cannot be read as usages.
+:class:`~amberflo_workflows.core.usage_file.FileOptions`. Output: ``{"object": {bucket, key, etag}, "layout", "ranges":
+[{begin, end}…]}``, or a 400 response if the object cannot be read as usages.
 """
 
 import math
@@ -18,18 +18,16 @@ from amberflo_workflows.core.usage_file import FileLayout, FileOptions, Format, 
 
 logger = Logger()
 
-# Small enough to be sent in a minute, so that little is done again after a fault.
+# Small enough to be sent within a minute, so that an error causes little repetition.
 RANGE_BYTES: Final = 1 << 18
-# The list of ranges is a state's output; with the layout it stays well under 262,144 bytes.
+# The list of ranges is part of a state's output; with the layout it must stay under 262,144 bytes.
 MAX_RANGES: Final = 2_000
-# A compressed object cannot be cut: one step has to get through it in its 15 minutes.
+# A compressed object cannot be split: one step has to read it within its 15 minutes.
 MAX_GZIP_BYTES: Final = 50_000_000
-_NOT_TO_BE_READ: Final = {"403", "404", "AccessDenied", "NoSuchBucket", "NoSuchKey"}
+_NOT_READABLE_CODES: Final = {"403", "404", "AccessDenied", "NoSuchBucket", "NoSuchKey"}
 
 
 class BackfillRequest(Struct, rename="camel", forbid_unknown_fields=True):
-    """The request."""
-
     bucket: str
     key: str
     name: str | None = None
@@ -38,54 +36,54 @@ class BackfillRequest(Struct, rename="camel", forbid_unknown_fields=True):
     constants: dict[str, Any] = {}
     ignore: list[str] = []
 
-    def reading(self) -> FileOptions:
-        """How to read the object; it is named like the file, wherever that lies. Raises :class:`InvalidFile`."""
+    @property
+    def file_options(self) -> FileOptions:
+        """How to read the object. Its default name is the last part of the key. Raises :class:`InvalidFile`."""
         file_name = self.key.rsplit("/", 1)[-1]
-        found = self.format or detect_format(file_name)
-        return FileOptions(self.name or file_name, found, self.columns, self.constants, self.ignore)
+        file_format = self.format or detect_format(file_name)
+        return FileOptions(self.name or file_name, file_format, self.columns, self.constants, self.ignore)
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any] | StepResponse:
     logger.set_correlation_id(str(event.get("execution", {}).get("name", "")))
     try:
-        wanted = msgspec.convert(event["request"], BackfillRequest)
-        return _planned(wanted)
+        return _plan(msgspec.convert(event["request"], BackfillRequest))
     except msgspec.ValidationError as error:
         return validation_error_response(error)
     except InvalidFile as error:
         return error_response(400, str(error))
 
 
-def _planned(wanted: BackfillRequest) -> dict[str, Any]:
-    reading = wanted.reading()
-    found, size = _looked_up(wanted)
-    layout = read_layout(reading, read_object(s3_client(), found) if size else [])
-    ranges = _ranges(layout, size, packed=found.is_packed)
-    return {"object": msgspec.to_builtins(found), "layout": msgspec.to_builtins(layout), "ranges": ranges}
+def _plan(request: BackfillRequest) -> dict[str, Any]:
+    options = request.file_options
+    s3_object, size = _describe_object(request)
+    layout = read_layout(options, read_object(s3_client(), s3_object) if size else [])
+    ranges = _split_into_ranges(layout, size, is_compressed=s3_object.is_compressed)
+    return {"object": msgspec.to_builtins(s3_object), "layout": msgspec.to_builtins(layout), "ranges": ranges}
 
 
-def _looked_up(wanted: BackfillRequest) -> tuple[S3Object, int]:
-    """The object and its size in bytes."""
+def _describe_object(request: BackfillRequest) -> tuple[S3Object, int]:
+    """Return the object and its size in bytes."""
     from botocore.exceptions import ClientError  # noqa: PLC0415 - slow to import
 
     try:
-        head = s3_client().head_object(Bucket=wanted.bucket, Key=wanted.key)
+        head = s3_client().head_object(Bucket=request.bucket, Key=request.key)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
-        if code not in _NOT_TO_BE_READ:
+        if code not in _NOT_READABLE_CODES:
             raise
-        raise InvalidFile(f"s3://{wanted.bucket}/{wanted.key} is not there or may not be read ({code}).") from None
-    return S3Object(wanted.bucket, wanted.key, head["ETag"]), head["ContentLength"]
+        raise InvalidFile(f"s3://{request.bucket}/{request.key} does not exist or access is denied ({code}).") from None
+    return S3Object(request.bucket, request.key, head["ETag"]), head["ContentLength"]
 
 
-def _ranges(layout: FileLayout, size: int, *, packed: bool) -> list[dict[str, int | None]]:
-    """Ranges of the object; a row belongs to the one that it begins in."""
-    if packed:
+def _split_into_ranges(layout: FileLayout, size: int, *, is_compressed: bool) -> list[dict[str, int | None]]:
+    """Return the ranges of the object. A row belongs to the range in which it starts."""
+    if is_compressed:
         if size > MAX_GZIP_BYTES:
             raise InvalidFile(
-                f"A gzip file can have {MAX_GZIP_BYTES:,} bytes, this one has {size:,}. Unpack it: as it is, "
-                "it cannot be read by many at once."
+                f"The gzip file has {size:,} bytes; the limit is {MAX_GZIP_BYTES:,}. Decompress it, so that it can be "
+                "read in parallel."
             )
-        return [{"begin": layout.rows_begin, "end": None}]
-    length = max(RANGE_BYTES, math.ceil((size - layout.rows_begin) / MAX_RANGES))
-    return [{"begin": begin, "end": min(begin + length, size)} for begin in range(layout.rows_begin, size, length)]
+        return [{"begin": layout.rows_start, "end": None}]
+    length = max(RANGE_BYTES, math.ceil((size - layout.rows_start) / MAX_RANGES))
+    return [{"begin": start, "end": min(start + length, size)} for start in range(layout.rows_start, size, length)]

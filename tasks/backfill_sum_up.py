@@ -1,6 +1,6 @@
-"""Last step of ``backfill_usage``: what became of all ranges together.
+"""Last step of ``backfill_usage``: add up the outcomes of the ranges.
 
-In: ``{"ranges": [{"accepted", "rejected", "failed"}…]}``. Out: their sums, and the number of ranges.
+Input: ``{"ranges": [{"accepted", "rejected", "failed"}…]}``. Output: their sums, and the number of ranges.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 
 class RangeOutcome(Struct):
-    """What became of a range; ``failed`` is 1 if it was not sent to its end."""
+    """The outcome of a range; ``failed`` is 1 if the range was not sent completely."""
 
     accepted: int
     rejected: int
@@ -18,8 +18,6 @@ class RangeOutcome(Struct):
 
 
 class Outcomes(Struct):
-    """All of them."""
-
     ranges: list[RangeOutcome]
 
 

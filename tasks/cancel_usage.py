@@ -1,13 +1,13 @@
-"""Cancel usage: by a filtering rule over a range of *ingestion* time, or single records by re-ingest.
+"""Cancel usage: all of a meter's in a range of *ingestion* time, or single records.
 
-By range: ``{"id", "meterApiName", "ingestionTimeRange": {"startTimeInSeconds", "endTimeInSeconds"}}``. The rule
-takes away every tenant's usage of that meter that was ingested in the range; Amberflo's filter by property is not
-documented well enough to be sent. A rule with the same id replaces the earlier one.
+By range: ``{"id", "meterApiName", "ingestionTimeRange": {"startTimeInSeconds", "endTimeInSeconds"}}``. This creates a
+filtering rule, which removes every tenant's usage of that meter that was ingested in the range. Amberflo's filter by
+property is not documented well enough to be offered. A rule with the same id replaces the earlier one.
 
-By record: ``{"records": [usage…]}``, each exactly as it was counted, ``uniqueId`` and time included. Amberflo
-takes such a record away when it comes again with a certain dimension.
+By record: ``{"records": [usage…]}``, each exactly as it was counted, ``uniqueId`` and time included. Amberflo removes
+such a record when it is ingested again with a certain dimension.
 
-Answer: 200 with the rule, or with ``{"cancelled": [uniqueId…]}``; 400.
+Response: 200 with the rule, or with ``{"cancelled": [uniqueId…]}``; 400.
 """
 
 from typing import Annotated, Any, Final
@@ -21,21 +21,21 @@ from amberflo_workflows.core.usage_record import InvalidUsage, UsageRecord, buil
 from amberflo_workflows.tasks.fetch_usage import Seconds
 from amberflo_workflows.tasks.step import Step, step
 
-# The only rule type that is known (from the npm package).
+# The only known rule type (from the npm package).
 RULE_TYPE: Final = "by_property_filter_out"
-# The marker of Amberflo's Go SDK.
+# The dimension that Amberflo's Go SDK sets.
 CANCEL_DIMENSION: Final = "aflo.cancel_previous_resource_event"
 
 
 class TimeRange(Struct, rename="camel", forbid_unknown_fields=True):
-    """From, inclusive, and until."""
+    """Start (inclusive) and end, in epoch seconds."""
 
     start_time_in_seconds: Seconds
     end_time_in_seconds: Seconds
 
 
 class FilteringRule(Struct, rename="camel", forbid_unknown_fields=True):
-    """What is cancelled, under an id of the caller's choice."""
+    """The usage to cancel; the caller chooses the ``id``."""
 
     id: Annotated[str, Meta(min_length=1, max_length=200)]
     meter_api_name: ApiName
@@ -43,40 +43,40 @@ class FilteringRule(Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class CancelRecords(Struct, forbid_unknown_fields=True):
-    """Single usages to take back."""
+    """Single usages to cancel."""
 
     records: Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=100)]
 
 
-def _request(request: Any) -> FilteringRule | list[UsageRecord]:
+def _parse_request(request: Any) -> FilteringRule | list[UsageRecord]:
     if isinstance(request, dict) and "records" in request:
-        given = msgspec.convert(request, CancelRecords).records
-        return [_cancelling(usage, position) for position, usage in enumerate(given)]
+        usages = msgspec.convert(request, CancelRecords).records
+        return [_build_cancellation(usage, index) for index, usage in enumerate(usages)]
     rule = msgspec.convert(request, FilteringRule)
     if rule.ingestion_time_range.start_time_in_seconds >= rule.ingestion_time_range.end_time_in_seconds:
         raise msgspec.ValidationError("The range is empty - at `$.ingestionTimeRange.startTimeInSeconds`")
     return rule
 
 
-def _cancelling(usage: dict[str, Any], position: int) -> UsageRecord:
-    for needed in ("uniqueId", "meterTimeInMillis"):
-        if usage.get(needed) is None:
+def _build_cancellation(usage: dict[str, Any], index: int) -> UsageRecord:
+    for member in ("uniqueId", "meterTimeInMillis"):
+        if usage.get(member) is None:
             raise msgspec.ValidationError(
-                f"It is needed to find the usage that was counted - at `$.records[{position}].{needed}`"
+                f"It is required to identify the usage that was counted - at `$.records[{index}].{member}`"
             )
     try:
         record = build_record(usage, event_id="", event_time="")
-    except InvalidUsage as refusal:
-        raise msgspec.ValidationError(f"{refusal} - at `$.records[{position}]`") from None
+    except InvalidUsage as error:
+        raise msgspec.ValidationError(f"{error} - at `$.records[{index}]`") from None
     record.dimensions[CANCEL_DIMENSION] = "true"
     return record
 
 
-@step(_request)
+@step(_parse_request)
 def handler(request: FilteringRule | list[UsageRecord], step: Step) -> StepResponse:
     if isinstance(request, list):
         step.amberflo.ingest(msgspec.json.encode(request))
         return success(200, {"cancelled": [record.unique_id for record in request]})
     rule = {**msgspec.to_builtins(request), "type": RULE_TYPE}
-    answered = step.amberflo.call("POST", "/ingest-snapshot/custom-filtering-rules", rule)
-    return success(200, answered or rule)
+    response = step.amberflo.call("POST", "/ingest-snapshot/custom-filtering-rules", rule)
+    return success(200, response or rule)

@@ -1,7 +1,7 @@
 """Create a meter.
 
-Request: a meter (:class:`~amberflo_workflows.core.meter.NewMeter`). Answer: 201 with the meter, 400, or 409
-when its name or label is taken.
+Request: a meter (:class:`~amberflo_workflows.core.meter.NewMeter`). Response: 201 with the meter, 400, or 409 if its
+name or label is taken.
 """
 
 from datetime import datetime
@@ -19,29 +19,29 @@ from amberflo_workflows.tasks.step import Step, step
 def handler(meter: NewMeter, step: Step) -> StepResponse:
     try:
         created = step.amberflo.call("POST", "/meters", meter)
-    except AmberfloClientError as refusal:
-        created = _made_by_an_earlier_try(meter, step)
+    except AmberfloClientError as error:
+        created = _fetch_from_earlier_attempt(meter, step)
         if created is None:
-            raise refusal from None
-    return success(201, created if is_meter(created) else _find(meter, step))
+            raise error from None
+    return success(201, created if is_meter(created) else _fetch(meter, step))
 
 
-def _made_by_an_earlier_try(meter: NewMeter, step: Step) -> Any:
-    """The meter that this very execution made, if an earlier try's answer was lost on its way back."""
+def _fetch_from_earlier_attempt(meter: NewMeter, step: Step) -> Any:
+    """Return the meter that an earlier attempt of this execution created, if the response of that attempt was lost."""
     if step.retry_count == 0:
         return None
-    found = _find(meter, step)
-    if not is_meter(found) or not _same_definition(found, meter):
+    existing = _fetch(meter, step)
+    if not is_meter(existing) or not _has_same_definition(existing, meter):
         return None
-    started = datetime.fromisoformat(step.execution.start_time).timestamp() * 1000
-    return found if found.get("createTime", 0) >= started else None
+    started_in_millis = datetime.fromisoformat(step.execution.start_time).timestamp() * 1000
+    return existing if existing.get("createTime", 0) >= started_in_millis else None
 
 
-def _find(meter: NewMeter, step: Step) -> Any:
-    found = step.amberflo.call("GET", "/meters", params={"meterApiName": meter.meter_api_name})
-    return found[0] if isinstance(found, list) and found else None
+def _fetch(meter: NewMeter, step: Step) -> Any:
+    meters = step.amberflo.call("GET", "/meters", params={"meterApiName": meter.meter_api_name})
+    return meters[0] if isinstance(meters, list) and meters else None
 
 
-def _same_definition(found: dict[str, Any], meter: NewMeter) -> bool:
-    wanted = msgspec.to_builtins(meter)
-    return all(found.get(key) == wanted[key] for key in ("label", "meterApiName", "meterType"))
+def _has_same_definition(existing: dict[str, Any], meter: NewMeter) -> bool:
+    fields = msgspec.to_builtins(meter)
+    return all(existing.get(name) == fields[name] for name in ("label", "meterApiName", "meterType"))

@@ -1,10 +1,10 @@
-"""Ask Amberflo how much was used.
+"""Query Amberflo for usage.
 
-Request: ``{"question", "meterApiName"}``, the latter as given or as the workflow looked it up. The question is the
-query of ``GET /usage/{meterId}``, flat, as strings or typed: ``meterId``, ``meterApiName``, ``startTimeInSeconds``,
-``endTimeInSeconds``, ``timeGroupingInterval``, ``aggregation``, ``groupBy`` (comma separated), ``filter.KEY`` (comma
-separated), ``tenantId`` (short for ``filter.customerId``), ``take``. Answer: 200 with Amberflo's report, or a claim to
-it if it is large; 400; 413 when it is larger than an answer may be.
+Request: ``{"question", "meterApiName"}``. The workflow looks up the latter if the caller did not pass it. The question
+is the query of ``GET /usage/{meterId}``, flat, as strings or typed: ``meterId``, ``meterApiName``,
+``startTimeInSeconds``, ``endTimeInSeconds``, ``timeGroupingInterval``, ``aggregation``, ``groupBy`` (comma separated),
+``filter.KEY`` (comma separated), ``tenantId`` (short for ``filter.customerId``), ``take``. Response: 200 with
+Amberflo's report, or a claim to it if it is large; 400; 413 if it is larger than a response may be.
 """
 
 import time
@@ -20,18 +20,19 @@ from amberflo_workflows.tasks.amberflo.errors import AmberfloUnavailable
 from amberflo_workflows.tasks.step import Step, step
 
 DEFAULT_RANGE_SECONDS: Final = 24 * 60 * 60
-NARROWER: Final = (
-    "Ask for a shorter range, a longer timeGroupingInterval, fewer groups (take, filter.KEY) or no groupBy."
+# The end of the message of a 413.
+TOO_LARGE_ADVICE: Final = (
+    "Use a shorter range, a longer timeGroupingInterval, fewer groups (take, filter.KEY) or no groupBy."
 )
 
-# Epoch seconds until the year 2286. A time in milliseconds is past that, and refused instead of misread.
+# Epoch seconds until the year 2286. A time in milliseconds is later, and is rejected.
 Seconds = Annotated[int, Meta(ge=0, lt=10_000_000_000)]
 Interval = Literal["HOUR", "DAY", "WEEK", "MONTH"]
 Aggregation = Literal["SUM", "COUNT", "MIN", "MAX"]
 
 
 class UsageQuestion(Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """The request, less its filters."""
+    """The query, without its filters."""
 
     meter_id: str | None = None
     meter_api_name: ApiName
@@ -43,23 +44,25 @@ class UsageQuestion(Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     take: Annotated[int, Meta(ge=1, le=100_000)] | None = None
 
 
-def _request(request: Any) -> dict[str, Any]:
-    """The body of Amberflo's ``POST /usage``."""
-    given = msgspec.convert(request["question"], dict[str, Any]) | {"meterApiName": request["meterApiName"]}
-    filters = _filters(given)
-    plain = {key: value for key, value in given.items() if key != "tenantId" and not key.startswith("filter.")}
-    if isinstance(plain.get("groupBy"), str):
-        plain["groupBy"] = _listed(plain["groupBy"])
-    for enumerated in ("timeGroupingInterval", "aggregation"):
-        if isinstance(plain.get(enumerated), str):
-            plain[enumerated] = plain[enumerated].upper()
-    question = msgspec.convert(plain, UsageQuestion, strict=False)
+def _build_query(request: Any) -> dict[str, Any]:
+    """Return the body of Amberflo's ``POST /usage``."""
+    parameters = msgspec.convert(request["question"], dict[str, Any]) | {"meterApiName": request["meterApiName"]}
+    filters = _build_filters(parameters)
+    fields = {
+        name: value for name, value in parameters.items() if name != "tenantId" and not name.startswith("filter.")
+    }
+    if isinstance(fields.get("groupBy"), str):
+        fields["groupBy"] = _split(fields["groupBy"])
+    for name in ("timeGroupingInterval", "aggregation"):
+        if isinstance(fields.get(name), str):
+            fields[name] = fields[name].upper()
+    question = msgspec.convert(fields, UsageQuestion, strict=False)
     body: dict[str, Any] = {
         "meterApiName": question.meter_api_name,
-        "timeRange": _time_range(question),
+        "timeRange": _build_time_range(question),
         "timeGroupingInterval": question.time_grouping_interval,
     }
-    # Left out, Amberflo takes the meter's own aggregation; a default of ours would be wrong for distinct counts.
+    # Without it Amberflo uses the meter's own aggregation; a default of ours would be wrong for distinct counts.
     if question.aggregation:
         body["aggregation"] = question.aggregation
     if question.group_by:
@@ -71,7 +74,7 @@ def _request(request: Any) -> dict[str, Any]:
     return body
 
 
-def _time_range(question: UsageQuestion) -> dict[str, int]:
+def _build_time_range(question: UsageQuestion) -> dict[str, int]:
     now = int(time.time())
     end = now if question.end_time_in_seconds is None else min(question.end_time_in_seconds, now)
     start = question.start_time_in_seconds
@@ -79,32 +82,34 @@ def _time_range(question: UsageQuestion) -> dict[str, int]:
         start = max(end - DEFAULT_RANGE_SECONDS, 0)
     if start >= end:
         raise msgspec.ValidationError(
-            "The range is empty: it must begin before its end and before now - at `$.startTimeInSeconds`"
+            "The range is empty: it must start before its end and before now - at `$.startTimeInSeconds`"
         )
     return {"startTimeInSeconds": start, "endTimeInSeconds": end}
 
 
-def _filters(given: dict[str, Any]) -> dict[str, list[str]]:
-    filters = {key.removeprefix("filter."): _listed(value) for key, value in given.items() if key.startswith("filter.")}
-    if "tenantId" in given:
-        tenants = _listed(given["tenantId"])
+def _build_filters(parameters: dict[str, Any]) -> dict[str, list[str]]:
+    filters = {
+        name.removeprefix("filter."): _split(value) for name, value in parameters.items() if name.startswith("filter.")
+    }
+    if "tenantId" in parameters:
+        tenants = _split(parameters["tenantId"])
         if filters.get("customerId", tenants) != tenants:
-            raise msgspec.ValidationError("It disagrees with `filter.customerId` - at `$.tenantId`")
+            raise msgspec.ValidationError("It contradicts `filter.customerId` - at `$.tenantId`")
         filters["customerId"] = tenants
     for key, values in filters.items():
         if not key or not values:
-            raise msgspec.ValidationError(f"A filter needs a name and a value - at `$.filter.{key}`")
+            raise msgspec.ValidationError(f"A filter requires a name and a value - at `$.filter.{key}`")
     return filters
 
 
-def _listed(value: Any) -> list[str]:
+def _split(value: Any) -> list[str]:
     items = value.split(",") if isinstance(value, str) else msgspec.convert(value, list[str])
     return [item.strip() for item in items if item.strip()]
 
 
-@step(_request)
-def handler(question: dict[str, Any], step: Step) -> StepResponse | ClaimResponse:
-    report = step.amberflo.call("POST", "/usage", question)
+@step(_build_query)
+def handler(query: dict[str, Any], step: Step) -> StepResponse | ClaimResponse:
+    report = step.amberflo.call("POST", "/usage", query)
     if not isinstance(report, dict):
-        raise AmberfloUnavailable("Amberflo answered POST /usage with what is not a report.")
-    return store_if_large(success(200, report), step.execution.name, narrower=NARROWER)
+        raise AmberfloUnavailable("Amberflo's response to POST /usage is not a report.")
+    return store_if_large(success(200, report), step.execution.name, advice=TOO_LARGE_ADVICE)

@@ -1,7 +1,7 @@
-"""First step of every workflow: which version of the secret holds the API key in force.
+"""First step of every workflow: find the current version of the secret with the API key.
 
-In: ``{"refresh": bool, "execution": {"name"}}``. Out: ``{"secretId", "versionId", "refreshed": bool}``, never
-the key. Raises ``ApiKeyUnavailable``.
+Input: ``{"refresh": bool, "execution": {"name"}}``. Output: ``{"secretId", "versionId", "refreshed": bool}``, never the
+key. Raises ``ApiKeyUnavailable``.
 """
 
 from typing import TypedDict
@@ -10,15 +10,15 @@ from amberflo_workflows.core.observability import logger
 from amberflo_workflows.tasks.amberflo.api_key import api_keys
 
 
-class Resolved(TypedDict):
-    """The answer; ``refreshed`` tells the workflow that Secrets Manager was asked again for this execution."""
+class ResolvedApiKey(TypedDict):
+    """The output. ``refreshed`` says that Secrets Manager was queried again for this execution."""
 
     secretId: str
     versionId: str
     refreshed: bool
 
 
-def handler(event: dict[str, object], _context: object) -> Resolved:
+def handler(event: dict[str, object], _context: object) -> ResolvedApiKey:
     execution = event.get("execution")
     logger.set_correlation_id(str(execution.get("name")) if isinstance(execution, dict) else "")
     refresh = event.get("refresh") is True

@@ -1,12 +1,12 @@
-"""Send a chunk of usages to Amberflo, a hundred in a request, the requests at once.
+"""Send a chunk of usages to Amberflo, a hundred per request, the requests in parallel.
 
 Request: ``{"usages": [{"eventId", "eventTime", "index", "usage"}…], "first"?}``, at most 300 usages; ``first`` is the
-place of the first one in the execution's own chunk. Out: ``{"counted": [uniqueId…], "rejected": [{id, place, index,
-uniqueId, tenantId, meterApiName, reason}…]}``, or a 400 answer when the request has not this form.
+position of the first one in the execution's chunk. Output: ``{"counted": [uniqueId…], "rejected": [{id, place, index,
+uniqueId, tenantId, meterApiName, reason}…]}``, or a 400 response if the request is invalid.
 
-A usage that is wrong by its form is set aside and the others are sent. Raises ``AmberfloBatchRejected`` when
-Amberflo refuses more than one record at once; the workflow then sends them one by one, and of a single record a
-refusal is that record's. What is sent twice for that counts once.
+An invalid usage is set aside and the others are sent. Raises ``AmberfloBatchRejected`` if Amberflo rejects a request
+with more than one record, or one of several requests; the workflow then sends the records one by one. A rejection of a
+single record is an outcome. Records that are sent twice for this count once.
 """
 
 import time
@@ -25,81 +25,84 @@ from amberflo_workflows.tasks.amberflo.client import AmberfloClient
 from amberflo_workflows.tasks.amberflo.errors import AmberfloBatchRejected, AmberfloClientError, AmberfloUnavailable
 from amberflo_workflows.tasks.step import Step, step
 
-# What Amberflo's own clients send at once.
+# As many as Amberflo's own clients send in a request.
 MAX_REQUEST_USAGES: Final = 100
-# Any other refusal is about the address or the account. To park all usage for it would be wrong: it can still count.
-_ABOUT_RECORDS: Final = {400, 413, 422}
+# Any other status is about the URL or the account. The usage is not rejected for it, since it can still count.
+_RECORD_ERROR_STATUSES: Final = {400, 413, 422}
 
 
 class SendUsages(Struct, rename="camel"):
-    """The chunk. Members beside it are the workflow's."""
+    """The chunk. Other members of the request are for the workflow."""
 
     usages: Annotated[list[ReportedUsage], Meta(min_length=1, max_length=MAX_CHUNK_USAGES)]
     first: int = 0
 
 
 class SendResult(TypedDict):
-    """What became of the chunk."""
+    """The outcome of the chunk."""
 
     counted: list[str]
     rejected: list[RejectedUsage]
 
 
-class _Good(NamedTuple):
+class _ValidUsage(NamedTuple):
     place: int
     reported: ReportedUsage
     record: UsageRecord
 
 
-def _request(request: Any) -> SendUsages:
+def _parse_request(request: Any) -> SendUsages:
     return msgspec.convert(request, SendUsages)
 
 
-@step(_request)
+@step(_parse_request)
 def handler(request: SendUsages, step: Step) -> SendResult:
-    good, rejected = _sorted_out(request)
-    parts = [good[start : start + MAX_REQUEST_USAGES] for start in range(0, len(good), MAX_REQUEST_USAGES)]
-    for part, refusal in zip(parts, _sent(step.amberflo, parts), strict=True):
-        if refusal is None:
+    valid, rejected = _validate(request)
+    batches = [valid[start : start + MAX_REQUEST_USAGES] for start in range(0, len(valid), MAX_REQUEST_USAGES)]
+    for batch, error in zip(batches, _send(step.amberflo, batches), strict=True):
+        if error is None:
             continue
-        if refusal.status not in _ABOUT_RECORDS:
-            raise AmberfloUnavailable(f"Amberflo answered POST /ingest with status {refusal.status}.")
-        if len(good) > 1:
-            raise AmberfloBatchRejected(f"Amberflo refused {len(part)} records at once: {refusal.message}")
-        reason = truncate_reason(f"Amberflo refused it: {refusal.message}")
-        rejected.append(build_rejected_usage(part[0].reported, part[0].place, reason))
-        good = []
-    metrics.add_metric("UsagesCounted", MetricUnit.Count, len(good))
+        if error.status not in _RECORD_ERROR_STATUSES:
+            raise AmberfloUnavailable(f"Amberflo returned status {error.status} for POST /ingest.")
+        if len(valid) > 1:
+            raise AmberfloBatchRejected(f"Amberflo rejected a batch of {len(batch)} records: {error.message}")
+        reason = truncate_reason(f"Amberflo rejected it: {error.message}")
+        rejected.append(build_rejected_usage(batch[0].reported, batch[0].place, reason))
+        valid = []
+    metrics.add_metric("UsagesCounted", MetricUnit.Count, len(valid))
     metrics.add_metric("UsagesRejected", MetricUnit.Count, len(rejected))
-    return {"counted": [pair.record.unique_id for pair in good], "rejected": rejected}
+    return {"counted": [usage.record.unique_id for usage in valid], "rejected": rejected}
 
 
-def _sent(amberflo: AmberfloClient, parts: list[list[_Good]]) -> list[AmberfloClientError | None]:
-    """Send each part in a request of its own; what Amberflo refused, in their order. Raises what the client raises."""
+def _send(amberflo: AmberfloClient, batches: list[list[_ValidUsage]]) -> list[AmberfloClientError | None]:
+    """Send each batch in a request of its own. Return Amberflo's rejections, in the order of the batches.
 
-    def send(part: list[_Good]) -> AmberfloClientError | None:
+    Raises the other errors of :meth:`AmberfloClient.ingest`.
+    """
+
+    def send(batch: list[_ValidUsage]) -> AmberfloClientError | None:
         try:
-            amberflo.ingest(msgspec.json.encode([pair.record for pair in part]))
-        except AmberfloClientError as refusal:
-            return refusal
+            amberflo.ingest(msgspec.json.encode([usage.record for usage in batch]))
+        except AmberfloClientError as error:
+            return error
         return None
 
-    if len(parts) < 2:
-        return [send(part) for part in parts]
-    with ThreadPoolExecutor(len(parts)) as pool:
-        return list(pool.map(send, parts))
+    if len(batches) < 2:
+        return [send(batch) for batch in batches]
+    with ThreadPoolExecutor(len(batches)) as pool:
+        return list(pool.map(send, batches))
 
 
-def _sorted_out(request: SendUsages) -> tuple[list[_Good], list[RejectedUsage]]:
-    good: list[_Good] = []
+def _validate(request: SendUsages) -> tuple[list[_ValidUsage], list[RejectedUsage]]:
+    valid: list[_ValidUsage] = []
     rejected: list[RejectedUsage] = []
-    now = int(time.time() * 1000)
+    now_in_millis = int(time.time() * 1000)
     for place, reported in enumerate(request.usages, request.first):
         try:
             record = build_record(reported.usage, event_id=reported.event_id, event_time=reported.event_time)
-            check_countable(record, now_in_millis=now)
-        except InvalidUsage as refusal:
-            rejected.append(build_rejected_usage(reported, place, str(refusal)))
+            check_countable(record, now_in_millis=now_in_millis)
+        except InvalidUsage as error:
+            rejected.append(build_rejected_usage(reported, place, str(error)))
         else:
-            good.append(_Good(place, reported, record))
-    return good, rejected
+            valid.append(_ValidUsage(place, reported, record))
+    return valid, rejected

@@ -1,7 +1,7 @@
-"""What every step that calls Amberflo has in common: its input, its validation, its log context.
+"""The decorator for every step that calls Amberflo: its input, validation, error responses and log context.
 
 The workflow calls a step with ``{"request", "apiKey": {"versionId"}, "execution": {"name", "startTime"},
-"retryCount", "timeoutSeconds"}``; ``request`` is what the caller sent, as it came.
+"retryCount", "timeoutSeconds"}``; ``request`` is what the caller sent, unchanged.
 """
 
 from collections.abc import Callable
@@ -27,20 +27,20 @@ Request = TypeVar("Request")
 
 
 class ApiKeyVersion(msgspec.Struct, rename="camel"):
-    """What ``ResolveApiKey`` answered."""
+    """The output of ``ResolveApiKey``."""
 
     version_id: str
 
 
 class ExecutionContext(msgspec.Struct, rename="camel"):
-    """The execution that this step belongs to; ``start_time`` is ISO 8601."""
+    """The execution of this step; ``start_time`` is ISO 8601."""
 
     name: str
     start_time: str
 
 
 class StepInput(msgspec.Struct, rename="camel"):
-    """The event of a step, before its request is looked at."""
+    """The event of a step. Its request is not yet validated."""
 
     request: Any
     api_key: ApiKeyVersion
@@ -50,7 +50,7 @@ class StepInput(msgspec.Struct, rename="camel"):
 
 
 class Step(msgspec.Struct):
-    """What a step has at hand beside its request."""
+    """What a step needs besides its request."""
 
     amberflo: AmberfloClient
     execution: ExecutionContext
@@ -58,30 +58,30 @@ class Step(msgspec.Struct):
 
 
 def step(
-    request_type: Callable[[Any], Request],
+    parse_request: Callable[[Any], Request],
 ) -> Callable[[Callable[[Request, Step], Any]], Callable[[Any, object], Any]]:
     """Make a Lambda handler of ``function(request, step)``.
 
-    ``request_type`` turns the raw request into a typed one and raises ``msgspec.ValidationError`` where it is
-    wrong, which becomes a 400 answer; so does a refusal by Amberflo that the caller can mend, and what is too large
-    becomes a 413. All else is raised, for the workflow to retry.
+    ``parse_request`` turns the JSON of the request into a typed one and raises ``msgspec.ValidationError`` if it is
+    invalid, which becomes a 400 response. A rejection by Amberflo that the caller can fix becomes a 4xx response, and a
+    payload that is too large a 413. All other errors are raised, for the workflow to retry.
     """
 
     def decorate(function: Callable[[Request, Step], Any]) -> Callable[[Any, object], Any]:
         @wraps(function)
         def handler(event: Any, _context: object) -> Any:
-            given = msgspec.convert(event, StepInput)
-            logger.set_correlation_id(given.execution.name)
+            step_input = msgspec.convert(event, StepInput)
+            logger.set_correlation_id(step_input.execution.name)
             try:
-                return function(request_type(given.request), _step(given))
+                return function(parse_request(step_input.request), _build_step(step_input))
             except msgspec.ValidationError as error:
                 return validation_error_response(error)
             except UnicodeEncodeError:
-                return field_error_response("", "A text in it is not valid Unicode")
+                return field_error_response("", "It contains text that is not valid Unicode")
             except PayloadTooLarge as error:
                 return error_response(413, str(error))
             except AmberfloClientError as error:
-                return _refused(error)
+                return _build_error_response(error)
             finally:
                 flush_metrics()
 
@@ -90,21 +90,21 @@ def step(
     return decorate
 
 
-def _step(given: StepInput) -> Step:
+def _build_step(step_input: StepInput) -> Step:
     client = AmberfloClient(
-        api_key=api_keys().key(given.api_key.version_id),
+        api_key=api_keys().key(step_input.api_key.version_id),
         base_url=endpoints().base_url,
         ingest_url=endpoints().ingest_url,
-        timeout_seconds=given.timeout_seconds,
+        timeout_seconds=step_input.timeout_seconds,
     )
-    return Step(client, given.execution, given.retry_count)
+    return Step(client, step_input.execution, step_input.retry_count)
 
 
-def _refused(error: AmberfloClientError) -> StepResponse:
-    """Amberflo's refusal as the caller should see it.
+def _build_error_response(error: AmberfloClientError) -> StepResponse:
+    """Return Amberflo's rejection as a response to the caller.
 
-    Amberflo says 400 for a name that is taken and for a meter that is locked (observed on its live API by
-    third-party clients); both are conflicts with what exists.
+    Amberflo returns 400 for a name that is taken and for a meter that is locked (third-party clients saw this on its
+    live API); both are conflicts, so they become 409.
     """
     if error.status == 400 and ("already exists" in error.message or "lockingStatus" in error.message):
         return error_response(409, error.message)

@@ -1,10 +1,10 @@
-"""Change a meter: the fields given replace those of the meter as read, the others stay.
+"""Change a meter: the fields of the request replace those of the meter, the others stay.
 
-Amberflo's own update replaces the whole meter, and creates one if the id is left out; so the workflow reads the
-meter first and this step sends it back with the changes in it.
+Amberflo's own update replaces the complete meter, and creates one if the id is left out. So the workflow reads the
+meter first, and this step sends it back with the changes.
 
-Event beside the request: ``"meter"``, as read. Request: ``{"meterId", …fields}``. Answer: 200 with the meter,
-400, 404, or 409 when the meter's lock forbids the change.
+Request: ``{"change": {"meterId", …fields}, "meter"}``, the latter as read. Response: 200 with the meter, 400, 404, or
+409 if the meter's lock forbids the change.
 """
 
 from typing import Any, NamedTuple
@@ -17,26 +17,26 @@ from amberflo_workflows.tasks.step import Step, step
 
 
 class UpdateMeter(NamedTuple):
-    """Which meter, as it is, and what to change in it."""
+    """The meter as read, and what to change."""
 
     meter_id: str
     meter: dict[str, Any]
     changes: MeterFields
 
 
-def _request(request: Any) -> UpdateMeter:
-    given = msgspec.convert(request, dict[str, Any])
-    caller = dict(given["change"]) if isinstance(given.get("change"), dict) else {}
-    meter_id = msgspec.convert(caller.pop("meterId", None), MeterId)
-    return UpdateMeter(meter_id, given["meter"], parse_meter_changes(caller))
+def _parse_request(request: Any) -> UpdateMeter:
+    members = msgspec.convert(request, dict[str, Any])
+    change = dict(members["change"]) if isinstance(members.get("change"), dict) else {}
+    meter_id = msgspec.convert(change.pop("meterId", None), MeterId)
+    return UpdateMeter(meter_id, members["meter"], parse_meter_changes(change))
 
 
-@step(_request)
+@step(_parse_request)
 def handler(request: UpdateMeter, step: Step) -> StepResponse:
     if isinstance(request.changes.id, str) and request.changes.id != request.meter_id:
-        return field_error_response("id", "It disagrees with the id in the path")
+        return field_error_response("id", "It contradicts the id in the path")
     changed = writable_fields(request.meter) | msgspec.to_builtins(request.changes) | {"id": request.meter_id}
-    # Amberflo may answer a list as null and yet refuse a null list.
+    # Amberflo may return null for a list, and reject it in a request.
     for field in ("dimensions", "aggregationDimensions"):
         changed[field] = changed.get(field) or []
     updated = step.amberflo.call("PUT", "/meters", changed)

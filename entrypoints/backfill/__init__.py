@@ -1,1 +1,1 @@
-"""Usage out of files: the steps of ``backfill_usage``, and what the command line shares with them."""
+"""Send usage from files: a step of ``backfill_usage``, and what the command line shares with it."""

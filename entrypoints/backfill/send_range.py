@@ -1,7 +1,8 @@
-"""A range of a file, row by row to ``ingest_usage``.
+"""Send a range of a file to ``ingest_usage``, row by row.
 
-In: ``{"object": {bucket, key, etag}, "layout", "range": {begin, end}}`` from the plan. Out: ``{"accepted", "rejected",
-"failed": 0}``. Raises :class:`ChunkNotSent`, which the workflow retries: what is sent again counts once.
+Input: ``{"object": {bucket, key, etag}, "layout", "range": {begin, end}}`` from the plan. Output: ``{"accepted",
+"rejected", "failed": 0}``. Raises :class:`ChunkNotSent`, which the workflow retries: usage that is sent again counts
+once.
 """
 
 import os
@@ -18,20 +19,21 @@ from amberflo_workflows.entrypoints.backfill.sending import RowDestination, send
 
 logger = Logger()
 
-# Above the 240 s after which ingest_usage ends itself.
+# Above the 240 s after which ingest_usage ends.
 READ_TIMEOUT_SECONDS: Final = 250
 
 
-class Range(Struct):
-    """Bytes of the object; no ``end`` is the object's own."""
+class Range(Struct, rename={"start": "begin"}):
+    """Bytes of the object; without ``end`` it extends to the end of the object.
 
-    begin: int
+    The names in JSON are those that the state data of executions has.
+    """
+
+    start: int
     end: int | None
 
 
 class SendRange(Struct):
-    """What is to be sent."""
-
     object: S3Object
     layout: FileLayout
     range: Range
@@ -39,19 +41,19 @@ class SendRange(Struct):
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, int]:
     logger.set_correlation_id(str(event.get("execution", {}).get("name", "")))
-    wanted = msgspec.convert(event, SendRange)
-    place = RowDestination(
+    request = msgspec.convert(event, SendRange)
+    destination = RowDestination(
         os.environ["INGEST_USAGE_STATE_MACHINE_ARN"],
         os.environ["REJECTED_TABLE_NAME"],
         workflows.step_functions_client(READ_TIMEOUT_SECONDS),
         oversized.dynamodb_client(),
     )
     accepted = rejected = 0
-    found = read_rows_between(
-        lambda begin: read_object(s3_client(), wanted.object, begin), wanted.range.begin, wanted.range.end
+    rows = read_rows_between(
+        lambda start: read_object(s3_client(), request.object, start), request.range.start, request.range.end
     )
-    for sent in send_rows(found, wanted.layout, place):
-        accepted += sent.accepted
-        rejected += len(sent.refused)
-    logger.info("range sent", extra={"begin": wanted.range.begin, "accepted": accepted, "rejected": rejected})
+    for chunk in send_rows(rows, request.layout, destination):
+        accepted += chunk.accepted
+        rejected += len(chunk.rejected)
+    logger.info("range sent", extra={"begin": request.range.start, "accepted": accepted, "rejected": rejected})
     return {"accepted": accepted, "rejected": rejected, "failed": 0}

@@ -1,4 +1,4 @@
-"""Send the rows of a file, chunk by chunk, some at a time, and tell of each chunk in the order of the file."""
+"""Send the rows of a file in chunks, several at a time, and report each chunk in the order of the file."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -23,27 +23,25 @@ PARALLEL_CHUNKS: Final = 8
 
 
 class ChunkNotSent(Exception):
-    """A chunk could not be counted; what was sent of the file can be sent again and counts once."""
+    """A chunk could not be sent. The file can be sent again: usage that was sent before counts once."""
 
 
 class RejectedRow(NamedTuple):
-    """A row that was refused."""
-
     row: FileRow
     reason: str
 
 
 class SentChunk(NamedTuple):
-    """A chunk that was dealt with; ``end`` is the byte after its last row."""
+    """The outcome of a chunk; ``end`` is the byte after its last row."""
 
     end: int
     accepted: int
-    refused: list[RejectedRow]
+    rejected: list[RejectedRow]
 
 
 @dataclass(frozen=True)
 class RowDestination:
-    """Where rows are sent: the workflow, and the table for what no workflow can carry."""
+    """Where rows are sent: the workflow, and the rejected table for usage that is too large for a workflow."""
 
     machine_arn: str
     rejected_table: str
@@ -51,40 +49,45 @@ class RowDestination:
     dynamodb: "DynamoDBClient"
 
 
-def send_rows(rows: Iterable[FileRow], layout: FileLayout, place: RowDestination) -> Iterator[SentChunk]:
-    """Send rows. Raises :class:`ChunkNotSent` at the first chunk that fails; those before it have been told."""
-    work = split_into_chunks((row, parse_row(row, layout)) for row in rows)
+def send_rows(rows: Iterable[FileRow], layout: FileLayout, destination: RowDestination) -> Iterator[SentChunk]:
+    """Send rows, and yield the chunks in their order.
+
+    Raises :class:`ChunkNotSent` at the first chunk that fails; all chunks before it have been yielded.
+    """
+    chunks = split_into_chunks((row, parse_row(row, layout)) for row in rows)
     with ThreadPoolExecutor(PARALLEL_CHUNKS) as pool:
-        waiting: deque[Future[SentChunk]] = deque()
+        pending: deque[Future[SentChunk]] = deque()
         try:
-            for chunk in work:
-                waiting.append(pool.submit(_send, [row for row, _ in chunk], [usage for _, usage in chunk], place))
-                if len(waiting) >= 2 * PARALLEL_CHUNKS:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+            for chunk in chunks:
+                pending.append(
+                    pool.submit(_send, [row for row, _ in chunk], [usage for _, usage in chunk], destination)
+                )
+                if len(pending) >= 2 * PARALLEL_CHUNKS:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
         finally:
-            for future in waiting:
+            for future in pending:
                 future.cancel()
 
 
-def _send(rows: list[FileRow], usages: list[ReportedUsage], place: RowDestination) -> SentChunk:
+def _send(rows: list[FileRow], usages: list[ReportedUsage], destination: RowDestination) -> SentChunk:
     end = rows[-1].end
     if exceeds_chunk_limit(usages):
-        return SentChunk(end, 0, [RejectedRow(rows[0], _parked(usages[0], place))])
-    # The index tells which is which in the answer.
-    numbered = [msgspec.structs.replace(usage, index=index) for index, usage in enumerate(usages)]
-    finished = workflows.run_workflow(place.machine_arn, {"usages": numbered}, place.stepfunctions)
-    if finished.output is None or finished.output["statusCode"] != 200:
-        raise ChunkNotSent(f"ingest_usage ended with {finished.error}: {finished.cause} Execution {finished.arn}")
-    data = finished.output["body"]["data"]
-    return SentChunk(
-        end, data["accepted"], [RejectedRow(rows[one["index"]], one["reason"]) for one in data["rejected"]]
-    )
+        return SentChunk(end, 0, [RejectedRow(rows[0], _reject_oversized(usages[0], destination))])
+    # The response refers to a usage by its index.
+    usages = [msgspec.structs.replace(usage, index=index) for index, usage in enumerate(usages)]
+    result = workflows.run_workflow(destination.machine_arn, {"usages": usages}, destination.stepfunctions)
+    if result.output is None or result.output["statusCode"] != 200:
+        raise ChunkNotSent(f"ingest_usage ended with {result.error}: {result.cause} Execution {result.arn}")
+    data = result.output["body"]["data"]
+    rejected = [RejectedRow(rows[usage["index"]], usage["reason"]) for usage in data["rejected"]]
+    return SentChunk(end, data["accepted"], rejected)
 
 
-def _parked(usage: ReportedUsage, place: RowDestination) -> str:
+def _reject_oversized(usage: ReportedUsage, destination: RowDestination) -> str:
+    """Store a usage in the rejected table and return the reason."""
     try:
-        return reject_oversized(usage, place.rejected_table, place.dynamodb)["reason"]
+        return reject_oversized(usage, destination.rejected_table, destination.dynamodb)["reason"]
     except ItemTooLarge as error:
-        raise ChunkNotSent(f"The row {usage.event_id} can neither be counted nor kept: {error}") from None
+        raise ChunkNotSent(f"The row {usage.event_id} is too large to be sent or stored. {error}") from None

@@ -1,1 +1,1 @@
-"""The only code that talks to Amberflo: its errors, its API key, its HTTP client."""
+"""The only code that calls Amberflo: its errors, its API key, the HTTP client, and its customers."""

@@ -1,7 +1,7 @@
-"""One HTTP attempt against Amberflo, with its outcome as a value or a classified error.
+"""The HTTP client for Amberflo: one attempt per call, which returns the response or raises a classified error.
 
-Retries belong to the workflow. The one exception is a short ``Retry-After``, waited out once inside the step,
-because that is cheaper and more exact than failing the try.
+Retries belong to the workflow. The one exception is a short ``Retry-After``, for which a step waits once itself,
+because that is cheaper and more exact than a failed attempt.
 """
 
 import gzip
@@ -22,30 +22,33 @@ from amberflo_workflows.tasks.amberflo.errors import (
 from amberflo_workflows.tasks.amberflo.transport import MAX_RESPONSE_BYTES, TRANSPORT_ERRORS, HttpResponse, send_request
 
 MAX_RETRY_AFTER_SECONDS: Final = 5.0
-# A second attempt is worth a wait only if it has this much time left.
-_SHORTEST_ATTEMPT_SECONDS: Final = 1.0
-# Between the moment we give up and the state's own limit, so that the error is ours, not States.Timeout.
+# A second attempt is made only if it has at least this much time.
+_MIN_ATTEMPT_SECONDS: Final = 1.0
+# The client gives up this long before the state's own limit, so that the error is ours and not States.Timeout.
 _MARGIN_SECONDS: Final = 0.5
-# Amberflo's SDK always compresses; below a packet's size it only costs.
-_GZIP_FROM_BYTES: Final = 1_400
+# Amberflo's SDK compresses every request. It does not help if the request fits into a packet anyway.
+_MIN_GZIP_BYTES: Final = 1_400
 _TOO_LARGE: Final = (
-    f"Amberflo's answer has more than {MAX_RESPONSE_BYTES:,} bytes. Ask for less: a shorter time, a longer interval, "
-    "less to group by, or a filter."
+    f"Amberflo's response has more than {MAX_RESPONSE_BYTES:,} bytes. Request less: a shorter range, a longer "
+    "interval, fewer groups, or a filter."
 )
-# What is not UTF-8 and what is nested too deep have errors of their own.
-_NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+# Invalid UTF-8 and JSON that is nested too deep have error types of their own.
+_JSON_ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def path(*parts: str) -> str:
-    """A path of escaped parts: ``path("meters", "a/b")`` is ``/meters/a%2Fb``. None may be dots alone."""
+def build_path(*parts: str) -> str:
+    """Return a path of escaped parts, none of which may be only dots.
+
+    ``build_path("meters", "a/b")`` is ``/meters/a%2Fb``.
+    """
     return "".join("/" + quote(part, safe="") for part in parts)
 
 
 @dataclass(frozen=True)
 class AmberfloClient:
-    """Amberflo under one API key, with the time that the state has for it.
+    """A client with an API key, and with the time that the state has for the call.
 
-    ``timeout_seconds`` is the state's own limit; every attempt ends a little before it.
+    ``timeout_seconds`` is the state's own limit; every attempt ends a little earlier.
     """
 
     api_key: str
@@ -57,24 +60,24 @@ class AmberfloClient:
         return f"AmberfloClient({self.base_url})"
 
     def call(self, method: str, path: str, body: object = None, params: dict[str, str] | None = None) -> Any:
-        """Send one request to the control API; give the decoded JSON of the answer, ``None`` for an empty one.
+        """Send a request to the control API. Return the decoded JSON of the response, or ``None`` if it is empty.
 
         Raises :class:`AmberfloClientError`, :class:`AmberfloThrottled`, :class:`AmberfloUnavailable`,
         :class:`AmberfloUnauthorized`.
         """
         payload = None if body is None else msgspec.json.encode(body)
-        answer = self._send(method, self.base_url + path, payload, params)
-        if answer.body is None:
+        response = self._send(method, self.base_url + path, payload, params)
+        if response.body is None:
             raise AmberfloClientError(413, _TOO_LARGE)
-        if not answer.body.strip():
+        if not response.body.strip():
             return None
         try:
-            return msgspec.json.decode(answer.body)
-        except _NOT_JSON:
-            raise AmberfloUnavailable(f"Amberflo answered {method} {path} with what is not JSON.") from None
+            return msgspec.json.decode(response.body)
+        except _JSON_ERRORS:
+            raise AmberfloUnavailable(f"Amberflo's response to {method} {path} is not JSON.") from None
 
     def ingest(self, records: bytes) -> None:
-        """Send usage records: a JSON array as bytes. The answer is plain text and says nothing of use.
+        """Send usage records: a JSON array as bytes. The response is plain text without information.
 
         Raises what :meth:`call` raises.
         """
@@ -82,13 +85,13 @@ class AmberfloClient:
 
     def _send(self, method: str, url: str, payload: bytes | None, params: dict[str, str] | None) -> HttpResponse:
         deadline = time.monotonic() + self.timeout_seconds - _MARGIN_SECONDS
-        answer = self._attempt(method, url, payload, params, deadline)
-        wait = _retry_after_seconds(answer)
-        if wait is not None and time.monotonic() + wait + _SHORTEST_ATTEMPT_SECONDS <= deadline:
+        response = self._attempt(method, url, payload, params, deadline)
+        wait = _parse_retry_after(response)
+        if wait is not None and time.monotonic() + wait + _MIN_ATTEMPT_SECONDS <= deadline:
             time.sleep(wait)
-            answer = self._attempt(method, url, payload, params, deadline)
-        _raise_for_status(answer, self.api_key)
-        return answer
+            response = self._attempt(method, url, payload, params, deadline)
+        _raise_for_status(response, self.api_key)
+        return response
 
     def _attempt(
         self, method: str, url: str, payload: bytes | None, params: dict[str, str] | None, deadline: float
@@ -98,55 +101,55 @@ class AmberfloClient:
             "Accept": "application/json",
             "Content-Type": "application/json",
         }
-        if payload is not None and len(payload) >= _GZIP_FROM_BYTES and url.startswith(self.ingest_url + "/ingest"):
+        if payload is not None and len(payload) >= _MIN_GZIP_BYTES and url.startswith(self.ingest_url + "/ingest"):
             payload = gzip.compress(payload, compresslevel=1, mtime=0)
             headers["Content-Encoding"] = "gzip"
         started = time.monotonic()
-        left = max(deadline - started, 0.1)
+        remaining = max(deadline - started, 0.1)
         try:
-            answer = send_request(method, url, params=params, body=payload, headers=headers, seconds=left)
+            response = send_request(method, url, params=params, body=payload, headers=headers, seconds=remaining)
         except TRANSPORT_ERRORS as error:
             record_call(method, type(error).__name__, started)
             # The original message may quote the URL with its query; the class says enough.
-            raise AmberfloUnavailable(f"No answer from Amberflo ({type(error).__name__}).") from None
-        record_call(method, str(answer.status), started)
-        return answer
+            raise AmberfloUnavailable(f"No response from Amberflo ({type(error).__name__}).") from None
+        record_call(method, str(response.status), started)
+        return response
 
 
-def _retry_after_seconds(answer: HttpResponse) -> float | None:
-    if answer.status != 429:
+def _parse_retry_after(response: HttpResponse) -> float | None:
+    """Return the seconds of ``Retry-After`` if the step should wait itself, else ``None``: the workflow waits."""
+    if response.status != 429:
         return None
     try:
-        seconds = float(answer.headers.get("Retry-After", ""))
+        seconds = float(response.headers.get("Retry-After", ""))
     except ValueError:
-        # A date, or nothing: the workflow's own wait will do.
         return None
     return seconds if 0 <= seconds <= MAX_RETRY_AFTER_SECONDS else None
 
 
-def _raise_for_status(answer: HttpResponse, api_key: str) -> None:
-    status = answer.status
-    if status == 200 or status in {201, 202, 204}:
+def _raise_for_status(response: HttpResponse, api_key: str) -> None:
+    status = response.status
+    if status in {200, 201, 202, 204}:
         return
     if status == 429:
         raise AmberfloThrottled("Amberflo is throttling (429).")
     if status in {401, 403}:
-        raise AmberfloUnauthorized(f"Amberflo refused the API key ({status}).")
+        raise AmberfloUnauthorized(f"Amberflo rejected the API key ({status}).")
     if status in {400, 404, 409, 413, 422}:
-        # A talkative server may quote what it was asked with.
-        raise AmberfloClientError(status, _message_of(answer).replace(api_key, "(the API key)")[:500])
-    raise AmberfloUnavailable(f"Amberflo answered with status {status}.")
+        # The response may quote the request with its headers.
+        raise AmberfloClientError(status, _parse_error_message(response).replace(api_key, "(the API key)")[:500])
+    raise AmberfloUnavailable(f"Amberflo returned status {status}.")
 
 
-def _message_of(answer: HttpResponse) -> str:
-    """Amberflo's own words: ``errorMessage`` from its services, ``message`` from its gateway."""
+def _parse_error_message(response: HttpResponse) -> str:
+    """Return Amberflo's own message: ``errorMessage`` from its services, ``message`` from its gateway."""
     try:
-        body = msgspec.json.decode(answer.body or b"")
-    except _NOT_JSON:
+        body = msgspec.json.decode(response.body or b"")
+    except _JSON_ERRORS:
         body = None
     if isinstance(body, dict):
-        for key in ("errorMessage", "message"):
-            if isinstance(body.get(key), str) and body[key]:
-                # On its way into logs and terminals: no line of its own, and nothing that steers.
-                return "".join(one if one.isprintable() else " " for one in body[key])
-    return f"Amberflo refused the request with status {answer.status} and no message."
+        for name in ("errorMessage", "message"):
+            if isinstance(body.get(name), str) and body[name]:
+                # It goes into logs and terminals: no line breaks, and no control characters.
+                return "".join(character if character.isprintable() else " " for character in body[name])
+    return f"Amberflo rejected the request with status {response.status} and no message."

@@ -1,7 +1,6 @@
-"""What a task Lambda is told by its environment (set in ``infra/``).
+"""The configuration of a task Lambda, from its environment variables (set in ``infra/``).
 
-Each function reads the environment once per process and raises ``KeyError`` with the variable's name when the
-deployment left one out.
+Each function reads the environment once per process and raises ``KeyError`` with the name of a missing variable.
 """
 
 import os
@@ -11,7 +10,7 @@ from functools import cache
 
 @dataclass(frozen=True)
 class SecretLocation:
-    """The secret's name or ARN, and the field of its JSON that holds the API key."""
+    """The secret's name or ARN, and the field of its JSON that has the API key."""
 
     secret_id: str
     field: str
@@ -19,7 +18,7 @@ class SecretLocation:
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Amberflo's control API and its ingest host, without a slash at the end."""
+    """The URLs of Amberflo's control API and of its ingest API, without a slash at the end."""
 
     base_url: str
     ingest_url: str
@@ -27,13 +26,13 @@ class Endpoints:
 
 @cache
 def secret_location() -> SecretLocation:
-    """Where the API key lies."""
+    """Return the location of the API key."""
     return SecretLocation(os.environ["AMBERFLO_API_KEY_SECRET_ID"], os.environ["AMBERFLO_API_KEY_FIELD"])
 
 
 @cache
 def endpoints() -> Endpoints:
-    """Where Amberflo is."""
+    """Return the URLs of Amberflo."""
     return Endpoints(
         os.environ["AMBERFLO_BASE_URL"].rstrip("/"),
         os.environ["AMBERFLO_INGEST_URL"].rstrip("/"),

@@ -1,4 +1,4 @@
-"""One HTTP request with an answer that is bounded in time and in size, whatever the other side does."""
+"""One HTTP request whose response is limited in time and in size, whatever the server does."""
 
 import contextlib
 import io
@@ -19,16 +19,16 @@ from urllib3.exceptions import HTTPError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-# Twice what a workflow can carry: what is a little too much for it is still read, and refused by its size.
+# Twice what a workflow can carry, so that a response that is a little too large is read and rejected with its size.
 MAX_RESPONSE_BYTES: Final = 12_000_000
-# The last is what a chunk of less than nothing is to the libraries.
+# The libraries raise the last one for a chunk of negative size.
 TRANSPORT_ERRORS: Final = (requests.RequestException, HTTPError, ValueError)
 _CONNECT_SECONDS: Final = 2.0
 _PIECE_BYTES: Final = 65_536
 
 
 class HttpResponse(NamedTuple):
-    """What came back. ``body`` is ``None`` if it is larger than ``MAX_RESPONSE_BYTES``."""
+    """A response. ``body`` is ``None`` if it is larger than ``MAX_RESPONSE_BYTES``."""
 
     status: int
     headers: Mapping[str, str]
@@ -38,11 +38,12 @@ class HttpResponse(NamedTuple):
 def send_request(
     method: str, url: str, *, params: dict[str, str] | None, body: bytes | None, headers: dict[str, str], seconds: float
 ) -> HttpResponse:
-    """Send one request, for at most so many seconds from the connection to the last byte.
+    """Send one request, with at most ``seconds`` from the connection to the last byte.
 
     Raises one of ``TRANSPORT_ERRORS``.
     """
-    # Connecting, the handshake and sending each have this long; what they took is taken off the time for the answer.
+    # Connecting, the TLS handshake and sending have this long each; their duration is subtracted from the time for the
+    # response.
     timeout = Timeout(total=seconds, connect=min(_CONNECT_SECONDS, seconds / 3))
     response = _session().request(
         method,
@@ -50,16 +51,16 @@ def send_request(
         params=params,
         data=body,
         headers=headers,
-        timeout=timeout,  # type: ignore[arg-type] # requests hands it on as it is
+        timeout=timeout,  # type: ignore[arg-type] # requests passes it on unchanged
         stream=True,
     )
     with contextlib.closing(response):
-        return HttpResponse(response.status_code, response.headers, _body_of(response))
+        return HttpResponse(response.status_code, response.headers, _read_body(response))
 
 
-def _body_of(response: requests.Response) -> bytes | None:
+def _read_body(response: requests.Response) -> bytes | None:
     body = bytearray()
-    # Inflated piece by piece, so that a few bytes cannot become more than the limit.
+    # Decompressed in pieces, so that a small compressed body cannot exceed the limit in memory.
     for piece in response.raw.stream(_PIECE_BYTES, decode_content=True):
         body += piece
         if len(body) > MAX_RESPONSE_BYTES:
@@ -67,37 +68,37 @@ def _body_of(response: requests.Response) -> bytes | None:
     return bytes(body)
 
 
-class _InTime(io.RawIOBase):
-    """What a socket receives, all of it within the socket's time-out.
+class _DeadlineReader(io.RawIOBase):
+    """Reads from a socket, all of it within the socket's timeout.
 
-    A socket's own time-out begins anew with each byte, and an answer that trickles would never end.
+    A socket's own timeout starts again with each byte, so that a response that trickles would never end.
     """
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._received = connection.makefile("rb", buffering=0)
+        self._file = connection.makefile("rb", buffering=0)
         self._deadline = time.monotonic() + (connection.gettimeout() or 0)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int | None:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
+        remaining = self._deadline - time.monotonic()
+        if remaining <= 0:
             raise TimeoutError("timed out")
-        self._connection.settimeout(left)
-        return self._received.readinto(buffer)
+        self._connection.settimeout(remaining)
+        return self._file.readinto(buffer)
 
     def close(self) -> None:
-        self._received.close()
+        self._file.close()
         super().close()
 
 
 class _Response(HTTPResponse):
-    def __init__(self, sock: socket.socket, *arguments: Any, **named: Any) -> None:
-        super().__init__(sock, *arguments, **named)
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
         self.fp.close()
-        self.fp = io.BufferedReader(_InTime(sock))
+        self.fp = io.BufferedReader(_DeadlineReader(sock))
 
 
 class _Connection(HTTPConnection):
@@ -117,14 +118,14 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
-        super().init_poolmanager(*arguments, **named)
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """No redirect is followed, since the key must not travel, nor looked at: that would read all of its body."""
+        """Return none: the key must not go elsewhere. The default would also read the complete body of a redirect."""
 
 
 @cache
@@ -132,8 +133,8 @@ def _session() -> requests.Session:
     session = _Session()
     session.mount("https://", _Adapter(max_retries=0))
     session.mount("http://", _Adapter(max_retries=0))
-    # Neither a proxy nor a .netrc of the environment may see or replace the key.
+    # No proxy or .netrc of the environment may see or replace the key.
     session.trust_env = False
-    # Nothing of one answer is kept for the next call.
+    # No cookie of a response is sent with the next request.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return session

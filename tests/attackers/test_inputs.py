@@ -162,7 +162,7 @@ def test_a_usage_with_a_duplicate_member_is_rejected_and_the_others_are_counted(
     assert sandbox_of(system).totals("m") == {}
     (item,) = rejected_usages(system, mark)
     assert item["reason"].startswith(member)
-    assert item["reason"].endswith("is given twice")
+    assert item["reason"].endswith("occurs twice")
     # The item has every value, so that a person can choose between them.
     assert "givenTwice" in json.dumps(item["usage"])
 
@@ -174,8 +174,8 @@ def test_a_message_with_a_duplicate_detail_or_records_is_rejected(system: System
     assert deliver(system, body, records, event(usage())) == []
     assert sandbox_of(system).totals("api-calls") == {"t1": 1}
     assert sorted(item["reason"] for item in rejected_usages(system, mark)) == [
-        "records is given twice",
-        "the usage is given twice",
+        "records occurs twice",
+        "the usage occurs twice",
     ]
 
 
@@ -185,7 +185,7 @@ def test_a_row_with_a_duplicate_member_is_rejected_and_the_others_are_counted(sy
     file = tmp_path / f"{uuid.uuid4()}.ndjson"
     file.write_text("\n".join(rows))
     process = Metering(system, tmp_path)("backfill", str(file))
-    assert "tenantId is given twice" in process.stdout, process
+    assert "tenantId occurs twice" in process.stdout, process
     assert sandbox_of(system).totals("api-calls") == {"t1": 2}
 
 

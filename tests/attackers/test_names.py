@@ -61,8 +61,8 @@ def test_usage_with_invisible_characters_in_a_name_is_rejected_with_the_reason(s
     assert sandbox_of(system).totals("api-calls") == {"acme": 1}
     reasons = {item["usage"][member]: item["reason"] for item in rejected_usages(system, mark)}
     assert reasons.keys() == set(invalid_names)
-    assert reasons[f"{name} "] == f"{member} begins or ends with a blank"
-    assert reasons[f"{name}\u200b"] == f"{member} has a character in it that cannot be seen (U+200B)"
+    assert reasons[f"{name} "] == f"{member} starts or ends with whitespace"
+    assert reasons[f"{name}\u200b"] == f"{member} contains an invisible character (U+200B)"
 
 
 def test_usage_with_a_name_in_another_script_is_counted_under_that_name(system: System) -> None:

@@ -109,9 +109,9 @@ def test_rows_that_are_wrong_are_kept_and_named_and_the_others_are_counted(meter
         told = json.loads(done.stdout)
         assert (told["accepted"], told["rejected"]) == (250, 4)
         assert told["reasons"] == {
-            "meterValue must be a number, this is text": 1,
+            "meterValue must be a number, not text": 1,
             "it is more than 60 days old": 2,
-            "a usage must be an object, this is text": 1,
+            "a usage must be an object, not text": 1,
         }
         assert _counted(metering) == ({} if option == "--dry-run" else _expected(rows))
     name = _csv([*rows, *bad]).decode().index("five")
@@ -185,10 +185,10 @@ def test_a_range_that_fails_fails_the_whole_and_starting_again_finishes_it(meter
     [
         (("none.csv",), 1, "none.csv cannot be read: No such file"),
         (("usage.txt",), 1, "is it csv or ndjson?"),
-        (("usage.txt", "--format", "csv"), 1, "There is no column for tenantId; name one"),
+        (("usage.txt", "--format", "csv"), 1, "The file has no column for tenantId"),
         (("usage.txt", "--format", "csv", "--map", "tenantId"), 2, "--map takes MEMBER=…, not 'tenantId'"),
-        (("usage.txt", "--format", "csv", "--map", "tenantId=tenant"), 1, "There is no column 'tenant'"),
-        (("broken.csv.gz",), 1, "broken.csv.gz is no whole gzip file"),
+        (("usage.txt", "--format", "csv", "--map", "tenantId=tenant"), 1, "The file has no column 'tenant'"),
+        (("broken.csv.gz",), 1, "broken.csv.gz is not a complete gzip file"),
         (("s3://nobucket",), 1, "it is like s3://BUCKET/KEY"),
         (("s3://nobucket/key.csv",), 1, "s3://nobucket/key.csv cannot be read"),
     ],

@@ -91,10 +91,10 @@ def test_what_is_no_usage_is_told_and_the_rest_is_sent(metering: LocalMetering, 
     begins = [sum(len(line) + 1 for line in lines[:number]) for number in range(1, 5)]
     assert done.stdout.splitlines() == [
         "1 on the bus, 4 refused.",
-        f"    usage.ndjson.gz:{begins[0]}  meterValue must be a number, this is text",
+        f"    usage.ndjson.gz:{begins[0]}  meterValue must be a number, not text",
         f"    usage.ndjson.gz:{begins[1]}  it is more than 60 days old",
-        rf"    usage.ndjson.gz:{begins[2]}  the dimension '\x1b[31m' must be a plain value, this is a list",
-        f"    usage.ndjson.gz:{begins[3]}  a usage must be an object, this is text",
+        rf"    usage.ndjson.gz:{begins[2]}  the dimension '\x1b[31m' must be a plain value, not a list",
+        f"    usage.ndjson.gz:{begins[3]}  a usage must be an object, not text",
     ]
     assert done.returncode == 1
     assert _is_counted(metering.system, acme=1)

@@ -81,7 +81,7 @@ def test_an_execution_is_shown_as_a_graph_and_on_a_line_of_time(metering: Meteri
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].startswith(f"list_meters  {name}  FAILED after")
-    assert "  error    AmberfloUnavailable: Amberflo answered with status 503." in lines
+    assert "  error    AmberfloUnavailable: Amberflo returned status 503." in lines
     assert "✓ ResolveApiKey       Task      succeeded, 1 try" in lines
     assert "  ━━▶ ListMeters" in lines
     assert "✗ ListMeters          Task      FAILED, 3 tries, AmberfloUnavailable" in lines
@@ -97,7 +97,7 @@ def test_a_state_is_shown_in_full_with_what_its_task_logged(metering: Metering) 
     name = _failed(metering)
     done = metering("executions", "show", name, "--state", "ListMeters")
     assert '"secretId": "AmberfloApiKey"' in done.stdout
-    assert "error\nAmberfloUnavailable: Amberflo answered with status 503.\n      File" in done.stdout
+    assert "error\nAmberfloUnavailable: Amberflo returned status 503.\n      File" in done.stdout
     assert done.stdout.count('"outcome":"503"') == 3
     assert name in done.stdout
     told = metering.json("executions", "show", name, "--state", "ListMeters")
@@ -153,7 +153,7 @@ def test_what_failed_fails_the_command_that_follows_it(metering: Metering) -> No
     name = _failed(metering)
     done = metering("executions", "follow", name)
     assert done.returncode == 1
-    assert "TaskFailed  AmberfloUnavailable: Amberflo answered with status 503." in done.stdout
+    assert "TaskFailed  AmberfloUnavailable: Amberflo returned status 503." in done.stdout
     told = metering("executions", "follow", name, "--json")
     assert (told.returncode, json.loads(told.stdout)["error"]) == (1, "AmberfloUnavailable")
 

@@ -83,8 +83,8 @@ def test_hostile_text_is_printed_as_it_is_and_steers_nothing(metering: LocalMete
 def test_what_the_api_refuses_is_one_line_with_the_way_on(metering: LocalMetering) -> None:
     create = ("meters", "create", "Calls", "--type", "sum_of_all_usage", "--name")
     refused = {
-        (*create, "a b"): "answered 400: The request is wrong. meterApiName: ",
-        ("meters", "show", "nope"): "answered 404: There is no meter with the id 'nope'. There is none with that name",
+        (*create, "a b"): "answered 400: The request is invalid. meterApiName: ",
+        ("meters", "show", "nope"): "answered 404: The meter 'nope' was not found. There is none with that name",
     }
     for arguments, message in refused.items():
         done = metering(*arguments)

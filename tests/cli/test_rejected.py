@@ -44,7 +44,7 @@ def _ids(metering: Metering, *which: str) -> list[str]:
 def test_what_is_refused_is_listed_with_its_reason(metering: Metering, tenant: str) -> None:
     done = metering("rejected", "list", "--tenant", tenant)
     assert done.returncode == 0
-    assert "meterValue must be a number, this is text" in done.stdout
+    assert "meterValue must be a number, not text" in done.stdout
     assert len(_ids(metering, "--tenant", tenant, "--meter", "m" * 60)) == 1
     assert _ids(metering, "--tenant", tenant, "--reason", "NUMBER") != _ids(metering, "--tenant", tenant)
     assert metering("rejected", "list", "--tenant", "nobody").stdout.strip() == "Nothing is waiting."

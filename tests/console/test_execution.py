@@ -60,7 +60,7 @@ def test_a_failed_execution_shows_the_state_the_error_and_the_attempts(system: S
     page = open_page(_run_failing(system))
     expect(page.get_by_role("heading", level=1)).to_have_text("list_meters")
     expect(page.locator(".lead")).to_contain_text("failed")
-    expect(page.locator(".facts .problem")).to_have_text("AmberfloUnavailable Amberflo answered with status 503.")
+    expect(page.locator(".facts .problem")).to_have_text("AmberfloUnavailable Amberflo returned status 503.")
     expect(page.locator(".facts dl")).to_contain_text("secret version")
     expect(_node(page, "ListMeters").locator(".status-text")).to_have_text("✗ failed, 3 attempts")
     expect(_node(page, "ListMeters")).to_have_class("node failed")

@@ -24,8 +24,8 @@ def test_filters_rejected_usage(table: RejectedTable, tenant: str, open_page: Op
     page = open_page(f"rejected?tenant={tenant}")
     rows = page.locator(".rejected tbody tr")
     expect(rows).to_have_count(2)
-    cells = rows.filter(has_text="this is text").locator("td").all_inner_texts()
-    assert cells[1:6] == ["✗ rejected", "meterValue must be a number, this is text", tenant, METER, "five"]
+    cells = rows.filter(has_text="not text").locator("td").all_inner_texts()
+    assert cells[1:6] == ["✗ rejected", "meterValue must be a number, not text", tenant, METER, "five"]
     page.get_by_label("Reason contains").fill("IS MISSING")
     page.get_by_role("button", name="Apply").click()
     expect(rows).to_have_count(1)

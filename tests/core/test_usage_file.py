@@ -1,6 +1,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,8 +22,8 @@ from amberflo_workflows.core.usage_file import (
 HEADER = b"tenantId,meterApiName,meterValue,meterTimeInMillis,region\n"
 
 
-def _layout(header: bytes = HEADER, **reading: Any) -> FileLayout:
-    return read_layout(FileOptions("f.csv", "csv", **reading), [header])
+def _layout(header: bytes = HEADER, **options: Any) -> FileLayout:
+    return read_layout(FileOptions("f.csv", "csv", **options), [header])
 
 
 def _usage(line: bytes, layout: FileLayout | None = None) -> Any:
@@ -30,19 +31,19 @@ def _usage(line: bytes, layout: FileLayout | None = None) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("a.csv", "csv"), ("A.CSV.gz", "csv"), ("a.ndjson", "ndjson"), ("a.jsonl.gz", "ndjson")]
+    ("name", "file_format"), [("a.csv", "csv"), ("A.CSV.gz", "csv"), ("a.ndjson", "ndjson"), ("a.jsonl.gz", "ndjson")]
 )
-def test_the_name_tells_what_a_file_is(name: str, kind: str) -> None:
-    assert detect_format(name) == kind
+def test_the_format_is_detected_by_the_file_name(name: str, file_format: str) -> None:
+    assert detect_format(name) == file_format
 
 
 @pytest.mark.parametrize("name", ["a", "a.json", "a.gz", "csv"])
-def test_a_name_that_does_not_tell_is_an_error_that_says_what_to_do(name: str) -> None:
-    with pytest.raises(InvalidFile, match="say which"):
+def test_a_name_without_a_known_format_is_an_error(name: str) -> None:
+    with pytest.raises(InvalidFile, match="Set the format"):
         detect_format(name)
 
 
-def test_a_row_of_csv_is_a_usage_with_numbers_and_dimensions() -> None:
+def test_a_csv_row_becomes_a_usage_with_numbers_and_dimensions() -> None:
     reported = parse_row(FileRow(70, 99, b'acme,api-calls,2.5,1700000000000,"eu, west"\r'), _layout())
     assert (reported.event_id, reported.index) == ("f.csv:70", 0)
     assert reported.usage == {
@@ -54,11 +55,11 @@ def test_a_row_of_csv_is_a_usage_with_numbers_and_dimensions() -> None:
     }
 
 
-def test_an_empty_field_is_no_member() -> None:
+def test_an_empty_field_is_an_absent_member() -> None:
     assert _usage(b"acme,api-calls,2,,") == {"tenantId": "acme", "meterApiName": "api-calls", "meterValue": 2}
 
 
-def test_columns_may_have_other_names_be_left_out_or_be_the_same_in_all_rows() -> None:
+def test_columns_are_mapped_ignored_and_replaced_by_constants() -> None:
     layout = _layout(
         b"customer,tokens,at,internal,model\n",
         columns={"tenantId": "customer", "meterValue": "tokens", "time": "at"},
@@ -70,7 +71,7 @@ def test_columns_may_have_other_names_be_left_out_or_be_the_same_in_all_rows() -
     assert reported.usage == {"tenantId": "acme", "meterApiName": "tokens", "meterValue": 7, "model": "small"}
 
 
-def test_a_json_object_is_a_usage_under_the_names_that_it_is_read_by() -> None:
+def test_members_of_a_json_object_are_mapped() -> None:
     layout = read_layout(FileOptions("f.jsonl", "ndjson", columns={"tenantId": "customer"}), [b"{}\n"])
     line = json.dumps({"customer": "acme", "meterApiName": "m", "meterValue": 2, "time": "2026-11-24", "n": {"a": 1}})
     reported = parse_row(FileRow(3, 9, line.encode()), layout)
@@ -79,40 +80,50 @@ def test_a_json_object_is_a_usage_under_the_names_that_it_is_read_by() -> None:
 
 
 @pytest.mark.parametrize("value", ["five", "1e999", "0x10", "1,5", "NaN", "true"])
-def test_what_is_no_number_stays_text_for_the_workflow_to_refuse(value: str) -> None:
+def test_a_value_that_is_not_a_number_stays_text(value: str) -> None:
     assert _usage(f'acme,api-calls,"{value}",1,eu'.encode())["meterValue"] == value
 
 
 @pytest.mark.parametrize("line", [b"acme,api-calls", b"a,b,1,1,eu,more", b'acme,"api,1,1,eu', b"acme,\xff,1,1,eu"])
-def test_a_line_that_cannot_be_read_is_its_text(line: bytes) -> None:
+def test_an_invalid_csv_row_becomes_its_text(line: bytes) -> None:
     assert _usage(line) == line.decode(errors="backslashreplace")
 
 
 @pytest.mark.parametrize("line", [b"{", b"[1]", b"5", b'"text"', b"\xff", b'{"a": "\\ud800"}', b"[" * 5_000])
-def test_a_line_that_is_no_json_object_is_its_text(line: bytes) -> None:
+def test_a_line_that_is_not_a_json_object_becomes_its_text(line: bytes) -> None:
     layout = FileLayout(FileOptions("f.jsonl", "ndjson"), [], 0)
     assert _usage(line, layout) == line.decode(errors="backslashreplace")
 
 
 @pytest.mark.parametrize(
-    ("header", "reading", "message"),
+    ("header", "options", "message"),
     [
         (b"", {}, "The file is empty"),
-        (b"tenantId,tenantId\n", {}, "must have names, each another"),
-        (b"tenantId,,meterValue\n", {}, "must have names, each another"),
-        (b"customer,meterApiName,meterValue\n", {}, "There is no column for tenantId; name one"),
-        (HEADER, {"columns": {"tenantId": "customer"}}, "There is no column 'customer'; there are: tenantId"),
-        (HEADER, {"ignore": ["internal"]}, "There is no column 'internal'"),
-        (HEADER, {"columns": {"tenantId": "region"}}, "There is a column 'tenantId' beside 'region'"),
+        (b"tenantId,tenantId\n", {}, "must have a different name"),
+        (b"tenantId,,meterValue\n", {}, "must have a different name"),
+        (
+            b"customer,meterApiName,meterValue\n",
+            {},
+            "The file has no column for tenantId. Map one with --map tenantId=COLUMN",
+        ),
+        (HEADER, {"columns": {"tenantId": "customer"}}, "The file has no column 'customer'. The columns are: tenantId"),
+        (HEADER, {"ignore": ["internal"]}, "The file has no column 'internal'"),
+        (HEADER, {"columns": {"tenantId": "region"}}, "The columns 'tenantId' and 'region' are both for tenantId"),
         (b"x" * (MAX_ROW_BYTES + 1), {}, "does not end within"),
     ],
 )
-def test_a_file_that_is_none_says_what_to_do(header: bytes, reading: Any, message: str) -> None:
+def test_an_unusable_header_is_an_error(header: bytes, options: Any, message: str) -> None:
     with pytest.raises(InvalidFile, match=message):
-        _layout(header, **reading)
+        _layout(header, **options)
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_column() -> None:
+def test_a_layout_has_the_names_of_existing_state_data() -> None:
+    layout = _layout()
+    assert msgspec.to_builtins(layout).keys() == {"reading", "header", "rowsBegin"}
+    assert msgspec.convert(msgspec.to_builtins(layout), FileLayout) == layout
+
+
+def test_a_byte_order_mark_is_skipped() -> None:
     assert _layout(b"\xef\xbb\xbf" + HEADER).header[0] == "tenantId"
     layout = read_layout(FileOptions("f.jsonl", "ndjson"), [b'\xef\xbb\xbf{"a": 1}\n'])
     assert parse_row(FileRow(0, 12, b'\xef\xbb\xbf{"a": 1}'), layout).usage == {"a": 1}
@@ -122,26 +133,26 @@ texts = st.lists(st.sampled_from([b"a", b"bb", b"\n", b"\r\n", b" ", b"ccc\n"]),
 
 
 @given(texts, st.lists(st.integers(1, 7), max_size=20))
-def test_rows_are_the_same_however_the_data_comes(text: bytes, sizes: list[int]) -> None:
-    pieces, at = [], 0
+def test_rows_do_not_depend_on_how_the_data_is_split(text: bytes, sizes: list[int]) -> None:
+    pieces, start = [], 0
     for size in sizes:
-        pieces.append(text[at : at + size])
-        at += size
-    pieces.append(text[at:])
-    found = list(read_rows(pieces, 0))
-    assert [row.text for row in found] == [line for line in text.split(b"\n") if line.strip()]
-    assert all(text[row.begin :].startswith(row.text) for row in found)
-    assert [row.end for row in found] == [min(row.begin + len(row.text) + 1, len(text)) for row in found]
+        pieces.append(text[start : start + size])
+        start += size
+    pieces.append(text[start:])
+    rows = list(read_rows(pieces, 0))
+    assert [row.text for row in rows] == [line for line in text.split(b"\n") if line.strip()]
+    assert all(text[row.start :].startswith(row.text) for row in rows)
+    assert [row.end for row in rows] == [min(row.start + len(row.text) + 1, len(text)) for row in rows]
 
 
 @given(texts, st.integers(1, 9))
-def test_ranges_together_hold_each_row_once(text: bytes, length: int) -> None:
-    def data(begin: int) -> list[bytes]:
-        return [text[begin:]]
+def test_every_row_is_in_exactly_one_range(text: bytes, length: int) -> None:
+    def read(start: int) -> list[bytes]:
+        return [text[start:]]
 
-    apart = [
+    rows = [
         row
-        for begin in range(0, len(text), length)
-        for row in read_rows_between(data, begin, min(begin + length, len(text)))
+        for start in range(0, len(text), length)
+        for row in read_rows_between(read, start, min(start + length, len(text)))
     ]
-    assert apart == list(read_rows([text], 0))
+    assert rows == list(read_rows([text], 0))

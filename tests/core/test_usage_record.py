@@ -17,13 +17,13 @@ def _record(usage: Any) -> UsageRecord:
     return build_record(usage, event_id="event-1", event_time=TIME)
 
 
-def _refusal(usage: Any) -> str:
-    with pytest.raises(InvalidUsage) as refused:
+def _reason(usage: Any) -> str:
+    with pytest.raises(InvalidUsage) as error:
         _record(usage)
-    return str(refused.value)
+    return str(error.value)
 
 
-def test_an_event_without_identity_or_time_takes_those_of_its_envelope() -> None:
+def test_a_usage_without_identity_or_time_has_those_of_its_event() -> None:
     assert msgspec.to_builtins(_record(USAGE)) == {
         "customerId": "t1",
         "meterApiName": "api-calls",
@@ -34,17 +34,17 @@ def test_an_event_without_identity_or_time_takes_those_of_its_envelope() -> None
     }
 
 
-def test_identity_and_time_of_the_usage_come_first() -> None:
+def test_identity_and_time_of_the_usage_take_precedence() -> None:
     record = _record({**USAGE, "uniqueId": "mine", "meterTimeInMillis": 1_700_000_000_000})
     assert (record.unique_id, record.meter_time_in_millis) == ("mine", 1_700_000_000_000)
 
 
-def test_scalars_become_text_and_nothing_becomes_no_dimension() -> None:
+def test_dimension_values_become_text_and_empty_ones_are_left_out() -> None:
     record = _record({**USAGE, "dimensions": {"n": 5, "f": 0.5, "yes": True, "no": False, "none": None, "empty": ""}})
     assert record.dimensions == {"f": "0.5", "n": "5", "no": "false", "region": "eu", "yes": "true"}
 
 
-def test_a_dimension_given_twice_alike_is_one() -> None:
+def test_a_dimension_that_occurs_twice_with_the_same_value_is_one_dimension() -> None:
     assert _record({**USAGE, "dimensions": {"region": "eu"}}).dimensions == {"region": "eu"}
 
 
@@ -53,39 +53,39 @@ def test_a_dimension_given_twice_alike_is_one() -> None:
     [
         ({"tenantId": None}, "tenantId is missing"),
         ({"tenantId": " "}, "tenantId is empty"),
-        ({"tenantId": ["t1"]}, "tenantId must be text, this is a list"),
-        ({"tenantId": True}, "tenantId must be text, this is true or false"),
+        ({"tenantId": ["t1"]}, "tenantId must be text, not a list"),
+        ({"tenantId": True}, "tenantId must be text, not true or false"),
         ({"meterApiName": None}, "meterApiName is missing"),
         ({"meterApiName": "x" * 51}, "meterApiName has 51 characters, at most 50 are allowed"),
         ({"meterValue": None}, "meterValue is missing"),
-        ({"meterValue": "3"}, "meterValue must be a number, this is text"),
-        ({"meterValue": True}, "meterValue must be a number, this is true or false"),
+        ({"meterValue": "3"}, "meterValue must be a number, not text"),
+        ({"meterValue": True}, "meterValue must be a number, not true or false"),
         ({"meterValue": float("nan")}, "meterValue is not a finite number"),
         ({"meterValue": float("inf")}, "meterValue is not a finite number"),
         ({"meterValue": 10**400}, "meterValue is not a finite number"),
         ({"meterTimeInMillis": "today"}, "meterTimeInMillis must be a positive whole number"),
         ({"meterTimeInMillis": -1}, "meterTimeInMillis must be a positive whole number"),
-        ({"dimensions": ["a"]}, "dimensions must be an object, this is a list"),
-        ({"nested": {"a": 1}}, "the dimension 'nested' must be a plain value, this is an object"),
+        ({"dimensions": ["a"]}, "dimensions must be an object, not a list"),
+        ({"nested": {"a": 1}}, "the dimension 'nested' must be a plain value, not an object"),
         ({"long": "x" * 201}, "the dimension 'long' has 201 characters, at most 200 are allowed"),
         ({"dimensions": {"": "x"}}, "a dimension's name has 0 characters"),
-        ({"dimensions": {"region": "us"}}, "the dimension 'region' is given twice, with different values"),
-        ({"region": "\ud800"}, "a text in it is not valid Unicode"),
+        ({"dimensions": {"region": "us"}}, "the dimension 'region' occurs twice, with different values"),
+        ({"region": "\ud800"}, "it contains text that is not valid Unicode"),
         ({"uniqueId": ""}, "uniqueId is empty"),
     ],
 )
-def test_a_wrong_usage_is_refused_with_its_reason(change: dict[str, Any], reason: str) -> None:
-    assert _refusal({**USAGE, **change}).startswith(reason)
+def test_an_invalid_usage_is_rejected_with_the_reason(change: dict[str, Any], reason: str) -> None:
+    assert _reason({**USAGE, **change}).startswith(reason)
 
 
 @pytest.mark.parametrize(
     ("usage", "kind"), [("text", "text"), ([], "a list"), (None, "null"), (3, "a number"), (True, "true or false")]
 )
-def test_what_is_no_object_is_refused(usage: Any, kind: str) -> None:
-    assert _refusal(usage) == f"a usage must be an object, this is {kind}"
+def test_a_usage_that_is_not_an_object_is_rejected(usage: Any, kind: str) -> None:
+    assert _reason(usage) == f"a usage must be an object, not {kind}"
 
 
-def test_without_any_time_a_usage_is_refused() -> None:
+def test_a_usage_without_any_time_is_rejected() -> None:
     with pytest.raises(InvalidUsage, match="there is no time"):
         build_record(USAGE, event_id="event-1", event_time="")
 
@@ -102,24 +102,24 @@ usages = st.fixed_dictionaries(
 
 
 @given(usages)
-def test_the_record_does_not_depend_on_the_order_of_members_or_on_a_trip_through_json(usage: dict[str, Any]) -> None:
-    def bytes_or_refusal(given: Any) -> bytes | str:
+def test_the_record_does_not_depend_on_the_order_of_members_or_on_reencoding(usage: dict[str, Any]) -> None:
+    def encode_or_error(usage: Any) -> bytes | str:
         try:
-            return msgspec.json.encode(_record(given))
-        except InvalidUsage as refused:
-            return str(refused)
+            return msgspec.json.encode(_record(usage))
+        except InvalidUsage as error:
+            return str(error)
 
     shuffled = dict(reversed(usage.items()))
     if "dimensions" in usage:
         shuffled["dimensions"] = dict(reversed(usage["dimensions"].items()))
-    first = bytes_or_refusal(usage)
-    assert bytes_or_refusal(shuffled) == first
-    assert bytes_or_refusal(json.loads(json.dumps(usage))) == first
+    expected = encode_or_error(usage)
+    assert encode_or_error(shuffled) == expected
+    assert encode_or_error(json.loads(json.dumps(usage))) == expected
 
 
-# As JSON can have it; half a character is one that "\\ud800" is read as.
+# As in JSON, where "\\ud800" is a lone surrogate.
 texts = st.text(st.characters() | st.just("\ud800"), max_size=8)
-anything = st.recursive(
+any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
@@ -127,21 +127,21 @@ anything = st.recursive(
 almost_usages = st.fixed_dictionaries(
     {},
     optional={
-        "tenantId": st.just("t") | anything,
-        "meterApiName": st.just("m") | anything,
-        "meterValue": st.just(1) | anything,
-        "meterTimeInMillis": st.integers(1) | anything,
-        "uniqueId": texts | anything,
-        "dimensions": st.dictionaries(texts, anything, max_size=3) | anything,
-        "more": anything,
+        "tenantId": st.just("t") | any_json,
+        "meterApiName": st.just("m") | any_json,
+        "meterValue": st.just(1) | any_json,
+        "meterTimeInMillis": st.integers(1) | any_json,
+        "uniqueId": texts | any_json,
+        "dimensions": st.dictionaries(texts, any_json, max_size=3) | any_json,
+        "more": any_json,
     },
 )
 
 
-@given(almost_usages | anything, st.sampled_from([TIME, ""]) | texts)
+@given(almost_usages | any_json, st.sampled_from([TIME, ""]) | texts)
 @example({**USAGE, "meterValue": 10**4000}, TIME)
 @example({**USAGE, "tenantId": 10**4000}, TIME)
-def test_whatever_is_reported_is_a_record_that_can_be_read_again_or_is_refused(usage: Any, time: str) -> None:
+def test_any_usage_is_rejected_or_becomes_a_record_that_can_be_decoded(usage: Any, time: str) -> None:
     try:
         record = build_record(usage, event_id="event-1", event_time=time)
     except InvalidUsage:
@@ -164,42 +164,40 @@ exact_usages = st.fixed_dictionaries(
 
 
 @given(exact_usages, exact_usages, st.sets(st.sampled_from(["uniqueId", "tenantId", "meterValue", "dimensions"])))
-def test_usages_that_differ_in_anything_are_different_records(
-    usage: dict[str, Any], other: dict[str, Any], alike: set[str]
-) -> None:
-    other |= {member: usage[member] for member in alike}
+def test_different_usages_are_different_records(usage: dict[str, Any], other: dict[str, Any], same: set[str]) -> None:
+    other |= {member: usage[member] for member in same}
     assume(other != usage)
     assert msgspec.json.encode(_record(other)) != msgspec.json.encode(_record(usage))
 
 
-json_only = st.recursive(
+valid_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
 
 
-@given(usage=json_only, other=json_only, own=st.booleans())
-def test_a_refused_usage_has_one_identity_in_every_delivery_and_no_other_has_it(
+@given(usage=valid_json, other=valid_json, own=st.booleans())
+def test_a_rejected_usage_has_the_same_id_in_every_delivery_and_different_usages_have_different_ids(
     usage: Any, other: Any, *, own: bool
 ) -> None:
     if own:
-        usage, other = ({"uniqueId": "u", "meterTimeInMillis": 5, "x": one} for one in (usage, other))
+        usage, other = ({"uniqueId": "u", "meterTimeInMillis": 5, "x": value} for value in (usage, other))
 
-    def identity(reported: Any, event: str = "e", place: int = 0) -> str:
-        way = msgspec.json.encode(ReportedUsage(event, TIME, place, reported))
-        return build_rejected_usage(msgspec.json.decode(way, type=ReportedUsage), place, "")["id"]
+    def rejected_id(reported: Any, event: str = "e", place: int = 0) -> str:
+        text = msgspec.json.encode(ReportedUsage(event, TIME, place, reported))
+        return build_rejected_usage(msgspec.json.decode(text, type=ReportedUsage), place, "")["id"]
 
-    again = dict(reversed(usage.items())) if isinstance(usage, dict) else usage
-    assert identity(json.loads(json.dumps(again)), place=7) == identity(usage)
-    # What has no identity of its own is told apart by its event.
-    assert (identity(usage, event="f") == identity(usage)) == own
+    reordered = dict(reversed(usage.items())) if isinstance(usage, dict) else usage
+    assert rejected_id(json.loads(json.dumps(reordered)), place=7) == rejected_id(usage)
+    # The event is part of the id only if the usage has no identity of its own.
+    assert (rejected_id(usage, event="f") == rejected_id(usage)) == own
     assume(json.dumps(usage, sort_keys=True) != json.dumps(other, sort_keys=True))
-    assert identity(other) != identity(usage)
+    assert rejected_id(other) != rejected_id(usage)
 
 
 @given(st.text(st.characters() | st.sampled_from('"\x00'), max_size=600))
-def test_a_reason_is_the_beginning_of_what_was_said_as_far_as_it_fits(text: str) -> None:
+def test_a_reason_is_truncated_to_its_maximum_size(text: str) -> None:
     reason = truncate_reason(text)
     assert text.startswith(reason)
     assert len(json.dumps(reason)) - 2 <= 250

@@ -91,7 +91,7 @@ def test_an_amberflo_that_is_down_is_a_502(api: Api) -> None:
     sandbox_of(api.system).set_faults([{"kind": "drop"}])
     answer = api.call("GET", "meters")
     assert answer.status == 502
-    assert answer.body["message"] == "No answer from Amberflo (ConnectionError)."
+    assert answer.body["message"] == "No response from Amberflo (ConnectionError)."
     assert ":execution:" in answer.headers["x-execution-arn"]
 
 

@@ -108,7 +108,7 @@ def test_a_refusal_by_amberflo_is_kept_and_a_failure_is_raised(steps: Steps) -> 
     refusal = {"kind": "status", "status": 400, "method": "POST", "body": '{"errorMessage": "no such plan"}'}
     steps.sandbox.set_faults([refusal])
     answer = steps.run("create_customer", _event(TENANT))
-    assert answer["rejected"]["reason"] == "Amberflo refused it: no such plan"
+    assert answer["rejected"]["reason"] == "Amberflo rejected it: no such plan"
     steps.sandbox.set_faults([{"kind": "status", "status": 503}])
     with pytest.raises(AmberfloUnavailable):
         steps.run("create_customer", _event(TENANT))

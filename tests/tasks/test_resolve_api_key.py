@@ -40,7 +40,7 @@ def test_a_version_that_two_rotations_have_swept_away_leads_to_the_refresh(steps
         ({"SecretString": '{"other": "key-1"}'}, "has no text in its field 'apiKey'"),
         ({"SecretString": '{"apiKey": ""}'}, "has no text in its field 'apiKey'"),
         ({"SecretString": '["key-1"]'}, "has no text in its field 'apiKey'"),
-        ({"SecretString": '{"apiKey": "a\\nb"}'}, "cannot be an API key"),
+        ({"SecretString": '{"apiKey": "a\\nb"}'}, "is not an API key"),
         ({"SecretBinary": b"key-1"}, "is binary"),
     ],
 )

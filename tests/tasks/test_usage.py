@@ -46,10 +46,10 @@ def test_usage_that_is_wrong_is_set_aside_and_its_neighbours_are_counted(steps: 
     sent = steps.run("send_usages", {"usages": [_usage(0), *wrong, _usage(5)]})
     assert sent["counted"] == ["e0", "e5"]
     assert [(rejected["index"], rejected["reason"]) for rejected in sent["rejected"]] == [
-        (1, "meterValue must be a number, this is text"),
+        (1, "meterValue must be a number, not text"),
         (2, "it is more than 60 days old"),
         (3, "its time is more than 5 minutes ahead"),
-        (4, "a usage must be an object, this is text"),
+        (4, "a usage must be an object, not text"),
     ]
     assert [rejected["place"] for rejected in sent["rejected"]] == [1, 2, 3, 4]
     assert len({rejected["id"] for rejected in sent["rejected"]}) == 4
@@ -88,7 +88,7 @@ def test_a_refused_batch_is_an_error_and_a_refused_record_an_outcome(steps: Step
         steps.run("send_usages", {"usages": [_usage(0), _usage(1)]})
     alone = steps.run("send_usages", {"usages": [_usage(0)]})
     assert alone["counted"] == []
-    assert alone["rejected"][0]["reason"] == "Amberflo refused it: Invalid request"
+    assert alone["rejected"][0]["reason"] == "Amberflo rejected it: Invalid request"
 
 
 @pytest.mark.parametrize("request_", [{}, {"usages": []}, {"usages": [{}]}, {"usages": [_usage()] * 301}, None])

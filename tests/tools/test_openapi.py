@@ -66,7 +66,7 @@ def test_the_document_has_every_route_and_its_own() -> None:
 
 @pytest.mark.parametrize("operation", ROUTED, ids=lambda operation: operation.name)
 def test_every_call_has_the_statuses_of_all_execution_errors(operation: Operation) -> None:
-    assert {str(status) for status in api_response._STATUS.values()} | {"401", "403", "500"} <= _operation_object(
+    assert {str(status) for status in api_response._STATUS_BY_ERROR.values()} | {"401", "403", "500"} <= _operation_object(
         operation
     )["responses"].keys()
 

@@ -135,7 +135,7 @@ def test_wrong_usage_is_parked_with_its_reason_and_its_neighbours_are_counted(ru
     bad = _usage(1, meterValue="two", tenantId=f"tenant-{time.time()}")
     execution = runner.run("ingest_usage", {"usages": [_usage(0), bad, _usage(2)]})
     data = execution.output["body"]["data"]
-    reason = "meterValue must be a number, this is text"
+    reason = "meterValue must be a number, not text"
     assert (data["accepted"], data["rejected"]) == (2, [{"index": 1, "uniqueId": "e1", "reason": reason}])
     parked = _rejected_items(runner, execution)
     assert [(item["reason"], json.loads(item["original"])) for item in parked] == [(reason, bad)]
@@ -168,7 +168,7 @@ def test_a_record_that_amberflo_refuses_alone_is_parked(runner: Runner) -> None:
     )
     data = execution.output["body"]["data"]
     assert data["accepted"] == 1
-    assert [rejected["reason"] for rejected in data["rejected"]] == ["Amberflo refused it: no"]
+    assert [rejected["reason"] for rejected in data["rejected"]] == ["Amberflo rejected it: no"]
     assert len(_rejected_items(runner, execution)) == 1
 
 

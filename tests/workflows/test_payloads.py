@@ -10,7 +10,7 @@ import pytest
 from amberflo_workflows.core.chunks import extract_usages, split_into_chunks
 from amberflo_workflows.entrypoints.workflows import MAX_INPUT_BYTES
 from tests.conftest import sandbox_of
-from tests.core.test_chunks import KEPT_BESIDE_BYTES
+from tests.core.test_chunks import OTHER_STATE_BYTES
 from tests.workflows.runner import Runner
 
 pytestmark = pytest.mark.system
@@ -44,4 +44,4 @@ def test_what_is_kept_beside_the_refusals_is_what_was_reckoned_with(runner: Runn
     # Small usages, refused with many words. Not a full chunk: to send each alone takes the emulator minutes.
     refusal = json.dumps({"errorMessage": "😀" * 900})
     sandbox_of(runner.system).set_faults([{"kind": "status", "status": 400, "path": "/ingest", "body": refusal}])
-    assert 5_000 < _largest(runner, _chunk("😀", 1, 3)[:2], "Amberflo refused it: 😀") <= KEPT_BESIDE_BYTES
+    assert 5_000 < _largest(runner, _chunk("😀", 1, 3)[:2], "Amberflo rejected it: 😀") <= OTHER_STATE_BYTES

@@ -1,4 +1,4 @@
-"""What a backfill's states hand on, for the largest object of S3 and the longest header, fits into 262,144 bytes."""
+"""The output of a backfill's states fits into 262,144 bytes, for the largest S3 object and the longest header."""
 
 import json
 from typing import Any
@@ -8,17 +8,17 @@ import pytest
 
 from amberflo_workflows.core.s3_object import S3Object
 from amberflo_workflows.core.usage_file import FileLayout, FileOptions, InvalidFile, read_layout
-from amberflo_workflows.tasks.backfill_plan import MAX_RANGES, RANGE_BYTES, _ranges
+from amberflo_workflows.tasks.backfill_plan import MAX_RANGES, RANGE_BYTES, _split_into_ranges
 
 STATE_BYTES = 262_144
-LARGEST_OBJECT = 50 * 2**40
-NEEDED = "tenantId,meterApiName,meterValue"
+MAX_OBJECT_BYTES = 50 * 2**40
+REQUIRED_COLUMNS = "tenantId,meterApiName,meterValue"
 
 
 def _header(size: int) -> bytes:
-    """A header of so many bytes, with the columns as short as they can be, which takes most room as JSON."""
-    columns = [NEEDED]
-    length = len(NEEDED)
+    """Return a header of that size with columns as short as possible, which are the longest in JSON."""
+    columns = [REQUIRED_COLUMNS]
+    length = len(REQUIRED_COLUMNS)
     number = 0
     while length + 6 <= size:
         columns.append(f"{number:05}")
@@ -27,41 +27,41 @@ def _header(size: int) -> bytes:
     return (",".join(columns) + "x" * (size - length) + "\n").encode()
 
 
-def _reading(size: int = 0) -> FileOptions:
-    reading = FileOptions("f.csv", "csv")
+def _options(size: int = 0) -> FileOptions:
+    options = FileOptions("f.csv", "csv")
     if size:
-        reading.constants = {"note": ""}
-        reading.constants["note"] = "n" * (size - len(msgspec.json.encode(reading)))
-    return reading
+        options.constants = {"note": ""}
+        options.constants["note"] = "n" * (size - len(msgspec.json.encode(options)))
+    return options
 
 
 def _size(value: Any) -> int:
     return len(json.dumps(msgspec.to_builtins(value), ensure_ascii=False).encode())
 
 
-def test_the_longest_layout_and_the_most_ranges_fit_into_a_state() -> None:
-    layout = read_layout(_reading(50_000), [_header(50_000)])
-    ranges = _ranges(layout, LARGEST_OBJECT, packed=False)
+def test_the_largest_layout_and_the_maximum_of_ranges_fit_into_a_state() -> None:
+    layout = read_layout(_options(50_000), [_header(50_000)])
+    ranges = _split_into_ranges(layout, MAX_OBJECT_BYTES, is_compressed=False)
     assert len(ranges) == MAX_RANGES
-    found = S3Object("b" * 63, "k" * 1_024, "e" * 40)
-    planned = {"object": msgspec.to_builtins(found), "layout": msgspec.to_builtins(layout), "ranges": ranges}
-    assert 200_000 < _size(planned) <= STATE_BYTES
+    s3_object = S3Object("b" * 63, "k" * 1_024, "e" * 40)
+    plan = {"object": msgspec.to_builtins(s3_object), "layout": msgspec.to_builtins(layout), "ranges": ranges}
+    assert 200_000 < _size(plan) <= STATE_BYTES
     outcomes = [{"accepted": 10**10, "rejected": 10**10, "failed": 0}] * MAX_RANGES
     assert _size({"ranges": outcomes}) <= STATE_BYTES
 
 
-def test_an_object_is_cut_into_small_ranges_as_long_as_that_is_not_too_many() -> None:
-    layout = FileLayout(_reading(), [], 0)
-    assert len(_ranges(layout, RANGE_BYTES * MAX_RANGES, packed=False)) == MAX_RANGES
-    assert len(_ranges(layout, RANGE_BYTES * MAX_RANGES + 1, packed=False)) <= MAX_RANGES
+def test_ranges_are_small_unless_there_would_be_too_many() -> None:
+    layout = FileLayout(_options(), [], 0)
+    assert len(_split_into_ranges(layout, RANGE_BYTES * MAX_RANGES, is_compressed=False)) == MAX_RANGES
+    assert len(_split_into_ranges(layout, RANGE_BYTES * MAX_RANGES + 1, is_compressed=False)) <= MAX_RANGES
 
 
 @pytest.mark.parametrize("size", [50_001, 500_000])
-def test_a_longer_header_says_that_this_may_be_no_csv(size: int) -> None:
+def test_a_header_that_is_too_long_is_an_error(size: int) -> None:
     with pytest.raises(InvalidFile, match="Is it a CSV file"):
-        read_layout(_reading(), [_header(size)])
+        read_layout(_options(), [_header(size)])
 
 
-def test_a_longer_way_to_read_it_is_told() -> None:
-    with pytest.raises(InvalidFile, match="told in 50,001 bytes; it may be 50,000"):
-        read_layout(_reading(50_001), [_header(100)])
+def test_options_that_are_too_long_are_an_error() -> None:
+    with pytest.raises(InvalidFile, match="have 50,001 bytes; the limit is 50,000"):
+        read_layout(_options(50_001), [_header(100)])

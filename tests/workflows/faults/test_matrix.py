@@ -45,7 +45,7 @@ def test_a_state_whose_time_is_over(system: System, cell: Cell) -> None:
     # The processes of tries that the workflow has given up are still on their way.
     assert soon(lambda: made_calls(system) == told_calls(cell))
     check(system, cell, outcome)
-    assert outcome.http != 504 or "time ran out" in outcome.body["message"]
+    assert outcome.http != 504 or "timed out" in outcome.body["message"]
 
 
 def _refused(system: System, cell: Cell) -> Any:

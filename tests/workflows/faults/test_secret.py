@@ -94,7 +94,7 @@ def test_a_secret_that_cannot_be_read(secret: Secret, cell: Cell) -> None:
     outcome = start(secret.system, cell, [] if is_first else [REFUSED_ONCE])
     check(secret.system, cell, outcome)
     if outcome.http == 502:
-        assert f"Secrets Manager refused to give the secret '{SECRET}'" in outcome.body["message"]
+        assert f"Secrets Manager did not return the secret '{SECRET}'" in outcome.body["message"]
 
 
 def test_a_secrets_manager_that_hangs_is_given_up_before_the_state_is(secret: Secret) -> None:

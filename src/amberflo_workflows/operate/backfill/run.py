@@ -35,13 +35,13 @@ class BackfillReport:
         self.reasons[reason] += 1
         shown = self.examples.setdefault(reason, [])
         if len(shown) < SHOWN_ROWS:
-            shown.append(f"{row.begin}: {row.text.decode(errors='backslashreplace')[:80]}")
+            shown.append(f"{row.start}: {row.text.decode(errors='backslashreplace')[:80]}")
 
 
 def dry_run(source: UsageSource, layout: FileLayout) -> Iterator[tuple[int, BackfillReport]]:
     """What would become of the rows, without sending any; the byte one is at, and the report so far."""
     report, now = BackfillReport(), int(time.time() * 1000)
-    for row in read_rows(source.read(layout.rows_begin), layout.rows_begin):
+    for row in read_rows(source.read(layout.rows_start), layout.rows_start):
         usage = parse_row(row, layout)
         if exceeds_chunk_limit([usage]):
             report.refuse(row, TOO_LARGE_REASON)
@@ -68,11 +68,11 @@ def send_file(
 
     Raises :class:`ChunkNotSent`; the journal knows how far one came.
     """
-    begun = journal.read() or Progress(layout.rows_begin)
+    begun = journal.read() or Progress(layout.rows_start)
     report, written = BackfillReport(begun.accepted, begun.rejected), 0.0
     for sent in send_rows(read_rows(source.read(begun.through), begun.through), layout, place):
         report.accepted += sent.accepted
-        for refusal in sent.refused:
+        for refusal in sent.rejected:
             report.refuse(refusal.row, refusal.reason)
         if time.monotonic() - written > _JOURNAL_SECONDS:
             journal.write(Progress(sent.end, report.accepted, report.rejected))

@@ -107,7 +107,7 @@ class S3File:
 
     def size(self) -> int | None:
         """Bytes that will come out of it; of a packed object nobody knows."""
-        return None if self.found.is_packed else self.length
+        return None if self.found.is_compressed else self.length
 
     def read(self, begin: int = 0) -> Iterator[bytes]:
         """Its bytes from one on."""
