@@ -148,7 +148,7 @@ def test_an_ingest_execution_shows_the_status_of_each_usage(system: System, open
     rows = page.locator(".usages tbody tr")
     expect(rows).to_have_count(3)
     expect(rows.nth(0)).to_contain_text("counted")
-    expect(rows.nth(1)).to_contain_text("meterValue must be a number, this is text")
+    expect(rows.nth(1)).to_contain_text("meterValue must be a number, not text")
     page.get_by_role("button", name="Fit to window").click()
     _node(page, "SaveRejectedUsages").locator(".name").click()
     expect(page.locator("#state")).to_contain_text("1 task ran inside this state")

@@ -42,7 +42,7 @@ def test_a_file_is_json_or_ndjson(tmp_path: Path, text: str, usages: list[dict[s
         ("", "is neither JSON nor NDJSON"),
         ("tenantId,meterApiName\n", "is neither JSON nor NDJSON"),
         ("[" * 100_000, "is neither JSON nor NDJSON"),
-        ("[" * 900 + "]" * 900, "usage 1: a usage must be an object, this is text"),
+        ("[" * 900 + "]" * 900, "usage 1: a usage must be an object, not text"),
         ("[]", "has no usages"),
         ("7", "usage 1: a usage must be an object"),
         (json.dumps(USAGES[0]) + "\n{", "usage 2: a usage must be an object"),

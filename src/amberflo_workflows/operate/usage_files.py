@@ -28,7 +28,7 @@ def read_usages(chunks: Iterable[bytes], name: str, file_format: Format | None) 
         file_format = "ndjson" if first.decode("utf-8-sig", errors="ignore").lstrip().startswith("{") else "csv"
     beginning, content = tee(chain([first], iterator))
     layout = read_layout(FileOptions(name, file_format), beginning)
-    return (parse_row(row, layout) for row in read_rows(content, 0) if row.begin >= layout.rows_begin)
+    return (parse_row(row, layout) for row in read_rows(content, 0) if row.start >= layout.rows_start)
 
 
 def read_usage_list(path: Path) -> list[Usage]:
