@@ -48,12 +48,12 @@ def render_flowchart(machine: dict[str, Any]) -> str:
 
 def _render_arrow(edge: Edge, siblings: list[Edge]) -> str:
     """An arrow with its label; the question that ``yes`` and ``no`` answer is the name of the state."""
-    if edge.way == "catch":
+    if edge.kind == "catch":
         return f"-. {edge.label} .->"
-    has_one_rule = [sibling.way for sibling in siblings].count("choice") == 1
-    if edge.way == "default":
+    has_one_rule = [sibling.kind for sibling in siblings].count("choice") == 1
+    if edge.kind == "default":
         return "-- no -->" if has_one_rule else f"-- {edge.label} -->"
-    return "-- yes -->" if edge.way == "choice" and has_one_rule else "-->"
+    return "-- yes -->" if edge.kind == "choice" and has_one_rule else "-->"
 
 
 def _render_attempts(state: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ import pytest
 
 from amberflo_workflows.local.deploy import put_secret
 from amberflo_workflows.local.system import SECRET, System, running_system
-from amberflo_workflows.operate.executions.examples import FILE, example_input
+from amberflo_workflows.operate.executions.examples import FILE, build_example_input
 from tests.attackers.key_search import find_encodings, read_files, read_places
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import METER, Api
@@ -97,7 +97,11 @@ def _send_events(system: System) -> None:
     bucket = system.outputs["BackfillBucketName"]
     system.client("s3").put_object(Bucket=bucket, Key=FILE, Body=json.dumps(usage).encode())
     for workflow in sorted(STANDARD):
-        assert Runner(system, endpoint=None).run(workflow, example_input(workflow, system.outputs, time.time())).output
+        assert (
+            Runner(system, endpoint=None)
+            .run(workflow, build_example_input(workflow, system.outputs, time.time()))
+            .output
+        )
     assert soon(lambda: sandbox_of(system).totals("by-event") == {"acme": 1})
     assert soon(lambda: "acme" in sandbox_of(system).customers())
 

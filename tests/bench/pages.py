@@ -36,7 +36,7 @@ def measure(system: System) -> list[dict[str, Any]]:
     machine = system.state_machine_arns["get_meter"]
     _start_executions(system, machine)
     executions = Executions(system)
-    (newest,) = executions.page(Query(workflow="get_meter", limit=1)).summaries
+    (newest,) = executions.list_page(Query(workflow="get_meter", limit=1)).summaries
     pages = {
         "overview": "",
         "executions": "executions",

@@ -133,7 +133,7 @@ def test_the_items_of_a_map_are_opened_where_the_history_tells_of_them(metering:
     with _fault(metering, kind="status", status=400, path="/ingest", body='{"errorMessage": "no"}', times=1):
         refused = _run(metering, "ingest_usage", _usages(2))
     done = metering("executions", "show", refused, "--iteration", "0", "--state", "SendUsage")
-    assert (done.returncode, "the history tells of none" in done.stderr) == (1, True)
+    assert (done.returncode, "The history has no iterations" in done.stderr) == (1, True)
 
 
 def test_a_running_execution_is_followed_line_by_line(metering: Metering) -> None:
@@ -237,11 +237,11 @@ def test_hostile_data_is_printed_harmlessly(metering: Metering) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("show", "nobody"), 1, "No execution's name begins with 'nobody'; see: metering executions list"),
-        (("list", "--workflow", "nothing"), 1, "There is no workflow 'nothing'; there are backfill_usage,"),
+        (("show", "nobody"), 1, "No execution has a name that starts with 'nobody'"),
+        (("list", "--workflow", "nothing"), 1, "Workflow 'nothing' was not found. The workflows are backfill_usage,"),
         (("start",), 2, "say which: a workflow"),
         (("start", "list_meters", "--input", "no-such-file"), 2, "no-such-file cannot be read: No such file"),
-        (("start", "list_meters", "--input", "{"), 1, "The input is no JSON"),
+        (("start", "list_meters", "--input", "{"), 1, "The input is not valid JSON"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(

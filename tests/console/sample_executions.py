@@ -27,10 +27,10 @@ class SampleExecutions(Executions):
     def get(self, arn: str) -> Execution:
         return self._samples[arn][0]
 
-    def graph_of(self, execution: Execution) -> Graph:
+    def get_graph(self, execution: Execution) -> Graph:
         return self._samples[execution.summary.arn][1]
 
-    def log_lines_of(self, execution: Execution, *_: Any) -> list[LogLine]:
+    def read_state_log_lines(self, execution: Execution, *_: Any) -> list[LogLine]:
         return [LogLine(execution.summary.started, "r", "INFO", HOSTILE, json.dumps({"message": HOSTILE}))]
 
 

@@ -124,9 +124,9 @@ def test_waits_for_the_logs_of_a_new_execution(
     shared_system: System, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     samples = sample_executions(shared_system)
-    machine = replace(samples.machines.of("list_meters"), arn="arn:aws:states:us-east-1:1:stateMachine:Machine")
+    machine = replace(samples.machines.get("list_meters"), arn="arn:aws:states:us-east-1:1:stateMachine:Machine")
     vars(machine)["_described"] = {"type": "EXPRESS"}
-    monkeypatch.setattr(samples.machines, "of_execution", lambda _: machine)
+    monkeypatch.setattr(samples.machines, "get_by_execution", lambda _: machine)
     monkeypatch.setattr(samples, "get", _raise_no_such_execution)
     with serve_console(shared_system, samples) as url:
         page = open_page(url + execution_path("Aborted"))

@@ -66,7 +66,7 @@ def test_a_rejected_start_shows_an_error_on_the_page(open_page: OpenPage, consol
     page = open_page("start?workflow=list_meters", allow_failed_requests=True)
     page.evaluate("document.querySelector('#start [name=workflow]').value = '<b>none</b>'")
     page.get_by_role("button", name="Start list_meters").click()
-    expect(page.locator("#problem")).to_contain_text("There is no workflow '<b>none</b>'")
+    expect(page.locator("#problem")).to_contain_text("Workflow '<b>none</b>' was not found")
     expect(page.locator("#messages p")).to_have_count(0)
     page.get_by_label("Input of list_meters").fill('{"limit": 1}')
     expect(page.locator("#problem")).to_be_hidden()
@@ -75,7 +75,7 @@ def test_a_rejected_start_shows_an_error_on_the_page(open_page: OpenPage, consol
     response = page.request.post(
         console_url + "start", form=form, headers={"X-CSRF-Token": token, "HX-Request": "true"}
     )
-    assert (response.status, response.text()[:20]) == (400, "The input is no JSON")
+    assert (response.status, response.text()[:27]) == (400, "The input is not valid JSON")
 
 
 def test_the_input_of_another_execution_can_be_edited(system: System, open_page: OpenPage) -> None:

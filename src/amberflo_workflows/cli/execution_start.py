@@ -14,10 +14,10 @@ import typer
 from amberflo_workflows.cli import execution_views as views
 from amberflo_workflows.cli.shared import Json, fail, get_deployment, note, reported_errors, say, show_status
 from amberflo_workflows.operate.deployment import AwsDeployment
-from amberflo_workflows.operate.executions.examples import example_input
+from amberflo_workflows.operate.executions.examples import build_example_input
 from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.executions.machines import Machine
-from amberflo_workflows.operate.executions.model import Execution, Status, execution_name
+from amberflo_workflows.operate.executions.model import Execution, Status, parse_execution_name
 from amberflo_workflows.operate.executions.start import StartedExecution
 from amberflo_workflows.operate.executions.start import start_execution as begin
 
@@ -44,7 +44,7 @@ def start_execution(
         if like:
             machine, text = _again(executions, like)
         else:
-            machine = executions.machines.of(workflow or "")
+            machine = executions.machines.get(workflow or "")
             text = _input(given) if given is not None else _example(machine.workflow, deployed.outputs)
         note(f"{machine.workflow} starts with {text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + '…'}")
         with show_status(f"{machine.workflow} runs"):
@@ -74,19 +74,19 @@ def command(context: typer.Context) -> str:
 
 def tell_end(context: typer.Context, started: StartedExecution, workflow: str, as_json: bool) -> None:
     """Tell how it ended, or that it goes on."""
-    name = execution_name(started.arn)
+    name = parse_execution_name(started.arn)
     if as_json:
         print_json({"workflow": workflow, **asdict(started)})
     elif started.status is Status.RUNNING:
         say(f"{started.arn}\nIt runs; watch it with: {command(context)} executions follow {name}")
-    elif started.status.is_bad:
+    elif started.status.is_failure:
         told_of = views.problem(started.error, started.cause)
         say(f"{workflow} {views.outcome(started.status)}: {told_of}")
         say(f"See: {command(context)} executions show {name}")
     else:
         say(f"{workflow} {views.outcome(started.status)}; see: {command(context)} executions show {name}")
         say(views.pretty(started.output))
-    raise typer.Exit(1 if started.status.is_bad else 0)
+    raise typer.Exit(1 if started.status.is_failure else 0)
 
 
 def print_json(facts: object) -> None:
@@ -99,10 +99,10 @@ def _plain(value: Any) -> Any:
 
 
 def _again(executions: Executions, wanted: str) -> tuple[Machine, str]:
-    execution = executions.get(executions.arn_of(wanted))
+    execution = executions.get(executions.resolve_arn(wanted))
     if execution.input is None:
         raise fail(f"the input of {execution.summary.name} is not in its log; give one with --input")
-    return executions.machines.of(execution.summary.workflow), execution.input
+    return executions.machines.get(execution.summary.workflow), execution.input
 
 
 def _input(given: str) -> str:
@@ -118,4 +118,4 @@ def _input(given: str) -> str:
 
 
 def _example(workflow: str, outputs: Mapping[str, str]) -> str:
-    return json.dumps(example_input(workflow, outputs, time.time()))
+    return json.dumps(build_example_input(workflow, outputs, time.time()))

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from amberflo_workflows.operate.executions.edges_taken import edges_taken
-from amberflo_workflows.operate.executions.error_causes import error_message, stack_trace
+from amberflo_workflows.operate.executions.edges_taken import find_taken_edges
+from amberflo_workflows.operate.executions.error_causes import parse_error_message, parse_stack_trace
 from amberflo_workflows.operate.executions.graph import Edge, Graph, Node
 from amberflo_workflows.operate.executions.model import (
     Execution,
@@ -29,7 +29,7 @@ _TRY_MARKS: Final = {Status.SUCCEEDED: "█", Status.RUNNING: "▷"}
 def outcome(status: Status) -> str:
     """In words; what is bad in capitals, so that it is seen without colours."""
     text = status.value.replace("-", " ")
-    return text.upper() if status.is_bad else text
+    return text.upper() if status.is_failure else text
 
 
 def moment(at: datetime) -> str:
@@ -45,7 +45,7 @@ def duration(begin: datetime, end: datetime | None) -> str:
 
 def problem(error: str, cause: str) -> str:
     """An error in one line."""
-    message = error_message(cause)
+    message = parse_error_message(cause)
     return f"{error}: {message}" if error and message else error or message
 
 
@@ -74,7 +74,7 @@ def header(execution: Execution) -> Iterator[str]:
 
 def graph_lines(graph: Graph, states: Sequence[StateRun], indent: str = "") -> Iterator[str]:
     """Each state with its outcome, and below it where it may lead; a thick arrow where it did."""
-    ways = edges_taken(graph, states)
+    ways = find_taken_edges(graph, states)
     width = max(len(node.name) for node in graph.nodes)
     for node in graph.nodes:
         passages = [state for state in states if state.name == node.name]
@@ -133,7 +133,7 @@ def state_lines(name: str, passages: Sequence[StateRun], lines: Sequence[LogLine
             yield f"output\n{pretty(state.output)}"
         if state.error or state.cause:
             yield f"error\n{problem(state.error, state.cause)}"
-            yield from (f"    {line}" for line in stack_trace(state.cause))
+            yield from (f"    {line}" for line in parse_stack_trace(state.cause))
         yield ""
     if lines:
         yield "log"
@@ -207,7 +207,7 @@ def _went(passages: Sequence[StateRun]) -> str:
 
 
 def _arrow(edge: Edge, went: bool) -> str:
-    label = {"catch": "on ", "choice": "if "}.get(edge.way, "") + edge.label
+    label = {"catch": "on ", "choice": "if "}.get(edge.kind, "") + edge.label
     return f"{'━━▶' if went else '──▷'} {edge.target or 'the end'}{f'   {label}' if label else ''}"
 
 
@@ -217,7 +217,7 @@ def _inside(node: Node, passages: Sequence[StateRun], indent: str) -> Iterator[s
     runs = [iteration.states for iteration in last.map.iterations] if last and last.map else []
     runs += last.branches if last else []
     ended = Counter((state.name, state.status) for states in runs for state in states)
-    for graph in node.inside:
+    for graph in node.subgraphs:
         width = max(len(inner.name) for inner in graph.nodes)
         for inner in graph.nodes:
             counts = [f"{count} {outcome(status)}" for (name, status), count in ended.items() if name == inner.name]
@@ -228,4 +228,4 @@ def _worth_showing(iterations: Sequence[Iteration]) -> Sequence[Iteration]:
     """The bad ones before the others, if there are too many."""
     if len(iterations) <= ITERATIONS_SHOWN:
         return iterations
-    return sorted(iterations, key=lambda one: (not one.status.is_bad, one.index))[:ITERATIONS_SHOWN]
+    return sorted(iterations, key=lambda one: (not one.status.is_failure, one.index))[:ITERATIONS_SHOWN]

@@ -27,7 +27,7 @@ from amberflo_workflows.cli.shared import (
 )
 from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.executions.graph import Graph, Node
-from amberflo_workflows.operate.executions.model import Execution, Status, all_state_runs
+from amberflo_workflows.operate.executions.model import Execution, Status, iterate_state_runs
 from amberflo_workflows.operate.executions.reader import Page, Query
 
 app = typer.Typer(no_args_is_help=True, help="What the workflows did: list, show, follow, start.")
@@ -62,10 +62,10 @@ def list_(
         limit=limit,
     )
     with reported_errors(), show_status("Looking"):
-        page = _executions(context).page(query)
+        page = _executions(context).list_page(query)
     if as_json:
         print_json([{"name": summary.name, **asdict(summary)} for summary in page.summaries])
-    elif page.summaries or page.next:
+    elif page.summaries or page.next_token:
         _show_page(context, page)
     else:
         say("There are none.")
@@ -85,15 +85,15 @@ def show(
     """What happened in an execution: the states, the tries, the waits between them."""
     with reported_errors(), show_status("Reading"):
         executions = _executions(context)
-        execution = executions.get(executions.arn_of(wanted))
-        graph = executions.graph_of(execution)
+        execution = executions.get(executions.resolve_arn(wanted))
+        graph = executions.get_graph(execution)
         node = _node(graph, state) if state is not None else None
         if iteration is not None:
             the_map = _map(execution, graph, node)
-            execution = executions.opened(execution, the_map.name, iteration)
-            graph, node = the_map.inside[0], None if node is the_map else node
-        passages = [one for one in all_state_runs(execution.states) if node and one.name == node.name]
-        lines = executions.log_lines_of(execution, node.resource, passages) if node else []
+            execution = executions.open_iteration(execution, the_map.name, iteration)
+            graph, node = the_map.subgraphs[0], None if node is the_map else node
+        passages = [one for one in iterate_state_runs(execution.states) if node and one.name == node.name]
+        lines = executions.read_state_log_lines(execution, node.resource, passages) if node else []
     if as_json:
         print_json({"states": passages, "log_lines": lines} if node else _facts(execution))
     elif node:
@@ -109,7 +109,7 @@ def follow(context: typer.Context, *, wanted: Wanted, as_json: Json = False) -> 
     """Watch an execution until it ends; fails if it failed."""
     with reported_errors():
         executions = _executions(context)
-        arn = executions.arn_of(wanted)
+        arn = executions.resolve_arn(wanted)
         if as_json:
             execution = last(executions.follow(arn))
         elif console.is_terminal:
@@ -147,16 +147,16 @@ def _show_page(context: typer.Context, page: Page) -> None:
         ],
         numbers=("lasted",),
     )
-    if page.next:
+    if page.next_token:
         # To the second and rounded up: better that some are listed twice than that some are left out.
-        until = datetime.fromtimestamp(int(page.next.split(maxsplit=1)[0]) // 1000 + 1, UTC)
+        until = datetime.fromtimestamp(int(page.next_token.split(maxsplit=1)[0]) // 1000 + 1, UTC)
         note(f"There may be more; see: {command(context)} executions list --until {views.moment(until)}")
 
 
 def _node(graph: Graph, name: str) -> Node:
-    found = next((node for node in graph.every_node() if node.name == name), None)
+    found = next((node for node in graph.all_nodes() if node.name == name), None)
     if found is None:
-        names = ", ".join(node.name for node in graph.every_node())
+        names = ", ".join(node.name for node in graph.all_nodes())
         raise fail(f"there is no state '{name}'; there are {names}", 2)
     return found
 
@@ -165,7 +165,7 @@ def _map(execution: Execution, graph: Graph, node: Node | None) -> Node:
     """The Map that is meant: it, or the one around a state, or the only one that was gone through."""
     gone_through = {state.name for state in execution.states if state.map}
     maps = [one for one in graph.nodes if one.kind == "Map" and (node or one.name in gone_through)]
-    found = [one for one in maps if node in {None, one} or node in one.inside[0].every_node()]
+    found = [one for one in maps if node in {None, one} or node in one.subgraphs[0].all_nodes()]
     if len(found) != 1:
         names = ", ".join(sorted(gone_through)) or "none"
         raise fail(f"say of which Map with --state; the execution went through {names}", 2)

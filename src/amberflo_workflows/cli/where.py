@@ -129,9 +129,9 @@ def logs(
     minutes: Annotated[int, typer.Option(min=1, help="How far back.")] = 10,
 ) -> None:
     """What the Lambdas wrote, oldest first."""
-    from amberflo_workflows.operate.lambda_logs import log_lines  # noqa: PLC0415 - imports boto3
+    from amberflo_workflows.operate.lambda_logs import read_log_lines  # noqa: PLC0415 - imports boto3
 
     found: Deployment = get_deployment(context)
     with reported_errors():
-        for line in log_lines(found, minutes=minutes, follow=follow):
+        for line in read_log_lines(found, minutes=minutes, follow=follow):
             say(line)

@@ -48,7 +48,7 @@ class Activity:
     @property
     def bad(self) -> int:
         """The number of executions that failed, timed out or were aborted."""
-        return sum(count for status, count in self.counts.items() if status.is_bad)
+        return sum(count for status, count in self.counts.items() if status.is_failure)
 
     @property
     def rectangles(self) -> Iterator[tuple[int, float, float, str]]:
@@ -73,14 +73,14 @@ def build_activity(
         _build_bars(summaries, now),
         _quantile(durations, 0.5),
         _quantile(durations, 0.95),
-        [summary for summary in summaries if summary.status.is_bad][:max_failures],
+        [summary for summary in summaries if summary.status.is_failure][:max_failures],
     )
 
 
 def _count_statuses(summaries: Sequence[ExecutionSummary]) -> dict[Status, int]:
     """Executions per status, bad statuses first."""
     counts = Counter(summary.status for summary in summaries)
-    return dict(sorted(counts.items(), key=lambda entry: (not entry[0].is_bad, entry[0])))
+    return dict(sorted(counts.items(), key=lambda entry: (not entry[0].is_failure, entry[0])))
 
 
 def _build_bars(summaries: Sequence[ExecutionSummary], now: datetime) -> list[ActivityBar]:
@@ -89,7 +89,7 @@ def _build_bars(summaries: Sequence[ExecutionSummary], now: datetime) -> list[Ac
     for summary in summaries:
         # An execution slightly outside of the span is counted at its edge.
         index = min(max(int((summary.started - start) / width), 0), BAR_COUNT - 1)
-        kind = "running" if summary.status is Status.RUNNING else "bad" if summary.status.is_bad else "good"
+        kind = "running" if summary.status is Status.RUNNING else "bad" if summary.status.is_failure else "good"
         counters[index][kind] += 1
     return [ActivityBar(start + width * index, **counter) for index, counter in enumerate(counters)]
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from amberflo_workflows.console.state import get_console
-from amberflo_workflows.operate.executions.error_causes import error_message, stack_trace
+from amberflo_workflows.operate.executions.error_causes import parse_error_message, parse_stack_trace
 from amberflo_workflows.operate.executions.model import ExecutionSummary, Status
 
 # A sign for each status, so that colour is not the only difference.
@@ -77,7 +77,7 @@ _TEMPLATES.filters.update(
     execution_seconds=execution_seconds,
     timestamp=format_time,
     sign=SIGNS.__getitem__,
-    error_message=error_message,
-    stack_trace=stack_trace,
+    error_message=parse_error_message,
+    stack_trace=parse_stack_trace,
 )
 _TEMPLATES.globals.update(Status=Status, format_count=format_count)

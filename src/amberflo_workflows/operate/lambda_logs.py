@@ -1,4 +1,4 @@
-"""The log lines of a deployment's Lambdas, oldest first."""
+"""Read the logs of a deployment's Lambda functions."""
 
 import time
 from collections.abc import Iterator
@@ -9,15 +9,18 @@ from amberflo_workflows.operate.deployment import Deployment
 _POLL_SECONDS: Final = 1.0
 
 
-def log_lines(deployment: Deployment, *, minutes: int, follow: bool) -> Iterator[str]:
-    """Lines of all functions since so many minutes ago; with ``follow`` it does not end. Raises botocore's errors."""
-    client, groups = deployment.client("logs"), _groups(deployment)
+def read_log_lines(deployment: Deployment, *, minutes: int, follow: bool) -> Iterator[str]:
+    """Read the lines of all functions from the last ``minutes``, oldest first; ``follow`` continues without end.
+
+    Raises botocore's errors.
+    """
+    client, groups = deployment.client("logs"), _list_log_groups(deployment)
     since = int((time.time() - minutes * 60) * 1000)
     while True:
         events = []
         for group in groups:
-            found = client.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since)
-            events += [(event["timestamp"], event["message"].rstrip()) for event in found.search("events[]")]
+            pages = client.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since)
+            events += [(event["timestamp"], event["message"].rstrip()) for event in pages.search("events[]")]
         for timestamp, message in sorted(events):
             since = max(since, timestamp + 1)
             yield message
@@ -26,8 +29,8 @@ def log_lines(deployment: Deployment, *, minutes: int, follow: bool) -> Iterator
         time.sleep(_POLL_SECONDS)
 
 
-def _groups(deployment: Deployment) -> list[str]:
-    """The log groups of its functions, not those of its workflows and its API."""
+def _list_log_groups(deployment: Deployment) -> list[str]:
+    """Return the log groups of the functions, without those of the workflows and the API."""
     pages = deployment.client("cloudformation").get_paginator("list_stack_resources")
     resources = pages.paginate(StackName=deployment.stack).search("StackResourceSummaries[]")
     return [

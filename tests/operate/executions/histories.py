@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from amberflo_workflows.operate.executions.events import history_events, whole
+from amberflo_workflows.operate.executions.events import add_missing_ends, parse_history_event
 from amberflo_workflows.operate.executions.graph import Graph, build_graph
 from amberflo_workflows.operate.executions.history import build_execution
 from amberflo_workflows.operate.executions.model import Execution, HistoryEvent, StateRun
@@ -70,9 +70,9 @@ def task(history: History, name: str, previous: int | None = None, failing: int 
 def recorded(name: str, workflow: str) -> Execution:
     """The fold of what the emulator told of a run."""
     given = json.loads((Path(__file__).parent / "recorded" / f"{name}.json").read_text())
-    events = [history_events(_with_times(event, "timestamp")) for event in given["events"]]
+    events = [parse_history_event(_with_times(event, "timestamp")) for event in given["events"]]
     described = _with_times(given["described"], "startDate", "stopDate")
-    return build_execution(described["executionArn"], workflow, whole(events, described), graph(workflow))
+    return build_execution(described["executionArn"], workflow, add_missing_ends(events, described), graph(workflow))
 
 
 def graph(workflow: str) -> Graph:

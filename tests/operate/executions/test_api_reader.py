@@ -28,7 +28,7 @@ def _run(system: System, workflow: str, request: Any, **fault: Any) -> Execution
     """An execution that ended, met by a fault."""
     sandbox_of(system).set_faults([fault] if fault else [])
     executions = Executions(system)
-    started = start_execution(system, executions.machines.of(workflow), json.dumps(request), wait=True)
+    started = start_execution(system, executions.machines.get(workflow), json.dumps(request), wait=True)
     *_, ended = executions.follow(started.arn)
     sandbox_of(system).clear_faults()
     return ended
@@ -53,7 +53,9 @@ def _usages(count: int, wrong: int | None = None) -> dict[str, Any]:
 def test_a_run_that_was_retried(system: System, executions: Executions) -> None:
     execution = _run(system, "list_meters", {}, kind="status", status=503, times=2)
     assert outline(execution.states) == ["ResolveApiKey succeeded", "ListMeters succeeded x3"]
-    lines = executions.log_lines_of(execution, _resource(executions, "list_meters", "ListMeters"), execution.states[1:])
+    lines = executions.read_state_log_lines(
+        execution, _resource(executions, "list_meters", "ListMeters"), execution.states[1:]
+    )
     outcomes = [json.loads(line.text).get("outcome") for line in lines if line.message == "amberflo call"]
     assert outcomes == ["503", "503", "200"]
 
@@ -61,17 +63,17 @@ def test_a_run_that_was_retried(system: System, executions: Executions) -> None:
 def test_the_lines_of_a_state_are_its_own(system: System, executions: Executions) -> None:
     other = _run(system, "list_meters", {})
     execution = _run(system, "list_meters", {})
-    lines = list(executions.log_lines(execution))
+    lines = list(executions.read_log_lines(execution))
     assert {json.loads(line.text)["correlation_id"] for line in lines} == {execution.summary.name}
     assert {json.loads(line.text)["service"] for line in lines} == {"resolve_api_key", "list_meters"}
     assert [line.at for line in lines] == sorted(line.at for line in lines)
     resource = _resource(executions, "list_meters", "ListMeters")
-    assert executions.log_lines_of(execution, resource, other.states) == []
-    assert executions.log_lines_of(execution, "arn:aws:states:::dynamodb:putItem", execution.states) == []
+    assert executions.read_state_log_lines(execution, resource, other.states) == []
+    assert executions.read_state_log_lines(execution, "arn:aws:states:::dynamodb:putItem", execution.states) == []
 
 
 def _resource(executions: Executions, workflow: str, state: str) -> str:
-    nodes = executions.machines.of(workflow).graph.every_node()
+    nodes = executions.machines.get(workflow).graph.all_nodes()
     return next(node.resource for node in nodes if node.name == state)
 
 
@@ -103,7 +105,7 @@ def test_a_map_whose_item_failed(system: System) -> None:
     ]
     sandbox_of(system).set_faults(faults)
     executions = Executions(system)
-    started = start_execution(system, executions.machines.of("ingest_usage"), json.dumps(_usages(2)), wait=True)
+    started = start_execution(system, executions.machines.get("ingest_usage"), json.dumps(_usages(2)), wait=True)
     execution = executions.get(started.arn)
     assert outline(execution.states)[-1] == "SendOneByOne failed AmberfloUnavailable"
     assert execution.states[-1].tasks == TaskCount(6, 0, 6)
@@ -125,21 +127,21 @@ def test_the_children_of_a_distributed_map_can_be_opened(executions: Executions,
     (ranges,) = [state.map for state in backfill.states if state.map]
     assert ranges is not None
     assert (ranges.items, [one.status for one in ranges.iterations]) == (2, [Status.SUCCEEDED] * 2)
-    children = [executions.opened(backfill, "SendRanges", index) for index in range(2)]
+    children = [executions.open_iteration(backfill, "SendRanges", index) for index in range(2)]
     assert [outline(child.states) for child in children] == [["SendRange succeeded"]] * 2
     begins = [json.loads(child.input or "")["range"]["begin"] for child in children]
     assert (min(begins), len(set(begins))) == (0, 2)
     assert {child.log_name for child in children} == {backfill.summary.name}
-    assert [node.name for node in executions.graph_of(children[0]).nodes] == ["SendRange", "CountFailedRange"]
+    assert [node.name for node in executions.get_graph(children[0]).nodes] == ["SendRange", "CountFailedRange"]
     with pytest.raises(OperatorError, match="no iteration 2 of SendRanges; there are 0 to 1"):
-        executions.opened(backfill, "SendRanges", 2)
+        executions.open_iteration(backfill, "SendRanges", 2)
     with pytest.raises(OperatorError, match="'SumUp' is no Map"):
-        executions.opened(backfill, "SumUp", 0)
+        executions.open_iteration(backfill, "SumUp", 0)
 
 
 def test_a_running_execution_is_followed_to_its_end(system: System, executions: Executions) -> None:
     sandbox_of(system).set_faults([{"kind": "hang", "seconds": 60}])
-    started = start_execution(system, executions.machines.of("list_meters"), "{}", wait=False)
+    started = start_execution(system, executions.machines.get("list_meters"), "{}", wait=False)
     views = executions.follow(started.arn)
     seen = [next(views)]
     sandbox_of(system).clear_faults()
@@ -154,23 +156,23 @@ def test_executions_are_listed_newest_first_page_by_page(system: System, executi
     begin = datetime.now(UTC)
     arns = [_run(system, workflow, {}).summary.arn for workflow in ("list_meters", "get_meter", "list_meters")]
     query = Query(since=begin, limit=2)
-    first = executions.page(query)
-    second = executions.page(Query(since=begin, limit=2, before=first.next))
+    first = executions.list_page(query)
+    second = executions.list_page(Query(since=begin, limit=2, page_token=first.next_token))
     assert [one.arn for one in (*first.summaries, *second.summaries)] == arns[::-1]
-    assert second.next == ""
-    assert [one.arn for one in executions.page(Query(since=begin, workflow="get_meter")).summaries] == [arns[1]]
+    assert second.next_token == ""
+    assert [one.arn for one in executions.list_page(Query(since=begin, workflow="get_meter")).summaries] == [arns[1]]
 
 
 def test_executions_that_overlap_are_listed_by_their_start(system: System, executions: Executions) -> None:
     begin = datetime.now(UTC)
     # Every attempt of the long execution hangs until the short one has ended.
     sandbox_of(system).set_faults([{"kind": "hang", "path": "/meters", "seconds": 60}])
-    long = start_execution(system, executions.machines.of("list_meters"), "{}", wait=False).arn
+    long = start_execution(system, executions.machines.get("list_meters"), "{}", wait=False).arn
     assert soon(lambda: sandbox_of(system).faults()[0]["struck"] > 0)
-    short = start_execution(system, executions.machines.of("get_meter"), '{"meterId": "none"}', wait=True).arn
+    short = start_execution(system, executions.machines.get("get_meter"), '{"meterId": "none"}', wait=True).arn
     sandbox_of(system).clear_faults()
     *_, ended = executions.follow(long)
-    listed = executions.page(Query(since=begin)).summaries
+    listed = executions.list_page(Query(since=begin)).summaries
     assert [summary.arn for summary in listed] == [short, long]
     assert ended.summary.stopped is not None
     assert listed[0].stopped is not None
@@ -181,9 +183,9 @@ def test_executions_are_found_by_status_and_by_a_text_in_the_input(system: Syste
     begin, meter = datetime.now(UTC), f"meter-{uuid.uuid4()}"
     wanted = _run(system, "get_meter", {"meterId": meter}).summary
     failed = _run(system, "list_meters", {}, kind="status", status=503).summary
-    assert [one.arn for one in executions.page(Query(since=begin, text=meter)).summaries] == [wanted.arn]
-    assert [one.arn for one in executions.page(Query(since=begin, status=Status.FAILED)).summaries] == [failed.arn]
-    (found,) = executions.page(Query(since=begin, until=failed.started)).summaries
+    assert [one.arn for one in executions.list_page(Query(since=begin, text=meter)).summaries] == [wanted.arn]
+    assert [one.arn for one in executions.list_page(Query(since=begin, status=Status.FAILED)).summaries] == [failed.arn]
+    (found,) = executions.list_page(Query(since=begin, until=failed.started)).summaries
     assert (found.arn, found.input_preview) == (wanted.arn, json.dumps({"meterId": meter}))
 
 
@@ -194,22 +196,22 @@ def test_an_execution_is_named_by_its_arn_its_name_or_its_beginning(system: Syst
         client.start_execution(stateMachineArn=machine, name=one, input="{}")["executionArn"]
         for one in (name, f"{name}-again")
     ]
-    assert [executions.arn_of(one) for one in (arns[0], name, f"{name}-a")] == [arns[0], *arns]
-    with pytest.raises(OperatorError, match="is not one execution"):
-        executions.arn_of(name[:-1])
-    with pytest.raises(NoSuchExecution, match="No execution's name begins with 'nobody'"):
-        executions.arn_of("nobody")
-    with pytest.raises(OperatorError, match="none of this stack's"):
-        executions.arn_of("arn:aws:states:us-east-1:000000000000:execution:other:name")
-    with pytest.raises(OperatorError, match="is no ARN of an execution"):
-        executions.arn_of(machine)
-    with pytest.raises(NoSuchExecution, match="There is no execution"):
+    assert [executions.resolve_arn(one) for one in (arns[0], name, f"{name}-a")] == [arns[0], *arns]
+    with pytest.raises(OperatorError, match="matches more than one execution"):
+        executions.resolve_arn(name[:-1])
+    with pytest.raises(NoSuchExecution, match="No execution has a name that starts with 'nobody'"):
+        executions.resolve_arn("nobody")
+    with pytest.raises(OperatorError, match="does not belong to this stack"):
+        executions.resolve_arn("arn:aws:states:us-east-1:000000000000:execution:other:name")
+    with pytest.raises(OperatorError, match="is not the ARN of an execution"):
+        executions.resolve_arn(machine)
+    with pytest.raises(NoSuchExecution, match="was not found"):
         executions.get(f"{arns[0]}-other")
 
 
-@pytest.mark.parametrize(("text", "reason"), [("{", "The input is no JSON"), (f'"{"x" * 262_144}"', "262,144 bytes")])
+@pytest.mark.parametrize(("text", "reason"), [("{", "not valid JSON"), (f'"{"x" * 262_144}"', "262,144 bytes")])
 def test_what_can_be_no_input_starts_nothing(system: System, executions: Executions, text: str, reason: str) -> None:
     begin = datetime.now(UTC)
     with pytest.raises(OperatorError, match=reason):
-        start_execution(system, executions.machines.of("list_meters"), text, wait=True)
-    assert executions.page(Query(since=begin)).summaries == ()
+        start_execution(system, executions.machines.get("list_meters"), text, wait=True)
+    assert executions.list_page(Query(since=begin)).summaries == ()

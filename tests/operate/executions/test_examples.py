@@ -6,7 +6,7 @@ import pytest
 
 from amberflo_workflows.infra.operations import OPERATIONS
 from amberflo_workflows.local.system import System
-from amberflo_workflows.operate.executions.examples import FILE, METER, TENANT, example_input
+from amberflo_workflows.operate.executions.examples import FILE, METER, TENANT, build_example_input
 from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.executions.model import Status
 from amberflo_workflows.operate.executions.start import start_execution
@@ -19,7 +19,7 @@ WORKFLOWS = [operation.name for operation in OPERATIONS]
 
 def _answer(system: System, workflow: str, request: Any) -> Any:
     executions = Executions(system)
-    started = start_execution(system, executions.machines.of(workflow), json.dumps(request), wait=True)
+    started = start_execution(system, executions.machines.get(workflow), json.dumps(request), wait=True)
     *_, ended = executions.follow(started.arn)
     assert ended.summary.status is Status.SUCCEEDED, ended.error
     return json.loads(ended.output or "")
@@ -27,9 +27,9 @@ def _answer(system: System, workflow: str, request: Any) -> Any:
 
 @pytest.mark.parametrize("workflow", WORKFLOWS)
 def test_an_example_is_valid_and_does_what_its_workflow_is_for(system: System, workflow: str) -> None:
-    request = example_input(workflow, system.outputs, time.time())
+    request = build_example_input(workflow, system.outputs, time.time())
     if workflow not in {"create_meter", "create_customer", "delete_customer"}:
-        made = _answer(system, "create_meter", example_input("create_meter", system.outputs, time.time()))
+        made = _answer(system, "create_meter", build_example_input("create_meter", system.outputs, time.time()))
         if workflow in {"get_meter", "update_meter", "delete_meter"}:
             # No meter has the example's id, so that nobody's meter is changed by a first try.
             assert _answer(system, workflow, request)["statusCode"] == 404

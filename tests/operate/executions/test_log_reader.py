@@ -11,7 +11,7 @@ import pytest
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.deployment import AwsDeployment
 from amberflo_workflows.operate.executions.executions import Executions
-from amberflo_workflows.operate.executions.history import UNNAMED
+from amberflo_workflows.operate.executions.history import UNKNOWN_STATE
 from amberflo_workflows.operate.executions.model import Status
 from amberflo_workflows.operate.executions.reader import NoSuchExecution, Query
 from tests.operate.executions.histories import ACCOUNT, LOG_GROUP, LOG_STREAM, outline
@@ -27,11 +27,11 @@ def executions(logged: AwsDeployment) -> Executions:
 
 
 def _names(executions: Executions, query: Query) -> list[str]:
-    return [summary.name for summary in executions.page(query).summaries]
+    return [summary.name for summary in executions.list_page(query).summaries]
 
 
 def test_express_executions_are_listed_from_their_log_newest_first(executions: Executions) -> None:
-    page = executions.page(Query())
+    page = executions.list_page(Query())
     assert [summary.name for summary in page.summaries] == NAMES
     assert [summary.status for summary in page.summaries] == [
         Status.RUNNING,
@@ -48,9 +48,9 @@ def test_express_executions_are_listed_from_their_log_newest_first(executions: E
 def test_the_log_is_read_page_by_page(executions: Executions) -> None:
     names, token = [], ""
     for _ in range(3):
-        page = executions.page(Query(limit=2, before=token))
+        page = executions.list_page(Query(limit=2, page_token=token))
         names += [summary.name for summary in page.summaries]
-        token = page.next
+        token = page.next_token
     assert (names, token) == (NAMES, "")
 
 
@@ -71,14 +71,14 @@ def test_what_is_asked_of_the_log_is_what_is_listed(executions: Executions, quer
 
 
 def test_a_span_of_time_is_a_span_of_starts(executions: Executions) -> None:
-    summaries = executions.page(Query()).summaries
+    summaries = executions.list_page(Query()).summaries
     middle = summaries[2].started
     assert _names(executions, Query(since=middle)) == NAMES[:3]
     assert _names(executions, Query(until=middle)) == NAMES[3:]
 
 
 def test_an_express_execution_is_whole_in_its_log(executions: Executions) -> None:
-    execution = executions.get(executions.arn_of("failed-one"))
+    execution = executions.get(executions.resolve_arn("failed-one"))
     assert outline(execution.states) == ["ResolveApiKey succeeded", "CreateMeter failed AmberfloUnavailable x3"]
     assert [one.wait_seconds for one in execution.states[1].tries] == [0.8, 1.8, None]
     assert (execution.summary.status, execution.error) == (Status.FAILED, "AmberfloUnavailable")
@@ -87,24 +87,24 @@ def test_an_express_execution_is_whole_in_its_log(executions: Executions) -> Non
 
 
 def test_data_that_is_not_logged_is_not_known(executions: Executions) -> None:
-    execution = executions.get(executions.arn_of("without-data"))
+    execution = executions.get(executions.resolve_arn("without-data"))
     assert outline(execution.states) == ["ResolveApiKey succeeded", "CreateMeter succeeded"]
     assert (execution.input, execution.output, execution.states[0].output) == (None, None, None)
 
 
 def test_of_a_log_of_errors_the_errors_are_known(executions: Executions) -> None:
-    execution = executions.get(executions.arn_of("errors-only"))
-    assert outline(execution.states) == [f"{UNNAMED} failed AmberfloUnavailable x2"]
+    execution = executions.get(executions.resolve_arn("errors-only"))
+    assert outline(execution.states) == [f"{UNKNOWN_STATE} failed AmberfloUnavailable x2"]
 
 
 def test_what_is_not_logged_is_told_with_the_reason(executions: Executions) -> None:
-    arn = executions.arn_of("good-one").replace("good-one", "other-one")
+    arn = executions.resolve_arn("good-one").replace("good-one", "other-one")
     with pytest.raises(NoSuchExecution, match="takes up to a minute"):
         executions.get(arn)
 
 
 def test_an_execution_is_followed_from_when_its_log_comes(executions: Executions, logged: AwsDeployment) -> None:
-    arn = executions.arn_of("good-one").replace("good-one", f"late-{time.time_ns()}")
+    arn = executions.resolve_arn("good-one").replace("good-one", f"late-{time.time_ns()}")
     client, at = logged.client("logs"), int((time.time() - 2 * 86_400) * 1000)
 
     def put() -> None:
@@ -132,7 +132,7 @@ def test_each_machine_is_read_where_its_history_is_kept(executions: Executions, 
     *_, ended = executions.follow(arn)
     assert (ended.summary.status is Status.RUNNING, ended.input) == (False, '"x"')
     since = datetime.now(UTC) - timedelta(seconds=60)
-    assert arn in [summary.arn for summary in executions.page(Query(since=since)).summaries]
+    assert arn in [summary.arn for summary in executions.list_page(Query(since=since)).summaries]
 
 
 def test_the_command_line_reads_the_log_too(system: System, logged: AwsDeployment) -> None:

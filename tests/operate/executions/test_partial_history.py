@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from amberflo_workflows.operate.executions.graph import build_graph
-from amberflo_workflows.operate.executions.history import UNNAMED
+from amberflo_workflows.operate.executions.history import UNKNOWN_STATE
 from amberflo_workflows.operate.executions.model import Execution, Status, TaskCount
 from tests.operate.executions.histories import BEGIN, FAILED, History, outline, recorded, task
 
@@ -22,7 +22,7 @@ def test_where_only_errors_are_logged_the_tries_are_known() -> None:
     whole.add("ExecutionFailed", **FAILED)
     logged = History([event for event in whole.events if event.type.endswith("Failed")])
     execution = logged.build_execution()
-    assert outline(execution.states) == [f"{UNNAMED} failed Refused x2"]
+    assert outline(execution.states) == [f"{UNKNOWN_STATE} failed Refused x2"]
     assert (execution.summary.status, execution.summary.started, execution.input) == (
         Status.FAILED,
         BEGIN + timedelta(seconds=3),
@@ -39,7 +39,7 @@ def test_lost_lines_of_a_log_cost_no_more_than_what_they_told() -> None:
     for lost in range(1, len(history.events) - 1):
         rest = History([event for event in history.events if event.id != lost + 1]).build_execution()
         assert rest.summary.status is Status.SUCCEEDED
-        assert len({state.name for state in rest.states} - {UNNAMED}) >= len(complete.states) - 1
+        assert len({state.name for state in rest.states} - {UNKNOWN_STATE}) >= len(complete.states) - 1
 
 
 def test_the_lost_ends_of_inner_maps_do_not_hide_the_outer_ones() -> None:
@@ -127,7 +127,7 @@ def test_a_child_on_the_emulator_whose_error_was_caught() -> None:
     history.add("TaskScheduled", resource="other")
     history.add("TaskSucceeded", output="{}")
     states = history.as_emulated().build_execution(build_graph(DEFINITION)).states
-    assert outline(states) == ["Good caught Refused x2", f"{UNNAMED} succeeded"]
+    assert outline(states) == ["Good caught Refused x2", f"{UNKNOWN_STATE} succeeded"]
     assert states[1].output == "{}"
 
 

@@ -2,10 +2,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from amberflo_workflows.operate.executions.error_causes import error_message, stack_trace
-from amberflo_workflows.operate.executions.log_reader import windows
-from amberflo_workflows.operate.executions.model import ExecutionSummary, Status, preview
-from amberflo_workflows.operate.executions.reader import Page, Query, newest, token
+from amberflo_workflows.operate.executions.error_causes import parse_error_message, parse_stack_trace
+from amberflo_workflows.operate.executions.log_reader import split_into_windows
+from amberflo_workflows.operate.executions.model import ExecutionSummary, Status, build_preview
+from amberflo_workflows.operate.executions.reader import Page, Query, build_page_token, merge_pages
 from tests.operate.executions.histories import BEGIN
 
 
@@ -16,7 +16,7 @@ def _summary(seconds: int, name: str = "a", status: Status = Status.SUCCEEDED) -
 
 def _page(*seconds: int, more: bool = False) -> Page:
     found = tuple(_summary(one) for one in seconds)
-    return Page(found, token(found[-1]) if more else "")
+    return Page(found, build_page_token(found[-1]) if more else "")
 
 
 def _seconds(page: Page) -> list[float]:
@@ -24,24 +24,24 @@ def _seconds(page: Page) -> list[float]:
 
 
 def test_pages_are_merged_newest_first() -> None:
-    page = newest([_page(9, 5, 1), _page(7, 6)], 10)
-    assert (_seconds(page), page.next) == ([9, 7, 6, 5, 1], "")
+    page = merge_pages([_page(9, 5, 1), _page(7, 6)], 10)
+    assert (_seconds(page), page.next_token) == ([9, 7, 6, 5, 1], "")
 
 
 def test_of_merged_pages_no_more_is_told_than_is_sure() -> None:
     # The first reader may know of more before 5, so 3 may not be the next one.
-    page = newest([_page(9, 5, more=True), _page(7, 3)], 10)
-    assert (_seconds(page), page.next) == ([9, 7, 5], token(_summary(5)))
-    page = newest([_page(9, 8, more=True), _page(7, 3)], 2)
-    assert (_seconds(page), page.next) == ([9, 8], token(_summary(8)))
-    page = newest([_page(9, 5), _page(7)], 2)
-    assert (_seconds(page), page.next) == ([9, 7], token(_summary(7)))
+    page = merge_pages([_page(9, 5, more=True), _page(7, 3)], 10)
+    assert (_seconds(page), page.next_token) == ([9, 7, 5], build_page_token(_summary(5)))
+    page = merge_pages([_page(9, 8, more=True), _page(7, 3)], 2)
+    assert (_seconds(page), page.next_token) == ([9, 8], build_page_token(_summary(8)))
+    page = merge_pages([_page(9, 5), _page(7)], 2)
+    assert (_seconds(page), page.next_token) == ([9, 7], build_page_token(_summary(7)))
 
 
 def test_the_next_page_begins_after_the_token_even_within_a_millisecond() -> None:
     newer, older = _summary(1, "b"), _summary(1, "a")
-    query = Query(before=token(newer))
-    assert [query.wants(one) for one in (newer, older, _summary(0), _summary(2))] == [False, True, True, False]
+    query = Query(page_token=build_page_token(newer))
+    assert [query.matches(one) for one in (newer, older, _summary(0), _summary(2))] == [False, True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def test_the_next_page_begins_after_the_token_even_within_a_millisecond() -> Non
 )
 def test_a_query_wants_what_it_says(query: Query, wanted: list[bool]) -> None:
     summaries = [_summary(1, "first"), _summary(2, "second", Status.FAILED)]
-    assert [query.wants(one) for one in summaries] == wanted
+    assert [query.matches(one) for one in summaries] == wanted
 
 
 def test_windows_go_back_without_a_gap_and_widen() -> None:
     until = datetime(2026, 1, 2, tzinfo=UTC)
-    found = list(windows(until, until - timedelta(days=1)))
+    found = list(split_into_windows(until, until - timedelta(days=1)))
     assert (found[0][1], found[-1][0]) == (until, until - timedelta(days=1))
     assert [begin for begin, _ in found[:-1]] == [end for _, end in found[1:]]
     widths = [end - begin for begin, end in found[:-1]]
@@ -73,13 +73,13 @@ def test_windows_go_back_without_a_gap_and_widen() -> None:
     [("TIMED_OUT", Status.TIMED_OUT), ("RUNNING", Status.RUNNING), ("PENDING_REDRIVE", Status.FAILED)],
 )
 def test_a_status_as_step_functions_writes_it(text: str, status: Status) -> None:
-    assert Status.of(text) is status
+    assert Status.parse(text) is status
 
 
 def test_a_preview_is_one_line_that_ends_somewhere() -> None:
-    assert preview('{\n  "a":   1\n}') == '{ "a": 1 }'
-    assert len(preview("x" * 1000)) == 200
-    assert preview(None) == ""
+    assert build_preview('{\n  "a":   1\n}') == '{ "a": 1 }'
+    assert len(build_preview("x" * 1000)) == 200
+    assert build_preview(None) == ""
 
 
 @pytest.mark.parametrize(
@@ -92,4 +92,4 @@ def test_a_preview_is_one_line_that_ends_somewhere() -> None:
     ],
 )
 def test_a_cause_is_lambdas_json_or_words(cause: str, message: str, trace: list[str]) -> None:
-    assert (error_message(cause), stack_trace(cause)) == (message, trace)
+    assert (parse_error_message(cause), parse_stack_trace(cause)) == (message, trace)

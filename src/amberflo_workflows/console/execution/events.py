@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from amberflo_workflows.operate.executions.error_causes import error_message
+from amberflo_workflows.operate.executions.error_causes import parse_error_message
 from amberflo_workflows.operate.executions.model import HistoryEvent
 
 _MAX_LENGTH: Final = 200
@@ -29,7 +29,7 @@ def build_event_rows(events: Iterable[HistoryEvent], started: datetime) -> Itera
     """Build a row for each event."""
     for event in events:
         error = event.details.get("error") or ""
-        message = error_message(event.details.get("cause") or "")
+        message = parse_error_message(event.details.get("cause") or "")
         name = str(event.details.get("name") or "")
         about = ": ".join(part for part in (name or error, message) if part)
         rest = {key: value for key, value in event.details.items() if key not in {"name", "error", "cause"}}

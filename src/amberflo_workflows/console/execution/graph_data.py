@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from amberflo_workflows.console.views import SIGNS, format_count
-from amberflo_workflows.operate.executions.edges_taken import edges_taken
+from amberflo_workflows.operate.executions.edges_taken import find_taken_edges
 from amberflo_workflows.operate.executions.graph import Edge, Graph, Node
 from amberflo_workflows.operate.executions.model import StateRun, Status
 
@@ -25,7 +25,7 @@ _CHILD_EXECUTIONS: Final = {"status": "none", "text": "· child executions", "en
 
 def build_graph_data(graph: Graph) -> dict[str, Any]:
     """Build the states and edges, with inner graphs. Edges are numbered across all graphs."""
-    numbers = {id(edge): number for number, edge in enumerate(graph.every_edge())}
+    numbers = {id(edge): number for number, edge in enumerate(graph.all_edges())}
     return _build_graph(graph, numbers)
 
 
@@ -36,7 +36,7 @@ def build_outcomes(graph: Graph, states: Sequence[StateRun]) -> dict[str, Any]:
     """
     outcomes: dict[str, dict[str, str]] = {}
     taken: set[int] = set()
-    numbers = {id(edge): number for number, edge in enumerate(graph.every_edge())}
+    numbers = {id(edge): number for number, edge in enumerate(graph.all_edges())}
     _collect_outcomes(graph, [states], outcomes, taken, numbers)
     return {"states": outcomes, "edges": sorted(taken)}
 
@@ -56,7 +56,7 @@ def describe_state(runs: Sequence[StateRun]) -> dict[str, str]:
         parts.append(format_count(last.tasks.started, "task"))
         parts += [f"{last.tasks.failed} failed"] if last.tasks.failed else []
     if last.map:
-        failed = sum(iteration.status.is_bad for iteration in last.map.iterations)
+        failed = sum(iteration.status.is_failure for iteration in last.map.iterations)
         parts += [f"{failed:,} failed"] if failed else []
     ended = sum(attempt.end is not None for run in runs for attempt in run.tries)
     return {"status": last.status.value, "text": ", ".join(parts), "ended": str(ended)}
@@ -79,7 +79,7 @@ def _collect_outcomes(
     runs_by_name: dict[str, list[StateRun]] = {}
     edges: set[Edge] = set()
     for states in sequences:
-        edges |= edges_taken(graph, states)
+        edges |= find_taken_edges(graph, states)
         for state in states:
             runs_by_name.setdefault(state.name, []).append(state)
     taken |= {numbers[id(edge)] for edge in graph.edges if edge in edges}
@@ -87,11 +87,12 @@ def _collect_outcomes(
         runs = runs_by_name.get(node.name, [])
         outcomes[node.name] = _build_outcome(runs, is_single=len(sequences) <= 1)
         inside = list(inner_runs(runs))
-        for inner_graph in node.inside:
+        for inner_graph in node.subgraphs:
             _collect_outcomes(inner_graph, inside, outcomes, taken, numbers)
         if runs and not any(inside):
             unknown = _CHILD_EXECUTIONS if node.is_distributed else _NOT_RECORDED
-            outcomes.update({inner.name: unknown for inner_graph in node.inside for inner in inner_graph.every_node()})
+            for inner_graph in node.subgraphs:
+                outcomes.update({inner.name: unknown for inner in inner_graph.all_nodes()})
 
 
 def _build_outcome(runs: Sequence[StateRun], *, is_single: bool) -> dict[str, str]:
@@ -107,12 +108,12 @@ def _build_outcome(runs: Sequence[StateRun], *, is_single: bool) -> dict[str, st
 
 def _build_graph(graph: Graph, numbers: dict[int, int]) -> dict[str, Any]:
     edges = [
-        {"number": numbers[id(edge)], "from": edge.source, "to": edge.target, "kind": edge.way, "label": edge.label}
+        {"number": numbers[id(edge)], "from": edge.source, "to": edge.target, "kind": edge.kind, "label": edge.label}
         for edge in graph.edges
     ]
     return {"start": graph.start, "nodes": [_build_node(node, numbers) for node in graph.nodes], "edges": edges}
 
 
 def _build_node(node: Node, numbers: dict[int, int]) -> dict[str, Any]:
-    inside = [_build_graph(graph, numbers) for graph in node.inside]
+    inside = [_build_graph(graph, numbers) for graph in node.subgraphs]
     return {"name": node.name, "kind": node.kind, "inside": inside}

@@ -109,4 +109,4 @@ class Timeline:
 
 def failed_first(iterations: Sequence[Iteration]) -> list[Iteration]:
     """Sort iterations by index, with those that failed before the others."""
-    return sorted(iterations, key=lambda iteration: (not iteration.status.is_bad, iteration.index))
+    return sorted(iterations, key=lambda iteration: (not iteration.status.is_failure, iteration.index))

@@ -60,16 +60,16 @@ def load_view(request: Request, *, fresh: bool = False) -> ExecutionView:
 def build_view(console: Console, execution: Execution, iteration: str) -> ExecutionView:
     """Build the view of an execution, or of the item ``iteration`` (``STATE:INDEX``) of a Map in it."""
     executions = console.executions
-    graph = executions.graph_of(execution)
+    graph = executions.get_graph(execution)
     return _build_item_view(executions, execution, graph, iteration) if iteration else ExecutionView(execution, graph)
 
 
 def _build_item_view(executions: Executions, execution: Execution, graph: Graph, iteration: str) -> ExecutionView:
     name, _, index = iteration.rpartition(":")
-    node = next((node for node in graph.nodes if node.name == name and node.inside), None)
+    node = next((node for node in graph.nodes if node.name == name and node.subgraphs), None)
     if node is None or not index.isdecimal():
         raise OperatorError(f"'{iteration}' is not an item of a Map. Use STATE:INDEX, for example SendRanges:0.")
-    return ExecutionView(executions.opened(execution, name, int(index)), node.inside[0], iteration)
+    return ExecutionView(executions.open_iteration(execution, name, int(index)), node.subgraphs[0], iteration)
 
 
 class _ExecutionCache:

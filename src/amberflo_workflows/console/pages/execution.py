@@ -26,7 +26,7 @@ def show(request: Request) -> Response:
         view = load_view(request, fresh=True)
     except NoSuchExecution:
         # An execution whose history is only in a log becomes visible some time after it started.
-        if console.executions.machines.of_execution(request.path_params["arn"]).keeps_history:
+        if console.executions.machines.get_by_execution(request.path_params["arn"]).keeps_history:
             raise
         return views.render_page(request, "execution_pending.html", arn=request.path_params["arn"])
     values = {
@@ -79,7 +79,7 @@ def _build_commands(console: Console, view: ExecutionView) -> Sequence[tuple[str
     text, workflow = view.execution.input, view.execution.summary.workflow
     if text is None or view.is_item:
         return ()
-    machine = console.executions.machines.of(workflow)
+    machine = console.executions.machines.get(workflow)
     commands = [("as-aws-cli", "AWS CLI", as_aws_cli(console.deployment, machine, text))]
     try:
         curl = as_curl(console.deployment.api_endpoint, workflow, text)

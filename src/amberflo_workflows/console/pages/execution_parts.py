@@ -18,7 +18,7 @@ from amberflo_workflows.console.execution.view import ExecutionView, load_view
 from amberflo_workflows.console.state import get_console
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.executions.graph import Node
-from amberflo_workflows.operate.executions.model import StateRun, all_state_runs
+from amberflo_workflows.operate.executions.model import StateRun, iterate_state_runs
 
 _MAX_ROWS: Final = 200
 _MAX_ITEMS: Final = 50
@@ -50,9 +50,9 @@ def render_panel(request: Request, view: ExecutionView) -> str:
     if not name:
         return views.render(request, "execution_input_output.html", view=view, execution=view.execution)
     node = _find_node(view, name)
-    runs = [run for run in all_state_runs(view.execution.states) if run.name == name]
+    runs = [run for run in iterate_state_runs(view.execution.states) if run.name == name]
     is_inside = all(outer.name != name for outer in view.graph.nodes)
-    ordered = sorted(runs, key=lambda run: not run.status.is_bad) if is_inside else runs
+    ordered = sorted(runs, key=lambda run: not run.status.is_failure) if is_inside else runs
     values = {
         "view": view,
         "node": node,
@@ -73,8 +73,8 @@ def show_log(request: Request) -> Response:
     """Serve the log lines of the function behind a Task state."""
     view = load_view(request)
     node = _find_node(view, request.query_params.get("state", ""))
-    runs = [run for run in all_state_runs(view.execution.states) if run.name == node.name]
-    lines = get_console(request).executions.log_lines_of(view.execution, node.resource, runs)
+    runs = [run for run in iterate_state_runs(view.execution.states) if run.name == node.name]
+    lines = get_console(request).executions.read_state_log_lines(view.execution, node.resource, runs)
     return views.render_page(request, "execution_log.html", lines=lines[:_MAX_LOG_LINES], count=len(lines))
 
 
@@ -123,7 +123,7 @@ def _rows_handler(
 
 
 def _find_node(view: ExecutionView, name: str) -> Node:
-    node = next((node for node in view.graph.every_node() if node.name == name), None)
+    node = next((node for node in view.graph.all_nodes() if node.name == name), None)
     if node is None:
         raise OperatorError(f"This workflow has no state '{name}'.")
     return node

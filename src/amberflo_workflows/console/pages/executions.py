@@ -45,7 +45,7 @@ def follow(request: Request) -> Response:
 
 
 def _load_page(request: Request) -> Page:
-    return get_console(request).executions.page(_parse_query(request))
+    return get_console(request).executions.list_page(_parse_query(request))
 
 
 def _parse_query(request: Request) -> Query:
@@ -60,13 +60,13 @@ def _parse_query(request: Request) -> Query:
         status=Status(status) if status else None,
         since=datetime.now(UTC) - _SPANS[span] if span else None,
         text=params.get("text", ""),
-        before=params.get("before", ""),
+        page_token=params.get("before", ""),
         limit=PAGE_SIZE,
     )
 
 
 def _build_older_query(request: Request, page: Page) -> str:
-    return urlencode({**request.query_params, "before": page.next})
+    return urlencode({**request.query_params, "before": page.next_token})
 
 
 ROUTES: Final = (

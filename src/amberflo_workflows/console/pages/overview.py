@@ -67,7 +67,7 @@ def _load_activities(console: Console) -> Sequence[Activity]:
     now = datetime.now(UTC)
 
     def load(workflow: str) -> Activity:
-        return build_activity(workflow, console.executions.recent(workflow, now - SPAN, MAX_COUNTED), now)
+        return build_activity(workflow, console.executions.list_recent(workflow, now - SPAN, MAX_COUNTED), now)
 
     with ThreadPoolExecutor(_MAX_WORKERS) as pool:
         activities = list(pool.map(load, [machine.workflow for machine in console.executions.machines.all]))

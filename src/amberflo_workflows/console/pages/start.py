@@ -14,7 +14,7 @@ from starlette.routing import Route
 from amberflo_workflows.console import views
 from amberflo_workflows.console.state import Console, get_console
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.executions.examples import example_input
+from amberflo_workflows.operate.executions.examples import build_example_input
 from amberflo_workflows.operate.executions.start import start_execution
 
 
@@ -37,7 +37,7 @@ async def start(request: Request) -> Response:
 
 
 def _start(console: Console, fields: Mapping[str, str]) -> str:
-    machine = console.executions.machines.of(fields.get("workflow", ""))
+    machine = console.executions.machines.get(fields.get("workflow", ""))
     text = _load_input(console, fields["like"]) if fields.get("like") else fields.get("input", "")
     return start_execution(console.deployment, machine, text, wait=False).arn
 
@@ -50,8 +50,8 @@ def _load_input(console: Console, arn: str) -> str:
 
 
 def _build_example(console: Console, workflow: str) -> str:
-    machine = console.executions.machines.of(workflow)
-    example: Any = example_input(machine.workflow, console.deployment.outputs, time.time())
+    machine = console.executions.machines.get(workflow)
+    example: Any = build_example_input(machine.workflow, console.deployment.outputs, time.time())
     return json.dumps(example, indent=2)
 
 

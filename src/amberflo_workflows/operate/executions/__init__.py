@@ -1,6 +1,6 @@
-"""Executions of the workflows: find them, read what happened in them, start them. Prints nothing.
+"""Executions of the workflows: list, read, follow and start them. Prints nothing.
 
-``executions.Executions`` is the way in. ``model`` says what an execution is; ``history`` folds its events into that,
-``graph`` draws the workflow from its definition; both are pure. ``api_reader`` and ``log_reader`` fetch: Step Functions
-keeps the history of standard workflows, and of express ones nothing but what they log.
+Use ``executions.Executions``. ``model`` has the types; ``history`` builds an execution from its events and ``graph`` a
+workflow's graph from its definition, both without AWS. ``api_reader`` and ``log_reader`` read from AWS: Step Functions
+keeps the history of standard workflows; express workflows are known only from their logs.
 """

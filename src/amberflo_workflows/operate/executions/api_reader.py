@@ -1,4 +1,4 @@
-"""Executions as Step Functions keeps them: of standard workflows on AWS, of all on the emulator."""
+"""Read executions from Step Functions: those of standard workflows on AWS, all of them on the emulator."""
 
 import heapq
 from bisect import insort
@@ -10,29 +10,29 @@ from itertools import islice
 from typing import Any, Final
 
 from amberflo_workflows.operate.deployment import Deployment
-from amberflo_workflows.operate.executions.events import history_events, whole
+from amberflo_workflows.operate.executions.events import add_missing_ends, parse_history_event
 from amberflo_workflows.operate.executions.history import build_execution
 from amberflo_workflows.operate.executions.machines import Machine, Machines
-from amberflo_workflows.operate.executions.map_runs import with_children
+from amberflo_workflows.operate.executions.map_runs import add_children
 from amberflo_workflows.operate.executions.model import (
     Execution,
     ExecutionSummary,
     HistoryEvent,
     LogLine,
     Status,
-    execution_name,
-    preview,
+    build_preview,
+    parse_execution_name,
 )
-from amberflo_workflows.operate.executions.reader import MOST_LOOKED_AT, NoSuchExecution, Page, Query, token
-from amberflo_workflows.operate.executions.task_logs import task_log_lines
+from amberflo_workflows.operate.executions.reader import MAX_EXAMINED, NoSuchExecution, Page, Query, build_page_token
+from amberflo_workflows.operate.executions.task_logs import fetch_task_log_lines
 from amberflo_workflows.operate.executions.throttling import retry_throttled
 
-# Few enough for AWS, which lets one account describe 15 executions a second once it has done 300.
-_AT_ONCE: Final = 4
-_IN_A_ROW: Final = 20
-# Each has 262,144 bytes at most, and mostly a few hundred.
-_INPUTS_KEPT: Final = 1000
-_READ_WITH: Final = ("ListExecutions", "DescribeExecution", "GetExecutionHistory", "ListMapRuns", "DescribeMapRun")
+# AWS allows an account 15 DescribeExecution calls a second, after a burst of 300.
+_MAX_CONCURRENCY: Final = 4
+_BATCH_SIZE: Final = 20
+# An input has at most 262,144 bytes, and usually a few hundred.
+_MAX_CACHED_INPUTS: Final = 1000
+_OPERATIONS: Final = ("ListExecutions", "DescribeExecution", "GetExecutionHistory", "ListMapRuns", "DescribeMapRun")
 
 
 class ApiReader:
@@ -42,39 +42,42 @@ class ApiReader:
         self._deployment = deployment
         self._machines = machines
         self._readable = readable
-        self._client = retry_throttled(deployment.client("stepfunctions"), *_READ_WITH)
+        self._client = retry_throttled(deployment.client("stepfunctions"), *_OPERATIONS)
         self._inputs: dict[str, str] = {}
 
-    def page(self, query: Query) -> Page:
-        """Executions that were asked for, with what their input begins with."""
-        return self._page(self._wanted(query), query)
+    def list_page(self, query: Query) -> Page:
+        """List executions with a preview of their input."""
+        return self._build_page(self._list(query), query)
 
-    def recent(self, query: Query) -> Sequence[ExecutionSummary]:
-        """Executions that were asked for, without their inputs."""
-        return tuple(islice(self._wanted(query), query.limit))
+    def list_recent(self, query: Query) -> Sequence[ExecutionSummary]:
+        """List executions without a preview of their input."""
+        return tuple(islice(self._list(query), query.limit))
 
-    def _wanted(self, query: Query) -> Iterator[ExecutionSummary]:
+    def _list(self, query: Query) -> Iterator[ExecutionSummary]:
         machines = [machine for machine in self._readable if query.workflow in {None, machine.workflow}]
-        streams = [self._newest_first(machine, query) for machine in machines]
-        candidates = heapq.merge(*streams, key=token, reverse=True)
-        return (summary for summary in candidates if query.wants(summary))
+        streams = [self._list_newest_first(machine, query) for machine in machines]
+        candidates = heapq.merge(*streams, key=build_page_token, reverse=True)
+        return (summary for summary in candidates if query.matches(summary))
 
-    def get(self, arn: str, after: Sequence[HistoryEvent] = ()) -> Execution:
-        """An execution whole; ``after`` are events that are known already. Raises :class:`NoSuchExecution`."""
-        machine = self._machines.of_execution(arn)
+    def get(self, arn: str, known_events: Sequence[HistoryEvent] = ()) -> Execution:
+        """Read an execution with its history. Raises :class:`NoSuchExecution`.
+
+        Only the events after ``known_events`` are read.
+        """
+        machine = self._machines.get_by_execution(arn)
         described = self._describe(arn)
-        events = [*after, *self._events(arn, after[-1].id if after else 0)]
-        found = build_execution(arn, machine.workflow, whole(events, described), machine.graph)
+        events = [*known_events, *self._read_events(arn, known_events[-1].id if known_events else 0)]
+        execution = build_execution(arn, machine.workflow, add_missing_ends(events, described), machine.graph)
         if "mapRunArn" in described:
             run = self._client.describe_map_run(mapRunArn=described["mapRunArn"])
-            # What a child's tasks log bears the name of the execution that a person started.
-            return replace(found, log_name=execution_name(run["executionArn"]))
-        return with_children(self._client, found, machine.graph)
+            # The tasks of a child log the name of its parent.
+            return replace(execution, log_name=parse_execution_name(run["executionArn"]))
+        return add_children(self._client, execution, machine.graph)
 
-    def log_lines(self, execution: Execution) -> Iterator[LogLine]:
-        """What its tasks logged, oldest first."""
-        machine = self._machines.of_execution(execution.summary.arn)
-        return task_log_lines(self._deployment, machine, execution)
+    def read_log_lines(self, execution: Execution) -> Iterator[LogLine]:
+        """Read the lines that its tasks logged, oldest first."""
+        machine = self._machines.get_by_execution(execution.summary.arn)
+        return fetch_task_log_lines(self._deployment, machine, execution)
 
     def _describe(self, arn: str) -> Any:
         from botocore.exceptions import ClientError  # noqa: PLC0415 - slow to import
@@ -84,72 +87,77 @@ class ApiReader:
         except ClientError as error:
             if error.response["Error"]["Code"] not in {"ExecutionDoesNotExist", "InvalidArn"}:
                 raise
-            raise NoSuchExecution(f"There is no execution {arn}; see: metering executions list") from None
+            raise NoSuchExecution(
+                f"Execution {arn} was not found. List executions with: metering executions list"
+            ) from None
 
-    def _events(self, arn: str, known: int) -> list[HistoryEvent]:
-        """Events after the one with the id ``known``. From the end, so that to follow is not to read all again."""
+    def _read_events(self, arn: str, last_id: int) -> list[HistoryEvent]:
+        """Read the events after the one with the id ``last_id``, newest first so that known ones are not read again."""
         pages = self._client.get_paginator("get_execution_history").paginate(
-            executionArn=arn, reverseOrder=known > 0, PaginationConfig={"PageSize": 100 if known else 1000}
+            executionArn=arn, reverseOrder=last_id > 0, PaginationConfig={"PageSize": 100 if last_id else 1000}
         )
-        found: list[HistoryEvent] = []
+        events: list[HistoryEvent] = []
         for raw in pages.search("events[]"):
-            if known and raw["id"] <= known:
+            if last_id and raw["id"] <= last_id:
                 break
-            found.append(history_events(raw))
-        return sorted(found, key=lambda event: event.id)
+            events.append(parse_history_event(raw))
+        return sorted(events, key=lambda event: event.id)
 
-    def _newest_first(self, machine: Machine, query: Query) -> Iterator[ExecutionSummary]:
-        """By their start. AWS goes by the end of what has ended, so a few are held back until none can come before."""
+    def _list_newest_first(self, machine: Machine, query: Query) -> Iterator[ExecutionSummary]:
+        """List executions by their start.
+
+        AWS sorts those that have ended by their end, so each is held until no later one can have started after it.
+        """
         status = {"statusFilter": query.status.value.upper().replace("-", "_")} if query.status else {}
         pages = self._client.get_paginator("list_executions").paginate(
             stateMachineArn=machine.arn, **status, PaginationConfig={"PageSize": min(query.limit + 100, 1000)}
         )
         held: list[ExecutionSummary] = []
         for raw in pages.search("executions[]"):
-            summary = _summary(machine, raw)
-            reached = summary.stopped or summary.started
-            if query.since and reached < query.since:
+            summary = _build_summary(machine, raw)
+            latest_start = summary.stopped or summary.started
+            if query.since and latest_start < query.since:
                 break
-            insort(held, summary, key=token)
-            while held and held[-1].started >= reached:
+            insort(held, summary, key=build_page_token)
+            while held and held[-1].started >= latest_start:
                 yield held.pop()
         yield from reversed(held)
 
-    def _page(self, wanted: Iterable[ExecutionSummary], query: Query) -> Page:
-        found: list[ExecutionSummary] = []
-        looked_at = 0
-        candidates = iter(wanted)
+    def _build_page(self, candidates: Iterable[ExecutionSummary], query: Query) -> Page:
+        summaries: list[ExecutionSummary] = []
+        examined = 0
+        remaining = iter(candidates)
         last: ExecutionSummary | None = None
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            while len(found) < query.limit and looked_at < MOST_LOOKED_AT:
-                some = list(islice(candidates, _IN_A_ROW))
-                if not some:
-                    return Page(tuple(found), "")
-                for summary, text in zip(some, pool.map(self._input, some), strict=True):
-                    if len(found) < query.limit:
+        with ThreadPoolExecutor(_MAX_CONCURRENCY) as pool:
+            while len(summaries) < query.limit and examined < MAX_EXAMINED:
+                batch = list(islice(remaining, _BATCH_SIZE))
+                if not batch:
+                    return Page(tuple(summaries), "")
+                for summary, text in zip(batch, pool.map(self._read_input, batch), strict=True):
+                    if len(summaries) < query.limit:
                         last = summary
                         if query.text in text:
-                            found.append(replace(summary, input_preview=preview(text)))
-                looked_at += len(some)
-        is_more = last is not None and (last is not some[-1] or next(candidates, None) is not None)
-        return Page(tuple(found), token(last) if is_more and last else "")
+                            summaries.append(replace(summary, input_preview=build_preview(text)))
+                examined += len(batch)
+        has_more = last is not None and (last is not batch[-1] or next(remaining, None) is not None)
+        return Page(tuple(summaries), build_page_token(last) if has_more and last else "")
 
-    def _input(self, summary: ExecutionSummary) -> str:
-        """It never changes, so those that are looked at again and again are kept."""
-        known = self._inputs.get(summary.arn)
-        if known is None:
-            known = self._inputs[summary.arn] = str(self._describe(summary.arn).get("input", ""))
-            if len(self._inputs) > _INPUTS_KEPT:
+    def _read_input(self, summary: ExecutionSummary) -> str:
+        """Return the input of an execution, which never changes and is therefore cached."""
+        text = self._inputs.get(summary.arn)
+        if text is None:
+            text = self._inputs[summary.arn] = str(self._describe(summary.arn).get("input", ""))
+            if len(self._inputs) > _MAX_CACHED_INPUTS:
                 self._inputs.pop(next(iter(self._inputs)), None)
-        return known
+        return text
 
 
-def _summary(machine: Machine, raw: Any) -> ExecutionSummary:
+def _build_summary(machine: Machine, raw: Any) -> ExecutionSummary:
     stopped = raw.get("stopDate")
     return ExecutionSummary(
         arn=raw["executionArn"],
         workflow=machine.workflow,
-        status=Status.of(raw["status"]),
+        status=Status.parse(raw["status"]),
         started=raw["startDate"].astimezone(UTC),
         stopped=stopped.astimezone(UTC) if stopped else None,
     )

@@ -1,9 +1,9 @@
-"""Events in one form, wherever they come from.
+"""Parse events into one form, from a history or from a log.
 
-GetExecutionHistory gives ``{"id": 3, "previousEventId": 2, "timestamp", "type", "taskFailedEventDetails": {…}}``. Into
-CloudWatch Logs Step Functions writes ``{"id": "3", "previous_event_id": "2", "event_timestamp": "<milliseconds>",
-"execution_arn", "type", "details": {…}}``: the same details, numbers as text, and no ``input`` or ``output`` unless the
-log is to include execution data.
+GetExecutionHistory returns ``{"id": 3, "previousEventId": 2, "timestamp", "type", "taskFailedEventDetails": {…}}``.
+Step Functions writes ``{"id": "3", "previous_event_id": "2", "event_timestamp": "<milliseconds>", "execution_arn",
+"type", "details": {…}}`` to CloudWatch Logs: the same details, with numbers as text, and without ``input`` and
+``output`` unless the log includes execution data.
 """
 
 import json
@@ -13,47 +13,50 @@ from typing import Any, Final, NamedTuple
 
 from amberflo_workflows.operate.executions.model import HistoryEvent
 
-_ENDINGS: Final = {"SUCCEEDED": "Succeeded", "TIMED_OUT": "TimedOut", "ABORTED": "Aborted"}
+_END_TYPES: Final = {"SUCCEEDED": "Succeeded", "TIMED_OUT": "TimedOut", "ABORTED": "Aborted"}
 
 
-class Logged(NamedTuple):
-    """An event out of a log, and whose it is."""
+class LoggedEvent(NamedTuple):
+    """An event from a log, with the ARN of its execution."""
 
     arn: str
     event: HistoryEvent
 
 
-def history_events(raw: Mapping[str, Any]) -> HistoryEvent:
-    """An event of GetExecutionHistory. The emulator does not tell which event was the previous one."""
+def parse_history_event(raw: Mapping[str, Any]) -> HistoryEvent:
+    """Parse an event of GetExecutionHistory. The emulator's have no previous event."""
     details: dict[str, Any] = next((value for key, value in raw.items() if key.endswith("EventDetails")), {})
     return HistoryEvent(raw["id"], raw["type"], raw["timestamp"].astimezone(UTC), raw.get("previousEventId"), details)
 
 
-def log_events(message: str) -> Logged | None:
-    """An event of an execution's log; ``None`` if the line is something else."""
+def parse_log_event(message: str) -> LoggedEvent | None:
+    """Parse a line of a workflow's log; returns ``None`` if it is not an event."""
     try:
         raw = json.loads(message)
         at = datetime.fromtimestamp(int(raw["event_timestamp"]) / 1000, UTC)
         details = raw.get("details") or {}
         event = HistoryEvent(int(raw["id"]), raw["type"], at, int(raw["previous_event_id"]), details)
-        return Logged(raw["execution_arn"], event)
+        return LoggedEvent(raw["execution_arn"], event)
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def whole(events: Iterable[HistoryEvent], described: Mapping[str, Any]) -> list[HistoryEvent]:
-    """With a beginning and an end: the emulator's history of a distributed Map's children has neither."""
-    found = sorted(events, key=lambda event: event.id)
-    if not found or found[0].type != "ExecutionStarted":
+def add_missing_ends(events: Iterable[HistoryEvent], described: Mapping[str, Any]) -> list[HistoryEvent]:
+    """Add the start and end events, from DescribeExecution, if the history lacks them.
+
+    The emulator's history of a distributed Map's child has neither.
+    """
+    ordered = sorted(events, key=lambda event: event.id)
+    if not ordered or ordered[0].type != "ExecutionStarted":
         at = described["startDate"].astimezone(UTC)
-        found.insert(0, HistoryEvent(0, "ExecutionStarted", at, details=_members(described, "input")))
-    if described["status"] != "RUNNING" and not any(event.type.startswith("Execution") for event in found[1:]):
-        how = _ENDINGS.get(described["status"], "Failed")
-        details = _members(described, "output", "error", "cause")
+        ordered.insert(0, HistoryEvent(0, "ExecutionStarted", at, details=_get_details(described, "input")))
+    if described["status"] != "RUNNING" and not any(event.type.startswith("Execution") for event in ordered[1:]):
+        end = _END_TYPES.get(described["status"], "Failed")
+        details = _get_details(described, "output", "error", "cause")
         at = described["stopDate"].astimezone(UTC)
-        found.append(HistoryEvent(found[-1].id + 1, f"Execution{how}", at, details=details))
-    return found
+        ordered.append(HistoryEvent(ordered[-1].id + 1, f"Execution{end}", at, details=details))
+    return ordered
 
 
-def _members(described: Mapping[str, Any], *names: str) -> dict[str, Any]:
+def _get_details(described: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: described[name] for name in names if described.get(name) is not None}

@@ -1,4 +1,4 @@
-"""The executions of a deployment: one way to all of them, whoever keeps their history."""
+"""The executions of a deployment, read from the API or from logs."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -13,98 +13,101 @@ from amberflo_workflows.operate.executions.graph import Graph
 from amberflo_workflows.operate.executions.log_reader import LogReader
 from amberflo_workflows.operate.executions.machines import Machine, Machines
 from amberflo_workflows.operate.executions.model import Execution, ExecutionSummary, LogLine, StateRun, Status
-from amberflo_workflows.operate.executions.reader import NoSuchExecution, Page, Query, Reader, newest
+from amberflo_workflows.operate.executions.reader import NoSuchExecution, Page, Query, Reader, merge_pages
 
 POLL_SECONDS: Final = 0.5
-# Logs come late, and each look at them costs a call to a service that allows few.
+# Logs are late, and the rate limit of FilterLogEvents is low.
 _LOG_POLL_SECONDS: Final = 2.0
-_LOGGED_WITHIN_SECONDS: Final = 90.0
-_NAMED_AT_MOST: Final = 5
-_CLOCKS_DIFFER: Final = timedelta(milliseconds=50)
+_MAX_LOG_DELAY_SECONDS: Final = 90.0
+_MAX_MATCHES: Final = 5
+_CLOCK_SKEW: Final = timedelta(milliseconds=50)
 
 
 class Executions:
-    """A reader of all executions: Step Functions' own where it keeps the history, else the log reader."""
+    """Reads all executions: from Step Functions where it keeps their history, otherwise from their logs."""
 
     def __init__(self, deployment: Deployment) -> None:
         self.machines = Machines(deployment)
-        kept = [machine for machine in self.machines.all if machine.keeps_history]
-        logged = [machine for machine in self.machines.all if not machine.keeps_history]
-        self._api = ApiReader(deployment, self.machines, kept)
-        self._logs = LogReader(deployment, self.machines, logged)
+        with_history = [machine for machine in self.machines.all if machine.keeps_history]
+        without_history = [machine for machine in self.machines.all if not machine.keeps_history]
+        self._api = ApiReader(deployment, self.machines, with_history)
+        self._logs = LogReader(deployment, self.machines, without_history)
 
-    def page(self, query: Query) -> Page:
-        """Executions that were asked for, newest first. Raises :class:`OperatorError` if there is no such workflow."""
+    def list_page(self, query: Query) -> Page:
+        """List executions, newest first. Raises :class:`OperatorError` if the workflow does not exist."""
         if query.workflow is not None:
-            return self._reader(self.machines.of(query.workflow)).page(query)
-        return newest([self._api.page(query), self._logs.page(query)], query.limit)
+            return self._get_reader(self.machines.get(query.workflow)).list_page(query)
+        return merge_pages([self._api.list_page(query), self._logs.list_page(query)], query.limit)
 
-    def recent(self, workflow: str, since: datetime, limit: int) -> Sequence[ExecutionSummary]:
-        """A workflow's executions that began since then, newest first, at most so many."""
-        machine = self.machines.of(workflow)
-        return self._reader(machine).recent(Query(workflow=workflow, since=since, limit=limit))
+    def list_recent(self, workflow: str, since: datetime, limit: int) -> Sequence[ExecutionSummary]:
+        """List a workflow's executions that started since a time, newest first."""
+        machine = self.machines.get(workflow)
+        return self._get_reader(machine).list_recent(Query(workflow=workflow, since=since, limit=limit))
 
     def get(self, arn: str) -> Execution:
-        """An execution whole. Raises :class:`NoSuchExecution`."""
-        return self._reader(self.machines.of_execution(arn)).get(arn)
+        """Read an execution with its history. Raises :class:`NoSuchExecution`."""
+        return self._get_reader(self.machines.get_by_execution(arn)).get(arn)
 
-    def log_lines(self, execution: Execution) -> Iterator[LogLine]:
-        """What its tasks logged, oldest first."""
-        return self._reader(self.machines.of_execution(execution.summary.arn)).log_lines(execution)
+    def read_log_lines(self, execution: Execution) -> Iterator[LogLine]:
+        """Read the lines that an execution's tasks logged, oldest first."""
+        return self._get_reader(self.machines.get_by_execution(execution.summary.arn)).read_log_lines(execution)
 
-    def log_lines_of(self, execution: Execution, resource: str, passages: Sequence[StateRun]) -> Sequence[LogLine]:
-        """What the task of one state logged while the execution passed through it."""
+    def read_state_log_lines(self, execution: Execution, resource: str, runs: Sequence[StateRun]) -> Sequence[LogLine]:
+        """Read the lines that a function (``resource``) logged during these runs of its state."""
         if ":lambda:" not in resource:
             return []
-        spans = [(one.entered - _CLOCKS_DIFFER, (one.exited or datetime.now(UTC)) + _CLOCKS_DIFFER) for one in passages]
-        lines = (line for line in self.log_lines(execution) if line.resource == resource)
-        return [line for line in lines if any(begin <= line.at <= end for begin, end in spans)]
+        spans = [(run.entered - _CLOCK_SKEW, (run.exited or datetime.now(UTC)) + _CLOCK_SKEW) for run in runs]
+        lines = (line for line in self.read_log_lines(execution) if line.resource == resource)
+        return [line for line in lines if any(start <= line.at <= end for start, end in spans)]
 
-    def arn_of(self, text: str) -> str:
-        """The ARN of an execution by its ARN, its name, or the beginning of its name if no other begins like it.
+    def resolve_arn(self, text: str) -> str:
+        """Return the ARN of an execution from its ARN, its name, or a prefix of its name that is unique.
 
-        Raises :class:`OperatorError` if there is none or more than one.
+        Raises :class:`OperatorError` if no execution or more than one matches.
         """
         if text.startswith("arn:"):
-            self.machines.of_execution(text)
+            self.machines.get_by_execution(text)
             return text
-        page = self.page(Query(name_prefix=text, limit=_NAMED_AT_MOST))
-        exact = [one.arn for one in page.summaries if one.name == text]
-        found = exact or [one.arn for one in page.summaries]
-        if not found:
-            raise NoSuchExecution(f"No execution's name begins with '{text}'; see: metering executions list")
-        if len(found) > 1:
-            names = ", ".join(one.name for one in page.summaries)
-            raise OperatorError(f"'{text}' is not one execution: {names}. Say more of its name, or its ARN.")
-        return found[0]
+        page = self.list_page(Query(name_prefix=text, limit=_MAX_MATCHES))
+        exact = [summary.arn for summary in page.summaries if summary.name == text]
+        arns = exact or [summary.arn for summary in page.summaries]
+        if not arns:
+            raise NoSuchExecution(
+                f"No execution has a name that starts with '{text}'. List executions with: metering executions list"
+            )
+        if len(arns) > 1:
+            names = ", ".join(summary.name for summary in page.summaries)
+            raise OperatorError(f"'{text}' matches more than one execution: {names}. Use a longer prefix or the ARN.")
+        return arns[0]
 
-    def graph_of(self, execution: Execution) -> Graph:
-        """The graph of its workflow; of a distributed Map's child, that of an item."""
-        machine = self.machines.of_execution(execution.summary.arn)
+    def get_graph(self, execution: Execution) -> Graph:
+        """Return the graph of an execution's workflow; for a distributed Map's child, that of the Map's items."""
+        machine = self.machines.get_by_execution(execution.summary.arn)
         if "/" not in execution.summary.arn.split(":")[6]:
             return machine.graph
-        inner = [node.inside[0] for node in machine.graph.nodes if node.is_distributed]
-        return inner[0] if inner else machine.graph
+        subgraphs = [node.subgraphs[0] for node in machine.graph.nodes if node.is_distributed]
+        return subgraphs[0] if subgraphs else machine.graph
 
     def follow(self, arn: str) -> Iterator[Execution]:
-        """The execution as it goes on, until it has ended. Raises :class:`NoSuchExecution`."""
-        machine = self.machines.of_execution(arn)
-        known = self._begun(machine, arn)
-        yield known
-        while known.summary.status is Status.RUNNING:
+        """Yield the execution again and again until it has ended. Raises :class:`NoSuchExecution`."""
+        machine = self.machines.get_by_execution(arn)
+        execution = self._wait_until_logged(machine, arn)
+        yield execution
+        while execution.summary.status is Status.RUNNING:
             time.sleep(POLL_SECONDS if machine.keeps_history else _LOG_POLL_SECONDS)
-            known = self._api.get(arn, known.events) if machine.keeps_history else self._logs.get(arn)
-            yield known
+            execution = self._api.get(arn, execution.events) if machine.keeps_history else self._logs.get(arn)
+            yield execution
 
-    def opened(self, execution: Execution, state: str, index: int) -> Execution:
-        """An item of a Map as an execution of its own. Raises :class:`OperatorError` if it is not known."""
-        run = next((one.map for one in reversed(execution.states) if one.name == state and one.map), None)
-        if run is None:
-            raise OperatorError(f"'{state}' is no Map that this execution went through.")
-        iteration = next((one for one in run.iterations if one.index == index), None)
+    def open_iteration(self, execution: Execution, state: str, index: int) -> Execution:
+        """Return an item of a Map as an execution. Raises :class:`OperatorError` if it is not known."""
+        map_run = next((run.map for run in reversed(execution.states) if run.name == state and run.map), None)
+        if map_run is None:
+            raise OperatorError(f"'{state}' is not a Map state that this execution entered.")
+        iteration = next((iteration for iteration in map_run.iterations if iteration.index == index), None)
         if iteration is None:
-            known = f"there are 0 to {len(run.iterations) - 1}" if run.iterations else "the history tells of none"
-            raise OperatorError(f"There is no iteration {index} of {state}; {known}.")
+            count = len(map_run.iterations)
+            known = f"The iterations are 0 to {count - 1}" if count else "The history has no iterations"
+            raise OperatorError(f"{state} has no iteration {index}. {known}.")
         if iteration.arn:
             return self.get(iteration.arn)
         summary = replace(
@@ -116,15 +119,14 @@ class Executions:
             summary=summary,
             input=first.input if first else None,
             output=last.output if last else None,
-            error=last.error if last and iteration.status.is_bad else "",
-            cause=last.cause if last and iteration.status.is_bad else "",
+            error=last.error if last and iteration.status.is_failure else "",
+            cause=last.cause if last and iteration.status.is_failure else "",
             events=(),
             states=iteration.states,
         )
 
-    def _begun(self, machine: Machine, arn: str) -> Execution:
-        """As soon as anything is known of it."""
-        deadline = time.monotonic() + _LOGGED_WITHIN_SECONDS
+    def _wait_until_logged(self, machine: Machine, arn: str) -> Execution:
+        deadline = time.monotonic() + _MAX_LOG_DELAY_SECONDS
         while True:
             try:
                 return self.get(arn)
@@ -133,5 +135,5 @@ class Executions:
                     raise
             time.sleep(_LOG_POLL_SECONDS)
 
-    def _reader(self, machine: Machine) -> Reader:
+    def _get_reader(self, machine: Machine) -> Reader:
         return self._api if machine.keeps_history else self._logs

@@ -1,13 +1,13 @@
-"""A workflow's graph, from its definition in the Amazon States Language. Pure."""
+"""A workflow's graph, built from its definition in the Amazon States Language."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 Definition = Mapping[str, Any]
-Way = Literal["next", "choice", "default", "catch"]
+EdgeKind = Literal["next", "choice", "default", "catch"]
 
-_COMPARED: Final = {
+_OPERATORS: Final = {
     "Equals": "is",
     "GreaterThan": ">",
     "GreaterThanEquals": ">=",
@@ -20,89 +20,89 @@ _TYPES: Final = ("String", "Numeric", "Timestamp", "Boolean")
 
 @dataclass(frozen=True)
 class Edge:
-    """A way from one state to another; ``target`` is ``None`` where the machine ends."""
+    """A transition from one state to another; ``target`` is ``None`` at the end of the workflow."""
 
     source: str
     target: str | None
-    way: Way
+    kind: EdgeKind
     label: str = ""
 
 
 @dataclass(frozen=True)
 class Node:
-    """A state; ``inside`` are the graphs of a Map's items (one) or of a Parallel's branches.
+    """A state; ``subgraphs`` has the graph of a Map's items, or those of a Parallel's branches.
 
-    The items of a distributed Map are executions of their own.
+    The items of a distributed Map are separate executions.
     """
 
     name: str
     kind: str
     comment: str
     resource: str
-    inside: tuple["Graph", ...] = ()
+    subgraphs: tuple["Graph", ...] = ()
     is_distributed: bool = False
 
 
 @dataclass(frozen=True)
 class Graph:
-    """States in the order in which they are written."""
+    """States, in the order of the definition, and transitions."""
 
     start: str
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
 
-    def every_node(self) -> Iterator[Node]:
-        """The nodes, and those inside them."""
+    def all_nodes(self) -> Iterator[Node]:
+        """Yield the nodes and those of their subgraphs."""
         for node in self.nodes:
             yield node
-            for graph in node.inside:
-                yield from graph.every_node()
+            for graph in node.subgraphs:
+                yield from graph.all_nodes()
 
-    def every_edge(self) -> Iterator[Edge]:
-        """The edges, and those inside the nodes."""
+    def all_edges(self) -> Iterator[Edge]:
+        """Yield the edges and those of the subgraphs."""
         yield from self.edges
         for node in self.nodes:
-            for graph in node.inside:
-                yield from graph.every_edge()
+            for graph in node.subgraphs:
+                yield from graph.all_edges()
 
 
 def build_graph(machine: Definition) -> Graph:
-    """The graph of a state machine, or of the processor of a Map's items."""
+    """Build the graph of a state machine, of a Map's item processor, or of a Parallel's branch."""
     states: Mapping[str, Definition] = machine["States"]
-    nodes = tuple(_node(name, state) for name, state in states.items())
-    edges = tuple(edge for name, state in states.items() for edge in _edges(name, state))
+    nodes = tuple(_build_node(name, state) for name, state in states.items())
+    edges = tuple(edge for name, state in states.items() for edge in _build_edges(name, state))
     return Graph(machine["StartAt"], nodes, edges)
 
 
-def names_by_resource(graph: Graph) -> dict[str, str]:
-    """The state of each resource that exactly one state calls."""
-    found: dict[str, list[str]] = {}
-    for node in graph.every_node():
+def map_resources_to_states(graph: Graph) -> dict[str, str]:
+    """Return the name of the state for each resource that exactly one state calls."""
+    names_by_resource: dict[str, list[str]] = {}
+    for node in graph.all_nodes():
         if node.resource:
-            found.setdefault(node.resource, []).append(node.name)
-    return {resource: names[0] for resource, names in found.items() if len(names) == 1}
+            names_by_resource.setdefault(node.resource, []).append(node.name)
+    return {resource: names[0] for resource, names in names_by_resource.items() if len(names) == 1}
 
 
-def on_error_only(graph: Graph) -> dict[str, set[str | None]]:
-    """By state, where it leads only if its error was caught."""
+def find_catch_only_targets(graph: Graph) -> dict[str, set[str | None]]:
+    """Return, by state, the targets that it reaches only if its error was caught."""
     caught: dict[str, set[str | None]] = {}
-    otherwise: dict[str, set[str | None]] = {}
-    for edge in graph.every_edge():
-        (caught if edge.way == "catch" else otherwise).setdefault(edge.source, set()).add(edge.target)
-    return {source: targets - otherwise.get(source, set()) for source, targets in caught.items()}
+    other: dict[str, set[str | None]] = {}
+    for edge in graph.all_edges():
+        (caught if edge.kind == "catch" else other).setdefault(edge.source, set()).add(edge.target)
+    return {source: targets - other.get(source, set()) for source, targets in caught.items()}
 
 
-def _node(name: str, state: Definition) -> Node:
+def _build_node(name: str, state: Definition) -> Node:
     processor = state.get("ItemProcessor") or state.get("Iterator")
     machines = [processor] if processor else state.get("Branches", [])
-    inside = tuple(build_graph(machine) for machine in machines)
+    subgraphs = tuple(build_graph(machine) for machine in machines)
     distributed = (processor or {}).get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED"
-    return Node(name, state["Type"], state.get("Comment", ""), state.get("Resource", ""), inside, distributed)
+    return Node(name, state["Type"], state.get("Comment", ""), state.get("Resource", ""), subgraphs, distributed)
 
 
-def _edges(name: str, state: Definition) -> Iterator[Edge]:
+def _build_edges(name: str, state: Definition) -> Iterator[Edge]:
     for choice in state.get("Choices", []):
-        yield Edge(name, choice["Next"], "choice", condition(choice))
+        yield Edge(name, choice["Next"], "choice", render_condition(choice))
     if "Default" in state:
         yield Edge(name, state["Default"], "default", "otherwise")
     if "Next" in state:
@@ -113,23 +113,23 @@ def _edges(name: str, state: Definition) -> Iterator[Edge]:
         yield Edge(name, catch["Next"], "catch", ", ".join(catch["ErrorEquals"]))
 
 
-def condition(rule: Definition) -> str:
-    """A rule of a Choice in words: ``$.failed > 0``."""
+def render_condition(rule: Definition) -> str:
+    """Render a rule of a Choice as text: ``$.failed > 0``."""
     if "Condition" in rule:
         return str(rule["Condition"])
     for word in ("And", "Or"):
         if word in rule:
-            return f" {word.lower()} ".join(condition(part) for part in rule[word])
+            return f" {word.lower()} ".join(render_condition(part) for part in rule[word])
     if "Not" in rule:
-        return f"not ({condition(rule['Not'])})"
+        return f"not ({render_condition(rule['Not'])})"
     operator = next(key for key in rule if key not in {"Variable", "Next", "Comment", "Assign", "Output"})
-    return f"{rule['Variable']} {_compared(operator, rule[operator])}"
+    return f"{rule['Variable']} {_render_comparison(operator, rule[operator])}"
 
 
-def _compared(operator: str, value: object) -> str:
+def _render_comparison(operator: str, value: object) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if operator.startswith("Is"):
         return f"is {'' if value else 'not '}{operator[2:].lower()}"
     for kind in _TYPES:
         operator = operator.removeprefix(kind)
-    return f"{_COMPARED.get(operator.removesuffix('Path'), operator)} {text}"
+    return f"{_OPERATORS.get(operator.removesuffix('Path'), operator)} {text}"

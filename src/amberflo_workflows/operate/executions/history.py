@@ -1,13 +1,13 @@
-"""Fold an execution's events into what happened. Pure, and linear in the number of events.
+"""Build an execution from its events, without AWS, in time linear in the number of events.
 
-Each event has a place: the scope it belongs to and the state it is about. On AWS an event names the previous one, so
-its place follows from that one's place; of the iterations of a Map and the branches of a Parallel, whose events come
-mixed, nothing else tells. Two facts that one would not guess, from histories recorded on AWS: the first event of an
-iteration names the last state of the iteration before it, and the exit of a Parallel a state in one of its branches.
-So whatever bears a state's name is looked for from its place upwards.
+Each event has a position: the sequence it belongs to, and the state it is about. On AWS an event names the previous
+one, so its position follows from that one's; nothing else tells apart the iterations of a Map and the branches of a
+Parallel, whose events are interleaved. Two facts are surprising, from histories recorded on AWS: the first event of an
+iteration names the last state of the iteration before it as previous, and the exit of a Parallel names a state in one
+of its branches. So a state that an event names is searched for from the position outwards.
 
-The emulator does not name the previous event; there it is the one before, since it leaves out all that is mixed but
-the tasks, which are counted.
+The emulator does not name the previous event. There, the event before is taken: the emulator leaves out all events
+that would be interleaved except those of tasks, which are counted.
 """
 
 import json
@@ -17,229 +17,234 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from amberflo_workflows.operate.executions.attempts import OpenAttempt, Scope, StateVisit, frozen
-from amberflo_workflows.operate.executions.graph import Graph, names_by_resource, on_error_only
+from amberflo_workflows.operate.executions.builders import AttemptBuilder, SequenceBuilder, StateBuilder
+from amberflo_workflows.operate.executions.graph import Graph, find_catch_only_targets, map_resources_to_states
 from amberflo_workflows.operate.executions.model import (
     Execution,
     ExecutionSummary,
     HistoryEvent,
     Status,
-    execution_name,
-    preview,
+    build_preview,
+    parse_execution_name,
 )
 
-UNNAMED: Final = "(state not logged)"
-_PARTS: Final = re.compile(
+UNKNOWN_STATE: Final = "(state not logged)"
+_EVENT_TYPE: Final = re.compile(
     r"(Execution|MapIteration|MapRun|(?:Map|Parallel|Task|Wait|Pass|Choice|Succeed|Fail)State|Task|LambdaFunction"
     r"|Activity|Evaluation)([A-Z]\w+)"
 )
-_ENDS: Final = {
+_END_STATUSES: Final = {
     "Succeeded": Status.SUCCEEDED,
     "Failed": Status.FAILED,
     "TimedOut": Status.TIMED_OUT,
     "Aborted": Status.ABORTED,
 }
-_WITH_INNER: Final = {"Map", "Parallel"}
+_CONTAINER_KINDS: Final = {"Map", "Parallel"}
 
 
-class _Place(NamedTuple):
-    scope: Scope
-    passage: StateVisit | None
+class _Position(NamedTuple):
+    sequence: SequenceBuilder
+    state: StateBuilder | None
 
-    def upwards(self, wanted: Callable[[StateVisit], bool]) -> StateVisit | None:
-        """The nearest state around that is wanted."""
-        scope, passage = self
-        while passage is None or not wanted(passage):
-            if scope.owner is None:
+    def find_outwards(self, matches: Callable[[StateBuilder], bool]) -> StateBuilder | None:
+        """Return the nearest state, from here outwards, that matches."""
+        sequence, state = self
+        while state is None or not matches(state):
+            if sequence.owner is None:
                 return None
-            passage = scope.owner
-            scope = passage.scope
-        return passage
+            state = sequence.owner
+            sequence = state.sequence
+        return state
 
 
 def build_execution(arn: str, workflow: str, events: Iterable[HistoryEvent], graph: Graph | None = None) -> Execution:
-    """The execution that these events tell of, in the order of their ids; it may still be running.
+    """Build an execution, which may still be running, from its events.
 
-    ``graph`` helps where the events do not tell enough: on the emulator, and where only errors were logged.
+    ``graph`` adds what the events do not say on the emulator, and where only errors were logged.
     """
-    known = tuple(sorted(events, key=lambda event: event.id))
-    folding = _Fold(graph)
-    for event in known:
-        folding.take(event)
-    return folding.finished(arn, workflow, known)
+    ordered = tuple(sorted(events, key=lambda event: event.id))
+    builder = _ExecutionBuilder(graph)
+    for event in ordered:
+        builder.add(event)
+    return builder.build(arn, workflow, ordered)
 
 
-class _Fold:
+class _ExecutionBuilder:
     def __init__(self, graph: Graph | None) -> None:
-        self.root = Scope()
-        self.place = _Place(self.root, None)
-        self.places: dict[int, _Place] = {0: self.place}
+        self.root = SequenceBuilder()
+        self.position = _Position(self.root, None)
+        self.positions: dict[int, _Position] = {0: self.position}
         self.input: str | None = None
         self.output: str | None = None
         self.error = self.cause = ""
         self.stopped: datetime | None = None
-        self._names = names_by_resource(graph) if graph else {}
-        self._on_error_only = on_error_only(graph) if graph else {}
-        self._handlers: dict[str, Callable[[HistoryEvent, _Place, str], _Place]] = {
-            "Execution": self._execution,
-            "MapIteration": self._iteration,
-            "MapRun": self._map_run,
+        self._states_by_resource = map_resources_to_states(graph) if graph else {}
+        self._catch_only_targets = find_catch_only_targets(graph) if graph else {}
+        self._handlers: dict[str, Callable[[HistoryEvent, _Position, str], _Position]] = {
+            "Execution": self._add_execution_event,
+            "MapIteration": self._add_iteration_event,
+            "MapRun": self._add_map_run_event,
         }
 
-    def take(self, event: HistoryEvent) -> None:
-        """One more event."""
-        # Lines of a log may be lost; then the place before is the best guess.
-        place = self.places.get(event.previous, self.place) if event.previous is not None else self.place
-        subject, what = _parts(event.type)
+    def add(self, event: HistoryEvent) -> None:
+        """Add the next event."""
+        # Lines of a log may be lost; then the position of the event before is the best guess.
+        position = self.positions.get(event.previous, self.position) if event.previous is not None else self.position
+        subject, action = _split_event_type(event.type)
         if subject.endswith("State"):
-            place = self._state(event, place, what)
+            position = self._add_state_event(event, position, action)
         elif subject:
-            place = self._handlers.get(subject, self._task)(event, place, what)
-        self.places[event.id] = self.place = place
+            position = self._handlers.get(subject, self._add_task_event)(event, position, action)
+        self.positions[event.id] = self.position = position
 
-    def finished(self, arn: str, workflow: str, events: tuple[HistoryEvent, ...]) -> Execution:
-        """What became of them all."""
-        started = events[0].at
-        summary = ExecutionSummary(arn, workflow, self.root.status, started, self.stopped, preview(self.input))
-        states = frozen(self.root)
-        return Execution(summary, self.input, self.output, self.error, self.cause, events, states, execution_name(arn))
+    def build(self, arn: str, workflow: str, events: tuple[HistoryEvent, ...]) -> Execution:
+        """Return the execution after all events."""
+        started, text = events[0].at, build_preview(self.input)
+        summary = ExecutionSummary(arn, workflow, self.root.status, started, self.stopped, text)
+        states, name = self.root.build(), parse_execution_name(arn)
+        return Execution(summary, self.input, self.output, self.error, self.cause, events, states, name)
 
-    def _execution(self, event: HistoryEvent, place: _Place, what: str) -> _Place:
-        if what == "Started":
-            self.input = _text(event.details.get("input"))
-        elif what == "Redriven":
+    def _add_execution_event(self, event: HistoryEvent, position: _Position, action: str) -> _Position:
+        if action == "Started":
+            self.input = _to_text(event.details.get("input"))
+        elif action == "Redriven":
             self.stopped, self.error, self.cause = None, "", ""
             self.root.reopen()
-        elif what in _ENDS:
-            self.output = _text(event.details.get("output"))
-            self.error, self.cause, self.stopped = *_failure(event), event.at
-            self.root.close(event.at, _ENDS[what], self.error, self.cause)
-        return place
+        elif action in _END_STATUSES:
+            self.output = _to_text(event.details.get("output"))
+            self.error, self.cause, self.stopped = *_get_failure(event), event.at
+            self.root.close(event.at, _END_STATUSES[action], self.error, self.cause)
+        return position
 
-    def _state(self, event: HistoryEvent, place: _Place, what: str) -> _Place:
+    def _add_state_event(self, event: HistoryEvent, position: _Position, action: str) -> _Position:
         kind = event.type.partition("State")[0]
-        if what == "Entered":
-            return self._entered(event, place, kind)
-        # Only what enters and exits bears its name.
-        name = event.details.get("name") if what == "Exited" else None
-        passage = place.upwards(lambda one: one.is_open and one.kind == kind and name in {None, one.name})
-        if passage is None:
-            return place
-        if what == "Exited":
-            passage.output = _text(event.details.get("output"))
-            passage.close(event.at, Status.CAUGHT if passage.failing else Status.SUCCEEDED)
-        elif what == "Started":
-            passage.items = event.details.get("length")
-            passage.inner = {}
-            passage.attempts.append(OpenAttempt(event.at))
-        elif what == "Aborted":
-            passage.close(event.at, Status.ABORTED)
-        elif passage.attempts:
-            error, cause = _inner_failure(passage) if what == "Failed" else ("", "")
-            passage.attempts[-1].close(event.at, _ENDS[what], error, cause)
-        return _Place(passage.scope, passage)
+        if action == "Entered":
+            return self._enter_state(event, position, kind)
+        # Only events of entering and exiting have the state's name.
+        name = event.details.get("name") if action == "Exited" else None
+        state = position.find_outwards(
+            lambda candidate: candidate.is_open and candidate.kind == kind and name in {None, candidate.name}
+        )
+        if state is None:
+            return position
+        if action == "Exited":
+            state.output = _to_text(event.details.get("output"))
+            state.close(event.at, Status.CAUGHT if state.has_failed else Status.SUCCEEDED)
+        elif action == "Started":
+            state.items = event.details.get("length")
+            state.sequences = {}
+            state.attempts.append(AttemptBuilder(event.at))
+        elif action == "Aborted":
+            state.close(event.at, Status.ABORTED)
+        elif state.attempts:
+            error, cause = _get_inner_failure(state) if action == "Failed" else ("", "")
+            state.attempts[-1].close(event.at, _END_STATUSES[action], error, cause)
+        return _Position(state.sequence, state)
 
-    def _entered(self, event: HistoryEvent, place: _Place, kind: str) -> _Place:
-        scope, before = place
-        if before is not None and before.is_open and before.kind == "Parallel":
-            scope = before.inner[len(before.inner)] = Scope(before, event.at)
-        elif before is not None and event.previous is None:
-            self._was_it_caught(before, event.details["name"])
-        passage = StateVisit(event.details["name"], kind, scope, event.at, _text(event.details.get("input")))
-        scope.passages.append(passage)
-        return _Place(scope, passage)
+    def _enter_state(self, event: HistoryEvent, position: _Position, kind: str) -> _Position:
+        sequence, previous = position
+        if previous is not None and previous.is_open and previous.kind == "Parallel":
+            sequence = previous.sequences[len(previous.sequences)] = SequenceBuilder(previous, event.at)
+        elif previous is not None and event.previous is None:
+            self._mark_if_caught(previous, event.details["name"])
+        state = StateBuilder(event.details["name"], kind, sequence, event.at, _to_text(event.details.get("input")))
+        sequence.states.append(state)
+        return _Position(sequence, state)
 
-    def _was_it_caught(self, before: StateVisit, name: str) -> None:
-        """The emulator does not say that a Map or Parallel failed; that its Catch was followed does."""
-        if before.kind in _WITH_INNER and name in self._on_error_only.get(before.name, ()):
-            before.status = Status.CAUGHT
-            before.error, before.cause = before.counted_failure
+    def _mark_if_caught(self, state: StateBuilder, next_name: str) -> None:
+        """Infer a caught error from the next state: the emulator does not say that a Map or Parallel failed."""
+        if state.kind in _CONTAINER_KINDS and next_name in self._catch_only_targets.get(state.name, ()):
+            state.status = Status.CAUGHT
+            state.error, state.cause = state.task_failure
 
-    def _iteration(self, event: HistoryEvent, place: _Place, what: str) -> _Place:
-        owner = place.upwards(lambda passage: passage.name == event.details.get("name") and passage.is_open)
+    def _add_iteration_event(self, event: HistoryEvent, position: _Position, action: str) -> _Position:
+        name = event.details.get("name")
+        owner = position.find_outwards(lambda candidate: candidate.name == name and candidate.is_open)
         if owner is None:
-            return place
+            return position
         index = event.details["index"]
-        if what == "Started":
-            scope = owner.inner[index] = Scope(owner, event.at)
-            return _Place(scope, None)
-        if index in owner.inner:
-            owner.inner[index].close(event.at, _ENDS[what])
-        return _Place(owner.scope, owner)
+        if action == "Started":
+            sequence = owner.sequences[index] = SequenceBuilder(owner, event.at)
+            return _Position(sequence, None)
+        if index in owner.sequences:
+            owner.sequences[index].close(event.at, _END_STATUSES[action])
+        return _Position(owner.sequence, owner)
 
-    def _map_run(self, event: HistoryEvent, place: _Place, what: str) -> _Place:
-        owner = place.upwards(lambda passage: passage.kind == "Map" and passage.is_open)
+    def _add_map_run_event(self, event: HistoryEvent, position: _Position, action: str) -> _Position:
+        owner = position.find_outwards(lambda candidate: candidate.kind == "Map" and candidate.is_open)
         if owner is None:
-            return place
+            return position
         owner.map_arn = event.details.get("mapRunArn", owner.map_arn)
-        if what == "Failed":
-            owner.error, owner.cause = _failure(event)
-        return _Place(owner.scope, owner)
+        if action == "Failed":
+            owner.error, owner.cause = _get_failure(event)
+        return _Position(owner.sequence, owner)
 
-    def _task(self, event: HistoryEvent, place: _Place, what: str) -> _Place:
-        passage = place.passage
-        if passage is not None and passage.is_open and passage.kind in _WITH_INNER:
-            return self._counted(event, place, what)
-        if passage is None or not passage.is_open or (what == "Scheduled" and self._is_another(passage, event)):
-            passage = self._implied(event, place)
-        if what == "Scheduled":
-            passage.attempts.append(OpenAttempt(event.at))
-        elif what == "Succeeded":
-            _running(passage, event.at).close(event.at, Status.SUCCEEDED)
-            if passage.implied:
-                passage.output = _text(event.details.get("output"))
-                passage.close(event.at, Status.SUCCEEDED)
-        elif what.endswith("Failed") or what == "TimedOut":
-            status = Status.TIMED_OUT if what == "TimedOut" else Status.FAILED
-            _running(passage, event.at).close(event.at, status, *_failure(event))
-        return _Place(place.scope, passage)
+    def _add_task_event(self, event: HistoryEvent, position: _Position, action: str) -> _Position:
+        state = position.state
+        if state is not None and state.is_open and state.kind in _CONTAINER_KINDS:
+            _count_task(state, event, action)
+            return position
+        if state is None or not state.is_open or (action == "Scheduled" and _is_other_task(state, event)):
+            state = self._add_state_of_task(event, position)
+        if action == "Scheduled":
+            state.attempts.append(AttemptBuilder(event.at))
+        elif action == "Succeeded":
+            _get_open_attempt(state, event.at).close(event.at, Status.SUCCEEDED)
+            if state.task_resource:
+                state.output = _to_text(event.details.get("output"))
+                state.close(event.at, Status.SUCCEEDED)
+        elif action.endswith("Failed") or action == "TimedOut":
+            status = Status.TIMED_OUT if action == "TimedOut" else Status.FAILED
+            _get_open_attempt(state, event.at).close(event.at, status, *_get_failure(event))
+        return _Position(position.sequence, state)
 
-    def _counted(self, event: HistoryEvent, place: _Place, what: str) -> _Place:
-        """Tasks of the emulator's Maps and Parallels: it does not tell of which item or branch they are."""
-        owner = place.passage
-        which = {"Scheduled": 0, "Succeeded": 1, "Failed": 2, "TimedOut": 2}.get(what)
-        if owner is not None and which is not None:
-            owner.counts[which] += 1
-            owner.counted_failure = _failure(event) if which == 2 else owner.counted_failure
-        return place
-
-    def _is_another(self, passage: StateVisit, event: HistoryEvent) -> bool:
-        return bool(passage.implied) and passage.implied != event.details.get("resource")
-
-    def _implied(self, event: HistoryEvent, place: _Place) -> StateVisit:
-        """A state of which only the task is known: in a child on the emulator, or where only errors are logged."""
-        if place.passage is not None and place.passage.is_open:
-            place.passage.close(event.at, Status.CAUGHT)
+    def _add_state_of_task(self, event: HistoryEvent, position: _Position) -> StateBuilder:
+        """Add a state of which only the task is known: in a child on the emulator, or where only errors are logged."""
+        if position.state is not None and position.state.is_open:
+            position.state.close(event.at, Status.CAUGHT)
         resource = event.details.get("resource", "")
-        passage = StateVisit(self._names.get(resource, UNNAMED), "Task", place.scope, event.at, implied=resource or "?")
-        place.scope.passages.append(passage)
-        return passage
+        name = self._states_by_resource.get(resource, UNKNOWN_STATE)
+        state = StateBuilder(name, "Task", position.sequence, event.at, task_resource=resource or "?")
+        position.sequence.states.append(state)
+        return state
 
 
 @cache
-def _parts(event_type: str) -> tuple[str, str]:
-    """``TaskStateEntered`` as ``TaskState`` and ``Entered``; nothing for a type that came into being later."""
-    found = _PARTS.fullmatch(event_type)
-    return (found[1], found[2]) if found else ("", "")
+def _split_event_type(event_type: str) -> tuple[str, str]:
+    """Split ``TaskStateEntered`` into ``TaskState`` and ``Entered``; a type that is not known is two empty texts."""
+    match = _EVENT_TYPE.fullmatch(event_type)
+    return (match[1], match[2]) if match else ("", "")
 
 
-def _running(passage: StateVisit, at: datetime) -> OpenAttempt:
-    """The try under way; where its begin was not logged, one that begins now."""
-    if not passage.attempts or passage.attempts[-1].end is not None:
-        passage.attempts.append(OpenAttempt(at))
-    return passage.attempts[-1]
+def _count_task(state: StateBuilder, event: HistoryEvent, action: str) -> None:
+    """Count a task in a Map or Parallel on the emulator, whose events do not name the item or branch."""
+    index = {"Scheduled": 0, "Succeeded": 1, "Failed": 2, "TimedOut": 2}.get(action)
+    if index is not None:
+        state.task_counts[index] += 1
+        state.task_failure = _get_failure(event) if index == 2 else state.task_failure
 
 
-def _failure(event: HistoryEvent) -> tuple[str, str]:
+def _is_other_task(state: StateBuilder, event: HistoryEvent) -> bool:
+    return bool(state.task_resource) and state.task_resource != event.details.get("resource")
+
+
+def _get_open_attempt(state: StateBuilder, at: datetime) -> AttemptBuilder:
+    """Return the attempt that is running; if its start was not logged, one that starts ``at``."""
+    if not state.attempts or state.attempts[-1].end is not None:
+        state.attempts.append(AttemptBuilder(at))
+    return state.attempts[-1]
+
+
+def _get_failure(event: HistoryEvent) -> tuple[str, str]:
     return event.details.get("error") or "", event.details.get("cause") or ""
 
 
-def _inner_failure(passage: StateVisit) -> tuple[str, str]:
-    """Of the item or branch that made a Map or Parallel fail."""
-    failed = next((scope for scope in passage.inner.values() if scope.failing), None)
-    return failed.passages[-1].failure if failed else (passage.error, passage.cause)
+def _get_inner_failure(state: StateBuilder) -> tuple[str, str]:
+    """Return error and cause of the item or branch that made a Map or Parallel fail."""
+    failed = next((sequence for sequence in state.sequences.values() if sequence.has_failed), None)
+    return failed.states[-1].failure if failed else (state.error, state.cause)
 
 
-def _text(data: Any) -> str | None:
-    """Data as text: it comes as JSON text, unless a log shows it as JSON itself."""
+def _to_text(data: Any) -> str | None:
+    """Return data as JSON text, which it is already unless a log has it as JSON itself."""
     return data if data is None or isinstance(data, str) else json.dumps(data)

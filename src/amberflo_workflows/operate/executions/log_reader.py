@@ -1,39 +1,40 @@
-"""Express executions on AWS, which are known from what they log: FilterLogEvents on the log groups of their machines.
+"""Read express executions on AWS from the logs of their state machines, with FilterLogEvents.
 
-Not Logs Insights, which is paid by what it scans and answers a few seconds late; the newest executions are in the
-newest windows of time, which is all that a page needs. Where a machine logs errors only, only what failed is known.
+Logs Insights is not used: it charges for the data that it scans, and its results are a few seconds late. A page needs
+the newest executions only, which are in the newest windows of time. If a state machine logs errors only, only failed
+executions are known.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from amberflo_workflows.operate.deployment import Deployment
-from amberflo_workflows.operate.executions.events import log_events
+from amberflo_workflows.operate.executions.events import LoggedEvent, parse_log_event
 from amberflo_workflows.operate.executions.history import build_execution
 from amberflo_workflows.operate.executions.machines import Machine, Machines
 from amberflo_workflows.operate.executions.model import Execution, ExecutionSummary, HistoryEvent, LogLine
-from amberflo_workflows.operate.executions.reader import NoSuchExecution, Page, Query, token
-from amberflo_workflows.operate.executions.task_logs import task_log_lines
+from amberflo_workflows.operate.executions.reader import NoSuchExecution, Page, Query, build_page_token
+from amberflo_workflows.operate.executions.task_logs import fetch_task_log_lines
 from amberflo_workflows.operate.executions.throttling import retry_throttled
 
-# An express execution lasts five minutes at most.
-LONGEST: Final = timedelta(minutes=5)
-LISTED_BACK_TO: Final = timedelta(days=1)
-FOUND_BACK_TO: Final = timedelta(days=30)
+# The maximum duration of an express execution.
+MAX_DURATION: Final = timedelta(minutes=5)
+DEFAULT_LIST_PERIOD: Final = timedelta(days=1)
+SEARCH_PERIOD: Final = timedelta(days=30)
 _FIRST_WINDOW: Final = timedelta(minutes=10)
-_WIDENED_BY: Final = 12
-_AT_ONCE: Final = 4
-_BEGIN_OR_END: Final = ("Started", "Succeeded", "Failed", "TimedOut", "Aborted")
-_BEGIN_OR_END_PATTERN: Final = " || ".join(f'($.type = "Execution{how}")' for how in _BEGIN_OR_END)
+_WINDOW_GROWTH: Final = 12
+_MAX_CONCURRENCY: Final = 4
+_START_AND_END_TYPES: Final = ("Started", "Succeeded", "Failed", "TimedOut", "Aborted")
+_START_AND_END_PATTERN: Final = " || ".join(f'($.type = "Execution{name}")' for name in _START_AND_END_TYPES)
 
 Window = tuple[datetime, datetime]
 
 
 class LogReader:
-    """Reads the log groups of express machines."""
+    """Reads the log groups of express state machines."""
 
     def __init__(self, deployment: Deployment, machines: Machines, readable: Sequence[Machine]) -> None:
         self._deployment = deployment
@@ -41,98 +42,97 @@ class LogReader:
         self._readable = readable
         self._client = retry_throttled(deployment.client("logs"), "FilterLogEvents")
 
-    def page(self, query: Query) -> Page:
-        """Executions that were asked for, of the last day if it is not said since when."""
+    def list_page(self, query: Query) -> Page:
+        """List executions, by default of the last day."""
         machines = [machine for machine in self._readable if query.workflow in {None, machine.workflow}]
-        until = min(query.until or _now(), _moment(query.before) or _now())
-        found: list[ExecutionSummary] = []
-        for window in windows(until, query.since or until - LISTED_BACK_TO):
-            found += self._within(window, machines, query)
-            if len(found) > query.limit:
-                page = tuple(found[: query.limit])
-                return Page(page, token(page[-1]))
-        return Page(tuple(found), "")
+        until = min(query.until or _now(), _parse_page_time(query.page_token) or _now())
+        summaries: list[ExecutionSummary] = []
+        for window in split_into_windows(until, query.since or until - DEFAULT_LIST_PERIOD):
+            summaries += self._list_window(window, machines, query)
+            if len(summaries) > query.limit:
+                page = tuple(summaries[: query.limit])
+                return Page(page, build_page_token(page[-1]))
+        return Page(tuple(summaries), "")
 
-    def recent(self, query: Query) -> Sequence[ExecutionSummary]:
-        """Executions that were asked for; their inputs are in the same log events, so they come with them."""
-        return self.page(query).summaries
+    def list_recent(self, query: Query) -> Sequence[ExecutionSummary]:
+        """List executions, with the preview of their input, which is in the same log events."""
+        return self.list_page(query).summaries
 
     def get(self, arn: str) -> Execution:
-        """An execution whole. Raises :class:`NoSuchExecution`; what is younger than a minute may not be logged yet."""
-        machine = self._machines.of_execution(arn)
+        """Read an execution with its history.
+
+        Raises :class:`NoSuchExecution`, also if it is not logged yet, which takes up to a minute.
+        """
+        machine = self._machines.get_by_execution(arn)
         now = _now()
-        for window in windows(now, now - FOUND_BACK_TO):
-            events = [event for _, event in self._events(machine, f'$.execution_arn = "{arn}"', window, arn)]
+        for window in split_into_windows(now, now - SEARCH_PERIOD):
+            logged = self._read_events(machine, f'$.execution_arn = "{arn}"', window)
+            events = [event for event_arn, event in logged if event_arn == arn]
             if events:
                 return build_execution(arn, machine.workflow, events, machine.graph)
         raise NoSuchExecution(
-            f"Nothing is logged of {arn}. It takes up to a minute; of a workflow that logs errors only, what went well "
-            "is not logged."
+            f"Execution {arn} was not found in the log. Logging takes up to a minute; a workflow that logs errors only "
+            "does not log successful executions."
         )
 
-    def log_lines(self, execution: Execution) -> Iterator[LogLine]:
-        """What its tasks logged, oldest first."""
-        machine = self._machines.of_execution(execution.summary.arn)
-        return task_log_lines(self._deployment, machine, execution)
+    def read_log_lines(self, execution: Execution) -> Iterator[LogLine]:
+        """Read the lines that its tasks logged, oldest first."""
+        machine = self._machines.get_by_execution(execution.summary.arn)
+        return fetch_task_log_lines(self._deployment, machine, execution)
 
-    def _within(self, window: Window, machines: Sequence[Machine], query: Query) -> list[ExecutionSummary]:
-        def of(machine: Machine) -> Iterable[ExecutionSummary]:
-            return self._summaries(machine, window, query)
+    def _list_window(self, window: Window, machines: Sequence[Machine], query: Query) -> list[ExecutionSummary]:
+        with ThreadPoolExecutor(_MAX_CONCURRENCY) as pool:
+            lists = pool.map(lambda machine: self._list_machine(machine, window, query), machines)
+            return sorted((summary for summaries in lists for summary in summaries), key=build_page_token, reverse=True)
 
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            found = [summary for summaries in pool.map(of, machines) for summary in summaries]
-        return sorted(found, key=token, reverse=True)
-
-    def _summaries(self, machine: Machine, window: Window, query: Query) -> list[ExecutionSummary]:
-        by_arn: dict[str, list[HistoryEvent]] = defaultdict(list)
-        for arn, event in self._events(machine, _BEGIN_OR_END_PATTERN, window):
+    def _list_machine(self, machine: Machine, window: Window, query: Query) -> list[ExecutionSummary]:
+        events_by_arn: dict[str, list[HistoryEvent]] = defaultdict(list)
+        for arn, event in self._read_events(machine, _START_AND_END_PATTERN, window):
             if event.type.startswith("Execution"):
-                by_arn[arn].append(event)
-        found = [build_execution(arn, machine.workflow, events) for arn, events in by_arn.items()]
+                events_by_arn[arn].append(event)
+        executions = [build_execution(arn, machine.workflow, events) for arn, events in events_by_arn.items()]
         return [
-            one.summary
-            for one in found
-            if window[0] <= one.summary.started < window[1]
-            and query.wants(one.summary)
-            and query.text in (one.input or "")
+            execution.summary
+            for execution in executions
+            if window[0] <= execution.summary.started < window[1]
+            and query.matches(execution.summary)
+            and query.text in (execution.input or "")
         ]
 
-    def _events(
-        self, machine: Machine, pattern: str, window: Window, only: str | None = None
-    ) -> Iterator[tuple[str, HistoryEvent]]:
-        """Events in a window of time and around it, so that no execution is cut in two."""
+    def _read_events(self, machine: Machine, pattern: str, window: Window) -> Iterator[LoggedEvent]:
+        """Read the events in a window and shortly before and after it, so that executions in it are complete."""
         if machine.log_group is None:
             return
         pages = self._client.get_paginator("filter_log_events").paginate(
             logGroupName=machine.log_group,
             filterPattern=f"{{ {pattern} }}",
-            startTime=_millis(window[0] - LONGEST),
-            endTime=_millis(window[1] + LONGEST),
+            startTime=_to_millis(window[0] - MAX_DURATION),
+            endTime=_to_millis(window[1] + MAX_DURATION),
         )
         for line in pages.search("events[]"):
-            logged = log_events(line["message"])
-            if logged and only in {None, logged.arn}:
+            logged = parse_log_event(line["message"])
+            if logged:
                 yield logged
 
 
-def windows(until: datetime, since: datetime) -> Iterator[Window]:
-    """From the newest backwards, each wider than the one before: what is looked for is mostly new."""
+def split_into_windows(until: datetime, since: datetime) -> Iterator[Window]:
+    """Split a period into windows, newest first, each wider than the one before: most reads are of new executions."""
     width, end = _FIRST_WINDOW, until
     while end > since:
         begin = max(end - width, since)
         yield begin, end
-        width, end = width * _WIDENED_BY, begin
+        width, end = width * _WINDOW_GROWTH, begin
 
 
-def _moment(page_token: str) -> datetime | None:
-    """The first moment that is not before a page."""
+def _parse_page_time(page_token: str) -> datetime | None:
+    """Return a time after all executions of the next page; ``None`` for the first page."""
     if not page_token:
         return None
     return datetime.fromtimestamp(int(page_token.split(maxsplit=1)[0]) / 1000, UTC) + timedelta(milliseconds=1)
 
 
-def _millis(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
+def _to_millis(time: datetime) -> int:
+    return int(time.timestamp() * 1000)
 
 
 def _now() -> datetime:

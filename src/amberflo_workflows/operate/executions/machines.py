@@ -10,13 +10,13 @@ from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.executions.graph import Graph, build_graph
 
-# The emulator's: AWS gives nobody this account.
+# The emulator's account; AWS does not assign this id.
 _EMULATOR_ACCOUNT: Final = "000000000000"
 
 
 @dataclass(frozen=True)
 class Machine:
-    """The state machine of a workflow, described when it is first asked about."""
+    """The state machine of a workflow; its description is read on first use."""
 
     workflow: str
     arn: str
@@ -24,22 +24,22 @@ class Machine:
 
     @property
     def name(self) -> str:
-        """Its own name, which is part of the ARNs of its executions."""
+        """Its name, which is part of the ARNs of its executions."""
         return self.arn.split(":")[6]
 
     @property
     def is_express(self) -> bool:
-        """Whether a caller may wait for its output."""
+        """Whether it is an express workflow, whose output a caller can wait for."""
         return bool(self._described["type"] == "EXPRESS")
 
     @property
     def keeps_history(self) -> bool:
-        """Whether Step Functions tells of its executions; of express ones it does on the emulator only."""
+        """Whether Step Functions keeps its executions; for express workflows only the emulator does."""
         return not self.is_express or self.arn.split(":")[4] == _EMULATOR_ACCOUNT
 
     @property
     def log_group(self) -> str | None:
-        """Where its executions are logged."""
+        """The log group of its executions, if it has one."""
         for destination in self._described.get("loggingConfiguration", {}).get("destinations", []):
             arn: str = destination.get("cloudWatchLogsLogGroup", {}).get("logGroupArn", "")
             if arn:
@@ -48,7 +48,7 @@ class Machine:
 
     @cached_property
     def graph(self) -> Graph:
-        """As it is defined now; an execution may have begun under an earlier definition."""
+        """The graph of its current definition; an execution may have started with an earlier one."""
         return build_graph(json.loads(self._described["definition"]))
 
     @cached_property
@@ -58,27 +58,29 @@ class Machine:
 
 
 class Machines:
-    """All of a deployment's machines, in the order of their workflows' names."""
+    """The state machines of a deployment, sorted by workflow."""
 
     def __init__(self, deployment: Deployment) -> None:
         client = deployment.client("stepfunctions")
         self.all = [Machine(workflow, arn, client) for workflow, arn in sorted(deployment.state_machine_arns.items())]
 
-    def of(self, workflow: str) -> Machine:
-        """The machine of a workflow. Raises :class:`OperatorError` if there is none."""
-        found = next((machine for machine in self.all if machine.workflow == workflow), None)
-        if found is None:
+    def get(self, workflow: str) -> Machine:
+        """Return the state machine of a workflow. Raises :class:`OperatorError` if it does not exist."""
+        machine = next((machine for machine in self.all if machine.workflow == workflow), None)
+        if machine is None:
             names = ", ".join(machine.workflow for machine in self.all)
-            raise OperatorError(f"There is no workflow '{workflow}'; there are {names}.")
-        return found
+            raise OperatorError(f"Workflow '{workflow}' was not found. The workflows are {names}.")
+        return machine
 
-    def of_execution(self, arn: str) -> Machine:
-        """The machine whose execution this is, or a child of it. Raises :class:`OperatorError` if there is none."""
+    def get_by_execution(self, arn: str) -> Machine:
+        """Return the state machine of an execution, also of a child. Raises :class:`OperatorError` if there is none."""
         parts = arn.split(":")
         if len(parts) < 8 or parts[5] not in {"execution", "express"}:
-            raise OperatorError(f"'{arn}' is no ARN of an execution; see: metering executions list")
+            raise OperatorError(
+                f"'{arn}' is not the ARN of an execution. List executions with: metering executions list"
+            )
         name = parts[6].split("/")[0]
-        found = next((machine for machine in self.all if machine.name == name), None)
-        if found is None:
-            raise OperatorError(f"The execution is none of this stack's: {arn}; name its stack with --stack.")
-        return found
+        machine = next((machine for machine in self.all if machine.name == name), None)
+        if machine is None:
+            raise OperatorError(f"Execution {arn} does not belong to this stack. Name its stack with --stack.")
+        return machine

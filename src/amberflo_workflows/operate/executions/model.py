@@ -1,4 +1,4 @@
-"""What an execution is: frozen, typed, free of AWS. Times are aware datetimes; data is JSON text as it came."""
+"""Executions as immutable types, independent of AWS. Times have a time zone; data is JSON text, unchanged."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,10 @@ PREVIEW_LENGTH: Final = 200
 
 
 class Status(StrEnum):
-    """Of an execution, a state, a try or an iteration; only a state can be ``caught``: it failed, and it went on."""
+    """The status of an execution, a state, an attempt or an iteration.
+
+    Only a state can be ``caught``: it failed, and the execution continued.
+    """
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -20,19 +23,19 @@ class Status(StrEnum):
     CAUGHT = "caught"
 
     @property
-    def is_bad(self) -> bool:
-        """Whether it ended otherwise than it should."""
+    def is_failure(self) -> bool:
+        """Whether it ended without success."""
         return self in {Status.FAILED, Status.TIMED_OUT, Status.ABORTED}
 
     @classmethod
-    def of(cls, text: str) -> "Status":
-        """As Step Functions writes it: ``TIMED_OUT``. What waits for a redrive has failed."""
+    def parse(cls, text: str) -> "Status":
+        """Parse a status of Step Functions, such as ``TIMED_OUT``; a child that waits for a redrive has failed."""
         return cls.FAILED if text == "PENDING_REDRIVE" else cls(text.lower().replace("_", "-"))
 
 
 @dataclass(frozen=True)
 class HistoryEvent:
-    """One event of a history or of a log; ``previous`` is ``None`` where the source does not tell."""
+    """An event of a history or a log; ``previous`` is the id of the previous event, ``None`` if it is not known."""
 
     id: int
     type: str
@@ -43,7 +46,7 @@ class HistoryEvent:
 
 @dataclass(frozen=True)
 class ExecutionSummary:
-    """An execution in a list. ``started`` is that of its first known event if its start was not logged."""
+    """An execution in a list. If its start was not logged, ``started`` is the time of its first known event."""
 
     arn: str
     workflow: str
@@ -54,13 +57,13 @@ class ExecutionSummary:
 
     @property
     def name(self) -> str:
-        """Of the execution, as its steps know it. Express ones have a further part in their ARN."""
-        return execution_name(self.arn)
+        """The execution's name, which its steps log. The ARN of an express execution has one more part."""
+        return parse_execution_name(self.arn)
 
 
 @dataclass(frozen=True)
 class TaskAttempt:
-    """One attempt of a state; ``wait_seconds`` until the next one, if there was a next one."""
+    """One attempt of a state; ``wait_seconds`` is the time until the next attempt, if there was one."""
 
     start: datetime
     end: datetime | None
@@ -72,7 +75,7 @@ class TaskAttempt:
 
 @dataclass(frozen=True)
 class TaskCount:
-    """Tasks inside a Map or Parallel of which the history does not tell whose they are."""
+    """Tasks in a Map or Parallel, if the history does not say to which item or branch each belongs."""
 
     started: int
     succeeded: int
@@ -81,7 +84,7 @@ class TaskCount:
 
 @dataclass(frozen=True)
 class Iteration:
-    """An item of a Map: its states, or the ARN of the execution that is to be opened for them."""
+    """An item of a Map: its states, or the ARN of the child execution that has them."""
 
     index: int
     status: Status
@@ -93,7 +96,7 @@ class Iteration:
 
 @dataclass(frozen=True)
 class MapRun:
-    """How a Map went over its items; ``items`` is ``None`` where the history does not tell how many there are."""
+    """The iterations of a Map; ``items`` is the number of items, ``None`` if it is not known."""
 
     items: int | None
     iterations: tuple[Iteration, ...]
@@ -102,7 +105,7 @@ class MapRun:
 
 @dataclass(frozen=True)
 class StateRun:
-    """One passage through a state."""
+    """One run of a state, from entering to exiting it. ``tries`` are its attempts."""
 
     name: str
     kind: str
@@ -121,7 +124,7 @@ class StateRun:
 
 @dataclass(frozen=True)
 class Execution:
-    """An execution whole. ``log_name`` is what its tasks write into each line of their logs."""
+    """An execution with its history. ``log_name`` is the name that its tasks log in each line."""
 
     summary: ExecutionSummary
     input: str | None
@@ -135,7 +138,7 @@ class Execution:
 
 @dataclass(frozen=True)
 class LogLine:
-    """A line that a task wrote; ``resource`` is the ARN of its function, ``text`` the line as it is."""
+    """A line that a task logged; ``resource`` is the ARN of its function, ``text`` the complete line."""
 
     at: datetime
     resource: str
@@ -144,21 +147,21 @@ class LogLine:
     text: str
 
 
-def execution_name(arn: str) -> str:
-    """The execution's name in its ARN."""
+def parse_execution_name(arn: str) -> str:
+    """Return the execution's name, which is part of its ARN."""
     return arn.split(":")[7]
 
 
-def preview(text: str | None) -> str:
-    """The beginning of an input, in one line."""
+def build_preview(text: str | None) -> str:
+    """Return the beginning of an input, on one line."""
     return " ".join((text or "")[: 2 * PREVIEW_LENGTH].split())[:PREVIEW_LENGTH]
 
 
-def all_state_runs(states: Iterable[StateRun]) -> Iterator[StateRun]:
-    """The states, and those inside them."""
+def iterate_state_runs(states: Iterable[StateRun]) -> Iterator[StateRun]:
+    """Yield the states and those inside them."""
     for state in states:
         yield state
         for branch in state.branches:
-            yield from all_state_runs(branch)
+            yield from iterate_state_runs(branch)
         for iteration in state.map.iterations if state.map else ():
-            yield from all_state_runs(iteration.states)
+            yield from iterate_state_runs(iteration.states)

@@ -1,4 +1,4 @@
-"""What can be asked about executions, wherever their history is kept."""
+"""The interface of the readers of executions, and the pages that they return."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from typing import Final, Protocol
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.executions.model import Execution, ExecutionSummary, LogLine, Status
 
-# As many executions are looked at for one page at most: each costs a call where its input is to be known.
-MOST_LOOKED_AT: Final = 500
+# Executions examined for one page; each costs a call to read its input.
+MAX_EXAMINED: Final = 500
 
 
 class NoSuchExecution(OperatorError):
-    """Nothing is known of an execution."""
+    """The execution was not found."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """Which executions, newest first. ``before`` is the token of the page before; ``text`` is looked for in inputs."""
+    """Which executions to list. ``page_token`` is that of the page before; ``text`` is searched for in inputs."""
 
     workflow: str | None = None
     status: Status | None = None
@@ -26,56 +26,59 @@ class Query:
     until: datetime | None = None
     text: str = ""
     name_prefix: str = ""
-    before: str = ""
+    page_token: str = ""
     limit: int = 20
 
-    def wants(self, summary: ExecutionSummary) -> bool:
-        """Whether an execution is asked for, as far as can be told without its input."""
+    def matches(self, summary: ExecutionSummary) -> bool:
+        """Whether an execution matches, apart from ``workflow`` and ``text``."""
         return (
             (self.status is None or summary.status is self.status)
             and (self.since is None or summary.started >= self.since)
             and (self.until is None or summary.started < self.until)
-            and (not self.before or token(summary) < self.before)
+            and (not self.page_token or build_page_token(summary) < self.page_token)
             and summary.name.startswith(self.name_prefix)
         )
 
 
 @dataclass(frozen=True)
 class Page:
-    """Executions, newest first; ``next`` is the token for what is older, empty if there is nothing older."""
+    """Executions, newest first; ``next_token`` is the token for older ones, empty if there are none."""
 
     summaries: tuple[ExecutionSummary, ...]
-    next: str
+    next_token: str
 
 
 class Reader(Protocol):
-    """Tells of executions."""
+    """Reads executions."""
 
-    def page(self, query: Query) -> Page:
-        """Executions that were asked for; the page may be short of them and have a next one."""
+    def list_page(self, query: Query) -> Page:
+        """List executions; a page may have fewer than the limit and still a next page."""
 
-    def recent(self, query: Query) -> Sequence[ExecutionSummary]:
-        """The newest executions that were asked for, to be counted: their inputs need not be known."""
+    def list_recent(self, query: Query) -> Sequence[ExecutionSummary]:
+        """List the newest executions, to count them; they may lack the preview of the input."""
 
     def get(self, arn: str) -> Execution:
-        """An execution whole. Raises :class:`NoSuchExecution`."""
+        """Read an execution with its history. Raises :class:`NoSuchExecution`."""
 
-    def log_lines(self, execution: Execution) -> Iterator[LogLine]:
-        """What its tasks logged, oldest first."""
+    def read_log_lines(self, execution: Execution) -> Iterator[LogLine]:
+        """Read the lines that its tasks logged, oldest first."""
 
 
-def token(summary: ExecutionSummary) -> str:
-    """Where a page ends: the same for every reader, so that their pages can be merged. Greater is newer."""
+def build_page_token(summary: ExecutionSummary) -> str:
+    """Return the token of a page that ends with this execution; a newer execution's token is greater.
+
+    It is the same for every reader, so that their pages can be merged.
+    """
     return f"{int(summary.started.timestamp() * 1000):015d} {summary.arn}"
 
 
-def newest(pages: Iterable[Page], limit: int) -> Page:
-    """One page of several, of which each had the same limit."""
-    given = list(pages)
-    # Beyond the end of a short page its reader may know more, so nothing older can be told yet.
-    horizon = max((page.next for page in given), default="")
-    found = sorted((summary for page in given for summary in page.summaries), key=token, reverse=True)
-    sure = [summary for summary in found if token(summary) >= horizon]
-    if len(sure) > limit:
-        return Page(tuple(sure[:limit]), token(sure[limit - 1]))
-    return Page(tuple(sure), horizon)
+def merge_pages(pages: Iterable[Page], limit: int) -> Page:
+    """Merge pages that have the same limit."""
+    pages = list(pages)
+    # After the end of its page a reader may have more, so no older execution can be listed yet.
+    horizon = max((page.next_token for page in pages), default="")
+    summaries = sorted((summary for page in pages for summary in page.summaries), key=build_page_token, reverse=True)
+    complete = [summary for summary in summaries if build_page_token(summary) >= horizon]
+    if len(complete) > limit:
+        return Page(tuple(complete[:limit]), build_page_token(complete[limit - 1]))
+    return Page(tuple(complete), horizon)

@@ -1,28 +1,28 @@
-"""AWS lets an account look only so often: a look that was refused for that is had again a little later.
+"""Retry reads that AWS throttles.
 
-Clients make one attempt at everything, so that no workflow is started twice; to read twice is harmless.
+Clients make one attempt at every call, so that no workflow is started twice. Reads can safely be retried.
 """
 
 from typing import Any, Final
 
-_REFUSED: Final = {"ThrottlingException", "TooManyRequestsException"}
-_MOST_ATTEMPTS: Final = 8
-_LONGEST_SECONDS: Final = 4.0
+_THROTTLING_ERRORS: Final = {"ThrottlingException", "TooManyRequestsException"}
+_MAX_ATTEMPTS: Final = 8
+_MAX_WAIT_SECONDS: Final = 4.0
 
 
 def retry_throttled(client: Any, *operations: str) -> Any:
-    """The same client, patient in these operations."""
+    """Let a client retry these operations, and return it."""
     service = client.meta.service_model.service_id.hyphenize()
     for operation in operations:
-        name = f"needs-retry.{service}.{operation}"
-        # A client is there for all; the id keeps this from being put in twice.
-        client.meta.events.register(name, _seconds_to_wait, unique_id=f"patient-{name}")
+        event = f"needs-retry.{service}.{operation}"
+        # A client is shared; the id prevents a second registration.
+        client.meta.events.register(event, _get_wait_seconds, unique_id=f"retry-throttled-{event}")
     return client
 
 
-def _seconds_to_wait(response: Any, attempts: int, **_: Any) -> float | None:
-    """How long until the next attempt; ``None`` if there is to be none."""
-    if response is None or attempts >= _MOST_ATTEMPTS:
+def _get_wait_seconds(response: Any, attempts: int, **_: Any) -> float | None:
+    """Return the wait before the next attempt; ``None`` for no further attempt."""
+    if response is None or attempts >= _MAX_ATTEMPTS:
         return None
     code = response[1].get("Error", {}).get("Code")
-    return min(0.25 * 2**attempts, _LONGEST_SECONDS) if code in _REFUSED else None
+    return min(0.25 * 2**attempts, _MAX_WAIT_SECONDS) if code in _THROTTLING_ERRORS else None
