@@ -11,7 +11,7 @@ from amberflo_workflows.core.rejected_item import (
     from_attributes,
     to_attributes,
 )
-from tests.workflows.asl import FILES, definition, tasks
+from tests.workflows.asl import FILES, iter_tasks, load_workflow
 
 ITEM = RejectedItem(
     id="0123456789abcdef",
@@ -32,7 +32,7 @@ def _stored_items() -> dict[str, Any]:
     return {
         path.name: task.body["Parameters"]["Item"]
         for path in FILES
-        for task in tasks(definition(path))
+        for task in iter_tasks(load_workflow(path))
         if task.body["Resource"].endswith("dynamodb:putItem")
     }
 

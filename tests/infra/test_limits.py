@@ -7,7 +7,7 @@ from amberflo_workflows.entrypoints import api_response, ingest_queue
 from amberflo_workflows.entrypoints.api import MAX_REQUEST_BODY_BYTES
 from amberflo_workflows.entrypoints.ingest import MAX_USAGES_PER_CALL
 from tests.infra.conftest import get_functions, get_resources
-from tests.workflows.asl import FILES, definition
+from tests.workflows.asl import FILES, load_workflow
 
 HTTP_API_SECONDS = 30
 SQS_MAX_MESSAGE_BYTES = 1_048_576
@@ -20,7 +20,7 @@ MAX_ARN_LENGTH = 14 + 8 + 16 + 13 + 9 + 81 + 81 + 36
 
 def _get_longest_timeout(*names: str) -> int:
     timeouts: list[int] = [
-        definition(path)["TimeoutSeconds"] for path in FILES if path.name.removesuffix(".asl.json") in names
+        load_workflow(path)["TimeoutSeconds"] for path in FILES if path.name.removesuffix(".asl.json") in names
     ]
     assert len(timeouts) == len(names)
     return max(timeouts)

@@ -1,4 +1,4 @@
-"""The definitions as the tests look at them."""
+"""The workflow definitions, as the tests read them."""
 
 import json
 from collections.abc import Iterator
@@ -14,31 +14,40 @@ class State(NamedTuple):
     body: dict[str, Any]
 
 
-def definition(path: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(path.read_text())
-    return loaded
+def workflow_name(path: Path) -> str:
+    return path.name.removesuffix(".asl.json")
 
 
-def states(machine: dict[str, Any]) -> Iterator[State]:
+def load_workflow(path: Path) -> dict[str, Any]:
+    machine: dict[str, Any] = json.loads(path.read_text())
+    return machine
+
+
+def iter_states(machine: dict[str, Any]) -> Iterator[State]:
+    """The states, and those inside maps and parallels."""
     for name, state in machine["States"].items():
         yield State(name, state)
         if "ItemProcessor" in state:
-            yield from states(state["ItemProcessor"])
+            yield from iter_states(state["ItemProcessor"])
         for branch in state.get("Branches", []):
-            yield from states(branch)
+            yield from iter_states(branch)
 
 
-def tasks(machine: dict[str, Any]) -> Iterator[State]:
-    return (state for state in states(machine) if state.body["Type"] == "Task")
+def iter_tasks(machine: dict[str, Any]) -> Iterator[State]:
+    return (state for state in iter_states(machine) if state.body["Type"] == "Task")
 
 
-def longest_waits(retrier: dict[str, Any]) -> float:
-    first, rate, cap = retrier["IntervalSeconds"], retrier["BackoffRate"], retrier["MaxDelaySeconds"]
-    waits: list[float] = [min(first * rate**attempt, cap) for attempt in range(retrier["MaxAttempts"])]
+def max_wait_seconds(retrier: dict[str, Any]) -> float:
+    """The longest time that all waits of a retrier take."""
+    interval, rate, limit = retrier["IntervalSeconds"], retrier["BackoffRate"], retrier["MaxDelaySeconds"]
+    waits: list[float] = [min(interval * rate**retry, limit) for retry in range(retrier["MaxAttempts"])]
     return sum(waits)
 
 
-def worst_case(task: dict[str, Any]) -> float:
-    limit: float = task["TimeoutSeconds"]
-    cases: list[float] = [(r["MaxAttempts"] + 1) * limit + longest_waits(r) for r in task["Retry"]]
-    return max(cases)
+def max_seconds(task: dict[str, Any]) -> float:
+    """The longest time that a task takes: each attempt times out, by the retrier that takes longest."""
+    timeout: float = task["TimeoutSeconds"]
+    totals: list[float] = [
+        (retrier["MaxAttempts"] + 1) * timeout + max_wait_seconds(retrier) for retrier in task["Retry"]
+    ]
+    return max(totals)

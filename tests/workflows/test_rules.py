@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.workflows.asl import FILES, definition, longest_waits, states, tasks, worst_case
+from tests.workflows.asl import FILES, iter_states, iter_tasks, load_workflow, max_seconds, max_wait_seconds
 from tools import workflow_pictures as pictures
 
 SYNCHRONOUS_SECONDS = 25
@@ -62,14 +62,14 @@ def test_statelint_finds_nothing(path: Path, tmp_path: Path) -> None:
 
 @every_workflow_with_a_key
 def test_the_key_is_resolved_first_and_refreshed_at_most_once(path: Path) -> None:
-    machine = definition(path)
+    machine = load_workflow(path)
     assert machine["StartAt"] == "ResolveApiKey"
     assert machine["States"]["ResolveApiKey"]["Parameters"]["refresh"] is False
     assert machine["States"]["RefreshApiKey"]["Parameters"]["refresh"] is True
     assert machine["States"]["WasApiKeyRefreshed"]["Choices"] == [
         {"Variable": "$.apiKey.refreshed", "BooleanEquals": True, "Next": "ApiKeyRejected"}
     ]
-    leading_there = [state.name for state in states(machine) if state.body.get("Next") == "RefreshApiKey"]
+    leading_there = [state.name for state in iter_states(machine) if state.body.get("Next") == "RefreshApiKey"]
     assert leading_there == []
     assert machine["States"]["WasApiKeyRefreshed"]["Default"] == "RefreshApiKey"
 
@@ -126,9 +126,9 @@ def test_a_state_fits_on_a_screen(path: Path) -> None:
 
 @every_workflow
 def test_every_state_says_why_it_is_there(path: Path) -> None:
-    machine = definition(path)
+    machine = load_workflow(path)
     assert machine["Comment"]
-    assert [state.name for state in states(machine) if len(state.body.get("Comment", "")) < 12] == []
+    assert [state.name for state in iter_states(machine) if len(state.body.get("Comment", "")) < 12] == []
 
 
 @every_workflow
@@ -139,17 +139,17 @@ def test_the_machine_has_the_time_limit_of_its_kind(path: Path) -> None:
         "create_customer.asl.json": TENANT_SECONDS,
         "delete_customer.asl.json": TENANT_SECONDS,
     }
-    assert definition(path)["TimeoutSeconds"] == longer.get(path.name, SYNCHRONOUS_SECONDS)
+    assert load_workflow(path)["TimeoutSeconds"] == longer.get(path.name, SYNCHRONOUS_SECONDS)
 
 
 def test_only_a_backfill_goes_without_a_key() -> None:
-    callers = {path for path in FILES if any(_calls_amberflo(task.body) for task in tasks(definition(path)))}
+    callers = {path for path in FILES if any(_calls_amberflo(task.body) for task in iter_tasks(load_workflow(path)))}
     assert [path.name for path in FILES if path not in callers] == ["backfill_usage.asl.json"]
 
 
 @every_workflow
 def test_every_task_has_a_time_limit_and_classified_retries_with_jitter_and_cap(path: Path) -> None:
-    for name, task in tasks(definition(path)):
+    for name, task in iter_tasks(load_workflow(path)):
         assert task["TimeoutSeconds"] > 0, name
         assert task["Retry"], name
         for retrier in task["Retry"]:
@@ -160,7 +160,7 @@ def test_every_task_has_a_time_limit_and_classified_retries_with_jitter_and_cap(
 
 @every_workflow
 def test_every_lambda_task_retries_lambda_and_time_out_errors(path: Path) -> None:
-    for name, task in tasks(definition(path)):
+    for name, task in iter_tasks(load_workflow(path)):
         if not _is_lambda(task):
             continue
         retried = {error for retrier in task["Retry"] for error in retrier["ErrorEquals"]}
@@ -172,9 +172,9 @@ def test_every_lambda_task_retries_lambda_and_time_out_errors(path: Path) -> Non
 
 @every_workflow
 def test_every_step_that_calls_amberflo_leads_a_refused_key_to_the_refresh(path: Path) -> None:
-    machine = definition(path)
+    machine = load_workflow(path)
     for name, state in machine["States"].items():
-        inner = [task.body for task in tasks(state["ItemProcessor"])] if "ItemProcessor" in state else []
+        inner = [task.body for task in iter_tasks(state["ItemProcessor"])] if "ItemProcessor" in state else []
         callers = [task for task in [state, *inner] if task["Type"] == "Task" and _calls_amberflo(task)]
         if callers:
             catches = {catch["ErrorEquals"][0]: catch["Next"] for catch in state["Catch"]}
@@ -183,7 +183,7 @@ def test_every_step_that_calls_amberflo_leads_a_refused_key_to_the_refresh(path:
 
 @every_workflow
 def test_a_step_is_told_the_time_limit_of_its_state(path: Path) -> None:
-    for name, task in tasks(definition(path)):
+    for name, task in iter_tasks(load_workflow(path)):
         if _calls_amberflo(task):
             # A large answer has to be left in its bucket before the state's time is over.
             kept = 1 if name in {"FetchUsage", "ListMeters"} else 0
@@ -192,15 +192,15 @@ def test_a_step_is_told_the_time_limit_of_its_state(path: Path) -> None:
 
 @every_workflow
 def test_the_worst_case_of_each_state_fits_the_machines_limit(path: Path) -> None:
-    machine = definition(path)
-    for name, state in states(machine):
+    machine = load_workflow(path)
+    for name, state in iter_states(machine):
         if state["Type"] == "Task":
-            assert worst_case(state) <= machine["TimeoutSeconds"], name
+            assert max_seconds(state) <= machine["TimeoutSeconds"], name
         if state["Type"] == "Map":
             # Ranges are executions of their own; how many there are, and so how long all take, is the file's.
             distributed = state["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
             rounds = 1 if distributed else MAP_ITEMS / state["MaxConcurrency"]
-            item = sum(worst_case(task.body) for task in tasks(state["ItemProcessor"]))
+            item = sum(max_seconds(task.body) for task in iter_tasks(state["ItemProcessor"]))
             assert rounds * item <= machine["TimeoutSeconds"], name
 
 
@@ -213,7 +213,7 @@ def test_no_state_asks_for_what_plain_paths_do_not_give(path: Path) -> None:
 
 @pytest.mark.parametrize("workflow", ["create_customer", "delete_customer"])
 def test_whatever_fails_a_tenants_event_is_parked_before_its_execution_fails(workflow: str) -> None:
-    machine = definition(next(path for path in FILES if path.name == f"{workflow}.asl.json"))
+    machine = load_workflow(next(path for path in FILES if path.name == f"{workflow}.asl.json"))
     reaching = {name for name, state in machine["States"].items() if state.get("Next") == "TenantEventFailed"}
     assert reaching == {"SendToDeadLetterQueue"}
     assert [name for name, state in machine["States"].items() if state["Type"] == "Fail"] == ["TenantEventFailed"]
@@ -227,10 +227,10 @@ def test_whatever_fails_a_tenants_event_is_parked_before_its_execution_fails(wor
 
 
 def test_ingest_waits_for_amberflo_longer_than_a_caller_would() -> None:
-    machine = definition(next(path for path in FILES if path.name == "ingest_usage.asl.json"))
+    machine = load_workflow(next(path for path in FILES if path.name == "ingest_usage.asl.json"))
     patient = machine["States"]["SendInBackground"]["Retry"][0]
-    assert longest_waits(patient) >= 60
-    assert worst_case(machine["States"]["SendForCaller"]) <= SYNCHRONOUS_SECONDS
+    assert max_wait_seconds(patient) >= 60
+    assert max_seconds(machine["States"]["SendForCaller"]) <= SYNCHRONOUS_SECONDS
 
 
 def test_the_pictures_show_the_workflows_as_they_are() -> None:

@@ -1,4 +1,4 @@
-"""The cells of a line: an error that strikes on the first try, on the first two, and so on, and on all."""
+"""The cells of a row: the error on the first attempt, on the first two, and so on up to all of them."""
 
 import contextlib
 import json
@@ -14,8 +14,8 @@ import requests
 from amberflo_workflows.local.system import SECRET, System
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import METER, Api
-from tests.workflows.asl import states
-from tests.workflows.faults.table import Line, lines
+from tests.workflows.asl import iter_states
+from tests.workflows.faults.matrix import MatrixRow, load_rows
 from tests.workflows.runner import Runner
 
 SOAK = bool(os.environ.get("METERING_SOAK"))
@@ -51,127 +51,127 @@ CALLS = {
     "OffboardCustomer": ("GET", "/customers/"),
     "SendRange": ("POST", "/ingest"),
 }
-# Records are sent one by one when all at once were refused.
-BATCH_REFUSED = {"kind": "status", "status": 400, "path": "/ingest", "times": 1}
+# After this, the records are sent one by one.
+BATCH_REJECTED = {"kind": "status", "status": 400, "path": "/ingest", "times": 1}
 
 
 class Cell(NamedTuple):
-    """``struck`` of the line's tries fail."""
+    """The first ``failures`` attempts of the row fail."""
 
-    line: Line
-    struck: int
+    row: MatrixRow
+    failures: int
 
     @property
-    def is_lasting(self) -> bool:
-        return self.struck == self.line.tries
+    def is_exhausted(self) -> bool:
+        return self.failures == self.row.attempts
 
     def __str__(self) -> str:
-        return f"{self.line} on {'all' if self.is_lasting else self.struck} of {self.line.tries}"
+        return f"{self.row} on {'all' if self.is_exhausted else self.failures} of {self.row.attempts}"
 
 
 class Outcome(NamedTuple):
-    """How an execution ended, what its caller was told, and its answer; ``error`` of one that succeeded is empty."""
+    """The error of an execution, empty if it succeeded; the status that its caller got, if any; its response."""
 
     error: str
     http: int | None
     body: Any
 
 
-def cells(*struck_by: str) -> list[Cell]:
-    """The cells that are had in one of these ways, without those that are left to the soak."""
-    made = []
-    for line in lines():
-        if line.struck_by in struck_by and (SOAK or line.run in {"all", "last"}):
-            first = 1 if SOAK or line.run == "all" else line.tries
-            made += [Cell(line, struck) for struck in range(first, line.tries + 1) if _is_told(Cell(line, struck))]
-    return made
+def cells(*faults: str) -> list[Cell]:
+    """The cells with one of these faults, without those that only the soak runs."""
+    selected = []
+    for row in load_rows():
+        if row.fault in faults and (SOAK or row.run in {"all", "last"}):
+            fewest = 1 if SOAK or row.run == "all" else row.attempts
+            row_cells = [Cell(row, failures) for failures in range(fewest, row.attempts + 1)]
+            selected += [cell for cell in row_cells if cell.is_exhausted or row.recovered is not None]
+    return selected
 
 
-def _is_told(cell: Cell) -> bool:
-    return cell.is_lasting or cell.line.heals is not None
-
-
-def fault(cell: Cell, **fault: Any) -> list[dict[str, Any]]:
-    """The sandbox's faults for a cell; if it strikes on all tries it lasts."""
-    method, path = CALLS[cell.line.state]
-    times = {} if cell.is_lasting else {"times": cell.struck * cell.line.calls_a_try}
-    before = [BATCH_REFUSED] if cell.line.state in {"SendUsage", "SendOneByOne"} else []
+def build_faults(cell: Cell, **fault: Any) -> list[dict[str, Any]]:
+    """The sandbox's faults for a cell. If all attempts fail, the fault has no end."""
+    method, path = CALLS[cell.row.state]
+    times = {} if cell.is_exhausted else {"times": cell.failures * cell.row.calls_per_attempt}
+    before = [BATCH_REJECTED] if cell.row.state in {"SendUsage", "SendOneByOne"} else []
     return [*before, {"method": method, "path": path, **fault, **times}]
 
 
 def start(system: System, cell: Cell, faults: list[dict[str, Any]], request: Any = None) -> Outcome:
-    """Run the cell's workflow the way that its users do; without a ``request`` of the test's own with a good one."""
-    line = cell.line
-    if line.http is None:
+    """Run the cell's workflow as its users do, by default with a valid request."""
+    row = cell.row
+    if row.http is None:
         sandbox_of(system).clear_requests()
         sandbox_of(system).set_faults(faults)
-        execution = Runner(system).run(line.workflow, request or good_input(system, line.workflow))
+        execution = Runner(system).run(row.workflow, request or build_input(system, row.workflow))
         return Outcome(execution.error, None, execution.output)
-    method, path, body = ROUTES[line.workflow]
-    path = path.replace("{id}", meter(system)) if "{id}" in path else path
+    method, path, body = ROUTES[row.workflow]
+    path = path.replace("{id}", create_meter(system)) if "{id}" in path else path
     sandbox_of(system).clear_requests()
     sandbox_of(system).set_faults(faults)
-    answer = Api(system).call(method, path, request or body)
-    ended = system.client("stepfunctions").describe_execution(executionArn=answer.headers["x-execution-arn"])
-    return Outcome(ended.get("error", ""), answer.status, answer.body)
+    response = Api(system).call(method, path, request or body)
+    execution = system.client("stepfunctions").describe_execution(executionArn=response.headers["x-execution-arn"])
+    return Outcome(execution.get("error", ""), response.status, response.body)
 
 
-def meter(system: System) -> str:
-    """A meter that is there, by its id; made without a workflow."""
+def create_meter(system: System) -> str:
+    """Create a meter without a workflow; returns its ID."""
     secret = system.client("secretsmanager").get_secret_value(SecretId=SECRET)
     key = json.loads(secret["SecretString"])["apiKey"]
-    made = requests.post(f"{system.amberflo_url}/meters", json=METER, headers={"X-API-KEY": key}, timeout=10)
-    return str(made.json()["id"])
+    response = requests.post(f"{system.amberflo_url}/meters", json=METER, headers={"X-API-KEY": key}, timeout=10)
+    return str(response.json()["id"])
 
 
-def good_input(system: System, workflow: str) -> Any:
-    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+def build_input(system: System, workflow: str) -> Any:
+    """A valid input of a workflow that no HTTP call starts."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     if workflow == "ingest_usage":
-        sent = {"eventId": str(uuid.uuid4()), "eventTime": moment, "usage": USAGE}
-        return {"usages": [{**sent, "index": index} for index in range(2)]}
+        reported = {"eventId": str(uuid.uuid4()), "eventTime": now, "usage": USAGE}
+        return {"usages": [{**reported, "index": index} for index in range(2)]}
     if workflow == "backfill_usage":
         bucket, key = system.outputs["BackfillBucketName"], f"{uuid.uuid4()}.ndjson"
-        system.client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps({**USAGE, "time": moment}).encode())
+        system.client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps({**USAGE, "time": now}).encode())
         return {"bucket": bucket, "key": key}
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
         "detail-type": "onboardingRequest" if workflow == "create_customer" else "offboardingRequest",
         "source": "controlPlaneEventSource",
-        "time": moment,
+        "time": now,
         "detail": {"tenantId": f"tenant-{uuid.uuid4()}"},
     }
 
 
-def told_calls(cell: Cell) -> int | None:
-    """Calls to Amberflo by the cell's line: for each try that is not needed any more it is a try's calls less."""
-    line = cell.line
-    return line.lasts if cell.is_lasting else (line.heals or 0) - (line.tries - 1 - cell.struck) * line.calls_a_try
+def expected_calls(cell: Cell) -> int | None:
+    """Calls to Amberflo by the cell's row, less those of the attempts that are not needed."""
+    row = cell.row
+    if cell.is_exhausted:
+        return row.exhausted
+    return (row.recovered or 0) - (row.attempts - 1 - cell.failures) * row.calls_per_attempt
 
 
-def made_calls(system: System) -> int:
-    """Calls to Amberflo; those that were struck never got to where they are counted."""
+def actual_calls(system: System) -> int:
+    """Calls to Amberflo. The sandbox counts a call that a fault ended with the fault, not with the requests."""
     sandbox = sandbox_of(system)
-    reached: int = sandbox.requests()["total"]
-    return reached + sum(int(fault["struck"]) for fault in sandbox.faults())
+    requests_total: int = sandbox.requests()["total"]
+    return requests_total + sum(int(fault["struck"]) for fault in sandbox.faults())
 
 
 def check(system: System, cell: Cell, outcome: Outcome) -> None:
-    """Hold an outcome to the cell's line."""
-    line = cell.line
-    succeeds = not cell.is_lasting or line.ends_in == "succeeds"
-    http = line.http if line.http is None or not succeeds else 201 if line.workflow == "create_meter" else 200
-    found = (outcome.error or "succeeds", outcome.http, made_calls(system))
-    assert found == ("succeeds" if succeeds else line.ends_in, http, told_calls(cell)), outcome.body
+    """Compare an outcome with the cell's row."""
+    row = cell.row
+    succeeds = not cell.is_exhausted or row.ends_in == "succeeds"
+    http = row.http if row.http is None or not succeeds else 201 if row.workflow == "create_meter" else 200
+    actual = (outcome.error or "succeeds", outcome.http, actual_calls(system))
+    assert actual == ("succeeds" if succeeds else row.ends_in, http, expected_calls(cell)), outcome.body
 
 
 @contextlib.contextmanager
-def changed(system: System, cell: Cell, change: Callable[[dict[str, Any]], Any]) -> Iterator[None]:
-    """The deployed machine with the cell's state changed, until the end of the ``with`` block."""
-    client, arn = system.client("stepfunctions"), system.state_machine_arns[cell.line.workflow]
+def changed_state(system: System, cell: Cell, change: Callable[[dict[str, Any]], Any]) -> Iterator[None]:
+    """Change the cell's state in the deployed state machine until the end of the ``with`` block."""
+    client, arn = system.client("stepfunctions"), system.state_machine_arns[cell.row.workflow]
     deployed = client.describe_state_machine(stateMachineArn=arn)["definition"]
     machine = json.loads(deployed)
-    change(next(state.body for state in states(machine) if state.name == cell.line.state))
+    change(next(state.body for state in iter_states(machine) if state.name == cell.row.state))
     client.update_state_machine(stateMachineArn=arn, definition=json.dumps(machine))
     try:
         yield
@@ -179,5 +179,5 @@ def changed(system: System, cell: Cell, change: Callable[[dict[str, Any]], Any])
         client.update_state_machine(stateMachineArn=arn, definition=deployed)
 
 
-def parametrized(*struck_by: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("cell", cells(*struck_by), ids=str)
+def parametrize_cells(*faults: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("cell", cells(*faults), ids=str)

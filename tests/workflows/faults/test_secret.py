@@ -1,6 +1,6 @@
-"""The cells whose error is the secret's, and keys that are rotated faster than an execution runs.
+"""The cells whose fault is in the secret, and keys that are rotated while an execution runs.
 
-Secrets Manager itself is the emulator's, with its versions; one that fails as told stands before it.
+The functions read the secret from the emulator's Secrets Manager, through a proxy that can fail.
 """
 
 import json
@@ -17,37 +17,39 @@ from amberflo_workflows.local.system import SECRET, System
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import METER, Api
 from tests.secrets_manager import SecretFault, SecretsManager, run_faulty_secrets_manager
-from tests.workflows.faults.cells import CALLS, Cell, check, meter, parametrized, start
+from tests.workflows.faults.cells import CALLS, Cell, check, create_meter, parametrize_cells, start
 
 pytestmark = pytest.mark.emulator
 
-REFUSED_ONCE = {"kind": "status", "status": 401, "times": 1}
+REJECTED_ONCE = {"kind": "status", "status": 401, "times": 1}
 
 
 @dataclass
 class Secret:
-    """The functions that read the secret, through a Secrets Manager that fails as told."""
+    """The secret as the functions read it: through a Secrets Manager that can fail."""
 
     system: System
     manager: SecretsManager
     _deployed: dict[str, dict[str, str]] = field(default_factory=dict)
 
-    def lead_through(self, *tasks: str) -> None:
+    def use_proxy(self, *tasks: str) -> None:
+        """Point the functions of these tasks to the proxy."""
         functions = self.system.client("lambda").list_functions()["Functions"]
-        for found in functions:
-            if found["Handler"].removeprefix("amberflo_workflows.tasks.").removesuffix(".handler") in tasks:
-                self._deployed[found["FunctionName"]] = found["Environment"]["Variables"]
+        for function in functions:
+            if function["Handler"].removeprefix("amberflo_workflows.tasks.").removesuffix(".handler") in tasks:
+                self._deployed[function["FunctionName"]] = function["Environment"]["Variables"]
         self._configure(AWS_ENDPOINT_URL_SECRETS_MANAGER=self.manager.url)
 
-    def lead_back(self) -> None:
+    def restore(self) -> None:
+        """Point the functions to the emulator again."""
         self._configure()
 
-    def forget(self) -> None:
-        """New processes, which know no key."""
+    def clear_cache(self) -> None:
+        """Restart the functions' processes, so that their caches have no key."""
         self._configure(AWS_ENDPOINT_URL_SECRETS_MANAGER=self.manager.url, STARTED=str(time.time()))
 
-    def remember(self) -> None:
-        """Have ``ResolveApiKey`` know the version in force, so that the next execution begins without a read."""
+    def fill_cache(self) -> None:
+        """Have ``ResolveApiKey`` cache the current version, so that the next execution starts without a read."""
         (name,) = [name for name in self._deployed if "ResolveApiKey" in name]
         event = json.dumps({"refresh": False, "execution": {"name": "before"}})
         assert "FunctionError" not in self.system.client("lambda").invoke(FunctionName=name, Payload=event)
@@ -66,10 +68,10 @@ class Secret:
 @pytest.fixture(scope="module")
 def shared_secret(shared_system: System) -> Iterator[Secret]:
     with run_faulty_secrets_manager(shared_system.emulator.url) as manager:
-        made = Secret(shared_system, manager)
-        made.lead_through("resolve_api_key", "send_usages", "create_customer", "delete_customer")
-        yield made
-        made.lead_back()
+        secret = Secret(shared_system, manager)
+        secret.use_proxy("resolve_api_key", "send_usages", "create_customer", "delete_customer")
+        yield secret
+        secret.restore()
 
 
 @pytest.fixture
@@ -79,30 +81,30 @@ def secret(system: System, shared_secret: Secret) -> Iterator[Secret]:
     shared_secret.manager.fault = None
 
 
-@parametrized("secret")
+@parametrize_cells("secret")
 def test_a_secret_that_cannot_be_read(secret: Secret, cell: Cell) -> None:
-    is_first, is_step = cell.line.state == "ResolveApiKey", cell.line.state in CALLS
+    is_first, is_step = cell.row.state == "ResolveApiKey", cell.row.state in CALLS
     if is_first:
-        secret.forget()
+        secret.clear_cache()
     elif is_step:
-        # A step reads the secret when it is told of a version that it does not know: it knows this one, not the next.
+        # A step reads the secret if its cache lacks the version in its input: the cache has this one, but not the next.
         start(secret.system, cell, [])
         secret.rotate(f"key-{uuid.uuid4()}")
     else:
-        secret.remember()
-    secret.manager.fault = SecretFault(times=None if cell.is_lasting else cell.struck, versioned=is_step)
-    outcome = start(secret.system, cell, [] if is_first else [REFUSED_ONCE])
+        secret.fill_cache()
+    secret.manager.fault = SecretFault(times=None if cell.is_exhausted else cell.failures, versioned=is_step)
+    outcome = start(secret.system, cell, [] if is_first else [REJECTED_ONCE])
     check(secret.system, cell, outcome)
     if outcome.http == 502:
         assert f"Secrets Manager did not return the secret '{SECRET}'" in outcome.body["message"]
 
 
-def test_a_secrets_manager_that_hangs_is_given_up_before_the_state_is(secret: Secret) -> None:
-    secret.remember()
+def test_a_read_of_the_secret_times_out_before_its_state_does(secret: Secret) -> None:
+    secret.fill_cache()
     secret.manager.fault = SecretFault(seconds=30)
-    sandbox_of(secret.system).set_faults([REFUSED_ONCE])
-    answer = Api(secret.system).call("GET", "meters")
-    assert (answer.status, answer.body["message"]) == (
+    sandbox_of(secret.system).set_faults([REJECTED_ONCE])
+    response = Api(secret.system).call("GET", "meters")
+    assert (response.status, response.body["message"]) == (
         502,
         f"Secrets Manager could not be reached for the secret '{SECRET}' (ReadTimeoutError).",
     )
@@ -110,12 +112,12 @@ def test_a_secrets_manager_that_hangs_is_given_up_before_the_state_is(secret: Se
 
 @dataclass
 class Rotations:
-    """A key that is new at Amberflo and in the secret when the execution begins, and new again once it was read."""
+    """A key that is rotated before the execution starts, and again after the execution has read it."""
 
     secret: Secret
 
-    def begin(self) -> None:
-        self.secret.remember()
+    def start(self) -> None:
+        self.secret.fill_cache()
         self.secret.rotate(f"second-{uuid.uuid4()}")
         self.secret.manager.after_next_read = lambda: self.secret.rotate(f"third-{uuid.uuid4()}")
 
@@ -125,31 +127,29 @@ def rotations(secret: Secret) -> Rotations:
     return Rotations(secret)
 
 
-def test_a_key_that_is_rotated_twice_in_one_execution_is_a_502_and_the_next_call_is_good(rotations: Rotations) -> None:
+def test_a_key_that_is_rotated_twice_in_one_execution_is_a_502_and_the_next_call_succeeds(rotations: Rotations) -> None:
     api = Api(rotations.secret.system)
-    rotations.begin()
-    answer = api.call("GET", "meters")
-    assert (answer.status, "rejected the API key, also after it was read again" in answer.body["message"]) == (
-        502,
-        True,
-    )
+    rotations.start()
+    response = api.call("GET", "meters")
+    assert response.status == 502
+    assert "rejected the API key, also after it was read again" in response.body["message"]
     assert api.call("GET", "meters").status == 200
 
 
-def test_usage_that_meets_two_rotations_comes_again_and_is_counted_once(rotations: Rotations) -> None:
+def test_usage_that_meets_two_rotations_is_redelivered_and_counted_once(rotations: Rotations) -> None:
     system = rotations.secret.system
-    meter(system)
-    message = _message({"tenantId": "t", "meterApiName": METER["meterApiName"], "meterValue": 3})
-    rotations.begin()
-    assert _handed(system, message) == ["message-1"], "it is wanted again"
+    create_meter(system)
+    message = _build_message({"tenantId": "t", "meterApiName": METER["meterApiName"], "meterValue": 3})
+    rotations.start()
+    assert _deliver(system, message) == ["message-1"]
     assert sandbox_of(system).totals(METER["meterApiName"]) == {}
     for _ in range(2):
-        assert _handed(system, message) == []
+        assert _deliver(system, message) == []
     assert sandbox_of(system).totals(METER["meterApiName"]) == {"t": 3}
 
 
-def _message(usage: dict[str, Any]) -> dict[str, Any]:
-    """A usage event in the queue's message."""
+def _build_message(usage: dict[str, Any]) -> dict[str, Any]:
+    """A message of the queue with a usage event."""
     event = {
         "id": str(uuid.uuid4()),
         "detail-type": "ingestUsage",
@@ -167,8 +167,8 @@ def _message(usage: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _handed(system: System, message: dict[str, Any]) -> list[str]:
-    """Hand a message to the queue's function as SQS would; the ids of those it wants again."""
+def _deliver(system: System, message: dict[str, Any]) -> list[str]:
+    """Invoke the queue's function as SQS does; returns the IDs of the messages that failed."""
     name, event = system.outputs["IngestQueueFunctionName"], {"Records": [message]}
-    answer = json.loads(system.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))["Payload"].read())
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    invocation = system.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
+    return [failure["itemIdentifier"] for failure in json.loads(invocation["Payload"].read())["batchItemFailures"]]
