@@ -1,4 +1,4 @@
-"""Run workflows where ``STEP_FUNCTIONS_ENDPOINT`` says, else on the emulator's deployed machines."""
+"""Run workflows: by default those deployed on the emulator, otherwise copies at ``STEP_FUNCTIONS_ENDPOINT``."""
 
 import json
 import os
@@ -26,38 +26,42 @@ class Execution:
 
 @dataclass
 class Runner:
-    """The deployed machines; with another endpoint, copies of them as standard workflows there."""
+    """Runs the deployed state machines. With another endpoint, runs copies of them there, as standard workflows."""
 
     system: System
     endpoint: str | None = field(default_factory=lambda: os.environ.get("STEP_FUNCTIONS_ENDPOINT"))
+    # By workflow, the ARN of its copy.
     _copies: dict[str, str] = field(default_factory=dict)
 
     def run(self, workflow: str, request: Any) -> Execution:
         client = self._client()
         if self.endpoint is None and workflow not in STANDARD:
             arn = self.system.state_machine_arns[workflow]
-            ended = client.start_sync_execution(stateMachineArn=arn, input=json.dumps(request))
+            execution = client.start_sync_execution(stateMachineArn=arn, input=json.dumps(request))
         else:
             machine = self._copy(workflow) if self.endpoint else self.system.state_machine_arns[workflow]
-            started = client.start_execution(stateMachineArn=machine, input=json.dumps(request))
-            while (ended := client.describe_execution(executionArn=started["executionArn"]))["status"] == "RUNNING":
+            arn = client.start_execution(stateMachineArn=machine, input=json.dumps(request))["executionArn"]
+            while (execution := client.describe_execution(executionArn=arn))["status"] == "RUNNING":
                 time.sleep(0.2)
-        history = client.get_execution_history(executionArn=ended["executionArn"], maxResults=1000)["events"]
-        entered = [
-            event["stateEnteredEventDetails"]["name"] for event in history if "stateEnteredEventDetails" in event
-        ]
-        output = json.loads(ended["output"]) if ended["status"] == "SUCCEEDED" else None
+        history = client.get_execution_history(executionArn=execution["executionArn"], maxResults=1000)["events"]
         return Execution(
-            ended["executionArn"], ended["status"], output, ended.get("error", ""), ended.get("cause", ""), entered
+            arn=execution["executionArn"],
+            status=execution["status"],
+            output=json.loads(execution["output"]) if execution["status"] == "SUCCEEDED" else None,
+            error=execution.get("error", ""),
+            cause=execution.get("cause", ""),
+            states=[
+                event["stateEnteredEventDetails"]["name"] for event in history if "stateEnteredEventDetails" in event
+            ],
         )
 
     def payloads(self, arn: str, *, escaped: bool = False) -> list[int]:
-        """Bytes of what each state was given and gave on: in UTF-8, or with all but ASCII ``escaped``."""
+        """Bytes of each state's input and output: in UTF-8, or with all characters that are not ASCII ``escaped``."""
         pages = self._client().get_paginator("get_execution_history").paginate(executionArn=arn)
         events = list(pages.search("events[]"))
-        details = [event.get(f"state{what}EventDetails", {}) for event in events for what in ("Entered", "Exited")]
+        details = [event.get(f"state{verb}EventDetails", {}) for event in events for verb in ("Entered", "Exited")]
         data = [json.loads(detail[side]) for detail in details for side in ("input", "output") if side in detail]
-        return [len(json.dumps(one, ensure_ascii=escaped).encode()) for one in data]
+        return [len(json.dumps(value, ensure_ascii=escaped).encode()) for value in data]
 
     def _client(self) -> Any:
         if self.endpoint is None:
@@ -69,8 +73,8 @@ class Runner:
             deployed = self.system.client("stepfunctions").describe_state_machine(
                 stateMachineArn=self.system.state_machine_arns[workflow]
             )
-            made = self._client().create_state_machine(
+            copy = self._client().create_state_machine(
                 name=f"{workflow}-{int(time.time())}", definition=deployed["definition"], roleArn=ROLE
             )
-            self._copies[workflow] = made["stateMachineArn"]
+            self._copies[workflow] = copy["stateMachineArn"]
         return self._copies[workflow]

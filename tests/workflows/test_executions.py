@@ -20,17 +20,17 @@ REFRESHED = ["WasApiKeyRefreshed", "RefreshApiKey"]
 
 def _usage(number: int, **fields: Any) -> dict[str, Any]:
     usage = {"tenantId": "t1", "meterApiName": "api-calls", "meterValue": 2, **fields}
-    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
-    return {"eventId": f"e{number}", "eventTime": moment, "index": number, "usage": usage}
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
+    return {"eventId": f"e{number}", "eventTime": now, "index": number, "usage": usage}
 
 
-def _meter(runner: Runner) -> Any:
+def _create_meter(runner: Runner) -> Any:
     return runner.run("create_meter", METER).output["body"]["data"]
 
 
 def _request(runner: Runner, workflow: str) -> Any:
-    """A request that succeeds, once what it needs is there."""
-    meter_id = "" if workflow in {"create_meter", "list_meters"} else _meter(runner)["id"]
+    """A request that succeeds; creates the meter that it needs."""
+    meter_id = "" if workflow in {"create_meter", "list_meters"} else _create_meter(runner)["id"]
     window = {"startTimeInSeconds": 1, "endTimeInSeconds": 2}
     return {
         "create_meter": METER,
@@ -49,14 +49,14 @@ def _fault(runner: Runner, **fault: Any) -> None:
 
 
 def _rotate_key(runner: Runner) -> None:
-    """A new key at Amberflo and in the secret."""
+    """Set a new key at Amberflo and in the secret."""
     key = f"rotated-{time.time()}"
     sandbox_of(runner.system).set_keys([key])
     put_secret(runner.system.emulator, SECRET, {"apiKey": key})
 
 
 @pytest.mark.parametrize("workflow", SYNCHRONOUS)
-def test_the_good_path_answers_and_never_refreshes_the_key(runner: Runner, workflow: str) -> None:
+def test_a_valid_request_succeeds_without_refreshing_the_key(runner: Runner, workflow: str) -> None:
     execution = runner.run(workflow, _request(runner, workflow))
     assert execution.status == "SUCCEEDED"
     assert execution.output["statusCode"] == (201 if workflow == "create_meter" else 200)
@@ -65,14 +65,14 @@ def test_the_good_path_answers_and_never_refreshes_the_key(runner: Runner, workf
     assert "RefreshApiKey" not in execution.states
 
 
-def test_a_rotated_key_is_picked_up_by_the_call_that_meets_it(runner: Runner) -> None:
+def test_the_first_call_after_a_rotation_uses_the_new_key(runner: Runner) -> None:
     _rotate_key(runner)
     execution = runner.run("list_meters", {})
     assert execution.output["statusCode"] == 200
     assert [state for state in execution.states if state in REFRESHED] == REFRESHED
 
 
-def test_a_meter_made_by_a_try_whose_answer_was_lost_is_a_success(runner: Runner) -> None:
+def test_a_meter_created_by_an_attempt_whose_response_was_lost_is_a_success(runner: Runner) -> None:
     _fault(runner, kind="accept_then_drop", path="/meters", method="POST", times=1)
     execution = runner.run("create_meter", METER)
     assert execution.output["statusCode"] == 201
@@ -86,30 +86,30 @@ def test_an_unknown_meter_is_a_404(runner: Runner, workflow: str) -> None:
 
 @pytest.mark.parametrize("workflow", [*SYNCHRONOUS, "ingest_usage"])
 @pytest.mark.parametrize("request_", [[], "text", {"meterId": 5, "limit": "x"}])
-def test_a_request_of_the_wrong_form_is_a_400_and_not_a_failure(runner: Runner, workflow: str, request_: Any) -> None:
+def test_an_invalid_request_is_a_400_and_not_a_failure(runner: Runner, workflow: str, request_: Any) -> None:
     execution = runner.run(workflow, request_)
     assert (execution.status, execution.output["statusCode"]) == ("SUCCEEDED", 400), execution
 
 
-def test_deletion_deprecates_first_and_only_once(runner: Runner) -> None:
-    meter_id = _meter(runner)["id"]
+def test_deletion_deprecates_a_meter_first_and_only_once(runner: Runner) -> None:
+    meter_id = _create_meter(runner)["id"]
     assert "DeprecateMeter" in runner.run("delete_meter", {"meterId": meter_id}).states
-    again = {**METER, "lockingStatus": "deprecated"}
-    meter_id = runner.run("create_meter", again).output["body"]["data"]["id"]
+    deprecated = {**METER, "lockingStatus": "deprecated"}
+    meter_id = runner.run("create_meter", deprecated).output["body"]["data"]["id"]
     assert "DeprecateMeter" not in runner.run("delete_meter", {"meterId": meter_id}).states
 
 
-def test_usage_is_fetched_by_name_without_a_look_up(runner: Runner) -> None:
-    meter_id = _meter(runner)["id"]
+def test_usage_is_fetched_by_name_without_a_lookup(runner: Runner) -> None:
+    meter_id = _create_meter(runner)["id"]
     assert "LookUpMeter" in runner.run("fetch_usage", {"meterId": meter_id}).states
-    named = runner.run("fetch_usage", {"meterId": meter_id, "meterApiName": "api-calls"})
-    assert "LookUpMeter" not in named.states
-    assert named.output["body"]["data"]["clientMeters"][0]["groupValue"] == 0
+    by_name = runner.run("fetch_usage", {"meterId": meter_id, "meterApiName": "api-calls"})
+    assert "LookUpMeter" not in by_name.states
+    assert by_name.output["body"]["data"]["clientMeters"][0]["groupValue"] == 0
 
 
 @pytest.mark.parametrize(("caller_waits", "state"), [(True, "SendForCaller"), (False, "SendInBackground")])
 def test_a_chunk_is_sent_in_one_request_and_counted(runner: Runner, *, caller_waits: bool, state: str) -> None:
-    _meter(runner)
+    _create_meter(runner)
     sandbox_of(runner.system).clear_requests()
     request = {"usages": [_usage(number) for number in range(100)], "callerWaits": caller_waits}
     execution = runner.run("ingest_usage", request)
@@ -131,28 +131,28 @@ def _rejected_items(runner: Runner, execution: Execution) -> list[dict[str, str]
     return [item for item in plain if item["executionArn"] == execution.arn]
 
 
-def test_wrong_usage_is_parked_with_its_reason_and_its_neighbours_are_counted(runner: Runner) -> None:
-    bad = _usage(1, meterValue="two", tenantId=f"tenant-{time.time()}")
-    execution = runner.run("ingest_usage", {"usages": [_usage(0), bad, _usage(2)]})
+def test_invalid_usage_is_saved_with_its_reason_and_the_others_are_counted(runner: Runner) -> None:
+    invalid = _usage(1, meterValue="two", tenantId=f"tenant-{time.time()}")
+    execution = runner.run("ingest_usage", {"usages": [_usage(0), invalid, _usage(2)]})
     data = execution.output["body"]["data"]
     reason = "meterValue must be a number, not text"
     assert (data["accepted"], data["rejected"]) == (2, [{"index": 1, "uniqueId": "e1", "reason": reason}])
-    parked = _rejected_items(runner, execution)
-    assert [(item["reason"], json.loads(item["original"])) for item in parked] == [(reason, bad)]
+    items = _rejected_items(runner, execution)
+    assert [(item["reason"], json.loads(item["original"])) for item in items] == [(reason, invalid)]
     assert sandbox_of(runner.system).totals("api-calls") == {"t1": 4}
 
 
-def test_usage_that_is_refused_again_stays_as_it_was_parked(runner: Runner) -> None:
-    bad = {"usages": [_usage(1, meterValue="two", tenantId=f"tenant-{time.time()}")]}
-    first = runner.run("ingest_usage", bad)
-    second = runner.run("ingest_usage", bad)
+def test_usage_that_is_rejected_again_is_saved_once(runner: Runner) -> None:
+    request = {"usages": [_usage(1, meterValue="two", tenantId=f"tenant-{time.time()}")]}
+    first = runner.run("ingest_usage", request)
+    second = runner.run("ingest_usage", request)
     assert second.output == first.output
     assert len(_rejected_items(runner, first)) == 1
     assert _rejected_items(runner, second) == []
 
 
-def test_a_batch_that_amberflo_refuses_is_sent_one_by_one(runner: Runner) -> None:
-    _meter(runner)
+def test_a_batch_that_amberflo_rejects_is_sent_one_by_one(runner: Runner) -> None:
+    _create_meter(runner)
     _fault(runner, kind="status", status=400, path="/ingest", body='{"errorMessage": "no"}', times=1)
     execution = runner.run("ingest_usage", {"usages": [_usage(0), _usage(1), _usage(2)]})
     assert "SendOneByOne" in execution.states
@@ -161,7 +161,7 @@ def test_a_batch_that_amberflo_refuses_is_sent_one_by_one(runner: Runner) -> Non
     assert sandbox_of(runner.system).totals("api-calls") == {"t1": 6}
 
 
-def test_a_record_that_amberflo_refuses_alone_is_parked(runner: Runner) -> None:
+def test_a_single_record_that_amberflo_rejects_is_saved(runner: Runner) -> None:
     _fault(runner, kind="status", status=400, path="/ingest", body='{"errorMessage": "no"}', times=2)
     execution = runner.run(
         "ingest_usage", {"usages": [_usage(0, tenantId=f"a-{time.time()}"), _usage(1, tenantId=f"b-{time.time()}")]}
@@ -172,8 +172,8 @@ def test_a_record_that_amberflo_refuses_alone_is_parked(runner: Runner) -> None:
     assert len(_rejected_items(runner, execution)) == 1
 
 
-def test_a_key_rotated_in_mid_ingest_is_picked_up(runner: Runner) -> None:
-    _meter(runner)
+def test_a_key_rotated_during_an_ingest_is_used(runner: Runner) -> None:
+    _create_meter(runner)
     _rotate_key(runner)
     execution = runner.run("ingest_usage", {"usages": [_usage(0)]})
     assert execution.output["body"]["data"]["accepted"] == 1
@@ -181,20 +181,20 @@ def test_a_key_rotated_in_mid_ingest_is_picked_up(runner: Runner) -> None:
 
 
 @pytest.mark.parametrize(("count", "filler"), [(300, '"' * 40), (90, '"' * 450)])
-def test_a_chunk_that_is_refused_whole_fits_into_what_states_hand_on(runner: Runner, count: int, filler: str) -> None:
+def test_a_completely_rejected_chunk_fits_into_the_states_payloads(runner: Runner, count: int, filler: str) -> None:
     names = {"tenantId": "t" * 20, "uniqueId": "u" * 36, "meterApiName": "m" * 60}
     usages = [_usage(number, a=filler, **names) for number in range(count)]
     assert 80_000 < len(json.dumps(usages)) < 110_000
     execution = runner.run("ingest_usage", {"usages": usages})
     assert len(execution.output["body"]["data"]["rejected"]) == count
-    # The emulator does not hold to AWS's limit, so it is held here.
+    # The emulator does not enforce AWS's limit, so the test does.
     assert 20_000 < max(runner.payloads(execution.arn)) <= 262_144
-    (parked, *_) = _rejected_items(runner, execution)
-    assert json.loads(parked["original"]) in usages
+    (item, *_) = _rejected_items(runner, execution)
+    assert json.loads(item["original"]) in usages
 
 
-def test_three_hundred_usages_are_three_requests_and_one_that_is_refused_is_found(runner: Runner) -> None:
-    _meter(runner)
+def test_three_hundred_usages_are_counted_if_one_of_their_requests_is_rejected(runner: Runner) -> None:
+    _create_meter(runner)
     _fault(runner, kind="status", status=400, path="/ingest", body='{"errorMessage": "no"}', times=1)
     execution = runner.run("ingest_usage", {"usages": [_usage(number) for number in range(300)]})
     data = execution.output["body"]["data"]

@@ -1,4 +1,7 @@
-"""Usage in letters of many bytes, all of it refused: each state of ``ingest_usage`` hands on no more than it may."""
+"""The input and output of each state of ``ingest_usage`` are within the limit if all usage of a chunk is rejected.
+
+The texts have characters of several bytes.
+"""
 
 import json
 import time
@@ -16,32 +19,32 @@ from tests.workflows.runner import Runner
 pytestmark = pytest.mark.system
 
 
-def _chunk(letter: str, length: int, value: Any) -> list[Any]:
-    """The first chunk of 300 usages with such names."""
+def _build_chunk(letter: str, length: int, value: Any) -> list[Any]:
+    """The first chunk of 300 usages whose texts repeat the letter."""
     names = {"tenantId": letter * length, "uniqueId": f"{time.time()}{letter * length}", "meterApiName": "m"}
     usage = {**names, "meterValue": value, "meterTimeInMillis": int(time.time() * 1000)}
     reported = extract_usages({"records": [usage] * 300}, event_id="e" * 36, event_time="")
-    chunk: list[Any] = msgspec.to_builtins(next(split_into_chunks((None, one) for one in reported)))
+    chunk: list[Any] = msgspec.to_builtins(next(split_into_chunks((None, usage) for usage in reported)))
     return [usage for _, usage in chunk]
 
 
-def _largest(runner: Runner, chunk: list[Any], reason: str) -> int:
-    """Bytes of the most that a state had: escaped, as some runtimes do, since that is never smaller."""
+def _max_payload(runner: Runner, chunk: list[Any], reason: str) -> int:
+    """Bytes of the largest input or output; with escapes, which some runtimes write and which are never shorter."""
     execution = runner.run("ingest_usage", {"usages": chunk})
     rejected = execution.output["body"]["data"]["rejected"]
-    assert [one["index"] for one in rejected] == list(range(len(chunk)))
-    assert {one["reason"][: len(reason)] for one in rejected} == {reason}
+    assert [item["index"] for item in rejected] == list(range(len(chunk)))
+    assert {item["reason"][: len(reason)] for item in rejected} == {reason}
     return max(runner.payloads(execution.arn, escaped=True))
 
 
 @pytest.mark.parametrize(("letter", "length"), [("😀", 150), ("é", 40), ('"', 150)])
-def test_a_full_chunk_that_is_wrong_by_its_form(runner: Runner, letter: str, length: int) -> None:
-    largest = _largest(runner, _chunk(letter, length, "3"), "meterValue must be a number")
-    assert 80_000 < largest <= MAX_INPUT_BYTES
+def test_a_full_chunk_of_invalid_usage(runner: Runner, letter: str, length: int) -> None:
+    max_bytes = _max_payload(runner, _build_chunk(letter, length, "3"), "meterValue must be a number")
+    assert 80_000 < max_bytes <= MAX_INPUT_BYTES
 
 
-def test_what_is_kept_beside_the_refusals_is_what_was_reckoned_with(runner: Runner) -> None:
-    # Small usages, refused with many words. Not a full chunk: to send each alone takes the emulator minutes.
-    refusal = json.dumps({"errorMessage": "😀" * 900})
-    sandbox_of(runner.system).set_faults([{"kind": "status", "status": 400, "path": "/ingest", "body": refusal}])
-    assert 5_000 < _largest(runner, _chunk("😀", 1, 3)[:2], "Amberflo rejected it: 😀") <= OTHER_STATE_BYTES
+def test_the_reserve_for_reasons_of_rejection_is_large_enough(runner: Runner) -> None:
+    # Small usages with a long reason. Not a full chunk: the emulator takes minutes to send each usage alone.
+    body = json.dumps({"errorMessage": "😀" * 900})
+    sandbox_of(runner.system).set_faults([{"kind": "status", "status": 400, "path": "/ingest", "body": body}])
+    assert 5_000 < _max_payload(runner, _build_chunk("😀", 1, 3)[:2], "Amberflo rejected it: 😀") <= OTHER_STATE_BYTES

@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from tests.workflows.asl import FILES, iter_states, iter_tasks, load_workflow, max_seconds, max_wait_seconds
+from tests.workflows.asl import (
+    FILES,
+    iter_states,
+    iter_tasks,
+    load_workflow,
+    max_seconds,
+    max_wait_seconds,
+    workflow_name,
+)
 from tools import workflow_pictures as pictures
 
 SYNCHRONOUS_SECONDS = 25
@@ -24,14 +32,15 @@ LAMBDA_SERVICE_ERRORS = {
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
 }
-PATIENT = {"ingest_usage.asl.json", "create_customer.asl.json", "delete_customer.asl.json"}
+# Workflows that also run where no caller waits.
+BACKGROUND = {"ingest_usage", "create_customer", "delete_customer"}
 OWN_ERRORS = {"SendRange": {"ChunkNotSent"}}
 AMBERFLO_ERRORS = {"AmberfloThrottled", "AmberfloUnavailable", "States.Timeout"}
 
-every_workflow = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name.removesuffix(".asl.json"))
-# The one that calls no Amberflo: it hands all to ingest_usage.
+every_workflow = pytest.mark.parametrize("path", FILES, ids=workflow_name)
+# backfill_usage does not call Amberflo: it sends all usage through ingest_usage.
 every_workflow_with_a_key = pytest.mark.parametrize(
-    "path", [path for path in FILES if not path.name.startswith("backfill_")], ids=lambda path: path.name[:-9]
+    "path", [path for path in FILES if workflow_name(path) != "backfill_usage"], ids=workflow_name
 )
 
 
@@ -40,12 +49,12 @@ def _is_lambda(task: dict[str, Any]) -> bool:
 
 
 def _calls_amberflo(task: dict[str, Any]) -> bool:
-    """A step without a key's version cannot."""
+    """Whether a step gets the version of the API key."""
     return "apiKey.$" in task.get("Parameters", {})
 
 
-def test_all_operations_are_here() -> None:
-    assert {path.name.removesuffix(".asl.json") for path in FILES} >= {
+def test_every_operation_has_a_workflow() -> None:
+    assert {workflow_name(path) for path in FILES} >= {
         "create_meter", "get_meter", "list_meters", "update_meter", "delete_meter",
         "fetch_usage", "cancel_usage", "ingest_usage", "backfill_usage",
         "create_customer", "delete_customer",
@@ -69,8 +78,8 @@ def test_the_key_is_resolved_first_and_refreshed_at_most_once(path: Path) -> Non
     assert machine["States"]["WasApiKeyRefreshed"]["Choices"] == [
         {"Variable": "$.apiKey.refreshed", "BooleanEquals": True, "Next": "ApiKeyRejected"}
     ]
-    leading_there = [state.name for state in iter_states(machine) if state.body.get("Next") == "RefreshApiKey"]
-    assert leading_there == []
+    predecessors = [state.name for state in iter_states(machine) if state.body.get("Next") == "RefreshApiKey"]
+    assert predecessors == []
     assert machine["States"]["WasApiKeyRefreshed"]["Default"] == "RefreshApiKey"
 
 
@@ -125,30 +134,30 @@ def test_a_state_fits_on_a_screen(path: Path) -> None:
 
 
 @every_workflow
-def test_every_state_says_why_it_is_there(path: Path) -> None:
+def test_every_state_has_a_comment(path: Path) -> None:
     machine = load_workflow(path)
     assert machine["Comment"]
     assert [state.name for state in iter_states(machine) if len(state.body.get("Comment", "")) < 12] == []
 
 
 @every_workflow
-def test_the_machine_has_the_time_limit_of_its_kind(path: Path) -> None:
+def test_every_workflow_has_the_time_limit_of_its_kind(path: Path) -> None:
     longer = {
-        "ingest_usage.asl.json": INGEST_SECONDS,
-        "backfill_usage.asl.json": BACKFILL_SECONDS,
-        "create_customer.asl.json": TENANT_SECONDS,
-        "delete_customer.asl.json": TENANT_SECONDS,
+        "ingest_usage": INGEST_SECONDS,
+        "backfill_usage": BACKFILL_SECONDS,
+        "create_customer": TENANT_SECONDS,
+        "delete_customer": TENANT_SECONDS,
     }
-    assert load_workflow(path)["TimeoutSeconds"] == longer.get(path.name, SYNCHRONOUS_SECONDS)
+    assert load_workflow(path)["TimeoutSeconds"] == longer.get(workflow_name(path), SYNCHRONOUS_SECONDS)
 
 
-def test_only_a_backfill_goes_without_a_key() -> None:
+def test_only_a_backfill_does_not_call_amberflo() -> None:
     callers = {path for path in FILES if any(_calls_amberflo(task.body) for task in iter_tasks(load_workflow(path)))}
-    assert [path.name for path in FILES if path not in callers] == ["backfill_usage.asl.json"]
+    assert [workflow_name(path) for path in FILES if path not in callers] == ["backfill_usage"]
 
 
 @every_workflow
-def test_every_task_has_a_time_limit_and_classified_retries_with_jitter_and_cap(path: Path) -> None:
+def test_every_task_has_a_time_limit_and_retries_of_named_errors_with_jitter_and_a_limit(path: Path) -> None:
     for name, task in iter_tasks(load_workflow(path)):
         assert task["TimeoutSeconds"] > 0, name
         assert task["Retry"], name
@@ -159,19 +168,19 @@ def test_every_task_has_a_time_limit_and_classified_retries_with_jitter_and_cap(
 
 
 @every_workflow
-def test_every_lambda_task_retries_lambda_and_time_out_errors(path: Path) -> None:
+def test_every_lambda_task_retries_lambda_errors_and_timeouts(path: Path) -> None:
     for name, task in iter_tasks(load_workflow(path)):
         if not _is_lambda(task):
             continue
         retried = {error for retrier in task["Retry"] for error in retrier["ErrorEquals"]}
         expected = LAMBDA_SERVICE_ERRORS | (AMBERFLO_ERRORS if _calls_amberflo(task) else {"States.Timeout"})
-        # A secret that cannot be read is told to a caller at once; where nobody waits, it is read again.
-        expected |= {"ApiKeyUnavailable"} if path.name in PATIENT else set()
+        # If a secret cannot be read, a caller gets the error at once. Where no caller waits, the read is retried.
+        expected |= {"ApiKeyUnavailable"} if workflow_name(path) in BACKGROUND else set()
         assert retried - OWN_ERRORS.get(name, set()) == expected, name
 
 
 @every_workflow
-def test_every_step_that_calls_amberflo_leads_a_refused_key_to_the_refresh(path: Path) -> None:
+def test_every_step_that_calls_amberflo_refreshes_a_rejected_key(path: Path) -> None:
     machine = load_workflow(path)
     for name, state in machine["States"].items():
         inner = [task.body for task in iter_tasks(state["ItemProcessor"])] if "ItemProcessor" in state else []
@@ -182,40 +191,40 @@ def test_every_step_that_calls_amberflo_leads_a_refused_key_to_the_refresh(path:
 
 
 @every_workflow
-def test_a_step_is_told_the_time_limit_of_its_state(path: Path) -> None:
+def test_a_step_gets_the_time_limit_of_its_state(path: Path) -> None:
     for name, task in iter_tasks(load_workflow(path)):
         if _calls_amberflo(task):
-            # A large answer has to be left in its bucket before the state's time is over.
-            kept = 1 if name in {"FetchUsage", "ListMeters"} else 0
-            assert task["Parameters"]["timeoutSeconds"] == task["TimeoutSeconds"] - kept, name
+            # A large response has to be stored in its bucket before the state times out.
+            reserve = 1 if name in {"FetchUsage", "ListMeters"} else 0
+            assert task["Parameters"]["timeoutSeconds"] == task["TimeoutSeconds"] - reserve, name
 
 
 @every_workflow
-def test_the_worst_case_of_each_state_fits_the_machines_limit(path: Path) -> None:
+def test_the_longest_time_of_each_state_fits_into_the_workflows_time_limit(path: Path) -> None:
     machine = load_workflow(path)
     for name, state in iter_states(machine):
         if state["Type"] == "Task":
             assert max_seconds(state) <= machine["TimeoutSeconds"], name
         if state["Type"] == "Map":
-            # Ranges are executions of their own; how many there are, and so how long all take, is the file's.
-            distributed = state["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
-            rounds = 1 if distributed else MAP_ITEMS / state["MaxConcurrency"]
+            # Each range is a separate execution. Their number, and so the time of all, depends on the file.
+            is_distributed = state["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
+            rounds = 1 if is_distributed else MAP_ITEMS / state["MaxConcurrency"]
             item = sum(max_seconds(task.body) for task in iter_tasks(state["ItemProcessor"]))
             assert rounds * item <= machine["TimeoutSeconds"], name
 
 
 @every_workflow
-def test_no_state_asks_for_what_plain_paths_do_not_give(path: Path) -> None:
+def test_states_use_plain_reference_paths_only(path: Path) -> None:
     text = path.read_text()
     assert not re.search(r"\$[\w.\[\]*]*(\.\.|\[\?|\[-|:\])", text)
     assert "JSONata" not in text
 
 
 @pytest.mark.parametrize("workflow", ["create_customer", "delete_customer"])
-def test_whatever_fails_a_tenants_event_is_parked_before_its_execution_fails(workflow: str) -> None:
-    machine = load_workflow(next(path for path in FILES if path.name == f"{workflow}.asl.json"))
-    reaching = {name for name, state in machine["States"].items() if state.get("Next") == "TenantEventFailed"}
-    assert reaching == {"SendToDeadLetterQueue"}
+def test_a_tenant_event_that_fails_is_put_into_the_dead_letter_queue_first(workflow: str) -> None:
+    machine = load_workflow(next(path for path in FILES if workflow_name(path) == workflow))
+    predecessors = {name for name, state in machine["States"].items() if state.get("Next") == "TenantEventFailed"}
+    assert predecessors == {"SendToDeadLetterQueue"}
     assert [name for name, state in machine["States"].items() if state["Type"] == "Fail"] == ["TenantEventFailed"]
     for name, state in machine["States"].items():
         if state["Type"] == "Task" and name != "SendToDeadLetterQueue":
@@ -226,14 +235,13 @@ def test_whatever_fails_a_tenants_event_is_parked_before_its_execution_fails(wor
             }
 
 
-def test_ingest_waits_for_amberflo_longer_than_a_caller_would() -> None:
-    machine = load_workflow(next(path for path in FILES if path.name == "ingest_usage.asl.json"))
-    patient = machine["States"]["SendInBackground"]["Retry"][0]
-    assert max_wait_seconds(patient) >= 60
+def test_ingest_retries_longer_where_no_caller_waits() -> None:
+    machine = load_workflow(next(path for path in FILES if workflow_name(path) == "ingest_usage"))
+    assert max_wait_seconds(machine["States"]["SendInBackground"]["Retry"][0]) >= 60
     assert max_seconds(machine["States"]["SendForCaller"]) <= SYNCHRONOUS_SECONDS
 
 
-def test_the_pictures_show_the_workflows_as_they_are() -> None:
+def test_the_committed_pictures_show_the_workflows_as_they_are() -> None:
     root = pictures.ROOT
     assert (root / "docs" / "workflows.md").read_text() == pictures.render_document(), "run: make pictures"
     text = (root / "README.md").read_text()

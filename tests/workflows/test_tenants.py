@@ -25,12 +25,12 @@ def tenant() -> str:
     return f"tenant-{uuid.uuid4()}"
 
 
-def _event(workflow: str, detail: Any) -> dict[str, Any]:
-    kind = "onboardingRequest" if workflow == "create_customer" else "offboardingRequest"
+def _build_event(workflow: str, detail: Any) -> dict[str, Any]:
+    detail_type = "onboardingRequest" if workflow == "create_customer" else "offboardingRequest"
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
-        "detail-type": kind,
+        "detail-type": detail_type,
         "source": "controlPlaneEventSource",
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "detail": detail,
@@ -38,14 +38,16 @@ def _event(workflow: str, detail: Any) -> dict[str, Any]:
 
 
 def _customer(runner: Runner, tenant: str) -> Any:
-    answer = runner.run("create_customer", _event("create_customer", {"tenantId": tenant}))
-    return answer.output["body"]["data"]
+    execution = runner.run("create_customer", _build_event("create_customer", {"tenantId": tenant}))
+    return execution.output["body"]["data"]
 
 
 @every_workflow
-def test_a_tenant_event_ends_in_the_customer_that_it_is_about(runner: Runner, tenant: str, workflow: str) -> None:
+def test_a_tenant_event_sets_the_stage_of_its_customer(runner: Runner, tenant: str, workflow: str) -> None:
     for _ in range(2):
-        execution = runner.run(workflow, _event(workflow, {"tenantData": {"tenantId": tenant, "tenantName": "Acme"}}))
+        execution = runner.run(
+            workflow, _build_event(workflow, {"tenantData": {"tenantId": tenant, "tenantName": "Acme"}})
+        )
         assert (execution.status, execution.output["statusCode"]) == ("SUCCEEDED", 200), execution
         assert execution.output["body"]["data"]["customerId"] == tenant
     stage = _customer(runner, tenant)["lifecycleStage"]
@@ -53,18 +55,18 @@ def test_a_tenant_event_ends_in_the_customer_that_it_is_about(runner: Runner, te
 
 
 @every_workflow
-def test_a_rotated_key_is_picked_up(runner: Runner, tenant: str, workflow: str) -> None:
+def test_a_rotated_key_is_used(runner: Runner, tenant: str, workflow: str) -> None:
     key = f"rotated-{tenant}"
     sandbox_of(runner.system).set_keys([key])
     put_secret(runner.system.emulator, SECRET, {"apiKey": key})
-    execution = runner.run(workflow, _event(workflow, {"tenantId": tenant}))
+    execution = runner.run(workflow, _build_event(workflow, {"tenantId": tenant}))
     assert execution.status == "SUCCEEDED"
     assert "RefreshApiKey" in execution.states
 
 
 @every_workflow
 @pytest.mark.parametrize("fault", ["amberflo", "key", "secret"])
-def test_an_event_that_cannot_be_dealt_with_waits_and_counts_when_it_is_sent_again(
+def test_an_event_that_fails_is_in_the_dead_letter_queue_and_succeeds_when_it_is_redriven(
     runner: Runner, tenant: str, workflow: str, fault: str
 ) -> None:
     system, key = runner.system, f"key-{tenant}"
@@ -72,7 +74,7 @@ def test_an_event_that_cannot_be_dealt_with_waits_and_counts_when_it_is_sent_aga
     sandbox_of(system).set_keys(["another"] if fault == "key" else [key])
     if fault == "amberflo":
         sandbox_of(system).set_faults([{"kind": "status", "status": 503}])
-    event = _event(workflow, {"tenantId": tenant})
+    event = _build_event(workflow, {"tenantId": tenant})
     execution = runner.run(workflow, event)
     assert (execution.status, execution.error) == ("FAILED", "TenantEventParked")
     assert execution.states[-2:] == ["SendToDeadLetterQueue", "TenantEventFailed"]
@@ -80,14 +82,14 @@ def test_an_event_that_cannot_be_dealt_with_waits_and_counts_when_it_is_sent_aga
     sandbox_of(system).set_keys([key])
     put_secret(system.emulator, SECRET, {"apiKey": key})
     letters = DeadLetters(system)
-    with letters.looked_at() as found:
-        (parked,) = [one for one in found if one.tenants == [tenant]]
-        assert (json.loads(parked.text), parked.workflow) == (event, workflow)
-        letters.redrive(parked)
+    with letters.looked_at() as dead:
+        (dead_event,) = [item for item in dead if item.tenants == [tenant]]
+        assert (json.loads(dead_event.text), dead_event.workflow) == (event, workflow)
+        letters.redrive(dead_event)
     stages = {"create_customer": "ONBOARDING", "delete_customer": "OFFBOARDED"}
     assert soon(lambda: _stage(runner, tenant) == stages[workflow])
-    with letters.looked_at() as found:
-        assert [one for one in found if one.tenants == [tenant]] == []
+    with letters.looked_at() as dead:
+        assert [item for item in dead if item.tenants == [tenant]] == []
 
 
 def _stage(runner: Runner, tenant: str) -> str:
@@ -95,17 +97,17 @@ def _stage(runner: Runner, tenant: str) -> str:
 
 
 @every_workflow
-def test_an_event_that_names_no_tenant_is_kept_once_with_its_reason_and_can_be_dropped(
+def test_an_event_without_a_tenant_is_saved_once_with_its_reason_and_can_be_dropped(
     runner: Runner, workflow: str
 ) -> None:
-    event = _event(workflow, {"nobody": "here"})
+    event = _build_event(workflow, {"nobody": "here"})
     for _ in range(2):
         execution = runner.run(workflow, event)
         assert (execution.status, execution.output["statusCode"]) == ("SUCCEEDED", 400)
     table = RejectedTable(runner.system)
-    (kept,) = [item for item in table.find(ItemFilter()) if event["id"] in item.id]
-    assert (kept.reason, json.loads(kept.original)) == ("there is no tenantId in the event's detail", event)
-    dropped = table.drop(kept, "a test of ours")
+    (saved,) = [item for item in table.find(ItemFilter()) if event["id"] in item.id]
+    assert (saved.reason, json.loads(saved.original)) == ("there is no tenantId in the event's detail", event)
+    dropped = table.drop(saved, "test")
     assert (dropped.status, json.loads(dropped.original)) == ("dropped", event)
 
 
@@ -114,11 +116,11 @@ def test_events_of_both_generations_reach_the_workflows_through_the_bus(
     runner: Runner, tenant: str, prefix: str
 ) -> None:
     bus = runner.system.outputs["EventBusName"]
-    for kind, stage in (("onboardingRequest", "ONBOARDING"), ("offboardingRequest", "OFFBOARDED")):
+    for detail_type, stage in (("onboardingRequest", "ONBOARDING"), ("offboardingRequest", "OFFBOARDED")):
         entry = {
             "EventBusName": bus,
             "Source": "sbt.control.plane",
-            "DetailType": prefix + kind,
+            "DetailType": prefix + detail_type,
             "Detail": json.dumps({"tenantId": tenant}),
         }
         assert runner.system.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
@@ -127,17 +129,17 @@ def test_events_of_both_generations_reach_the_workflows_through_the_bus(
 
 @every_workflow
 @pytest.mark.parametrize("filler", ['"', "\U0001f600"], ids=["quotes", "emoji"])
-def test_a_refused_event_that_is_too_large_for_the_table_waits_in_the_queue(
+def test_a_rejected_event_that_is_too_large_for_the_table_is_in_the_dead_letter_queue(
     runner: Runner, workflow: str, filler: str
 ) -> None:
-    event = _event(workflow, {"nobody": ""})
-    room = 260_000 - len(json.dumps(event))
-    event["detail"]["nobody"] = filler * (room // len(json.dumps(filler, ensure_ascii=False).encode()[1:-1]))
+    event = _build_event(workflow, {"nobody": ""})
+    free_bytes = 260_000 - len(json.dumps(event))
+    event["detail"]["nobody"] = filler * (free_bytes // len(json.dumps(filler, ensure_ascii=False).encode()[1:-1]))
     execution = runner.run(workflow, event)
     assert max(runner.payloads(execution.arn)) <= 262_144
     assert (execution.status, execution.error) == ("FAILED", "TenantEventParked")
     letters = DeadLetters(runner.system)
-    with letters.looked_at() as found:
-        parked = [one for one in found if one.workflow == workflow and json.loads(one.text) == event]
-        assert len(parked) == 1
-        letters.drop(parked[0], "a test of ours")
+    with letters.looked_at() as dead:
+        events = [item for item in dead if item.workflow == workflow and json.loads(item.text) == event]
+        assert len(events) == 1
+        letters.drop(events[0], "test")
