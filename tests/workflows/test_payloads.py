@@ -43,7 +43,7 @@ def test_a_full_chunk_of_invalid_usage(runner: Runner, letter: str, length: int)
     assert 80_000 < max_bytes <= MAX_INPUT_BYTES
 
 
-def test_the_reserve_for_reasons_of_rejection_is_large_enough(runner: Runner) -> None:
+def test_everything_but_the_rejections_fits_into_its_reserve(runner: Runner) -> None:
     # Small usages with a long reason. Not a full chunk: the emulator takes minutes to send each usage alone.
     body = json.dumps({"errorMessage": "😀" * 900})
     sandbox_of(runner.system).set_faults([{"kind": "status", "status": 400, "path": "/ingest", "body": body}])
