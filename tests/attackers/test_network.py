@@ -4,6 +4,7 @@ import contextlib
 import ipaddress
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -143,4 +144,6 @@ def test_the_emulator_allows_any_origin_and_no_console_page_shows_its_port(serve
     assert (response.status_code, response.headers["Access-Control-Allow-Origin"]) == (200, "*")
     for path in ("", "executions", "start", "usage", "rejected"):
         page = requests.get(pages + path, headers={"Host": pages.split("/")[2]}, timeout=30)
-        assert (page.status_code, servers.ports[0] in page.text) == (200, False), path
+        assert page.status_code == 200, path
+        # As a number of its own: ids and times contain the same digits by chance.
+        assert re.search(rf"\b{servers.ports[0]}\b", page.text) is None, path
