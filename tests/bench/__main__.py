@@ -70,7 +70,7 @@ def _print_costs(rows: list[dict[str, Any]]) -> None:
         _print_table(
             title,
             [
-                {"": name, **{f"{row['usages_per_event']} usages per event": row[part][name] for row in rows}}
+                {"": name, **{f"events of {row['usages_per_event']}": row[part][name] for row in rows}}
                 for name in rows[0][part]
             ],
         )
