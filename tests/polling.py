@@ -1,4 +1,4 @@
-"""What the system shows of processes: who is left, and who listens where."""
+"""Wait for a condition, and look at processes: those of a session, and the addresses that they listen on."""
 
 import os
 import time
@@ -8,25 +8,29 @@ import psutil
 
 
 def members(session: int) -> list[int]:
-    """The processes of a session that live."""
-    found = []
+    """Ids of the running processes of a session."""
+    pids = []
     for process in psutil.process_iter(["pid", "status"]):
         try:
             if os.getsid(process.pid) == session and process.info["status"] != psutil.STATUS_ZOMBIE:
-                found.append(process.pid)
+                pids.append(process.pid)
         except (psutil.Error, ProcessLookupError, PermissionError):
             continue
-    return found
+    return pids
 
 
 def listening(pid: int) -> set[tuple[str, int]]:
     """Addresses and ports that a process listens on."""
     connections = psutil.Process(pid).net_connections(kind="inet")
-    return {(one.laddr.ip, one.laddr.port) for one in connections if one.status == psutil.CONN_LISTEN}
+    return {
+        (connection.laddr.ip, connection.laddr.port)
+        for connection in connections
+        if connection.status == psutil.CONN_LISTEN
+    }
 
 
-def soon(condition: Callable[[], bool], seconds: float = 15) -> bool:
-    """Whether something comes true within a time."""
+def soon(condition: Callable[[], bool], seconds: float = 60) -> bool:
+    """Wait until ``condition`` is true. Returns false if it is not after ``seconds``, which a slow machine may need."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
