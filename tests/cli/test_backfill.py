@@ -141,8 +141,8 @@ def test_an_interrupted_backfill_goes_on_where_it_was(metering: Metering, tmp_pa
     sandbox_of(metering.system).clear_requests()
     done = metering("backfill", file, "--map", "tenantId=customer")
     assert done.returncode == 0, done
-    assert f"Going on after {sent:,} rows" in done.stdout
-    assert "4,000 counted, 0 refused." in done.stdout
+    assert f"Resuming after {sent:,} rows" in done.stdout
+    assert "4,000 counted, 0 rejected." in done.stdout
     assert 0 < _records(metering) == 4_000 - sent
     assert _counted(metering) == _expected(rows)
     assert list((tmp_path / "home" / "backfills").glob("*.json")) == []
@@ -154,7 +154,7 @@ def test_a_backfill_that_meets_a_fault_says_so_and_goes_on_when_it_is_over(meter
     sandbox_of(metering.system).set_faults([{"kind": "accept_then_drop", "path": "/ingest"}])
     done = metering("backfill", file, "--map", "tenantId=customer")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
-    assert "goes on where it was" in done.stderr
+    assert "resumes where it stopped" in done.stderr
     sandbox_of(metering.system).clear_faults()
     assert metering("backfill", file, "--map", "tenantId=customer").returncode == 0
     assert _counted(metering) == _expected(rows)
@@ -186,7 +186,7 @@ def test_a_range_that_fails_fails_the_whole_and_starting_again_finishes_it(meter
         (("none.csv",), 1, "none.csv cannot be read: No such file"),
         (("usage.txt",), 1, "is it csv or ndjson?"),
         (("usage.txt", "--format", "csv"), 1, "The file has no column for tenantId"),
-        (("usage.txt", "--format", "csv", "--map", "tenantId"), 2, "--map takes MEMBER=…, not 'tenantId'"),
+        (("usage.txt", "--format", "csv", "--map", "tenantId"), 2, "--map must be MEMBER=…, not 'tenantId'"),
         (("usage.txt", "--format", "csv", "--map", "tenantId=tenant"), 1, "The file has no column 'tenant'"),
         (("broken.csv.gz",), 1, "broken.csv.gz is not a complete gzip file"),
         (("s3://nobucket",), 1, "it is like s3://BUCKET/KEY"),

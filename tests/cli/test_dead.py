@@ -62,7 +62,7 @@ def test_an_event_that_is_sent_again_is_counted_once_and_kept_in_the_history(met
     _die(metering.system, _usage(tenant))
     (event,) = metering.json("dead", "list")
     done = metering("dead", "redrive", event["id"])
-    assert (done.returncode, "1 events are on their way again." in done.stdout) == (0, True)
+    assert (done.returncode, "1 redriven." in done.stdout) == (0, True)
     assert soon(lambda: sandbox_of(metering.system).totals("api-calls") == {tenant: 4})
     assert metering.json("dead", "list") == []
     (kept,) = [item for item in metering.json("rejected", "list", "--all") if item["id"] == event["id"]]
@@ -79,7 +79,7 @@ def test_an_event_that_is_given_up_is_not_counted_and_kept_in_the_history(meteri
     (kept,) = [item for item in metering.json("rejected", "list", "--all") if tenant in str(item["original"])]
     assert (kept["status"], kept["history"][-1]["note"]) == ("dropped", "a test of ours")
     refused = metering("rejected", "redrive", kept["id"])
-    assert (refused.returncode, "is an event, no usage" in refused.stderr) == (1, True)
+    assert (refused.returncode, "is an event" in refused.stderr) == (1, True)
 
 
 def test_an_event_that_no_item_can_hold_is_given_up_too_and_its_beginning_kept(metering: Metering) -> None:
@@ -96,10 +96,10 @@ def test_an_event_that_no_item_can_hold_is_given_up_too_and_its_beginning_kept(m
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("redrive",), 2, "say which"),
-        (("drop", "some-id", "--all"), 2, "say which"),
-        (("redrive", "no-such-id"), 1, "there is no dead event no-such-id"),
-        (("show", "no-such-id"), 1, "there is no dead event no-such-id"),
+        (("redrive",), 2, "select events"),
+        (("drop", "some-id", "--all"), 2, "select events"),
+        (("redrive", "no-such-id"), 1, "no dead event has the id no-such-id"),
+        (("show", "no-such-id"), 1, "no dead event has the id no-such-id"),
     ],
 )
 def test_wrong_use_is_one_line(metering: Metering, arguments: tuple[str, ...], code: int, message: str) -> None:

@@ -66,7 +66,7 @@ def test_usages_of_a_file_count_once_however_often_it_is_sent(metering: LocalMet
     rows = [_usage(number) for number in range(350)]
     file = _csv(tmp_path / "usage.csv", rows)
     sandbox_of(metering.system).clear_requests()
-    assert metering("events", "send", file).stdout == "350 on the bus, 0 refused.\n"
+    assert metering("events", "send", file).stdout == "350 sent, 0 invalid.\n"
     told = metering.json("events", "send", file)
     assert told == {"sent": 350, "refused": [], "notSent": [], "error": None, "stopped": None}
     assert soon(lambda: sandbox_of(metering.system).requests()["records"] == 700)
@@ -76,7 +76,7 @@ def test_usages_of_a_file_count_once_however_often_it_is_sent(metering: LocalMet
 def test_usages_that_are_piped_in_or_typed_are_new_each_time(metering: LocalMetering) -> None:
     lines = json.dumps(_usage(1)) + "\n" + json.dumps({**_usage(2), "meterTimeInMillis": None})
     for _ in range(2):
-        assert metering.typed(lines, "events", "send", "-").stdout == "2 on the bus, 0 refused.\n"
+        assert metering.typed(lines, "events", "send", "-").stdout == "2 sent, 0 invalid.\n"
     detail = json.dumps({"records": [_usage(3, tenantId="globex"), _usage(4, tenantId="globex")]})
     assert metering("events", "send", "--detail", detail).returncode == 0
     assert _is_counted(metering.system, acme=4, globex=2)
@@ -90,7 +90,7 @@ def test_what_is_no_usage_is_told_and_the_rest_is_sent(metering: LocalMetering, 
     done = metering("events", "send", str(packed))
     begins = [sum(len(line) + 1 for line in lines[:number]) for number in range(1, 5)]
     assert done.stdout.splitlines() == [
-        "1 on the bus, 4 refused.",
+        "1 sent, 4 invalid.",
         f"    usage.ndjson.gz:{begins[0]}  meterValue must be a number, not text",
         f"    usage.ndjson.gz:{begins[1]}  it is more than 60 days old",
         rf"    usage.ndjson.gz:{begins[2]}  the dimension '\x1b[31m' must be a plain value, not a list",
@@ -111,7 +111,7 @@ def test_a_file_that_breaks_off_is_sent_as_far_as_it_goes(metering: LocalMeterin
 def test_usages_share_events(system: System, bus: Bus, tmp_path: Path) -> None:
     file = _csv(tmp_path / "usage.csv", [_usage(number) for number in range(301)])
     done = _on_a_bus(bus, system, file, "--source", "my.app")
-    assert (done.returncode, done.stdout) == (0, "301 on the bus, 0 refused.\n")
+    assert (done.returncode, done.stdout) == (0, "301 sent, 0 invalid.\n")
     assert len(bus.arrived) == 301
     (entries,) = bus.calls
     assert [len(json.loads(entry["Detail"])["records"]) for entry in entries] == [300, 1]
@@ -126,7 +126,7 @@ def test_usages_that_cannot_be_sent_are_printed_and_may_be_sent_again(
     file = _csv(tmp_path / "usage.csv", [_usage(1), _usage(2)])
     done = _on_a_bus(bus, metering.system, file)
     first, second, *lines = done.stdout.splitlines()
-    assert (done.returncode, first) == (1, "0 on the bus, 0 refused.")
+    assert (done.returncode, first) == (1, "0 sent, 0 invalid.")
     assert second.startswith("2 could not be sent (AccessDeniedException).")
     header, row, _ = Path(file).read_bytes().splitlines(keepends=True)
     begins = (len(header), len(header) + len(row))
@@ -144,7 +144,7 @@ def test_an_event_of_another_type_is_sent_as_it_is(metering: LocalMetering) -> N
 
 @pytest.mark.parametrize(
     ("answer", "message"),
-    [(DENIED, "AWS: An error occurred (AccessDeniedException)"), (REFUSED, "the event was not taken: Odd")],
+    [(DENIED, "AWS: An error occurred (AccessDeniedException)"), (REFUSED, "EventBridge rejected the event: Odd")],
 )
 def test_an_event_that_is_not_taken_is_one_line(system: System, bus: Bus, answer: Answer, message: str) -> None:
     bus.otherwise = answer
@@ -157,10 +157,10 @@ def test_an_event_that_is_not_taken_is_one_line(system: System, bus: Bus, answer
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ((), 2, "say what to send: FILE, - for what is piped in, or --detail JSON"),
-        (("usage.csv", "--detail", "{}"), 2, "say what to send"),
-        (("usage.csv", "--type", "ingestUsage"), 2, "--type goes with --detail"),
-        (("--detail", "{"), 2, "--detail is no JSON"),
+        ((), 2, "FILE, - for the standard input, or --detail JSON is required"),
+        (("usage.csv", "--detail", "{}"), 2, "or --detail JSON is required"),
+        (("usage.csv", "--type", "ingestUsage"), 2, "--type requires --detail"),
+        (("--detail", "{"), 2, "--detail is not valid JSON"),
         (("--detail", "[]"), 2, "--detail must be a JSON object"),
         (("no-such-file.csv",), 1, "no-such-file.csv cannot be read"),
         (("usage.txt",), 1, "usage.txt: is it csv or ndjson?"),

@@ -85,7 +85,7 @@ def test_env_makes_a_shell_ready_for_an_aws_sdk(shell: Shell) -> None:
 def test_a_second_up_says_so_and_changes_nothing(shell: Shell) -> None:
     before = (shell.home / "running.json").read_bytes()
     done = shell("up")
-    assert (done.returncode, "running already" in done.stdout) == (0, True)
+    assert (done.returncode, "Already running" in done.stdout) == (0, True)
     assert (shell.home / "running.json").read_bytes() == before
 
 
@@ -98,7 +98,7 @@ def test_a_program_is_told_where_things_are(shell: Shell) -> None:
 def test_the_sandbox_misbehaves_as_it_is_told(shell: Shell) -> None:
     (told,) = json.loads(shell("fault", "set", "status", "--status", "503", "--times", "2", "--json").stdout)
     assert told.items() >= {"kind": "status", "status": 503, "times": 2}.items()
-    assert shell("fault", "clear").stdout == "The sandbox behaves.\n"
+    assert shell("fault", "clear").stdout == "All faults are cleared.\n"
     assert json.loads(shell("fault", "clear", "--json").stdout) == []
     wrong = shell("fault", "set", "wonderful")
     assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1)

@@ -106,7 +106,7 @@ def test_throttling_says_when_to_try_again(metering: LocalMetering) -> None:
         (("usage", "fetch", "api-calls"), 3, "start it with: metering up"),
         (("usage", "cancel", "api-calls", "--from", "2h", "--to", "1h", "--yes"), 3, "start it with: metering up"),
         (("events", "send", "--detail", "{}"), 3, "start it with: metering up"),
-        (("meters", "delete", "api-calls", "--json"), 2, "--json does not ask; add --yes"),
+        (("meters", "delete", "api-calls", "--json"), 2, "--json requires --yes"),
     ],
 )
 def test_what_cannot_be_begun_is_said_in_one_line(

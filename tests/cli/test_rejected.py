@@ -47,12 +47,12 @@ def test_what_is_refused_is_listed_with_its_reason(metering: Metering, tenant: s
     assert "meterValue must be a number, not text" in done.stdout
     assert len(_ids(metering, "--tenant", tenant, "--meter", "m" * 60)) == 1
     assert _ids(metering, "--tenant", tenant, "--reason", "NUMBER") != _ids(metering, "--tenant", tenant)
-    assert metering("rejected", "list", "--tenant", "nobody").stdout.strip() == "Nothing is waiting."
+    assert metering("rejected", "list", "--tenant", "nobody").stdout.strip() == "No rejected usage is waiting."
 
 
 def test_usage_is_mended_sent_and_listed_with_its_history(metering: Metering, tenant: str) -> None:
     done = metering("rejected", "redrive", "--tenant", tenant, "--set", "meterValue=5", "--set", "meterApiName=calls")
-    assert (done.returncode, "2 counted, 0 refused again." in done.stdout) == (0, True), done
+    assert (done.returncode, "2 counted, 0 rejected again." in done.stdout) == (0, True), done
     assert sandbox_of(metering.system).totals("calls") == {tenant: 10}
     assert _ids(metering, "--tenant", tenant) == []
     listed = metering.json("rejected", "list", "--all", "--tenant", tenant)
@@ -64,7 +64,7 @@ def test_usage_is_mended_sent_and_listed_with_its_history(metering: Metering, te
 def test_what_is_refused_again_is_named_and_a_failure(metering: Metering, tenant: str) -> None:
     done = metering("rejected", "redrive", "--tenant", tenant, "--set", "meterApiName=calls")
     assert done.returncode == 1
-    assert "1 counted, 1 refused again." in done.stdout
+    assert "1 counted, 1 rejected again." in done.stdout
     assert "meterValue must be a number" in done.stdout
 
 
@@ -90,7 +90,7 @@ def test_nothing_is_changed_unless_all_can_be(metering: Metering, tenant: str) -
     ids = _ids(metering, "--tenant", tenant)
     (wrong,) = [item["id"] for item in metering.json("rejected", "list") if item["unique_id"] == text]
     done = metering("rejected", "redrive", *ids, wrong, "--set", "meterValue=5")
-    assert (done.returncode, f"{wrong} is no object" in done.stderr) == (2, True)
+    assert (done.returncode, f"{wrong} is not a JSON object" in done.stderr) == (2, True)
     listed = metering.json("rejected", "list", "--tenant", tenant)
     assert [item["history"] for item in listed] == [[], []]
 
@@ -98,12 +98,12 @@ def test_nothing_is_changed_unless_all_can_be(metering: Metering, tenant: str) -
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("redrive",), 2, "say which"),
-        (("drop",), 2, "say which"),
-        (("drop", "some-id", "--all"), 2, "say which"),
+        (("redrive",), 2, "select items"),
+        (("drop",), 2, "select items"),
+        (("drop", "some-id", "--all"), 2, "select items"),
         (("redrive", "no-such-id"), 1, "no rejected usage with the id no-such-id"),
         (("show", "no-such-id"), 1, "no rejected usage with the id no-such-id"),
-        (("redrive", "--all", "--set", "novalue"), 2, "--set takes NAME=VALUE, not 'novalue'"),
+        (("redrive", "--all", "--set", "novalue"), 2, "--set must be NAME=VALUE, not 'novalue'"),
     ],
 )
 def test_wrong_use_is_one_line(

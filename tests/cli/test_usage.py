@@ -120,11 +120,11 @@ def test_a_time_without_a_zone_is_said_to_be_of_this_one(metering: LocalMetering
 def test_a_cancellation_shows_whose_usage_goes_and_that_it_is_a_guess(used: LocalMetering) -> None:
     asked = ("usage", "cancel", "api-calls", "--from", "5h", "--to", str(int(time.time()) + 600))
     done = used.typed("n\n", *asked, "--id", "my-rule")
-    assert (done.returncode, "nothing was done" in done.stderr) == (1, True)
-    assert "ALL tenants' usage of api-calls that was taken in from " in done.stdout
-    assert "That is not over yet" in done.stdout
-    assert "As a guess" in done.stdout
-    assert "A rule 'my-rule' that is there already is replaced" in done.stdout
+    assert (done.returncode, "nothing was changed" in done.stderr) == (1, True)
+    assert "ALL tenants' usage of api-calls that was ingested from " in done.stdout
+    assert "The range ends in the future" in done.stdout
+    assert "As an estimate" in done.stdout
+    assert "If a rule 'my-rule' exists, it is replaced" in done.stdout
     rows = [line.split() for line in done.stdout.splitlines()]
     assert [row for row in rows if row and row[-1] in {"20", "5", "0.25", "25.25"}] == [
         ["acme", "20"],
@@ -134,7 +134,7 @@ def test_a_cancellation_shows_whose_usage_goes_and_that_it_is_a_guess(used: Loca
     ]
     assert _totals(used.system) != {}
     done = used.typed("y\n", *asked)
-    assert (done.returncode, "The rule cancel-api-calls-" in done.stdout) == (0, True)
+    assert (done.returncode, "Created the rule cancel-api-calls-" in done.stdout) == (0, True)
     assert _totals(used.system) == {}
 
 
@@ -154,7 +154,7 @@ def test_single_usages_are_cancelled_as_they_were_counted(used: LocalMetering, t
     usages = [_usage("usage-0", "acme", FIRST, 3, "eu"), _usage("usage-4", HOSTILE, FIRST, 0.25, "us")]
     file.write_text("".join(json.dumps(usage) + "\n" for usage in usages))
     done = used.typed("y\n", "usage", "cancel", "--records", str(file))
-    assert (done.returncode, "2 cancelled." in done.stdout) == (0, True), done
+    assert (done.returncode, "Cancelled 2 usages." in done.stdout) == (0, True), done
     assert ["api-calls", HARMLESS, "0.25"] in [line.split() for line in done.stdout.splitlines()]
     assert _totals(used.system) == {"acme": 17, "globex": 5}
     told = used.json("usage", "cancel", "--records", str(file), "--yes")
@@ -167,21 +167,21 @@ def test_a_cancellation_that_fails_half_way_says_how_far_it_came(metering: Local
     sandbox_of(metering.system).set_faults([{"kind": "status", "status": 404, "path": "/ingest", "skip": 1}])
     done = metering("usage", "cancel", "--records", str(file), "--yes")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1), done
-    assert "100 of 150 are cancelled; the same command again does them all." in done.stderr
+    assert "100 of 150 are cancelled. Repeat the command to cancel them all." in done.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("fetch", "m", "--from", "2h", "--last", "1h"), 2, "--from and --last both tell the begin"),
+        (("fetch", "m", "--from", "2h", "--last", "1h"), 2, "--from and --last both set the start"),
         (("fetch", "m", "--to", "yesterday"), 2, "--to: 'yesterday' is no time; a time is ISO 8601"),
         (("fetch", "m", "--last", HOSTILE), 2, f"--last: '{HARMLESS}' is no span of time"),
-        (("chart", "m", "--filter", "region"), 2, "--filter takes KEY=V1,V2, not 'region'"),
-        (("chart", "m", "--filter", "a=1", "--filter", "a=2"), 2, "--filter a is there twice"),
-        (("cancel", "m", "--from", "2h"), 2, "say what to cancel: METER --from TIME --to TIME, or --records FILE"),
-        (("cancel", "m", "--records", "file"), 2, "--records tells what to cancel; it goes without METER"),
+        (("chart", "m", "--filter", "region"), 2, "--filter must be KEY=V1,V2, not 'region'"),
+        (("chart", "m", "--filter", "a=1", "--filter", "a=2"), 2, "--filter a is repeated"),
+        (("cancel", "m", "--from", "2h"), 2, "METER --from TIME --to TIME, or --records FILE, is required"),
+        (("cancel", "m", "--records", "file"), 2, "--records cannot be used with METER"),
         (("cancel", "m", "--from", "1h", "--to", "2h"), 2, "--from must be before --to"),
-        (("cancel", "m", "--from", "2h", "--to", "1h", "--json"), 2, "add --yes"),
+        (("cancel", "m", "--from", "2h", "--to", "1h", "--json"), 2, "--json requires --yes"),
         (("cancel", "--records", "no-such-file"), 1, "no-such-file cannot be read"),
     ],
 )

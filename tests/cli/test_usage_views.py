@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from amberflo_workflows.cli.shared import console
+from amberflo_workflows.cli.output import console
 from amberflo_workflows.cli.usage_views import show_as_bars, show_as_table
 from amberflo_workflows.operate.usage_report import Group, GroupNames, IntervalValue, MeterUsage
 
@@ -36,7 +36,7 @@ def test_only_what_can_be_summed_has_a_total_of_all(
 ) -> None:
     show_as_table(_usage([_group("acme", 1), _group("globex", 2)], meterType=meter_type))
     lines = _lines(capsys)
-    assert lines[0] == "api-calls from 2026-01-31 12:00:00 to 2026-02-01 12:00:00 UTC, by whole days of UTC"
+    assert lines[0] == "api-calls from 2026-01-31 12:00:00 to 2026-02-01 12:00:00 UTC, in full days of UTC"
     assert lines[-1] == last
 
 
@@ -68,4 +68,4 @@ def test_groups_are_told_apart_by_name_and_form_and_what_is_little_is_not_nothin
 def test_where_nothing_was_used_it_says_so(capsys: pytest.CaptureFixture[str], show: Any) -> None:
     for groups in ([], [_group("acme", 0, 0)]):
         show(_usage(groups))
-        assert _lines(capsys)[1:] == ["Nothing was used."]
+        assert _lines(capsys)[1:] == ["No usage."]

@@ -108,7 +108,7 @@ def test_a_console_that_is_killed_comes_back_and_the_rest_goes_on(shell: Shell) 
     emulator, sandbox, console = shell.pids
     os.kill(console, signal.SIGKILL)
     assert soon(lambda: json.loads(shell("status", "--json").stdout)["console"] is None)
-    assert "It is running already" in shell("up").stdout
+    assert "Already running" in shell("up").stdout
     assert shell.pids[:2] == (emulator, sandbox)
     address = json.loads(shell("status", "--json").stdout)["console"]
     assert requests.get(f"{address}executions", timeout=30).status_code == 200

@@ -1,1 +1,1 @@
-"""The commands of ``metering``, a file for each group, and what they have in common in ``shared``."""
+"""The command ``metering``: a file for each command or command group, and what they share."""

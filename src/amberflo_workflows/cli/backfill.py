@@ -1,168 +1,153 @@
-"""``metering backfill``: usage out of a file."""
+"""``metering backfill``: count the usage in a file."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from amberflo_workflows.cli.shared import Json, console, fail, get_deployment, reported_errors, say
+from amberflo_workflows.cli.context import get_deployment, reported_errors
+from amberflo_workflows.cli.options import FileFormat, Json
+from amberflo_workflows.cli.output import console, fail, say
+from amberflo_workflows.core.usage_file import FileLayout, FileOptions, InvalidFile, detect_format, read_layout
+from amberflo_workflows.entrypoints.backfill.sending import ChunkNotSent, RowDestination
 from amberflo_workflows.local.home import home
+from amberflo_workflows.operate.backfill import on_aws
+from amberflo_workflows.operate.backfill import run as backfill_run
+from amberflo_workflows.operate.backfill.journal import ProgressJournal
+from amberflo_workflows.operate.backfill.run import BackfillReport
+from amberflo_workflows.operate.backfill.source import LocalFile, S3File, UsageSource
+from amberflo_workflows.operate.deployment import Deployment
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from amberflo_workflows.core.usage_file import FileLayout, FileOptions
-    from amberflo_workflows.operate.backfill.run import BackfillReport
-    from amberflo_workflows.operate.backfill.source import S3File, UsageSource
-    from amberflo_workflows.operate.deployment import Deployment
-
-Pairs = Annotated[
-    list[str] | None, typer.Option("--map", help="A member's column, if its name is another: MEMBER=COLUMN.")
-]
-Constants = Annotated[
-    list[str] | None, typer.Option("--set", help="A member that is the same in all rows: MEMBER=VALUE.")
-]
+app = typer.Typer(add_completion=False)
 
 
+@app.command()
 def backfill(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="FILE|s3://BUCKET/KEY", help="CSV or NDJSON; .gz too.")],
+    file: Annotated[str, typer.Argument(metavar="FILE|s3://BUCKET/KEY", help="CSV or NDJSON file, also .gz.")],
     *,
-    pairs: Pairs = None,
-    constants: Constants = None,
-    ignore: Annotated[list[str] | None, typer.Option(help="A column that is no dimension.")] = None,
-    kind: Annotated[
-        Literal["csv", "ndjson"] | None, typer.Option("--format", help="If the file's name does not tell.")
+    columns: Annotated[
+        list[str] | None, typer.Option("--map", help="MEMBER=COLUMN: the column of a member with another name.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="What identifies its rows; default: the file's name.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be refused.")] = False,
-    restart: Annotated[bool, typer.Option("--restart", help="From the beginning, though it was interrupted.")] = False,
+    constants: Annotated[
+        list[str] | None, typer.Option("--set", help="MEMBER=VALUE: a member with the same value in all rows.")
+    ] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="A column that is not a dimension.")] = None,
+    file_format: FileFormat = None,
+    name: Annotated[
+        str | None, typer.Option(help="The name that identifies the file's rows. Default: the file's name.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing; report what would be rejected.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Do not resume an interrupted backfill.")] = False,
     as_json: Json = False,
 ) -> None:
     """Count the usage in a file.
 
-    Members of a usage: tenantId, meterApiName, meterValue, and a time: meterTimeInMillis, or time in ISO 8601.
-    uniqueId identifies a row; without one its place in the file does. Sending a file again is harmless. A file on S3
-    is read there, by the workflow backfill_usage.
+    The members of a usage are tenantId, meterApiName, meterValue, and a time: meterTimeInMillis, or time in ISO 8601.
+    A row is identified by its uniqueId, or by its position in the file if it has none, so that sending a file again
+    counts nothing twice. The workflow backfill_usage reads a file on S3.
     """
-    from amberflo_workflows.core.usage_file import (  # noqa: PLC0415 - slow to import
-        FileOptions,
-        InvalidFile,
-        detect_format,
-        read_layout,
-    )
-    from amberflo_workflows.entrypoints.backfill.sending import ChunkNotSent  # noqa: PLC0415 - as above
-
     with reported_errors():
         try:
-            source = _source(context, file)
-            reading = FileOptions(
+            source = _open_source(context, file)
+            options = FileOptions(
                 name=name or source.file_name,
-                format=kind or detect_format(source.file_name),
-                columns=dict(_pair("--map", pair) for pair in pairs or []),
-                constants={member: _value(text) for member, text in (_pair("--set", one) for one in constants or [])},
+                format=file_format or detect_format(source.file_name),
+                columns=dict(_parse_pair("--map", text) for text in columns or []),
+                constants={
+                    member: _parse_value(text)
+                    for member, text in (_parse_pair("--set", pair) for pair in constants or [])
+                },
                 ignore=ignore or [],
             )
-            layout = read_layout(reading, source.read())
+            layout = read_layout(options, source.read())
             if dry_run:
-                _judge(source, layout, as_json)
-            elif file.startswith("s3://"):
-                _send_there(get_deployment(context), source, reading, as_json)  # type: ignore[arg-type] # it is an S3File
+                report = _run_with_progress(backfill_run.dry_run(source, layout), "Reading", source)
+                _show_report(report, "would be counted", as_json)
+            elif isinstance(source, S3File):
+                _send_on_aws(get_deployment(context), source, options, as_json)
             else:
                 _send_from_here(get_deployment(context), source, layout, restart, as_json)
         except InvalidFile as error:
             raise fail(error) from None
         except ChunkNotSent as error:
-            raise fail(f"{error} Run the same command again when that is mended: it goes on where it was.") from None
+            raise fail(f"{error} Fix the cause and repeat the command; it resumes where it stopped.") from None
 
 
-def _source(context: typer.Context, file: str) -> "UsageSource":
-    from amberflo_workflows.operate.backfill.source import LocalFile, S3File  # noqa: PLC0415 - slow to import
-
-    if not file.startswith("s3://"):
-        found = LocalFile(Path(file))
-        found.fingerprint()
-        return found
-    return S3File.of(get_deployment(context).client("s3"), file)
-
-
-def _pair(option: str, text: str) -> tuple[str, str]:
-    left, equals, right = text.partition("=")
-    if not (left and equals and right):
-        raise fail(f"{option} takes MEMBER=…, not '{text}'", 2)
-    return left, right
+def _open_source(context: typer.Context, file: str) -> UsageSource:
+    if file.startswith("s3://"):
+        return S3File.of(get_deployment(context).client("s3"), file)
+    source = LocalFile(Path(file))
+    # Raises InvalidFile if the file cannot be read.
+    source.fingerprint()
+    return source
 
 
-def _value(text: str) -> Any:
+def _parse_pair(option: str, text: str) -> tuple[str, str]:
+    member, equals, value = text.partition("=")
+    if not (member and equals and value):
+        raise fail(f"{option} must be MEMBER=…, not '{text}'", 2)
+    return member, value
+
+
+def _parse_value(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
         return text
 
 
-def _judge(source: "UsageSource", layout: "FileLayout", as_json: bool) -> None:
-    from amberflo_workflows.operate.backfill.run import dry_run  # noqa: PLC0415 - slow to import
-
-    _tell(_followed(dry_run(source, layout), "Reading", source), "would be counted", as_json)
-
-
 def _send_from_here(
-    deployed: "Deployment", source: "UsageSource", layout: "FileLayout", restart: bool, as_json: bool
+    deployment: Deployment, source: UsageSource, layout: FileLayout, restart: bool, as_json: bool
 ) -> None:
-    from amberflo_workflows.entrypoints.backfill.sending import RowDestination  # noqa: PLC0415 - slow to import
-    from amberflo_workflows.operate.backfill.journal import ProgressJournal  # noqa: PLC0415 - as above
-    from amberflo_workflows.operate.backfill.run import send_file  # noqa: PLC0415 - as above
-
-    table, machine = deployed.outputs["RejectedTableName"], deployed.state_machine_arns["ingest_usage"]
+    table, machine = deployment.outputs["RejectedTableName"], deployment.state_machine_arns["ingest_usage"]
     journal = ProgressJournal.of(home() / "backfills", source.fingerprint(), repr(layout), machine)
     if restart:
         journal.forget()
-    begun = journal.read()
-    if begun and not as_json:
-        say(f"Going on after {begun.accepted + begun.rejected:,} rows; --restart begins anew.")
-    place = RowDestination(machine, table, deployed.client("stepfunctions"), deployed.client("dynamodb"))
-    _tell(_followed(send_file(source, layout, place, journal), "Sending", source), "counted", as_json)
+    progress = journal.read()
+    if progress and not as_json:
+        say(f"Resuming after {progress.accepted + progress.rejected:,} rows. Use --restart to start over.")
+    destination = RowDestination(machine, table, deployment.client("stepfunctions"), deployment.client("dynamodb"))
+    steps = backfill_run.send_file(source, layout, destination, journal)
+    _show_report(_run_with_progress(steps, "Sending", source), "counted", as_json)
 
 
-def _send_there(deployed: "Deployment", source: "S3File", reading: "FileOptions", as_json: bool) -> None:
-    from amberflo_workflows.operate.backfill import on_aws  # noqa: PLC0415 - slow to import
-
-    arn = on_aws.start(deployed, source.found, reading)
+def _send_on_aws(deployment: Deployment, source: S3File, options: FileOptions, as_json: bool) -> None:
+    arn = on_aws.start(deployment, source.found, options)
     if not as_json:
-        say(f"backfill_usage reads it: {arn}")
-    with _bar() as bar:
+        say(f"Started backfill_usage: {arn}")
+    with _build_progress_bar() as bar:
         task = bar.add_task("Ranges of the file", total=None)
-        for ranges in on_aws.follow(deployed, arn):
+        for ranges in on_aws.follow(deployment, arn):
             bar.update(task, completed=ranges.done, total=ranges.total)
-    data = on_aws.fetch_result(deployed, arn)
+    data = on_aws.fetch_result(deployment, arn)
     if as_json:
         print(json.dumps({**data, "execution": arn}))
     else:
-        say(f"{data['accepted']:,} counted, {data['rejected']:,} refused; see: metering rejected list")
+        say(f"{data['accepted']:,} counted, {data['rejected']:,} rejected; see: metering rejected list")
     raise typer.Exit(1 if data["rejected"] else 0)
 
 
-def _followed(steps: "Iterable[tuple[int, BackfillReport]]", title: str, source: "UsageSource") -> "BackfillReport":
-    from amberflo_workflows.operate.backfill.run import BackfillReport  # noqa: PLC0415 - slow to import
-
+def _run_with_progress(steps: Iterable[tuple[int, BackfillReport]], title: str, source: UsageSource) -> BackfillReport:
     report = BackfillReport()
-    with _bar() as bar:
+    with _build_progress_bar() as bar:
         task = bar.add_task(title, total=source.size())
-        for end, report in steps:  # noqa: B007 - the last one is what is told
+        for end, report in steps:  # noqa: B007 - the last report is the result
             bar.update(task, completed=end)
     return report
 
 
-def _tell(report: "BackfillReport", done: str, as_json: bool) -> None:
+def _show_report(report: BackfillReport, verb: str, as_json: bool) -> None:
     if as_json:
-        facts = {"accepted": report.accepted, "rejected": report.rejected, "totals": report.totals}
-        print(json.dumps({**facts, "reasons": report.reasons, "examples": report.examples}))
+        counts = {"accepted": report.accepted, "rejected": report.rejected, "totals": report.totals}
+        print(json.dumps({**counts, "reasons": report.reasons, "examples": report.examples}))
     else:
-        say(f"{report.accepted:,} {done}, {report.rejected:,} refused.")
+        say(f"{report.accepted:,} {verb}, {report.rejected:,} rejected.")
         for meter, total in sorted(report.totals.items()):
-            say(f"  {meter}: {total:,.10g} in all")
+            say(f"  {meter}: {total:,.10g} in total")
         for reason, count in report.reasons.most_common():
             say(f"  {count:,} x {reason}, at byte")
             for example in report.examples[reason]:
@@ -170,7 +155,7 @@ def _tell(report: "BackfillReport", done: str, as_json: bool) -> None:
     raise typer.Exit(1 if report.rejected else 0)
 
 
-def _bar() -> Progress:
+def _build_progress_bar() -> Progress:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),

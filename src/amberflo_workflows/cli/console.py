@@ -1,4 +1,4 @@
-"""``metering console``: look at what happens, in the browser."""
+"""``metering console``."""
 
 import json
 import webbrowser
@@ -6,32 +6,34 @@ from typing import Annotated
 
 import typer
 
-from amberflo_workflows.cli.shared import Json, reported_errors, require_local_system, say
+from amberflo_workflows.cli.context import get_stack, reported_errors, require_local_system
+from amberflo_workflows.cli.options import Json
+from amberflo_workflows.cli.output import say
+from amberflo_workflows.console.packages import install_packages
+from amberflo_workflows.console.server import serve
+from amberflo_workflows.local import console_process
 from amberflo_workflows.local.home import home
-from amberflo_workflows.operate.deployment import AwsDeployment
 from amberflo_workflows.operate.loopback import LOOPBACK
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def console(
     context: typer.Context,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Look at the workflows in the browser. With --stack: at those on AWS, until you press Ctrl+C."""
-    # Imported here: they bring a web server.
-    from amberflo_workflows.console import packages  # noqa: PLC0415
-    from amberflo_workflows.local import console_process as process  # noqa: PLC0415
-
+    """Open the console in the browser. With --stack it runs until Ctrl+C."""
+    stack = get_stack(context)
     with reported_errors():
-        if isinstance(context.obj, AwsDeployment):
-            from amberflo_workflows.console.server import serve  # noqa: PLC0415
-
-            port = process.choose_port()
+        if stack:
+            port = console_process.choose_port()
             _show(f"http://{LOOPBACK}:{port}/", as_json)
-            serve(context.obj, port, packages.install_packages())
+            serve(stack, port, install_packages())
             return
         require_local_system()
-        url = process.start(home())
+        url = console_process.start(home())
     _show(url, as_json)
     if not (no_browser or as_json):
         webbrowser.open(url)

@@ -1,23 +1,25 @@
-"""``metering dead``: usage and tenant events that could not be dealt with."""
+"""``metering dead``: usage and tenant events in the dead-letter queues."""
 
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from amberflo_workflows.cli.shared import Json, fail, get_deployment, reported_errors, say, with_progress
+from amberflo_workflows.cli.context import get_deployment, reported_errors
+from amberflo_workflows.cli.options import Json
+from amberflo_workflows.cli.output import fail, say, with_progress
+from amberflo_workflows.operate.rejected.dead_letters import DeadEvent, DeadLetters
 
-if TYPE_CHECKING:
-    from amberflo_workflows.operate.rejected.dead_letters import DeadEvent, DeadLetters
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="List, redrive and drop events in the dead-letter queues."
+)
 
-app = typer.Typer(no_args_is_help=True, help="Events that could not be dealt with: list, send again, give up.")
-
-Ids = Annotated[list[str] | None, typer.Argument(help="Ids; or choose with the options.")]
-Tenant = Annotated[str | None, typer.Option(help="About this tenant.")]
-All = Annotated[bool, typer.Option("--all", help="All that is waiting.")]
+Ids = Annotated[list[str] | None, typer.Argument(help="Ids of events. Default: select with the options.")]
+Tenant = Annotated[str | None, typer.Option(help="Only events of this tenant.")]
+All = Annotated[bool, typer.Option("--all", help="All waiting events.")]
 
 
 @app.command("list")
@@ -27,16 +29,16 @@ def list_(
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
-    """What waits. What was redriven or dropped is listed by: metering rejected list --all."""
-    with _letters(context) as (_, found):
-        events = [event for event in found if tenant is None or tenant in event.tenants]
+    """List the waiting events. Redriven and dropped ones are in: metering rejected list --all."""
+    with _open_letters(context) as (_, waiting):
+        events = [event for event in waiting if tenant is None or tenant in event.tenants]
     if as_json:
-        print(json.dumps([_facts(event) for event in events], indent=2))
+        print(json.dumps([_build_facts(event) for event in events], indent=2))
         return
     for event in events:
-        say(f"{event.id}  {_moment(event)}  {_about(event)} of {', '.join(event.tenants) or 'nobody'}")
+        say(f"{event.id}  {_format_time(event)}  {_summarize(event)} of {', '.join(event.tenants) or 'no tenant'}")
     if not events:
-        say("Nothing is waiting.")
+        say("No dead event is waiting.")
 
 
 @app.command()
@@ -45,9 +47,9 @@ def show(
     *,
     event_id: Annotated[str, typer.Argument(metavar="ID")],
 ) -> None:
-    """One event, as it came."""
-    with _letters(context) as (_, found):
-        (event,) = _chosen(found, [event_id], None, every=False)
+    """Print an event as it was received."""
+    with _open_letters(context) as (_, waiting):
+        (event,) = _select(waiting, [event_id], None, select_all=False)
     say(event.text)
 
 
@@ -57,11 +59,12 @@ def redrive(
     *,
     ids: Ids = None,
     tenant: Tenant = None,
-    every: All = False,
+    select_all: All = False,
 ) -> None:
-    """Send events again as they are; usage keeps its identity, and counts once however often it comes."""
-    with _letters(context) as (letters, found):
-        _each(_chosen(found, ids, tenant, every=every), "Sending", letters.redrive, "are on their way again")
+    """Send events again, as they are. Usage keeps its identity, so that it counts only once."""
+    with _open_letters(context) as (letters, waiting):
+        events = _select(waiting, ids, tenant, select_all=select_all)
+        _process_each(events, "Sending", letters.redrive, "redriven")
 
 
 @app.command()
@@ -70,53 +73,52 @@ def drop(
     *,
     ids: Ids = None,
     tenant: Tenant = None,
-    every: All = False,
-    why: Annotated[str, typer.Option(help="Kept in its history.")] = "",
+    select_all: All = False,
+    why: Annotated[str, typer.Option(help="A note for the event's history.")] = "",
 ) -> None:
-    """Give events up: their usage will not be billed. They stay listed by: metering rejected list --all."""
-    with _letters(context) as (letters, found):
-        _each(
-            _chosen(found, ids, tenant, every=every), "Dropping", lambda event: letters.drop(event, why), "were dropped"
-        )
+    """Drop events, whose usage is then never billed. They remain in: metering rejected list --all."""
+    with _open_letters(context) as (letters, waiting):
+        events = _select(waiting, ids, tenant, select_all=select_all)
+        _process_each(events, "Dropping", lambda event: letters.drop(event, why), "dropped")
 
 
 @contextmanager
-def _letters(context: typer.Context) -> "Iterator[tuple[DeadLetters, list[DeadEvent]]]":
-    from amberflo_workflows.operate.rejected.dead_letters import DeadLetters  # noqa: PLC0415 - slow to import
-
+def _open_letters(context: typer.Context) -> Iterator[tuple[DeadLetters, list[DeadEvent]]]:
     with reported_errors():
         letters = DeadLetters(get_deployment(context))
-        with letters.looked_at() as found:
-            yield letters, found
+        with letters.looked_at() as events:
+            yield letters, events
 
 
-def _chosen(
-    found: "Sequence[DeadEvent]", ids: Sequence[str] | None, tenant: str | None, *, every: bool
-) -> "list[DeadEvent]":
-    if bool(ids) == (every or tenant is not None):
-        raise fail("say which: ids, or --tenant, or --all", 2)
-    missing = set(ids or ()) - {event.id for event in found}
+def _select(
+    events: Sequence[DeadEvent], ids: Sequence[str] | None, tenant: str | None, *, select_all: bool
+) -> list[DeadEvent]:
+    if bool(ids) == (select_all or tenant is not None):
+        raise fail("select events: by ids, or with --tenant or --all", 2)
+    missing = set(ids or ()) - {event.id for event in events}
     if missing:
-        raise fail(f"there is no dead event {min(missing)}; see: metering dead list")
+        raise fail(f"no dead event has the id {min(missing)}; see: metering dead list")
     return [
-        event for event in found if every or event.id in (ids or ()) or (tenant is not None and tenant in event.tenants)
+        event
+        for event in events
+        if select_all or event.id in (ids or ()) or (tenant is not None and tenant in event.tenants)
     ]
 
 
-def _each(events: "list[DeadEvent]", title: str, act: "Callable[[DeadEvent], None]", done: str) -> None:
+def _process_each(events: list[DeadEvent], title: str, process: Callable[[DeadEvent], None], verb: str) -> None:
     for event in with_progress(events, title, len(events)):
-        act(event)
-    say(f"{len(events)} events {done}.")
+        process(event)
+    say(f"{len(events)} {verb}.")
 
 
-def _facts(event: "DeadEvent") -> dict[str, object]:
-    about = {"type": event.detail_type, "usages": event.usages, "tenants": event.tenants}
-    return {"id": event.id, "since": _moment(event), **about}
+def _build_facts(event: DeadEvent) -> dict[str, object]:
+    content = {"type": event.detail_type, "usages": event.usages, "tenants": event.tenants}
+    return {"id": event.id, "since": _format_time(event), **content}
 
 
-def _about(event: "DeadEvent") -> str:
+def _summarize(event: DeadEvent) -> str:
     return event.detail_type if event.workflow else f"{len(event.usages)} usages"
 
 
-def _moment(event: "DeadEvent") -> str:
+def _format_time(event: DeadEvent) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(event.sent_in_millis / 1000))

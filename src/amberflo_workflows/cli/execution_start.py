@@ -12,8 +12,9 @@ from typing import Annotated, Any, Final
 import typer
 
 from amberflo_workflows.cli import execution_views as views
-from amberflo_workflows.cli.shared import Json, fail, get_deployment, note, reported_errors, say, show_status
-from amberflo_workflows.operate.deployment import AwsDeployment
+from amberflo_workflows.cli.context import get_command_prefix, get_deployment, reported_errors
+from amberflo_workflows.cli.options import Json
+from amberflo_workflows.cli.output import fail, note, say, show_status
 from amberflo_workflows.operate.executions.examples import build_example_input
 from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.executions.machines import Machine
@@ -67,24 +68,19 @@ def ended(execution: Execution) -> StartedExecution:
     )
 
 
-def command(context: typer.Context) -> str:
-    """How the next command about the same deployment is called."""
-    return context.obj.command if isinstance(context.obj, AwsDeployment) else "metering"
-
-
 def tell_end(context: typer.Context, started: StartedExecution, workflow: str, as_json: bool) -> None:
     """Tell how it ended, or that it goes on."""
     name = parse_execution_name(started.arn)
     if as_json:
         print_json({"workflow": workflow, **asdict(started)})
     elif started.status is Status.RUNNING:
-        say(f"{started.arn}\nIt runs; watch it with: {command(context)} executions follow {name}")
+        say(f"{started.arn}\nIt runs; watch it with: {get_command_prefix(context)} executions follow {name}")
     elif started.status.is_failure:
         told_of = views.problem(started.error, started.cause)
         say(f"{workflow} {views.outcome(started.status)}: {told_of}")
-        say(f"See: {command(context)} executions show {name}")
+        say(f"See: {get_command_prefix(context)} executions show {name}")
     else:
-        say(f"{workflow} {views.outcome(started.status)}; see: {command(context)} executions show {name}")
+        say(f"{workflow} {views.outcome(started.status)}; see: {get_command_prefix(context)} executions show {name}")
         say(views.pretty(started.output))
     raise typer.Exit(1 if started.status.is_failure else 0)
 

@@ -11,26 +11,18 @@ from rich.live import Live
 from rich.text import Text
 
 from amberflo_workflows.cli import execution_views as views
-from amberflo_workflows.cli.execution_start import command, ended, last, print_json, start_execution, tell_end
-from amberflo_workflows.cli.shared import (
-    Json,
-    console,
-    escape_control,
-    fail,
-    get_deployment,
-    note,
-    reported_errors,
-    say,
-    show_status,
-    show_table,
-    time_option,
-)
+from amberflo_workflows.cli.context import get_command_prefix, get_deployment, reported_errors
+from amberflo_workflows.cli.execution_start import ended, last, print_json, start_execution, tell_end
+from amberflo_workflows.cli.options import Json, parse_time_option
+from amberflo_workflows.cli.output import console, escape_control, fail, note, say, show_status, show_table
 from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.executions.graph import Graph, Node
 from amberflo_workflows.operate.executions.model import Execution, Status, iterate_state_runs
 from amberflo_workflows.operate.executions.reader import Page, Query
 
-app = typer.Typer(no_args_is_help=True, help="What the workflows did: list, show, follow, start.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="List, show, follow and start executions of the workflows."
+)
 
 _MOST_PREVIEWED: Final = 60
 Wanted = Annotated[str, typer.Argument(metavar="EXECUTION", help="Its ARN, its name, or how its name begins.")]
@@ -127,7 +119,7 @@ def _executions(context: typer.Context) -> Executions:
 
 
 def _when(option: str, text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromtimestamp(time_option(option, text, int(time.time())), UTC)
+    return None if text is None else datetime.fromtimestamp(parse_time_option(option, text, int(time.time())), UTC)
 
 
 def _show_page(context: typer.Context, page: Page) -> None:
@@ -150,7 +142,7 @@ def _show_page(context: typer.Context, page: Page) -> None:
     if page.next_token:
         # To the second and rounded up: better that some are listed twice than that some are left out.
         until = datetime.fromtimestamp(int(page.next_token.split(maxsplit=1)[0]) // 1000 + 1, UTC)
-        note(f"There may be more; see: {command(context)} executions list --until {views.moment(until)}")
+        note(f"There may be more; see: {get_command_prefix(context)} executions list --until {views.moment(until)}")
 
 
 def _node(graph: Graph, name: str) -> Node:

@@ -1,25 +1,27 @@
-"""``metering rejected``: usage that was refused, and what to do with it."""
+"""``metering rejected``: usage that was rejected; fix it, redrive it or drop it."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from amberflo_workflows.cli.shared import Json, fail, get_deployment, reported_errors, say, with_progress
+from amberflo_workflows.cli.context import get_deployment, reported_errors
+from amberflo_workflows.cli.options import Json
+from amberflo_workflows.cli.output import fail, say, with_progress
+from amberflo_workflows.core.rejected_item import OPEN_STATUSES, STATUSES, RejectedItem
+from amberflo_workflows.operate.rejected.items import ItemFilter
+from amberflo_workflows.operate.rejected.redrive import redrive as redrive_items
+from amberflo_workflows.operate.rejected.table import RejectedTable
 
-if TYPE_CHECKING:
-    from amberflo_workflows.core.rejected_item import RejectedItem
-    from amberflo_workflows.operate.rejected.table import RejectedTable
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="List, fix, redrive and drop rejected usage.")
 
-app = typer.Typer(no_args_is_help=True, help="Usage that was refused: list it, mend it, send it again, give it up.")
-
-Ids = Annotated[list[str] | None, typer.Argument(help="Ids; or choose with the options.")]
-Tenant = Annotated[str | None, typer.Option(help="Of this tenant.")]
-Meter = Annotated[str | None, typer.Option(help="Of this meter.")]
-Reason = Annotated[str | None, typer.Option(help="Refused for a reason that has this in it.")]
-All = Annotated[bool, typer.Option("--all", help="All that is waiting.")]
+Ids = Annotated[list[str] | None, typer.Argument(help="Ids of items. Default: select with the options.")]
+Tenant = Annotated[str | None, typer.Option(help="Only items of this tenant.")]
+Meter = Annotated[str | None, typer.Option(help="Only items of this meter.")]
+Reason = Annotated[str | None, typer.Option(help="Only items whose reason contains this text.")]
+All = Annotated[bool, typer.Option("--all", help="All waiting items.")]
 
 
 @app.command("list")
@@ -29,24 +31,22 @@ def list_(
     tenant: Tenant = None,
     meter: Meter = None,
     reason: Reason = None,
-    every: Annotated[bool, typer.Option("--all", help="Also what was redriven or dropped.")] = False,
+    include_closed: Annotated[bool, typer.Option("--all", help="Also list redriven and dropped items.")] = False,
     as_json: Json = False,
 ) -> None:
-    """What waits, oldest first."""
-    from amberflo_workflows.core.rejected_item import OPEN_STATUSES, STATUSES  # noqa: PLC0415 - slow to import
-    from amberflo_workflows.operate.rejected.items import ItemFilter  # noqa: PLC0415 - slow to import
-
+    """List the waiting items, oldest first."""
     with reported_errors():
-        found = _table(context).find(ItemFilter(STATUSES if every else OPEN_STATUSES, tenant, meter, reason))
+        statuses = STATUSES if include_closed else OPEN_STATUSES
+        items = RejectedTable(get_deployment(context)).find(ItemFilter(statuses, tenant, meter, reason))
     if as_json:
-        print(json.dumps([asdict(item) for item in found], indent=2))
+        print(json.dumps([asdict(item) for item in items], indent=2))
         return
-    for item in found:
-        about = " ".join(part for part in (item.tenant_id, item.meter_api_name) if part)
-        say(f"{item.id}  {item.rejected_at[:19]}  {item.status}  {about}")
+    for item in items:
+        subject = " ".join(part for part in (item.tenant_id, item.meter_api_name) if part)
+        say(f"{item.id}  {item.rejected_at[:19]}  {item.status}  {subject}")
         say(f"    {item.reason}")
-    if not found:
-        say("Nothing is waiting.")
+    if not items:
+        say("No rejected usage is waiting.")
 
 
 @app.command()
@@ -55,9 +55,9 @@ def show(
     *,
     item_id: Annotated[str, typer.Argument(metavar="ID")],
 ) -> None:
-    """One item whole, with its history, as JSON."""
+    """Print an item with its history, as JSON."""
     with reported_errors():
-        (item,) = _table(context).get([item_id])
+        (item,) = RejectedTable(get_deployment(context)).get([item_id])
     print(json.dumps(asdict(item), indent=2))
 
 
@@ -69,29 +69,28 @@ def redrive(
     tenant: Tenant = None,
     meter: Meter = None,
     reason: Reason = None,
-    every: All = False,
-    change: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a member first: NAME=VALUE, the value as JSON or text.")
+    select_all: All = False,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="NAME=VALUE: change a member before sending; the value is JSON or text."),
     ] = None,
-    usage: Annotated[str | None, typer.Option(help="Put this JSON object in the place of the usage first.")] = None,
+    usage: Annotated[str | None, typer.Option(help="Replace the usage by this JSON object before sending.")] = None,
 ) -> None:
-    """Send usage again, as it is or mended; it keeps its identity, and counts once however often it is sent."""
-    from amberflo_workflows.operate.rejected.redrive import redrive as send  # noqa: PLC0415 - slow to import
-
-    changes = dict(_pair(text) for text in change or [])
+    """Send usage again, as it is or fixed. It keeps its identity, so that it counts only once."""
+    new_members = dict(_parse_pair(text) for text in changes or [])
     with reported_errors():
-        table = _table(context)
-        items = _chosen(table, ids, every=every, tenant=tenant, meter=meter, reason=reason)
-        if changes or usage is not None:
-            # All are looked at before the first is changed.
-            mended = [(item, _mended(item, changes, usage)) for item in items]
-            items = [table.edit(item, given) for item, given in mended]
-        outcomes = list(with_progress(send(table.deployment, items), "Sending", len(items)))
-    refused = [outcome.item for outcome in outcomes if not outcome.counted]
-    say(f"{len(outcomes) - len(refused)} counted, {len(refused)} refused again.")
-    for item in refused:
+        table = RejectedTable(get_deployment(context))
+        items = _select(table, ids, select_all=select_all, tenant=tenant, meter=meter, reason=reason)
+        if new_members or usage is not None:
+            # All items are checked before the first one is changed.
+            fixed = [(item, _fix(item, new_members, usage)) for item in items]
+            items = [table.edit(item, fixed_usage) for item, fixed_usage in fixed]
+        outcomes = list(with_progress(redrive_items(table.deployment, items), "Sending", len(items)))
+    rejected = [outcome.item for outcome in outcomes if not outcome.counted]
+    say(f"{len(outcomes) - len(rejected)} counted, {len(rejected)} rejected again.")
+    for item in rejected:
         say(f"    {item.id}  {item.reason}")
-    raise typer.Exit(1 if refused else 0)
+    raise typer.Exit(1 if rejected else 0)
 
 
 @app.command()
@@ -102,55 +101,46 @@ def drop(
     tenant: Tenant = None,
     meter: Meter = None,
     reason: Reason = None,
-    every: All = False,
-    why: Annotated[str, typer.Option(help="Kept in its history.")] = "",
+    select_all: All = False,
+    why: Annotated[str, typer.Option(help="A note for the item's history.")] = "",
 ) -> None:
-    """Give usage up: it will not be billed. It stays listed with --all."""
+    """Drop usage, which is then never billed. It remains in the list with --all."""
     with reported_errors():
-        table = _table(context)
-        items = _chosen(table, ids, every=every, tenant=tenant, meter=meter, reason=reason)
+        table = RejectedTable(get_deployment(context))
+        items = _select(table, ids, select_all=select_all, tenant=tenant, meter=meter, reason=reason)
         for item in with_progress(items, "Dropping", len(items)):
             table.drop(item, why)
     say(f"{len(items)} dropped.")
 
 
-def _table(context: typer.Context) -> "RejectedTable":
-    from amberflo_workflows.operate.rejected.table import RejectedTable  # noqa: PLC0415 - slow to import
-
-    return RejectedTable(get_deployment(context))
-
-
-def _chosen(
-    table: "RejectedTable", ids: Sequence[str] | None, *, every: bool, **what: str | None
-) -> "list[RejectedItem]":
-    """The items meant, by their ids or by what they are; never all of them by mistake."""
-    from amberflo_workflows.core.rejected_item import OPEN_STATUSES  # noqa: PLC0415 - slow to import
-    from amberflo_workflows.operate.rejected.items import ItemFilter  # noqa: PLC0415 - slow to import
-
-    if bool(ids) == (every or any(what.values())):
-        raise fail("say which: ids, or --tenant, --meter, --reason, or --all", 2)
+def _select(
+    table: RejectedTable, ids: Sequence[str] | None, *, select_all: bool, **criteria: str | None
+) -> list[RejectedItem]:
+    """Select items by their ids or by criteria. All of them need an explicit option."""
+    if bool(ids) == (select_all or any(criteria.values())):
+        raise fail("select items: by ids, or with --tenant, --meter, --reason or --all", 2)
     if ids:
         return list(table.get(dict.fromkeys(ids)))
-    return table.find(ItemFilter(OPEN_STATUSES, **what))
+    return table.find(ItemFilter(OPEN_STATUSES, **criteria))
 
 
-def _pair(text: str) -> tuple[str, Any]:
+def _parse_pair(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not (name and equals):
-        raise fail(f"--set takes NAME=VALUE, not '{text}'", 2)
-    return name, _json(value)
+        raise fail(f"--set must be NAME=VALUE, not '{text}'", 2)
+    return name, _parse_value(value)
 
 
-def _mended(item: "RejectedItem", changes: dict[str, Any], usage: str | None) -> dict[str, Any]:
+def _fix(item: RejectedItem, new_members: dict[str, Any], new_usage: str | None) -> dict[str, Any]:
     if item.is_event:
-        raise fail(f"{item.id} is an event, no usage: mend what sent it, and have it sent again; or drop it.")
-    given = item.original["usage"] if usage is None else _json(usage)
-    if not isinstance(given, dict):
-        raise fail(f"{item.id} is no object that --set could change; give all of it with --usage", 2)
-    return {**given, **changes}
+        raise fail(f"{item.id} is an event, not a usage. Fix its sender and have it sent again, or drop it.")
+    usage = item.original["usage"] if new_usage is None else _parse_value(new_usage)
+    if not isinstance(usage, dict):
+        raise fail(f"{item.id} is not a JSON object, so --set cannot change it; replace it with --usage", 2)
+    return {**usage, **new_members}
 
 
-def _json(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:

@@ -1,125 +1,100 @@
-"""``metering usage``: how much was used, by the HTTP API."""
+"""``metering usage``: fetch, chart and cancel usage, through the HTTP API."""
 
 import json
 import time
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from collections.abc import Callable
+from typing import Annotated, Final, Literal
 
 import typer
 
-from amberflo_workflows.cli.cancel import cancel
-from amberflo_workflows.cli.shared import Json, fail, get_api_client, reported_errors, show_status, time_option
+from amberflo_workflows.cli.context import get_api_client, reported_errors
+from amberflo_workflows.cli.options import Json, Meter, parse_time_option
+from amberflo_workflows.cli.output import fail, show_status
+from amberflo_workflows.cli.usage_cancel import cancel
+from amberflo_workflows.cli.usage_views import show_as_bars, show_as_table
+from amberflo_workflows.operate import usage_report
+from amberflo_workflows.operate.times import InvalidTime, parse_duration
+from amberflo_workflows.operate.usage_report import MeterUsage
 
-if TYPE_CHECKING:
-    from amberflo_workflows.operate.usage_report import MeterUsage
-
-app = typer.Typer(no_args_is_help=True, help="Usage: fetch it, see it as bars, cancel it.")
-app.command()(cancel)
-
-Given = Annotated[str, typer.Argument(metavar="METER", help="Its id or its meterApiName.")]
-From = Annotated[str | None, typer.Option("--from", help="Begin: ISO 8601, epoch seconds, or so long ago, like 7d.")]
-To = Annotated[str | None, typer.Option("--to", help="End; default: now.")]
-Last = Annotated[str | None, typer.Option(help="So long before the end, like 7d; default: 24h.")]
-Interval = Annotated[Literal["hour", "day", "week", "month"], typer.Option(help="What to add up by, in UTC.")]
-GroupBy = Annotated[list[str] | None, typer.Option(help="customerId or a dimension; several with commas, or repeated.")]
-Filters = Annotated[
-    list[str] | None, typer.Option("--filter", metavar="KEY=V1,V2", help="Only these values; may be repeated.")
-]
-Tenant = Annotated[str | None, typer.Option(help="Only this tenant.")]
-Take = Annotated[int | None, typer.Option(min=1, help="Only so many groups, the largest first.")]
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Fetch, chart and cancel usage.")
 
 DEFAULT_LAST: Final = "24h"
 
 
-@app.command()
-def fetch(
-    context: typer.Context,
-    *,
-    meter: Given,
-    since: From = None,
-    until: To = None,
-    last: Last = None,
-    interval: Interval = "day",
-    group_by: GroupBy = None,
-    filters: Filters = None,
-    tenant: Tenant = None,
-    take: Take = None,
-    as_json: Json = False,
-) -> None:
-    """A meter's usage as a table: what is not zero in each group and interval, and totals."""
-    query = _query(group_by, filters, tenant, take)
-    found = _fetched(context, meter, _range(since, until, last), interval, query)
-    if as_json:
-        print(json.dumps(found.facts(), indent=2))
-    else:
-        from amberflo_workflows.cli.usage_views import show_as_table  # noqa: PLC0415 - imports msgspec
+def _build_command(show: Callable[[MeterUsage], None]) -> Callable[..., None]:
+    """Build a command that fetches a meter's usage and prints it with ``show``, or as JSON."""
 
-        show_as_table(found)
+    def command(
+        context: typer.Context,
+        *,
+        meter: Meter,
+        start: Annotated[
+            str | None, typer.Option("--from", help="Start: ISO 8601, epoch seconds, or a time ago like 7d.")
+        ] = None,
+        end: Annotated[str | None, typer.Option("--to", help="End, like --from. Default: now.")] = None,
+        last: Annotated[str | None, typer.Option(help="Length of time before the end, like 7d. Default: 24h.")] = None,
+        interval: Annotated[
+            Literal["hour", "day", "week", "month"], typer.Option(help="Time grouping interval, in UTC.")
+        ] = "day",
+        group_by: Annotated[
+            list[str] | None, typer.Option(help="customerId or a dimension; can be repeated, or several with commas.")
+        ] = None,
+        filters: Annotated[
+            list[str] | None,
+            typer.Option("--filter", metavar="KEY=V1,V2", help="Only these values of a dimension; can be repeated."),
+        ] = None,
+        tenant: Annotated[str | None, typer.Option(help="Only this tenant.")] = None,
+        take: Annotated[int | None, typer.Option(min=1, help="Only this many groups, the largest first.")] = None,
+        as_json: Json = False,
+    ) -> None:
+        query = _build_query(group_by, filters, tenant, take)
+        time_range = _parse_range(start, end, last)
+        with reported_errors(), show_status("Fetching the usage"):
+            client = get_api_client(context)
+            usage = usage_report.fetch_usage(client, client.meter(meter), time_range, interval.upper(), query)
+        if as_json:
+            print(json.dumps(usage.facts(), indent=2))
+        else:
+            show(usage)
 
-
-@app.command()
-def chart(
-    context: typer.Context,
-    *,
-    meter: Given,
-    since: From = None,
-    until: To = None,
-    last: Last = None,
-    interval: Interval = "day",
-    group_by: GroupBy = None,
-    filters: Filters = None,
-    tenant: Tenant = None,
-    take: Take = None,
-    as_json: Json = False,
-) -> None:
-    """A meter's usage as bars: one for each interval and group."""
-    query = _query(group_by, filters, tenant, take)
-    found = _fetched(context, meter, _range(since, until, last), interval, query)
-    if as_json:
-        print(json.dumps(found.facts(), indent=2))
-    else:
-        from amberflo_workflows.cli.usage_views import show_as_bars  # noqa: PLC0415 - imports msgspec
-
-        show_as_bars(found)
+    return command
 
 
-def _fetched(
-    context: typer.Context, meter: str, between: tuple[int, int], interval: str, query: dict[str, str | int]
-) -> "MeterUsage":
-    from amberflo_workflows.operate import usage_report  # noqa: PLC0415 - imports msgspec
+app.command("fetch", help="Show a meter's usage as a table: non-zero usage by group and interval, and totals.")(
+    _build_command(show_as_table)
+)
+app.command("chart", help="Show a meter's usage as a bar chart: a bar for each interval and group.")(
+    _build_command(show_as_bars)
+)
+app.command()(cancel)
 
-    with reported_errors(), show_status("Asking for the usage"):
-        client = get_api_client(context)
-        return usage_report.fetch_usage(client, client.meter(meter), between, interval.upper(), query)
 
-
-def _range(since: str | None, until: str | None, last: str | None) -> tuple[int, int]:
-    """Epoch seconds of the begin and the end."""
-    from amberflo_workflows.operate.times import InvalidTime, parse_duration  # noqa: PLC0415 - few commands need it
-
-    if since and last:
-        raise fail("--from and --last both tell the begin; give one of them", 2)
+def _parse_range(start_text: str | None, end_text: str | None, last: str | None) -> tuple[int, int]:
+    """Parse the options into start and end, in epoch seconds."""
+    if start_text and last:
+        raise fail("--from and --last both set the start; use one of them", 2)
     now = int(time.time())
-    end = time_option("--to", until, now) if until else now
-    if since:
-        return time_option("--from", since, now), end
+    end = parse_time_option("--to", end_text, now) if end_text else now
+    if start_text:
+        return parse_time_option("--from", start_text, now), end
     try:
         return end - parse_duration(last or DEFAULT_LAST), end
     except InvalidTime as error:
         raise fail(f"--last: {error}", 2) from None
 
 
-def _query(
+def _build_query(
     group_by: list[str] | None, filters: list[str] | None, tenant: str | None, take: int | None
 ) -> dict[str, str | int]:
     query: dict[str, str | int] = {}
     if group_by:
         query["groupBy"] = ",".join(group_by)
-    for given in filters or []:
-        key, equals, values = given.partition("=")
+    for text in filters or []:
+        key, equals, values = text.partition("=")
         if not (key and equals and values):
-            raise fail(f"--filter takes KEY=V1,V2, not '{given}'", 2)
+            raise fail(f"--filter must be KEY=V1,V2, not '{text}'", 2)
         if f"filter.{key}" in query:
-            raise fail(f"--filter {key} is there twice; give all its values in one: {key}=V1,V2", 2)
+            raise fail(f"--filter {key} is repeated; give all values in one option: {key}=V1,V2", 2)
         query[f"filter.{key}"] = values
     if tenant:
         query["tenantId"] = tenant

@@ -46,7 +46,7 @@ def test_tokens_to_try_are_of_the_local_system_only(metering: Metering) -> None:
     for option in (("--expired",), ("--scope", "read")):
         done = metering("token", *option)
         assert (done.returncode, done.stdout) == (2, "")
-        assert "are for trying things on the local system" in done.stderr
+        assert "work on the local system only" in done.stderr
 
 
 def test_logs_are_those_of_the_functions(metering: Metering) -> None:

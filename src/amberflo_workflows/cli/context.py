@@ -1,0 +1,71 @@
+"""The deployment that a command works on, and how the errors of working on it are reported."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import requests
+import typer
+
+from amberflo_workflows.cli.output import fail
+from amberflo_workflows.local import system as systems
+from amberflo_workflows.local.home import home
+from amberflo_workflows.local.system import System
+from amberflo_workflows.operate.api_client import ApiClient
+from amberflo_workflows.operate.errors import OperatorError
+from amberflo_workflows.operate.loopback import LOOPBACK_SESSION
+
+if TYPE_CHECKING:
+    # It imports boto3, which commands for the local system need not wait for.
+    from amberflo_workflows.operate.deployment import AwsDeployment, Deployment
+
+NOT_RUNNING_EXIT_CODE: Final = 3
+
+
+@contextmanager
+def reported_errors() -> Iterator[None]:
+    """Report errors as one line and an exit code, not as a stack trace."""
+    try:
+        yield
+    except OperatorError as error:
+        raise fail(error) from None
+    except Exception as error:
+        # Only errors of AWS and of the connection to it. Importing botocore for its base class would slow each command.
+        if not type(error).__module__.startswith("botocore"):
+            raise
+        raise fail(f"AWS: {error}") from None
+
+
+def get_stack(context: typer.Context) -> "AwsDeployment | None":
+    """The stack on AWS that ``metering --stack`` names."""
+    stack: AwsDeployment | None = context.obj
+    return stack
+
+
+def require_local_system() -> System:
+    """The local system. Ends the command if none is running."""
+    system = systems.current(home())
+    if system is None:
+        reason = systems.died(home()) or "nothing is running here"
+        raise fail(f"{reason}; start it with: metering up", NOT_RUNNING_EXIT_CODE)
+    return system
+
+
+def get_deployment(context: typer.Context) -> "Deployment":
+    """The stack on AWS that ``metering --stack`` names, else the local system."""
+    return get_stack(context) or require_local_system()
+
+
+def get_api_client(context: typer.Context) -> ApiClient:
+    """A client of the deployment's HTTP API, with a fresh token."""
+    stack = get_stack(context)
+    if stack:
+        return ApiClient(stack.api_endpoint, stack.access_token, requests.Session(), stack.command)
+    system = require_local_system()
+    return ApiClient(system.api_endpoint, system.access_token, LOOPBACK_SESSION)
+
+
+def get_command_prefix(context: typer.Context) -> str:
+    """What a suggested command starts with, so that it is about the same deployment."""
+    stack = get_stack(context)
+    return stack.command if stack else "metering"

@@ -1,0 +1,27 @@
+"""Options that several commands have."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from amberflo_workflows.cli.output import fail, note
+from amberflo_workflows.operate.times import InvalidTime, parse_time
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
+Meter = Annotated[str, typer.Argument(metavar="METER", help="The meter's id or meterApiName.")]
+FileFormat = Annotated[
+    Literal["csv", "ndjson"] | None,
+    typer.Option("--format", help="The file's format. Default: from the extension of its name."),
+]
+
+
+def parse_time_option(option: str, text: str, now: int) -> int:
+    """Parse an option's time into epoch seconds. Prints a note if it has no zone and this machine's is assumed."""
+    try:
+        time = parse_time(text, now)
+    except InvalidTime as error:
+        raise fail(f"{option}: {error}", 2) from None
+    if time.assumed:
+        note(f"{option} {text} is taken as {time.assumed}, in the time zone of this machine.")
+    return time.seconds
