@@ -22,7 +22,7 @@ StackKind = Literal["standalone", "attach"]
 
 def add_stack(app: "App", target: Target, settings: Settings, kind: StackKind = "standalone") -> None:
     """Add the stack to an app: the standalone stack, or the one for a control plane that is already deployed."""
-    from amberflo_workflows.infra.attach_stack import AttachStack  # noqa: PLC0415 - Node has to be found first
+    from amberflo_workflows.infra.attach_stack import AttachStack  # noqa: PLC0415 - needs use_packaged_node first
     from amberflo_workflows.infra.stack import MeteringStack  # noqa: PLC0415 - as above
 
     runtime = Runtime(settings.python_version, settings.architecture) if target == "aws" else Runtime.for_this_machine()
@@ -36,7 +36,7 @@ def synth(target: Target, outdir: Path, settings: Settings | None = None, kind: 
     Raises :class:`InvalidSetting`, :class:`BundleFailed`, :class:`NodeMissing`.
     """
     use_packaged_node()
-    from aws_cdk import App, AssetStaging  # noqa: PLC0415 - Node has to be found first
+    from aws_cdk import App, AssetStaging  # noqa: PLC0415 - needs use_packaged_node first
 
     # Without these two lines, a second synthesis in one process uses stale or empty assets.
     AssetStaging.clear_asset_hash_cache()
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
         context = json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}")) | _parse_context(options)
         settings = Settings.from_context(context.get)
         use_packaged_node()
-        from aws_cdk import App  # noqa: PLC0415 - Node has to be found first
+        from aws_cdk import App  # noqa: PLC0415 - needs use_packaged_node first
 
         app = App(outdir=os.environ.get("CDK_OUTDIR", str(OUT)), analytics_reporting=False)
         add_stack(app, "aws", settings, kind)

@@ -39,7 +39,7 @@ class ControlPlane:
 
 
 def fetch_control_plane(cloudformation: Any, stack: str) -> ControlPlane:
-    """Read the outputs of a control plane's stack. Raises :class:`CannotAttach` if they are not those of one."""
+    """Fetch the outputs of a stack. Raises :class:`CannotAttach` if it is not the stack of a control plane."""
     try:
         description = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
     except (BotoCoreError, ClientError) as error:

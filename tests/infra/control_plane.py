@@ -6,7 +6,7 @@ from amberflo_workflows.infra.node import use_packaged_node
 
 use_packaged_node()
 
-from aws_cdk import App, AssetStaging, CfnOutput, Stack  # noqa: E402 - Node has to be found first
+from aws_cdk import App, AssetStaging, CfnOutput, Stack  # noqa: E402 - needs use_packaged_node first
 from aws_cdk import aws_apigatewayv2 as apigateway  # noqa: E402 - as above
 from aws_cdk import aws_cognito as cognito  # noqa: E402 - as above
 from aws_cdk import aws_events as events  # noqa: E402 - as above

@@ -8,7 +8,7 @@ from amberflo_workflows.infra.settings import IngestLog, Settings
 
 use_packaged_node()
 
-from aws_cdk import App, Stack, Validations, aws_sqs  # noqa: E402 - Node has to be found first
+from aws_cdk import App, Stack, Validations, aws_sqs  # noqa: E402 - needs use_packaged_node first
 from cdk_nag import AwsSolutionsChecks  # noqa: E402 - as above
 
 
