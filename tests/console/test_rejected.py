@@ -63,7 +63,7 @@ def test_redrives_all_filtered_usage_after_confirmation(table: RejectedTable, te
     page.get_by_role("button", name="Redrive…").click()
     dialog = page.get_by_role("dialog", name="Redrive 4 rejected usages?")
     expect(dialog).to_contain_text("all usage that matches the filter")
-    expect(dialog).to_contain_text("on all pages. 1 is excluded")
+    expect(dialog).to_contain_text("on all pages. 1 item is excluded")
     assert_accessible(page)
     save_screenshot(page, "rejected-redrive")
     dialog.get_by_role("button", name="Redrive 4").click()
