@@ -1,4 +1,4 @@
-"""Call ``metering`` without ``--stack``, in a folder from which a system was started."""
+"""Call ``metering`` without ``--stack``, in the folder of a running system."""
 
 import subprocess
 import sys
@@ -25,23 +25,22 @@ class LocalMetering(Metering):
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "amberflo_workflows.cli.main", *arguments]
 
-    def typed(self, typed: str, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """With something typed, or piped in, and more in the environment."""
-        given = {**self.environment, **environment}
-        command = self.command(*arguments)
-        return subprocess.run(command, input=typed, env=given, capture_output=True, text=True, check=False)
+    def run_with_input(self, text: str, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command with a text on its standard input, and more variables in the environment."""
+        command, variables = self.command(*arguments), {**self.environment, **environment}
+        return subprocess.run(command, input=text, env=variables, capture_output=True, text=True, check=False)
 
 
 def make_meter(system: System, name: str, **fields: Any) -> dict[str, Any]:
-    """A meter, made by the API."""
+    """Create a meter through the API."""
     body = {"label": name, "meterApiName": name, "meterType": "sum_of_all_usage", **fields}
-    answer = Api(system).call("POST", "meters", body)
-    assert answer.status == 201, answer
-    meter: dict[str, Any] = answer.body["data"]
+    response = Api(system).call("POST", "meters", body)
+    assert response.status == 201, response
+    meter: dict[str, Any] = response.body["data"]
     return meter
 
 
 def count(system: System, usages: list[dict[str, Any]]) -> None:
-    """Have usages counted, by the API."""
-    answer = Api(system).call("POST", "ingest", {"records": usages})
-    assert (answer.status, answer.body["data"]["rejected"]) == (200, []), answer
+    """Count usages through the API."""
+    response = Api(system).call("POST", "ingest", {"records": usages})
+    assert (response.status, response.body["data"]["rejected"]) == (200, []), response

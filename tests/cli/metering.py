@@ -1,4 +1,4 @@
-"""Call ``metering`` as an operator does, on the deployed stack of a system that runs."""
+"""Call ``metering`` as an operator does, on the deployed stack of a running system."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from amberflo_workflows.local.system import STACK, System
 
 @dataclass(frozen=True)
 class Metering:
-    """The command line, told to look for the stack on AWS; that AWS is the emulator."""
+    """The command line with ``--stack``, where the emulator stands in for AWS."""
 
     system: System
     home: Path
@@ -33,5 +33,5 @@ class Metering:
 
     @property
     def environment(self) -> dict[str, str]:
-        own = {"PATH": os.environ["PATH"], "COLUMNS": "200", "METERING_HOME": str(self.home)}
-        return {**own, **self.system.emulator.environment}
+        variables = {"PATH": os.environ["PATH"], "COLUMNS": "200", "METERING_HOME": str(self.home)}
+        return {**variables, **self.system.emulator.environment}

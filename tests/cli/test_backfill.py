@@ -45,26 +45,26 @@ def _csv(rows: list[dict[str, Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _expected(rows: list[dict[str, Any]]) -> dict[str, float]:
+def _compute_totals(rows: list[dict[str, Any]]) -> dict[str, float]:
     sums: Counter[str] = Counter()
     for row in rows:
         sums[row["customer"]] += row["meterValue"]
     return dict(sums)
 
 
-def _counted(metering: Metering) -> dict[str, float]:
+def _read_totals(metering: Metering) -> dict[str, float]:
     return sandbox_of(metering.system).totals("api-calls")
 
 
-def _records(metering: Metering) -> int:
+def _count_records(metering: Metering) -> int:
     records: int = sandbox_of(metering.system).requests()["records"]
     return records
 
 
 def _is_quiet(metering: Metering) -> bool:
-    before = _records(metering)
+    before = _count_records(metering)
     time.sleep(1)
-    return _records(metering) == before
+    return _count_records(metering) == before
 
 
 def _write(path: Path, data: bytes) -> str:
@@ -78,9 +78,7 @@ def _upload(system: System, key: str, data: bytes) -> str:
     return f"s3://{bucket}/{key}"
 
 
-def test_a_file_is_counted_once_however_often_it_is_sent_and_whatever_its_kind(
-    metering: Metering, tmp_path: Path
-) -> None:
+def test_a_file_counts_once_in_every_format_and_from_every_place(metering: Metering, tmp_path: Path) -> None:
     rows = _rows(450)
     lines = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
     files = [
@@ -91,64 +89,65 @@ def test_a_file_is_counted_once_however_often_it_is_sent_and_whatever_its_kind(
         _upload(metering.system, "usage.ndjson.gz", gzip.compress(lines)),
     ]
     for file in files:
-        # One name for all: what differs is how they are packed, and where they lie.
+        # The same name for all files of a format, so that their rows have the same identities.
         name = "csv" if "csv" in file else "json"
-        told = metering.json("backfill", file, "--map", "tenantId=customer", "--name", name)
-        assert (told["accepted"], told["rejected"]) == (450, 0)
+        report = metering.json("backfill", file, "--map", "tenantId=customer", "--name", name)
+        assert (report["accepted"], report["rejected"]) == (450, 0)
         factor = 1 if name == "csv" else 2
-        assert _counted(metering) == {tenant: factor * total for tenant, total in _expected(rows).items()}
+        assert _read_totals(metering) == {tenant: factor * total for tenant, total in _compute_totals(rows).items()}
 
 
-def test_rows_that_are_wrong_are_kept_and_named_and_the_others_are_counted(metering: Metering, tmp_path: Path) -> None:
+def test_invalid_rows_are_rejected_and_the_rest_is_counted(metering: Metering, tmp_path: Path) -> None:
     rows = _rows(250)
     bad = [*_rows(1, meterValue="five"), *_rows(2, meterTimeInMillis=1)]
     file = _write(tmp_path / "usage.csv", _csv([*rows, *bad]) + b"acme,too few\n")
     for option in ("--dry-run", "--json"):
         done = metering("backfill", file, "--map", "tenantId=customer", "--json", option)
         assert done.returncode == 1
-        told = json.loads(done.stdout)
-        assert (told["accepted"], told["rejected"]) == (250, 4)
-        assert told["reasons"] == {
+        report = json.loads(done.stdout)
+        assert (report["accepted"], report["rejected"]) == (250, 4)
+        assert report["reasons"] == {
             "meterValue must be a number, not text": 1,
             "it is more than 60 days old": 2,
             "a usage must be an object, not text": 1,
         }
-        assert _counted(metering) == ({} if option == "--dry-run" else _expected(rows))
-    name = _csv([*rows, *bad]).decode().index("five")
-    begin = _csv([*rows, *bad]).decode().rindex("\n", 0, name) + 1
-    listed = metering.json("rejected", "list", "--reason", "must be a number")
-    assert f"usage.csv:{begin}" in [item["unique_id"] for item in listed]
+        assert _read_totals(metering) == ({} if option == "--dry-run" else _compute_totals(rows))
+    text = _csv([*rows, *bad]).decode()
+    row_start = text.rindex("\n", 0, text.index("five")) + 1
+    items = metering.json("rejected", "list", "--reason", "must be a number")
+    assert f"usage.csv:{row_start}" in [item["unique_id"] for item in items]
 
 
-def test_a_dry_run_tells_what_would_be_counted(metering: Metering, tmp_path: Path) -> None:
+def test_a_dry_run_reports_totals_and_counts_nothing(metering: Metering, tmp_path: Path) -> None:
     rows = _rows(30)
-    told = metering.json("backfill", _write(tmp_path / "u.csv", _csv(rows)), "--map", "tenantId=customer", "--dry-run")
-    assert told["totals"] == {"api-calls": sum(row["meterValue"] for row in rows)}
+    file = _write(tmp_path / "usage.csv", _csv(rows))
+    report = metering.json("backfill", file, "--map", "tenantId=customer", "--dry-run")
+    assert report["totals"] == {"api-calls": sum(row["meterValue"] for row in rows)}
     assert sandbox_of(metering.system).totals("api-calls") == {}
 
 
-def test_an_interrupted_backfill_goes_on_where_it_was(metering: Metering, tmp_path: Path) -> None:
+def test_an_interrupted_backfill_resumes(metering: Metering, tmp_path: Path) -> None:
     rows = _rows(4_000)
     file = _write(tmp_path / "usage.csv", _csv(rows))
     command = metering.command("backfill", file, "--map", "tenantId=customer")
-    with subprocess.Popen(command, env=metering.environment, stdout=subprocess.DEVNULL) as first:
+    with subprocess.Popen(command, env=metering.environment, stdout=subprocess.DEVNULL) as process:
         assert soon(lambda: list((tmp_path / "home" / "backfills").glob("*.json")) != [])
-        os.kill(first.pid, signal.SIGKILL)
+        os.kill(process.pid, signal.SIGKILL)
     (journal,) = (tmp_path / "home" / "backfills").glob("*.json")
     sent = json.loads(journal.read_text())["accepted"]
-    # What was on its way then still arrives.
+    # Executions that were running then still end.
     assert soon(lambda: _is_quiet(metering))
     sandbox_of(metering.system).clear_requests()
     done = metering("backfill", file, "--map", "tenantId=customer")
     assert done.returncode == 0, done
     assert f"Resuming after {sent:,} rows" in done.stdout
     assert "4,000 counted, 0 rejected." in done.stdout
-    assert 0 < _records(metering) == 4_000 - sent
-    assert _counted(metering) == _expected(rows)
+    assert 0 < _count_records(metering) == 4_000 - sent
+    assert _read_totals(metering) == _compute_totals(rows)
     assert list((tmp_path / "home" / "backfills").glob("*.json")) == []
 
 
-def test_a_backfill_that_meets_a_fault_says_so_and_goes_on_when_it_is_over(metering: Metering, tmp_path: Path) -> None:
+def test_a_backfill_that_fails_resumes_after_the_fault(metering: Metering, tmp_path: Path) -> None:
     rows = _rows(250)
     file = _write(tmp_path / "usage.csv", _csv(rows))
     sandbox_of(metering.system).set_faults([{"kind": "accept_then_drop", "path": "/ingest"}])
@@ -157,18 +156,18 @@ def test_a_backfill_that_meets_a_fault_says_so_and_goes_on_when_it_is_over(meter
     assert "resumes where it stopped" in done.stderr
     sandbox_of(metering.system).clear_faults()
     assert metering("backfill", file, "--map", "tenantId=customer").returncode == 0
-    assert _counted(metering) == _expected(rows)
+    assert _read_totals(metering) == _compute_totals(rows)
 
 
-def test_a_file_of_many_ranges_is_read_by_as_many_executions_and_each_row_counts_once(metering: Metering) -> None:
+def test_a_file_is_read_in_ranges_and_each_row_counts_once(metering: Metering) -> None:
     rows = _rows(6_500, region="x" * 60)
     url = _upload(metering.system, "large.csv", _csv(rows))
-    told = metering.json("backfill", url, "--map", "tenantId=customer")
-    assert (told["accepted"], told["rejected"], told["ranges"]) == (6_500, 0, 3)
-    assert _counted(metering) == _expected(rows)
+    report = metering.json("backfill", url, "--map", "tenantId=customer")
+    assert (report["accepted"], report["rejected"], report["ranges"]) == (6_500, 0, 3)
+    assert _read_totals(metering) == _compute_totals(rows)
 
 
-def test_a_range_that_fails_fails_the_whole_and_starting_again_finishes_it(metering: Metering) -> None:
+def test_a_range_that_fails_fails_the_backfill_and_repeating_it_succeeds(metering: Metering) -> None:
     rows = _rows(300)
     url = _upload(metering.system, "failing.csv", _csv(rows))
     sandbox_of(metering.system).set_faults([{"kind": "status", "status": 404, "path": "/ingest"}])
@@ -177,7 +176,7 @@ def test_a_range_that_fails_fails_the_whole_and_starting_again_finishes_it(meter
     assert "BackfillIncomplete: Some ranges of the file were not sent" in done.stderr
     sandbox_of(metering.system).clear_faults()
     assert metering("backfill", url, "--map", "tenantId=customer").returncode == 0
-    assert _counted(metering) == _expected(rows)
+    assert _read_totals(metering) == _compute_totals(rows)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +192,7 @@ def test_a_range_that_fails_fails_the_whole_and_starting_again_finishes_it(meter
         (("s3://nobucket/key.csv",), 1, "s3://nobucket/key.csv cannot be read"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_one_line(
+def test_a_file_that_cannot_be_read_is_an_error_of_one_line(
     metering: Metering, tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
     _write(tmp_path / "usage.txt", _csv(_rows(1)))

@@ -50,67 +50,67 @@ def _csv(path: Path, rows: list[dict[str, Any]]) -> str:
     return str(path)
 
 
-def _is_counted(system: System, **totals: float) -> bool:
+def _wait_until_counted(system: System, **totals: float) -> bool:
     return soon(lambda: sandbox_of(system).totals("api-calls") == totals)
 
 
-def _on_a_bus(bus: Bus, system: System, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Sent to the stack's bus on AWS, for which this one stands."""
+def _send_to(bus: Bus, system: System, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Send events with ``--stack``, where ``bus`` stands in for EventBridge."""
     metering = Metering(system, Path(os.devnull))
     environment = {**metering.environment, "AWS_ENDPOINT_URL_EVENTBRIDGE": bus.url}
     command = metering.command("events", "send", *arguments)
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_usages_of_a_file_count_once_however_often_it_is_sent(metering: LocalMetering, tmp_path: Path) -> None:
+def test_a_file_that_is_sent_twice_counts_once(metering: LocalMetering, tmp_path: Path) -> None:
     rows = [_usage(number) for number in range(350)]
     file = _csv(tmp_path / "usage.csv", rows)
     sandbox_of(metering.system).clear_requests()
     assert metering("events", "send", file).stdout == "350 sent, 0 invalid.\n"
-    told = metering.json("events", "send", file)
-    assert told == {"sent": 350, "refused": [], "notSent": [], "error": None, "stopped": None}
+    output = metering.json("events", "send", file)
+    assert output == {"sent": 350, "refused": [], "notSent": [], "error": None, "stopped": None}
     assert soon(lambda: sandbox_of(metering.system).requests()["records"] == 700)
-    assert _is_counted(metering.system, acme=350)
+    assert _wait_until_counted(metering.system, acme=350)
 
 
-def test_usages_that_are_piped_in_or_typed_are_new_each_time(metering: LocalMetering) -> None:
+def test_usages_from_stdin_or_an_option_are_new_each_time(metering: LocalMetering) -> None:
     lines = json.dumps(_usage(1)) + "\n" + json.dumps({**_usage(2), "meterTimeInMillis": None})
     for _ in range(2):
-        assert metering.typed(lines, "events", "send", "-").stdout == "2 sent, 0 invalid.\n"
+        assert metering.run_with_input(lines, "events", "send", "-").stdout == "2 sent, 0 invalid.\n"
     detail = json.dumps({"records": [_usage(3, tenantId="globex"), _usage(4, tenantId="globex")]})
     assert metering("events", "send", "--detail", detail).returncode == 0
-    assert _is_counted(metering.system, acme=4, globex=2)
+    assert _wait_until_counted(metering.system, acme=4, globex=2)
 
 
-def test_what_is_no_usage_is_told_and_the_rest_is_sent(metering: LocalMetering, tmp_path: Path) -> None:
+def test_invalid_usages_are_reported_and_the_rest_is_sent(metering: LocalMetering, tmp_path: Path) -> None:
     usages = [_usage(1), _usage(2, meterValue="five"), _usage(3, meterTimeInMillis=1), _usage(4, **{"\x1b[31m": []})]
     lines = [json.dumps(usage) for usage in usages]
-    packed = tmp_path / "usage.ndjson.gz"
-    packed.write_bytes(gzip.compress("\n".join([*lines, "{broken"]).encode()))
-    done = metering("events", "send", str(packed))
-    begins = [sum(len(line) + 1 for line in lines[:number]) for number in range(1, 5)]
+    file = tmp_path / "usage.ndjson.gz"
+    file.write_bytes(gzip.compress("\n".join([*lines, "{broken"]).encode()))
+    done = metering("events", "send", str(file))
+    positions = [sum(len(line) + 1 for line in lines[:number]) for number in range(1, 5)]
     assert done.stdout.splitlines() == [
         "1 sent, 4 invalid.",
-        f"    usage.ndjson.gz:{begins[0]}  meterValue must be a number, not text",
-        f"    usage.ndjson.gz:{begins[1]}  it is more than 60 days old",
-        rf"    usage.ndjson.gz:{begins[2]}  the dimension '\x1b[31m' must be a plain value, not a list",
-        f"    usage.ndjson.gz:{begins[3]}  a usage must be an object, not text",
+        f"    usage.ndjson.gz:{positions[0]}  meterValue must be a number, not text",
+        f"    usage.ndjson.gz:{positions[1]}  it is more than 60 days old",
+        rf"    usage.ndjson.gz:{positions[2]}  the dimension '\x1b[31m' must be a plain value, not a list",
+        f"    usage.ndjson.gz:{positions[3]}  a usage must be an object, not text",
     ]
     assert done.returncode == 1
-    assert _is_counted(metering.system, acme=1)
+    assert _wait_until_counted(metering.system, acme=1)
 
 
-def test_a_file_that_breaks_off_is_sent_as_far_as_it_goes(metering: LocalMetering, tmp_path: Path) -> None:
+def test_a_file_is_sent_up_to_the_first_line_that_is_too_long(metering: LocalMetering, tmp_path: Path) -> None:
     file = tmp_path / "usage.ndjson"
     file.write_text(json.dumps(_usage(1)) + "\n" + "x" * 1_100_000)
-    told = json.loads(metering("events", "send", str(file), "--json").stdout)
-    assert (told["sent"], "does not end within 1,000,000 bytes" in told["stopped"]) == (1, True)
-    assert _is_counted(metering.system, acme=1)
+    output = json.loads(metering("events", "send", str(file), "--json").stdout)
+    assert (output["sent"], "does not end within 1,000,000 bytes" in output["stopped"]) == (1, True)
+    assert _wait_until_counted(metering.system, acme=1)
 
 
-def test_usages_share_events(system: System, bus: Bus, tmp_path: Path) -> None:
+def test_usages_are_sent_in_batches(system: System, bus: Bus, tmp_path: Path) -> None:
     file = _csv(tmp_path / "usage.csv", [_usage(number) for number in range(301)])
-    done = _on_a_bus(bus, system, file, "--source", "my.app")
+    done = _send_to(bus, system, file, "--source", "my.app")
     assert (done.returncode, done.stdout) == (0, "301 sent, 0 invalid.\n")
     assert len(bus.arrived) == 301
     (entries,) = bus.calls
@@ -119,26 +119,26 @@ def test_usages_share_events(system: System, bus: Bus, tmp_path: Path) -> None:
     assert [entry["EventBusName"] for entry in entries] == [system.outputs["EventBusName"]] * 2
 
 
-def test_usages_that_cannot_be_sent_are_printed_and_may_be_sent_again(
+def test_usages_that_cannot_be_sent_are_printed_and_can_be_sent_later(
     metering: LocalMetering, bus: Bus, tmp_path: Path
 ) -> None:
     bus.otherwise = DENIED
     file = _csv(tmp_path / "usage.csv", [_usage(1), _usage(2)])
-    done = _on_a_bus(bus, metering.system, file)
+    done = _send_to(bus, metering.system, file)
     first, second, *lines = done.stdout.splitlines()
     assert (done.returncode, first) == (1, "0 sent, 0 invalid.")
     assert second.startswith("2 could not be sent (AccessDeniedException).")
     header, row, _ = Path(file).read_bytes().splitlines(keepends=True)
-    begins = (len(header), len(header) + len(row))
-    assert [json.loads(line)["uniqueId"] for line in lines] == [f"usage.csv:{begin}" for begin in begins]
-    assert metering.typed("\n".join(lines), "events", "send", "-").returncode == 0
-    assert _is_counted(metering.system, acme=2)
+    positions = (len(header), len(header) + len(row))
+    assert [json.loads(line)["uniqueId"] for line in lines] == [f"usage.csv:{position}" for position in positions]
+    assert metering.run_with_input("\n".join(lines), "events", "send", "-").returncode == 0
+    assert _wait_until_counted(metering.system, acme=2)
 
 
-def test_an_event_of_another_type_is_sent_as_it_is(metering: LocalMetering) -> None:
+def test_an_event_with_a_type_is_sent_as_it_is(metering: LocalMetering) -> None:
     detail = json.dumps({"tenantId": "acme", "tenantName": "Acme"})
-    told = metering.json("events", "send", "--type", "onboardingRequest", "--detail", detail)
-    assert (told["detailType"], len(told["eventId"])) == ("onboardingRequest", 36)
+    output = metering.json("events", "send", "--type", "onboardingRequest", "--detail", detail)
+    assert (output["detailType"], len(output["eventId"])) == ("onboardingRequest", 36)
     assert soon(lambda: "acme" in sandbox_of(metering.system).customers())
 
 
@@ -146,10 +146,10 @@ def test_an_event_of_another_type_is_sent_as_it_is(metering: LocalMetering) -> N
     ("answer", "message"),
     [(DENIED, "AWS: An error occurred (AccessDeniedException)"), (REFUSED, "EventBridge rejected the event: Odd")],
 )
-def test_an_event_that_is_not_taken_is_one_line(system: System, bus: Bus, answer: Answer, message: str) -> None:
+def test_a_rejected_event_is_one_line(system: System, bus: Bus, answer: Answer, message: str) -> None:
     bus.otherwise = answer
     detail = json.dumps({"records": [_usage(1)]})
-    done = _on_a_bus(bus, system, "--type", "ingestUsage", "--detail", detail)
+    done = _send_to(bus, system, "--type", "ingestUsage", "--detail", detail)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done
     assert message in done.stderr
 
@@ -166,7 +166,7 @@ def test_an_event_that_is_not_taken_is_one_line(system: System, bus: Bus, answer
         (("usage.txt",), 1, "usage.txt: is it csv or ndjson?"),
     ],
 )
-def test_wrong_use_is_one_line(tmp_path: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
+def test_wrong_usage_is_one_line(tmp_path: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
     done = CliRunner().invoke(app, ["events", "send", *arguments], env={"METERING_HOME": str(tmp_path)})
     assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (code, "", 1), done
     assert message in done.stderr

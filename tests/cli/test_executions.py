@@ -20,7 +20,7 @@ from tests.workflows.runner import Runner
 
 pytestmark = pytest.mark.emulator
 
-# Of what a terminal or rich would take for more than text.
+# Text that a terminal or rich could interpret.
 HOSTILE = "[red]red[/red] \x1b[2J\x1b]0;title\x07 \x9b31m <script>alert(1)</script> \u202e \r"
 
 
@@ -41,22 +41,22 @@ def _name(arn: str) -> str:
 
 
 def _run(metering: Metering, workflow: str, request: Any) -> str:
-    """The name of an execution that ended."""
+    """Run a workflow, and return the name of its execution."""
     return _name(Runner(metering.system, endpoint=None).run(workflow, request).arn)
 
 
-def _failed(metering: Metering, request: Any = None) -> str:
+def _run_failing(metering: Metering, request: Any = None) -> str:
     with _fault(metering, kind="status", status=503):
         return _run(metering, "list_meters", request or {})
 
 
-def test_executions_are_listed_with_their_outcome_in_words(metering: Metering) -> None:
+def test_the_list_shows_the_status_in_words(metering: Metering) -> None:
     _run(metering, "list_meters", {})
-    good, bad = _run(metering, "list_meters", {"limit": 7}), _failed(metering)
+    good, bad = _run(metering, "list_meters", {"limit": 7}), _run_failing(metering)
     done = metering("executions", "list", "--since", "10m", "--limit", "2")
     assert done.returncode == 0, done.stderr
     head, *lines = done.stdout.splitlines()
-    assert head.split() == ["execution", "workflow", "outcome", "started", "lasted", "input"]
+    assert head.split() == ["execution", "workflow", "status", "started", "duration", "input"]
     assert [(line.split()[0], line.split()[1:3]) for line in lines] == [
         (bad[:8], ["list_meters", "FAILED"]),
         (good[:8], ["list_meters", "succeeded"]),
@@ -65,56 +65,57 @@ def test_executions_are_listed_with_their_outcome_in_words(metering: Metering) -
     assert "metering --stack AmberfloMetering executions list --until" in done.stderr
 
 
-def test_what_is_listed_can_be_chosen(metering: Metering) -> None:
+def test_the_list_can_be_filtered(metering: Metering) -> None:
     meter = f"meter-{uuid.uuid4()}"
-    wanted, bad = _run(metering, "get_meter", {"meterId": meter}), _failed(metering)
-    (found,) = metering.json("executions", "list", "--contains", meter)
-    assert (found["name"], found["status"], found["workflow"]) == (wanted, "succeeded", "get_meter")
+    good, bad = _run(metering, "get_meter", {"meterId": meter}), _run_failing(metering)
+    (item,) = metering.json("executions", "list", "--contains", meter)
+    assert (item["name"], item["status"], item["workflow"]) == (good, "succeeded", "get_meter")
     failed = metering.json("executions", "list", "--status", "failed", "--workflow", "list_meters", "--limit", "1")
-    assert [one["name"] for one in failed] == [bad]
-    assert metering("executions", "list", "--contains", "no such text", "--since", "1m").stdout == "There are none.\n"
+    assert [item["name"] for item in failed] == [bad]
+    done = metering("executions", "list", "--contains", "no such text", "--since", "1m")
+    assert done.stdout == "No executions match.\n"
 
 
-def test_an_execution_is_shown_as_a_graph_and_on_a_line_of_time(metering: Metering) -> None:
-    name = _failed(metering)
+def test_an_execution_is_shown_as_a_graph_and_a_timeline(metering: Metering) -> None:
+    name = _run_failing(metering)
     done = metering("executions", "show", name[:13])
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].startswith(f"list_meters  {name}  FAILED after")
     assert "  error    AmberfloUnavailable: Amberflo returned status 503." in lines
-    assert "✓ ResolveApiKey       Task      succeeded, 1 try" in lines
+    assert "✓ ResolveApiKey       Task      succeeded, 1 attempt" in lines
     assert "  ━━▶ ListMeters" in lines
-    assert "✗ ListMeters          Task      FAILED, 3 tries, AmberfloUnavailable" in lines
+    assert "✗ ListMeters          Task      FAILED, 3 attempts, AmberfloUnavailable" in lines
     assert "  ──▷ WasApiKeyRefreshed   on AmberfloUnauthorized" in lines
     assert "· RefreshApiKey       Task      not reached" in lines
-    tries = [line for line in lines if line.startswith("  try ")]
-    assert [line.split("|")[0].split() for line in tries] == [["try", "1"], ["try", "2"], ["try", "3"]]
+    tries = [line for line in lines if line.startswith("  attempt ")]
+    assert [line.split("|")[0].split() for line in tries] == [["attempt", "1"], ["attempt", "2"], ["attempt", "3"]]
     assert all("x" in line.split("|")[1] and "FAILED AmberfloUnavailable" in line for line in tries)
-    assert ["s of waiting" in line for line in tries] == [True, True, False]
+    assert ["then a wait of" in line for line in tries] == [True, True, False]
 
 
-def test_a_state_is_shown_in_full_with_what_its_task_logged(metering: Metering) -> None:
-    name = _failed(metering)
+def test_a_state_is_shown_in_full_with_the_logs_of_its_task(metering: Metering) -> None:
+    name = _run_failing(metering)
     done = metering("executions", "show", name, "--state", "ListMeters")
     assert '"secretId": "AmberfloApiKey"' in done.stdout
     assert "error\nAmberfloUnavailable: Amberflo returned status 503.\n      File" in done.stdout
     assert done.stdout.count('"outcome":"503"') == 3
     assert name in done.stdout
-    told = metering.json("executions", "show", name, "--state", "ListMeters")
-    assert [one["error"] for one in told["states"][0]["tries"]] == ["AmberfloUnavailable"] * 3
-    assert {json.loads(line["text"])["correlation_id"] for line in told["log_lines"]} == {name}
+    shown = metering.json("executions", "show", name, "--state", "ListMeters")
+    assert [attempt["error"] for attempt in shown["states"][0]["tries"]] == ["AmberfloUnavailable"] * 3
+    assert {json.loads(line["text"])["correlation_id"] for line in shown["log_lines"]} == {name}
 
 
 def _usages(count: int) -> dict[str, Any]:
-    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     usage = {"tenantId": "acme", "meterApiName": "api-calls", "meterValue": 1}
     ids = [str(uuid.uuid4()) for _ in range(count)]
     return {
-        "usages": [{"eventId": one, "eventTime": moment, "index": at, "usage": usage} for at, one in enumerate(ids)]
+        "usages": [{"eventId": id_, "eventTime": now, "index": index, "usage": usage} for index, id_ in enumerate(ids)]
     }
 
 
-def test_the_items_of_a_map_are_opened_where_the_history_tells_of_them(metering: Metering) -> None:
+def test_an_item_of_a_map_is_shown_if_the_history_has_it(metering: Metering) -> None:
     bucket = metering.system.outputs["BackfillBucketName"]
     usage = {
         "tenantId": "acme",
@@ -125,11 +126,11 @@ def test_the_items_of_a_map_are_opened_where_the_history_tells_of_them(metering:
     metering.system.client("s3").put_object(Bucket=bucket, Key="one.ndjson", Body=json.dumps(usage).encode())
     name = _run(metering, "backfill_usage", {"bucket": bucket, "key": "one.ndjson"})
     shown = metering("executions", "show", name).stdout
-    assert "SendRanges          Map       succeeded, 1 items" in shown
+    assert "SendRanges          Map       succeeded, 1 item" in shown
     assert "  iteration 0" in shown
-    item = metering("executions", "show", name, "--iteration", "0", "--state", "SendRange").stdout
-    assert item.startswith("SendRange  succeeded, 1 try")
-    assert "range sent" in item
+    iteration = metering("executions", "show", name, "--iteration", "0", "--state", "SendRange").stdout
+    assert iteration.startswith("SendRange  succeeded, 1 attempt")
+    assert "range sent" in iteration
     with _fault(metering, kind="status", status=400, path="/ingest", body='{"errorMessage": "no"}', times=1):
         refused = _run(metering, "ingest_usage", _usages(2))
     done = metering("executions", "show", refused, "--iteration", "0", "--state", "SendUsage")
@@ -149,19 +150,19 @@ def test_a_running_execution_is_followed_line_by_line(metering: Metering) -> Non
     assert "list_meters succeeded" in done.stdout
 
 
-def test_what_failed_fails_the_command_that_follows_it(metering: Metering) -> None:
-    name = _failed(metering)
+def test_following_a_failed_execution_fails(metering: Metering) -> None:
+    name = _run_failing(metering)
     done = metering("executions", "follow", name)
     assert done.returncode == 1
     assert "TaskFailed  AmberfloUnavailable: Amberflo returned status 503." in done.stdout
-    told = metering("executions", "follow", name, "--json")
-    assert (told.returncode, json.loads(told.stdout)["error"]) == (1, "AmberfloUnavailable")
+    done = metering("executions", "follow", name, "--json")
+    assert (done.returncode, json.loads(done.stdout)["error"]) == (1, "AmberfloUnavailable")
 
 
-def test_on_a_terminal_the_picture_is_drawn_anew(metering: Metering) -> None:
+def test_the_timeline_is_redrawn_on_a_terminal(metering: Metering) -> None:
     with _fault(metering, kind="delay", seconds=3, times=1):
-        given = json.dumps({"meterId": HOSTILE})
-        arn = metering.json("executions", "start", "get_meter", "--input", given, "--no-wait")["arn"]
+        request = json.dumps({"meterId": HOSTILE})
+        arn = metering.json("executions", "start", "get_meter", "--input", request, "--no-wait")["arn"]
         ours, theirs = os.openpty()
         command = metering.command("executions", "follow", arn)
         environment = {**metering.environment, "TERM": "xterm", "LINES": "60"}
@@ -189,35 +190,35 @@ def _read(terminal: int) -> str:
         parts.append(part)
 
 
-def test_a_workflow_starts_with_an_example_or_with_what_is_given(metering: Metering, tmp_path: Path) -> None:
+def test_a_workflow_starts_with_an_example_or_an_input(metering: Metering, tmp_path: Path) -> None:
     done = metering("executions", "start", "ingest_usage")
     assert (done.returncode, '"accepted": 1' in done.stdout) == (0, True), done
-    assert "ingest_usage starts with" in done.stderr
+    assert "Starting ingest_usage with" in done.stderr
     file = tmp_path / "input.json"
     file.write_text('{"limit": 3}')
-    answer = {"statusCode": 200, "body": {"data": [], "next_token": None}}
-    told = metering.json("executions", "start", "list_meters", "--input", str(file))
-    assert (told["status"], json.loads(told["output"])) == ("succeeded", answer)
+    response = {"statusCode": 200, "body": {"data": [], "next_token": None}}
+    result = metering.json("executions", "start", "list_meters", "--input", str(file))
+    assert (result["status"], json.loads(result["output"])) == ("succeeded", response)
     piped = subprocess.run(
         metering.command("executions", "start", "list_meters", "--input", "-", "--json"),
         env=metering.environment, input='{"limit": 4}', capture_output=True, text=True, check=True,
     )  # fmt: skip
     again = metering("executions", "start", "--like", _name(json.loads(piped.stdout)["arn"]))
-    assert (again.returncode, 'list_meters starts with {"limit": 4}' in again.stderr) == (0, True)
+    assert (again.returncode, 'Starting list_meters with {"limit": 4}' in again.stderr) == (0, True)
 
 
-def test_a_start_that_fails_fails_the_command(metering: Metering) -> None:
+def test_starting_an_execution_that_fails_fails(metering: Metering) -> None:
     with _fault(metering, kind="status", status=503):
         done = metering("executions", "start", "list_meters", "--input", "{}")
     assert (done.returncode, "list_meters FAILED: AmberfloUnavailable: Amberflo" in done.stdout) == (1, True)
 
 
-def test_a_standard_workflow_is_waited_for_too(metering: Metering) -> None:
-    told = metering.json("executions", "start", "create_customer")
-    assert (told["status"], json.loads(told["output"])["body"]["data"]["id"]) == ("succeeded", "example-tenant")
+def test_start_waits_for_a_standard_workflow(metering: Metering) -> None:
+    result = metering.json("executions", "start", "create_customer")
+    assert (result["status"], json.loads(result["output"])["body"]["data"]["id"]) == ("succeeded", "example-tenant")
 
 
-def test_hostile_data_is_printed_harmlessly(metering: Metering) -> None:
+def test_control_characters_in_data_are_escaped(metering: Metering) -> None:
     name = _run(metering, "get_meter", {"meterId": HOSTILE})
     outputs = [
         metering("executions", *arguments)
@@ -239,33 +240,29 @@ def test_hostile_data_is_printed_harmlessly(metering: Metering) -> None:
     [
         (("show", "nobody"), 1, "No execution has a name that starts with 'nobody'"),
         (("list", "--workflow", "nothing"), 1, "Workflow 'nothing' was not found. The workflows are backfill_usage,"),
-        (("start",), 2, "say which: a workflow"),
+        (("start",), 2, "WORKFLOW, with or without --input, or --like"),
         (("start", "list_meters", "--input", "no-such-file"), 2, "no-such-file cannot be read: No such file"),
         (("start", "list_meters", "--input", "{"), 1, "The input is not valid JSON"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(
-    metering: Metering, arguments: tuple[str, ...], code: int, message: str
-) -> None:
+def test_an_error_is_one_line(metering: Metering, arguments: tuple[str, ...], code: int, message: str) -> None:
     done = metering("executions", *arguments)
     *_, last = done.stderr.splitlines()
     assert (done.returncode, message in last) == (code, True), done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_what_an_execution_has_not_is_told_with_what_it_has(metering: Metering) -> None:
+def test_an_unknown_state_or_map_is_answered_with_the_known_ones(metering: Metering) -> None:
     name = _run(metering, "list_meters", {})
     done = metering("executions", "show", name, "--state", "Nothing")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "there is no state 'Nothing'; there are ResolveApiKey, ListMeters," in done.stderr
+    assert "state 'Nothing' was not found; the states are ResolveApiKey, ListMeters," in done.stderr
     done = metering("executions", "show", name, "--iteration", "0")
-    assert (done.returncode, "say of which Map with --state; the execution went through none" in done.stderr) == (
-        2,
-        True,
-    )
+    assert done.returncode == 2
+    assert "--iteration requires --state with the name of a Map; the execution entered none" in done.stderr
 
 
-def test_the_local_system_is_meant_if_no_stack_is_named(system: System, tmp_path: Path) -> None:
+def test_executions_are_those_of_the_local_system_without_stack(system: System, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "amberflo_workflows.cli.main", "executions", "list", "--json", "--limit", "1"]
     environment = {"PATH": os.environ["PATH"], "METERING_HOME": str(tmp_path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -273,4 +270,4 @@ def test_the_local_system_is_meant_if_no_stack_is_named(system: System, tmp_path
     home.save(tmp_path, systems._as_running(system))
     name = _run(Metering(system, tmp_path), "list_meters", {})
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert [one["name"] for one in json.loads(done.stdout)] == [name]
+    assert [item["name"] for item in json.loads(done.stdout)] == [name]

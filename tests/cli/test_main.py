@@ -23,7 +23,7 @@ REAL_KEY = "key-of-the-real-amberflo"
 
 @dataclass(frozen=True)
 class Shell:
-    """Calls ``metering`` as a user would, in a folder of its own."""
+    """Calls ``metering`` as a user does, in a folder of its own."""
 
     home: Path
 
@@ -32,8 +32,8 @@ class Shell:
         return {**os.environ, "METERING_HOME": str(self.home), "COLUMNS": "80"}
 
     def __call__(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        given = {**self.environment, **environment}
-        return subprocess.run([*METERING, *arguments], env=given, capture_output=True, text=True, check=False)
+        variables = {**self.environment, **environment}
+        return subprocess.run([*METERING, *arguments], env=variables, capture_output=True, text=True, check=False)
 
     @property
     def pids(self) -> tuple[int, int, int]:
@@ -41,14 +41,14 @@ class Shell:
         console = json.loads((self.home / "console.json").read_text())
         return running["emulator_pid"], running["sandbox_pid"], console["pid"]
 
-    def exported(self) -> dict[str, str]:
-        """What a POSIX shell has after it evaluated ``metering env``."""
+    def evaluate_env(self) -> dict[str, str]:
+        """Return the environment of a POSIX shell after it evaluated ``metering env``."""
         script = 'eval "$("$@")"; exec "$PYTHON" -c "import json, os; print(json.dumps(dict(os.environ)))"'
         command = ["sh", "-c", script, "sh", *METERING, "env"]
         environment = {**self.environment, "PYTHON": sys.executable}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        found: dict[str, str] = json.loads(done.stdout)
-        return found
+        variables: dict[str, str] = json.loads(done.stdout)
+        return variables
 
 
 @pytest.fixture(scope="module")
@@ -60,21 +60,21 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     metering("down")
 
 
-def _meters(environment: dict[str, str], **headers: str) -> requests.Response:
+def _list_meters(environment: dict[str, str], **headers: str) -> requests.Response:
     return requests.get(f"{environment['CONTROL_PLANE_API_ENDPOINT']}meters", headers=headers, timeout=60)
 
 
-def test_env_makes_a_shell_ready_for_the_api(shell: Shell) -> None:
-    exported = shell.exported()
+def test_env_sets_up_a_shell_for_the_api(shell: Shell) -> None:
+    exported = shell.evaluate_env()
     assert exported["CONTROL_PLANE_API_ENDPOINT"].endswith("/")
     token = {"Authorization": f"Bearer {exported['ACCESS_TOKEN']}"}
-    assert _meters(exported, **token).json()["data"] == []
-    assert _meters(exported).status_code == 401
+    assert _list_meters(exported, **token).json()["data"] == []
+    assert _list_meters(exported).status_code == 401
 
 
-def test_env_makes_a_shell_ready_for_an_aws_sdk(shell: Shell) -> None:
+def test_env_sets_up_a_shell_for_an_aws_sdk(shell: Shell) -> None:
     code = "import boto3; print(boto3.client('events').describe_event_bus(Name='{}')['Name'])"
-    exported = shell.exported()
+    exported = shell.evaluate_env()
     name = exported["EVENT_BUS_NAME"]
     done = subprocess.run(
         [sys.executable, "-c", code.format(name)], env=exported, capture_output=True, text=True, check=True
@@ -82,38 +82,38 @@ def test_env_makes_a_shell_ready_for_an_aws_sdk(shell: Shell) -> None:
     assert done.stdout.strip() == name
 
 
-def test_a_second_up_says_so_and_changes_nothing(shell: Shell) -> None:
+def test_a_second_up_changes_nothing(shell: Shell) -> None:
     before = (shell.home / "running.json").read_bytes()
     done = shell("up")
     assert (done.returncode, "Already running" in done.stdout) == (0, True)
     assert (shell.home / "running.json").read_bytes() == before
 
 
-def test_a_program_is_told_where_things_are(shell: Shell) -> None:
-    told = json.loads(shell("up", "--json").stdout)
+def test_up_prints_the_addresses_as_json(shell: Shell) -> None:
+    output = json.loads(shell("up", "--json").stdout)
     facts = json.loads(shell("status", "--json").stdout)
-    assert told == {"api": facts["api"], "console": facts["console"], "started": False}
+    assert output == {"api": facts["api"], "console": facts["console"], "started": False}
 
 
-def test_the_sandbox_misbehaves_as_it_is_told(shell: Shell) -> None:
-    (told,) = json.loads(shell("fault", "set", "status", "--status", "503", "--times", "2", "--json").stdout)
-    assert told.items() >= {"kind": "status", "status": 503, "times": 2}.items()
+def test_faults_are_set_and_cleared(shell: Shell) -> None:
+    (fault,) = json.loads(shell("fault", "set", "status", "--status", "503", "--times", "2", "--json").stdout)
+    assert fault.items() >= {"kind": "status", "status": 503, "times": 2}.items()
     assert shell("fault", "clear").stdout == "All faults are cleared.\n"
     assert json.loads(shell("fault", "clear", "--json").stdout) == []
     wrong = shell("fault", "set", "wonderful")
     assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1)
 
 
-def test_tokens_are_for_reading_for_changing_or_have_run_out(shell: Shell) -> None:
-    exported = shell.exported()
+def test_tokens_are_for_reading_or_writing_or_expired(shell: Shell) -> None:
+    exported = shell.evaluate_env()
     statuses = {
-        option: _meters(exported, Authorization=f"Bearer {shell('token', *option).stdout.strip()}").status_code
+        option: _list_meters(exported, Authorization=f"Bearer {shell('token', *option).stdout.strip()}").status_code
         for option in ((), ("--scope", "read"), ("--scope", "write"), ("--expired",))
     }
     assert statuses == {(): 200, ("--scope", "read"): 200, ("--scope", "write"): 403, ("--expired",): 401}
 
 
-def test_status_says_where_without_a_key(shell: Shell) -> None:
+def test_status_prints_addresses_and_no_key(shell: Shell) -> None:
     done = shell("status", "--json")
     facts = json.loads(done.stdout)
     assert requests.get(f"{facts['amberflo']}/_sandbox/health", timeout=10).ok
@@ -122,21 +122,21 @@ def test_status_says_where_without_a_key(shell: Shell) -> None:
     assert (shell.home / "sandbox.key").read_text() not in done.stdout
 
 
-def test_an_emulator_that_died_is_told_and_started_again(shell: Shell) -> None:
+def test_up_restarts_an_emulator_that_died(shell: Shell) -> None:
     os.kill(shell.pids[0], signal.SIGKILL)
     assert soon(lambda: shell("status").returncode == 3)
-    told = shell("env").stderr
-    assert "the emulator has ended by itself" in told
-    assert told.count("\n") == 1
+    error = shell("env").stderr
+    assert "the emulator has ended by itself" in error
+    assert error.count("\n") == 1
     assert shell("up").returncode == 0
     assert shell("status").returncode == 0
     facts = json.loads(shell("status", "--json").stdout)
-    # The console is one of the new emulator, not what was left of the old one's.
+    # The console is that of the new emulator.
     assert requests.get(f"{facts['console']}executions", timeout=30).status_code == 200
 
 
-def test_what_amberflo_holds_outlives_a_restart_and_nothing_is_left_running(shell: Shell) -> None:
-    exported = shell.exported()
+def test_meters_survive_a_restart_and_down_ends_all_processes(shell: Shell) -> None:
+    exported = shell.evaluate_env()
     token = {"Authorization": f"Bearer {exported['ACCESS_TOKEN']}"}
     meter = {"label": "Calls", "meterApiName": "calls", "meterType": "sum_of_all_usage"}
     address = f"{exported['CONTROL_PLANE_API_ENDPOINT']}meters"
@@ -148,46 +148,46 @@ def test_what_amberflo_holds_outlives_a_restart_and_nothing_is_left_running(shel
     assert shell("down").stdout == "Nothing was running.\n"
     assert json.loads(shell("down", "--json").stdout) == {"stopped": False}
     assert shell("up").returncode == 0
-    exported = shell.exported()
+    exported = shell.evaluate_env()
     token = {"Authorization": f"Bearer {exported['ACCESS_TOKEN']}"}
-    assert [found["meterApiName"] for found in _meters(exported, **token).json()["data"]] == ["calls"]
+    assert [item["meterApiName"] for item in _list_meters(exported, **token).json()["data"]] == ["calls"]
 
 
-def test_the_key_of_the_real_amberflo_is_written_nowhere(tmp_path: Path) -> None:
+def test_the_key_of_the_real_amberflo_is_not_stored(tmp_path: Path) -> None:
     shell = Shell(tmp_path / "home")
     real = {"AMBERFLO_BASE_URL": "https://127.0.0.1:9", "AMBERFLO_API_KEY": REAL_KEY}
     try:
         done = shell("up", **real)
         assert done.returncode == 0, done.stderr
         assert REAL_KEY not in done.stdout + shell("status", "--json").stdout + shell("env").stdout
-        assert _holding(tmp_path) == []
+        assert _find_files_with_key(tmp_path) == []
     finally:
         shell("down")
-    assert _holding(tmp_path) == []
+    assert _find_files_with_key(tmp_path) == []
 
 
-def test_half_of_the_settings_of_the_real_amberflo_is_refused(tmp_path: Path) -> None:
+def test_up_requires_both_settings_of_the_real_amberflo(tmp_path: Path) -> None:
     done = Shell(tmp_path)("up", AMBERFLO_API_KEY=REAL_KEY)
     assert done.returncode == 1
     assert "AMBERFLO_BASE_URL and AMBERFLO_API_KEY go together" in done.stderr
 
 
-def test_nothing_is_left_of_an_up_that_was_killed(tmp_path: Path) -> None:
+def test_killing_up_ends_all_processes(tmp_path: Path) -> None:
     shell = Shell(tmp_path)
-    with subprocess.Popen([*METERING, "up"], env=shell.environment, stdout=subprocess.DEVNULL) as starting:
+    with subprocess.Popen([*METERING, "up"], env=shell.environment, stdout=subprocess.DEVNULL) as process:
         log = tmp_path / "sandbox.log"
         assert soon(log.exists)
         time.sleep(0.2)
-        starting.kill()
-    assert soon(lambda: _using(tmp_path) == [])
+        process.kill()
+    assert soon(lambda: _find_processes_in(tmp_path) == [])
 
 
-def _holding(folder: Path) -> list[str]:
+def _find_files_with_key(folder: Path) -> list[str]:
     files = [path for path in folder.rglob("*") if path.is_file()]
     return [str(path) for path in files if REAL_KEY.encode() in path.read_bytes()]
 
 
-def _using(folder: Path) -> list[Any]:
+def _find_processes_in(folder: Path) -> list[Any]:
     return [
         process.info
         for process in psutil.process_iter(["pid", "cwd", "status"])

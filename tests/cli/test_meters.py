@@ -25,11 +25,11 @@ def metering(system: System, tmp_path: Path) -> LocalMetering:
     return LocalMetering.of(system, tmp_path / "home")
 
 
-def test_a_meter_is_created_and_found_by_its_id_and_its_name(metering: LocalMetering) -> None:
-    given = ("Users", "--name", "users", "--type", "active_users", "--description", "who came")
+def test_create_and_show_a_meter_by_id_and_by_name(metering: LocalMetering) -> None:
+    options = ("Users", "--name", "users", "--type", "active_users", "--description", "who came")
     dimensions = ("--dimension", "region", "--dimension", "plan", "--aggregation-dimension", "region")
-    made = metering.json("meters", "create", *given, *dimensions)
-    wanted = {
+    created = metering.json("meters", "create", *options, *dimensions)
+    expected = {
         "label": "Users",
         "meterApiName": "users",
         "meterType": "active_users",
@@ -37,63 +37,63 @@ def test_a_meter_is_created_and_found_by_its_id_and_its_name(metering: LocalMete
         "dimensions": ["region", "plan"],
         "aggregationDimensions": ["region"],
     }
-    assert made.items() >= wanted.items()
-    # The id of the one is the name of the other.
-    make_meter(metering.system, made["id"])
-    assert metering.json("meters", "show", "users") == metering.json("meters", "show", made["id"]) == made
+    assert created.items() >= expected.items()
+    # Another meter whose name is the id of the first.
+    make_meter(metering.system, created["id"])
+    assert metering.json("meters", "show", "users") == metering.json("meters", "show", created["id"]) == created
 
 
-def _names(system: System) -> list[str]:
+def _list_names(system: System) -> list[str]:
     return [meter["meterApiName"] for meter in Api(system).call("GET", "meters").body["data"]]
 
 
-def test_a_meter_is_deleted_when_that_is_answered_with_yes(metering: LocalMetering) -> None:
+def test_delete_after_confirmation(metering: LocalMetering) -> None:
     meter = make_meter(metering.system, "api-calls")
-    done = metering.typed("y\n", "meters", "delete", "api-calls")
+    done = metering.run_with_input("y\n", "meters", "delete", "api-calls")
     assert f"Delete the meter api-calls (api-calls, id {meter['id']})? This cannot be undone" in done.stderr
     assert (done.returncode, "Deleted api-calls" in done.stdout) == (0, True), done
     assert "metering meters create" in metering("meters", "list").stdout
 
 
-def test_a_program_deletes_without_being_asked(metering: LocalMetering) -> None:
+def test_delete_with_yes_does_not_ask(metering: LocalMetering) -> None:
     meter = make_meter(metering.system, "api-calls")
     assert metering.json("meters", "delete", meter["id"], "--yes") == {"id": meter["id"], "meterApiName": "api-calls"}
-    assert _names(metering.system) == []
+    assert _list_names(metering.system) == []
 
 
-def test_the_list_goes_on_to_its_last_page(metering: LocalMetering) -> None:
+def test_the_list_has_all_pages(metering: LocalMetering) -> None:
     names = [f"meter-{number:02}" for number in range(70)]
-    # Seventy of ninety kilobytes each are a little more than an answer can hold.
+    # Seventy meters of ninety kilobytes each are a little more than fits into one response.
     meters = [{"id": name, "label": name, "meterApiName": name, "description": "x" * 90_000} for name in names]
     sandbox_of(metering.system).set_faults([{"kind": "status", "status": 200, "body": json.dumps(meters)}])
     assert Api(metering.system).call("GET", "meters").body["next_token"]
     assert [meter["meterApiName"] for meter in metering.json("meters", "list")] == names
 
 
-def test_hostile_text_is_printed_as_it_is_and_steers_nothing(metering: LocalMetering) -> None:
+def test_control_characters_and_markup_are_escaped(metering: LocalMetering) -> None:
     make_meter(metering.system, "api-calls", label=HOSTILE)
-    listed = metering("meters", "list").stdout
-    assert (f" {HARMLESS} " in listed, listed.replace("\n", "").isprintable()) == (True, True)
-    # Nobody is there to answer.
-    done = metering.typed("", "meters", "delete", "api-calls")
+    output = metering("meters", "list").stdout
+    assert (f" {HARMLESS} " in output, output.replace("\n", "").isprintable()) == (True, True)
+    # The question gets no answer.
+    done = metering.run_with_input("", "meters", "delete", "api-calls")
     assert (done.returncode, f"({HARMLESS}, id" in done.stderr, "--yes" in done.stderr) == (2, True, True)
-    assert _names(metering.system) == ["api-calls"]
+    assert _list_names(metering.system) == ["api-calls"]
 
 
-def test_what_the_api_refuses_is_one_line_with_the_way_on(metering: LocalMetering) -> None:
+def test_an_api_error_is_one_line_with_the_next_command(metering: LocalMetering) -> None:
     create = ("meters", "create", "Calls", "--type", "sum_of_all_usage", "--name")
-    refused = {
+    errors = {
         (*create, "a b"): "answered 400: The request is invalid. meterApiName: ",
         ("meters", "show", "nope"): "answered 404: The meter 'nope' was not found. There is none with that name",
     }
-    for arguments, message in refused.items():
+    for arguments, message in errors.items():
         done = metering(*arguments)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done
         assert message in done.stderr
         assert " See: metering executions show arn:aws:states:" in done.stderr
 
 
-def test_throttling_says_when_to_try_again(metering: LocalMetering) -> None:
+def test_throttling_says_when_to_retry(metering: LocalMetering) -> None:
     sandbox_of(metering.system).set_faults([{"kind": "status", "status": 429}])
     done = metering("meters", "list")
     assert (done.returncode, "answered 503: " in done.stderr, "Try again in 10 s." in done.stderr) == (1, True, True)
@@ -109,7 +109,7 @@ def test_throttling_says_when_to_try_again(metering: LocalMetering) -> None:
         (("meters", "delete", "api-calls", "--json"), 2, "--json requires --yes"),
     ],
 )
-def test_what_cannot_be_begun_is_said_in_one_line(
+def test_a_command_that_cannot_start_is_one_line(
     tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
     done = CliRunner().invoke(app, arguments, env={"METERING_HOME": str(tmp_path)})
@@ -117,7 +117,7 @@ def test_what_cannot_be_begun_is_said_in_one_line(
     assert message in done.stderr
 
 
-def test_on_aws_the_stack_tells_where_the_api_is_and_its_pool_gives_the_token(system: System, tmp_path: Path) -> None:
+def test_the_api_and_token_of_a_stack_come_from_its_outputs(system: System, tmp_path: Path) -> None:
     metering = Metering(system, tmp_path)
     done = metering("meters", "show", "nope")
     assert (done.returncode, "answered 404" in done.stderr) == (1, True)
@@ -131,14 +131,16 @@ def test_on_aws_the_stack_tells_where_the_api_is_and_its_pool_gives_the_token(sy
 @pytest.mark.parametrize(
     ("typed", "completions"),
     [
+        ("metering ", "up down status env token logs console meters"),
+        ("metering executions ", "list show follow start"),
         ("metering meters create --type ", "sum_of_all_usage active_users event_duration"),
         ("metering usage chart --interval ", "hour day week month"),
         ("metering events send --type ", "ingestUsage onboardingRequest offboardingRequest"),
     ],
 )
-def test_the_shell_completes_words(tmp_path: Path, typed: str, completions: str) -> None:
-    asked = {"_METERING_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()))}
-    environment = {"PATH": os.environ["PATH"], "METERING_HOME": str(tmp_path), **asked}
+def test_shell_completion(tmp_path: Path, typed: str, completions: str) -> None:
+    variables = {"_METERING_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()))}
+    environment = {"PATH": os.environ["PATH"], "METERING_HOME": str(tmp_path), **variables}
     command = [str(Path(sys.executable).with_name("metering"))]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split()[: len(completions.split())] == completions.split()

@@ -21,12 +21,12 @@ def metering(system: System, tmp_path: Path) -> Metering:
 
 @pytest.fixture
 def tenant(system: System) -> str:
-    """A tenant with two usages refused, one of them by its meter."""
+    """A tenant with two rejected usages: one has an invalid value, the other an invalid meter."""
     tenant = f"tenant-{uuid.uuid4()}"
     usages = [_usage(tenant, meterValue="five"), _usage(tenant, meterApiName="m" * 60, meterValue=5)]
-    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     chunk = [
-        {"eventId": f"{tenant}:{place}", "eventTime": moment, "index": place, "usage": usage}
+        {"eventId": f"{tenant}:{place}", "eventTime": now, "index": place, "usage": usage}
         for place, usage in enumerate(usages)
     ]
     Runner(system, endpoint=None).run("ingest_usage", {"usages": chunk})
@@ -37,45 +37,45 @@ def _usage(tenant: str, **fields: Any) -> dict[str, Any]:
     return {"tenantId": tenant, "meterApiName": "api-calls", **fields}
 
 
-def _ids(metering: Metering, *which: str) -> list[str]:
-    return [item["id"] for item in metering.json("rejected", "list", *which)]
+def _list_ids(metering: Metering, *options: str) -> list[str]:
+    return [item["id"] for item in metering.json("rejected", "list", *options)]
 
 
-def test_what_is_refused_is_listed_with_its_reason(metering: Metering, tenant: str) -> None:
+def test_rejected_usage_is_listed_with_its_reason(metering: Metering, tenant: str) -> None:
     done = metering("rejected", "list", "--tenant", tenant)
     assert done.returncode == 0
     assert "meterValue must be a number, not text" in done.stdout
-    assert len(_ids(metering, "--tenant", tenant, "--meter", "m" * 60)) == 1
-    assert _ids(metering, "--tenant", tenant, "--reason", "NUMBER") != _ids(metering, "--tenant", tenant)
+    assert len(_list_ids(metering, "--tenant", tenant, "--meter", "m" * 60)) == 1
+    assert _list_ids(metering, "--tenant", tenant, "--reason", "NUMBER") != _list_ids(metering, "--tenant", tenant)
     assert metering("rejected", "list", "--tenant", "nobody").stdout.strip() == "No rejected usage is waiting."
 
 
-def test_usage_is_mended_sent_and_listed_with_its_history(metering: Metering, tenant: str) -> None:
+def test_redrive_with_changes_and_history(metering: Metering, tenant: str) -> None:
     done = metering("rejected", "redrive", "--tenant", tenant, "--set", "meterValue=5", "--set", "meterApiName=calls")
     assert (done.returncode, "2 counted, 0 rejected again." in done.stdout) == (0, True), done
     assert sandbox_of(metering.system).totals("calls") == {tenant: 10}
-    assert _ids(metering, "--tenant", tenant) == []
+    assert _list_ids(metering, "--tenant", tenant) == []
     listed = metering.json("rejected", "list", "--all", "--tenant", tenant)
     assert {item["status"] for item in listed} == {"redriven"}
     shown = json.loads(metering("rejected", "show", listed[0]["id"]).stdout)
     assert [step["what"] for step in shown["history"]] == ["edited", "sent", "counted"]
 
 
-def test_what_is_refused_again_is_named_and_a_failure(metering: Metering, tenant: str) -> None:
+def test_usage_that_is_rejected_again_fails_the_command(metering: Metering, tenant: str) -> None:
     done = metering("rejected", "redrive", "--tenant", tenant, "--set", "meterApiName=calls")
     assert done.returncode == 1
     assert "1 counted, 1 rejected again." in done.stdout
     assert "meterValue must be a number" in done.stdout
 
 
-def test_usage_that_is_no_object_is_replaced_whole(metering: Metering, tenant: str) -> None:
-    item_id = _ids(metering, "--tenant", tenant)[0]
+def test_redrive_with_a_replacement(metering: Metering, tenant: str) -> None:
+    item_id = _list_ids(metering, "--tenant", tenant)[0]
     usage = json.dumps(_usage(tenant, meterValue=7))
     assert metering("rejected", "redrive", item_id, "--usage", usage).returncode == 0
     assert sandbox_of(metering.system).totals("api-calls") == {tenant: 7}
 
 
-def test_usage_that_is_given_up_is_not_counted_and_stays_listed(metering: Metering, tenant: str) -> None:
+def test_dropped_usage_is_not_counted_and_remains_listed(metering: Metering, tenant: str) -> None:
     done = metering("rejected", "drop", "--tenant", tenant, "--why", "a test of ours")
     assert (done.returncode, "2 dropped." in done.stdout) == (0, True)
     assert metering("rejected", "redrive", "--tenant", tenant).stdout.startswith("0 counted")
@@ -83,11 +83,11 @@ def test_usage_that_is_given_up_is_not_counted_and_stays_listed(metering: Meteri
     assert [item["history"][-1]["note"] for item in listed] == ["a test of ours"] * 2
 
 
-def test_nothing_is_changed_unless_all_can_be(metering: Metering, tenant: str) -> None:
+def test_no_item_is_changed_if_one_cannot_be(metering: Metering, tenant: str) -> None:
     text = f"text-{uuid.uuid4()}"
     chunk = [{"eventId": text, "eventTime": "", "index": 0, "usage": text}]
     Runner(metering.system, endpoint=None).run("ingest_usage", {"usages": chunk})
-    ids = _ids(metering, "--tenant", tenant)
+    ids = _list_ids(metering, "--tenant", tenant)
     (wrong,) = [item["id"] for item in metering.json("rejected", "list") if item["unique_id"] == text]
     done = metering("rejected", "redrive", *ids, wrong, "--set", "meterValue=5")
     assert (done.returncode, f"{wrong} is not a JSON object" in done.stderr) == (2, True)
@@ -106,16 +106,16 @@ def test_nothing_is_changed_unless_all_can_be(metering: Metering, tenant: str) -
         (("redrive", "--all", "--set", "novalue"), 2, "--set must be NAME=VALUE, not 'novalue'"),
     ],
 )
-def test_wrong_use_is_one_line(
+def test_wrong_usage_is_one_line(
     metering: Metering, tenant: str, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
-    assert _ids(metering, "--tenant", tenant)
+    assert _list_ids(metering, "--tenant", tenant)
     done = metering("rejected", *arguments)
     assert (done.returncode, done.stderr.count("\n")) == (code, 1), done.stderr
     assert message in done.stderr
 
 
-def test_a_stack_that_is_not_there_is_one_line(metering: Metering) -> None:
+def test_a_missing_stack_is_one_line(metering: Metering) -> None:
     done = metering("--stack", "NoSuchStack", "rejected", "list")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "NoSuchStack" in done.stderr

@@ -18,45 +18,45 @@ pytestmark = pytest.mark.emulator
 
 @pytest.fixture
 def metering(system: System, tmp_path: Path) -> Metering:
-    """On the stack in AWS, as far as it knows."""
+    """The command line with ``--stack``."""
     return Metering(system, tmp_path)
 
 
-def test_status_tells_of_a_stack_what_it_puts_out(metering: Metering) -> None:
+def test_status_prints_the_outputs_of_the_stack(metering: Metering) -> None:
     facts = metering.json("status")
     assert facts["stack"] == STACK
     assert facts["usageQueue"] == metering.system.outputs["UsageQueueUrl"]
     assert facts["stateMachines"] == metering.system.state_machine_arns
 
 
-def test_env_and_token_open_the_api(metering: Metering) -> None:
+def test_env_and_token_give_access_to_the_api(metering: Metering) -> None:
     script = f'eval "$("$@")"; exec "{sys.executable}" -c "import json, os; print(json.dumps(dict(os.environ)))"'
     command = ["sh", "-c", script, "sh", *metering.command("env")]
     done = subprocess.run(command, env=metering.environment, capture_output=True, text=True, check=True)
     exported = json.loads(done.stdout)
     assert exported["EVENT_BUS_NAME"] == metering.system.outputs["EventBusName"]
-    given = (exported["ACCESS_TOKEN"], metering("token").stdout.strip(), metering.json("token")["token"])
-    for token in (*given, metering.json("env")["ACCESS_TOKEN"]):
+    tokens = (exported["ACCESS_TOKEN"], metering("token").stdout.strip(), metering.json("token")["token"])
+    for token in (*tokens, metering.json("env")["ACCESS_TOKEN"]):
         headers = {"Authorization": f"Bearer {token}"}
         address = f"{exported['CONTROL_PLANE_API_ENDPOINT']}meters"
         assert requests.get(address, headers=headers, timeout=60).status_code == 200
 
 
-def test_tokens_to_try_are_of_the_local_system_only(metering: Metering) -> None:
+def test_token_options_work_on_the_local_system_only(metering: Metering) -> None:
     for option in (("--expired",), ("--scope", "read")):
         done = metering("token", *option)
         assert (done.returncode, done.stdout) == (2, "")
         assert "work on the local system only" in done.stderr
 
 
-def test_logs_are_those_of_the_functions(metering: Metering) -> None:
+def test_logs_prints_the_logs_of_the_functions(metering: Metering) -> None:
     arn = Api(metering.system).call("GET", "meters").headers["x-execution-arn"]
     lines = metering("logs", "--minutes", "1").stdout.splitlines()
     assert any(arn.split(":")[7] in line for line in lines)
     assert any(line.startswith("REPORT RequestId") for line in lines)
 
 
-def test_a_stack_that_is_not_there_is_told_in_one_line(metering: Metering) -> None:
+def test_a_missing_stack_is_an_error_of_one_line(metering: Metering) -> None:
     command = [*metering.command()[:-2], "--stack", "Nothing"]
     for name in ("status", "env", "token", "logs"):
         done = subprocess.run(
@@ -70,18 +70,18 @@ def test_a_stack_that_is_not_there_is_told_in_one_line(metering: Metering) -> No
         assert "Nothing" in done.stderr
 
 
-def test_the_console_of_a_stack_serves_until_it_is_interrupted(metering: Metering) -> None:
+def test_the_console_of_a_stack_runs_until_interrupted(metering: Metering) -> None:
     command = metering.command("console", "--json")
     environment = {**metering.environment, "HOME": os.environ["HOME"]}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as serving:
-        assert serving.stdout is not None
-        url = json.loads(serving.stdout.readline())["console"]
-        assert soon(lambda: _title(url) == f"{STACK} on AWS")
-        serving.send_signal(signal.SIGINT)
-        assert serving.wait(20) in {0, 130, -signal.SIGINT}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["console"]
+        assert soon(lambda: _read_title(url) == f"{STACK} on AWS")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) in {0, 130, -signal.SIGINT}
 
 
-def _title(url: str) -> str:
+def _read_title(url: str) -> str:
     try:
         return requests.get(f"{url}executions", timeout=20).text.split("Metering <small>")[1].split("<")[0]
     except requests.ConnectionError:

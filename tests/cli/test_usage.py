@@ -28,21 +28,21 @@ def metering(system: System, tmp_path: Path) -> LocalMetering:
 
 
 @pytest.fixture
-def used(metering: LocalMetering) -> LocalMetering:
-    """There is usage."""
-    counted = [
+def metering_with_usage(metering: LocalMetering) -> LocalMetering:
+    """The command line of a system with usage."""
+    usages = [
         ("acme", FIRST, 3, "eu"),
         ("acme", SECOND, 5.5, "us"),
         ("acme", SECOND, 11.5, "eu"),
         ("globex", SECOND, 5, "eu"),
     ]
-    count(metering.system, [_usage(f"usage-{place}", *usage) for place, usage in enumerate(counted)])
-    _count_by_others(metering.system, _usage("usage-4", HOSTILE, FIRST, 0.25, "us"))
+    count(metering.system, [_usage(f"usage-{place}", *usage) for place, usage in enumerate(usages)])
+    _count_in_sandbox(metering.system, _usage("usage-4", HOSTILE, FIRST, 0.25, "us"))
     return metering
 
 
-def _count_by_others(system: System, usage: dict[str, Any]) -> None:
-    """Have Amberflo itself count a usage that we would refuse."""
+def _count_in_sandbox(system: System, usage: dict[str, Any]) -> None:
+    """Count a usage in the sandbox that our API would reject."""
     secret = system.client("secretsmanager").get_secret_value(SecretId=SECRET)["SecretString"]
     record = msgspec.json.encode([build_record(usage, event_id="", event_time="")])
     headers = {"X-API-KEY": json.loads(secret)["apiKey"]}
@@ -54,72 +54,74 @@ def _usage(unique_id: str, tenant: str, at: int, value: float, region: str) -> d
     return {**usage, "meterTimeInMillis": at * 1000 + 500, "uniqueId": unique_id}
 
 
-def _hour(begin: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(begin))
+def _format_hour(start: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(start))
 
 
 def _totals(system: System) -> dict[str, float]:
     return sandbox_of(system).totals("api-calls")
 
 
-def test_a_table_has_what_each_group_used_in_each_interval_and_totals(used: LocalMetering) -> None:
-    done = used("usage", "fetch", "api-calls", "--group-by", "customerId", "--interval", "hour", "--last", "5h")
+def test_fetch_prints_usage_by_group_and_interval_and_totals(metering_with_usage: LocalMetering) -> None:
+    done = metering_with_usage(
+        "usage", "fetch", "api-calls", "--group-by", "customerId", "--interval", "hour", "--last", "5h"
+    )
     title, header, *rows = (" ".join(line.split()) for line in done.stdout.splitlines())
     assert title.startswith("api-calls from ")
     assert header == "customerId hour usage"
     assert rows == [
-        f"acme {_hour(FIRST)} 3",
-        f"acme {_hour(SECOND)} 17",
+        f"acme {_format_hour(FIRST)} 3",
+        f"acme {_format_hour(SECOND)} 17",
         "acme total 20",
-        f"globex {_hour(SECOND)} 5",
+        f"globex {_format_hour(SECOND)} 5",
         "globex total 5",
-        f"{HARMLESS} {_hour(FIRST)} 0.25",
+        f"{HARMLESS} {_format_hour(FIRST)} 0.25",
         f"{HARMLESS} total 0.25",
         "total of these 25.25",
     ]
 
 
-def test_programs_get_every_interval_and_what_was_asked(used: LocalMetering) -> None:
-    between = ("--from", str(FIRST), "--to", str(SECOND + 3600), "--interval", "hour")
-    # Other tenants are filtered out, and acme's usage in the other region is not taken.
+def test_json_has_all_intervals_and_the_query(metering_with_usage: LocalMetering) -> None:
+    time_range = ("--from", str(FIRST), "--to", str(SECOND + 3600), "--interval", "hour")
+    # The filter excludes other tenants, and --take acme's usage in the other region.
     which = ("--group-by", "customerId,region", "--filter", "region=eu,xx,us", "--tenant", "acme", "--take", "1")
-    told = used.json("usage", "chart", "api-calls", *between, *which)
-    assert (told["meter"]["meterApiName"], told["meter"]["meterType"]) == ("api-calls", "sum_of_all_usage")
-    assert (told["startTimeInSeconds"], told["endTimeInSeconds"]) == (FIRST, SECOND + 3600)
-    assert told["timeGroupingInterval"] == "HOUR"
+    output = metering_with_usage.json("usage", "chart", "api-calls", *time_range, *which)
+    assert (output["meter"]["meterApiName"], output["meter"]["meterType"]) == ("api-calls", "sum_of_all_usage")
+    assert (output["startTimeInSeconds"], output["endTimeInSeconds"]) == (FIRST, SECOND + 3600)
+    assert output["timeGroupingInterval"] == "HOUR"
     values = [{"startTimeInSeconds": FIRST, "value": 3}, {"startTimeInSeconds": SECOND, "value": 11.5}]
-    assert told["groups"] == [{"group": {"customerId": "acme", "region": "eu"}, "total": 14.5, "values": values}]
+    assert output["groups"] == [{"group": {"customerId": "acme", "region": "eu"}, "total": 14.5, "values": values}]
 
 
-def test_filters_leave_out_other_values_and_tenants(used: LocalMetering) -> None:
+def test_filters_exclude_other_values_and_tenants(metering_with_usage: LocalMetering) -> None:
     which = ("--filter", "region=us,xx", "--tenant", "acme")
-    done = used("usage", "fetch", "api-calls", *which, "--interval", "month")
+    done = metering_with_usage("usage", "fetch", "api-calls", *which, "--interval", "month")
     assert ["total", "5.5"] in [line.split() for line in done.stdout.splitlines()]
 
 
-def test_a_chart_has_bars_as_long_as_the_usage_where_there_is_only_ascii_too(used: LocalMetering) -> None:
-    asked = ("--group-by", "customerId", "--interval", "hour", "--from", str(FIRST), "--to", str(SECOND + 7200))
-    done = used.typed("", "usage", "chart", "api-calls", *asked, PYTHONIOENCODING="ascii")
+def test_chart_bars_are_proportional_and_work_in_ascii(metering_with_usage: LocalMetering) -> None:
+    options = ("--group-by", "customerId", "--interval", "hour", "--from", str(FIRST), "--to", str(SECOND + 7200))
+    done = metering_with_usage.run_with_input("", "usage", "chart", "api-calls", *options, PYTHONIOENCODING="ascii")
     assert [" ".join(line.split()) for line in done.stdout.splitlines()[1:]] == [
-        f"{_hour(FIRST)} acme {'#' * 11} 3",
+        f"{_format_hour(FIRST)} acme {'#' * 11} 3",
         f"{HARMLESS} + 0.25",
-        f"{_hour(SECOND)} acme {'#' * 60} 17",
+        f"{_format_hour(SECOND)} acme {'#' * 60} 17",
         f"globex {'=' * 18} 5",
-        f"{_hour(SECOND + 3600)} 0",
+        f"{_format_hour(SECOND + 3600)} 0",
     ]
 
 
-def test_a_time_without_a_zone_is_said_to_be_of_this_one(metering: LocalMetering) -> None:
-    asked = ("usage", "fetch", "api-calls", "--from", "2025-01-31T14:30", "--interval", "month", "--json")
-    done = metering.typed("", *asked, TZ="Asia/Kolkata")
+def test_a_time_without_a_zone_is_local_and_a_note_says_so(metering: LocalMetering) -> None:
+    options = ("usage", "fetch", "api-calls", "--from", "2025-01-31T14:30", "--interval", "month", "--json")
+    done = metering.run_with_input("", *options, TZ="Asia/Kolkata")
     assert '"startTimeInSeconds": 1738314000,' in done.stdout
-    said = "--from 2025-01-31T14:30 is taken as 2025-01-31T14:30:00+05:30, in the time zone of this machine.\n"
-    assert done.stderr == said
+    note = "--from 2025-01-31T14:30 is taken as 2025-01-31T14:30:00+05:30, in the time zone of this machine.\n"
+    assert done.stderr == note
 
 
-def test_a_cancellation_shows_whose_usage_goes_and_that_it_is_a_guess(used: LocalMetering) -> None:
-    asked = ("usage", "cancel", "api-calls", "--from", "5h", "--to", str(int(time.time()) + 600))
-    done = used.typed("n\n", *asked, "--id", "my-rule")
+def test_cancel_shows_an_estimate_of_all_tenants_usage(metering_with_usage: LocalMetering) -> None:
+    options = ("usage", "cancel", "api-calls", "--from", "5h", "--to", str(int(time.time()) + 600))
+    done = metering_with_usage.run_with_input("n\n", *options, "--id", "my-rule")
     assert (done.returncode, "nothing was changed" in done.stderr) == (1, True)
     assert "ALL tenants' usage of api-calls that was ingested from " in done.stdout
     assert "The range ends in the future" in done.stdout
@@ -132,36 +134,36 @@ def test_a_cancellation_shows_whose_usage_goes_and_that_it_is_a_guess(used: Loca
         [HARMLESS, "0.25"],
         ["all", "tenants", "25.25"],
     ]
-    assert _totals(used.system) != {}
-    done = used.typed("y\n", *asked)
+    assert _totals(metering_with_usage.system) != {}
+    done = metering_with_usage.run_with_input("y\n", *options)
     assert (done.returncode, "Created the rule cancel-api-calls-" in done.stdout) == (0, True)
-    assert _totals(used.system) == {}
+    assert _totals(metering_with_usage.system) == {}
 
 
-def test_a_program_cancels_a_range_with_a_rule_of_its_own_name(metering: LocalMetering) -> None:
+def test_cancel_uses_the_id_of_the_option(metering: LocalMetering) -> None:
     now = int(time.time())
-    told = metering.json(
+    output = metering.json(
         *("usage", "cancel", "api-calls", "--from", "1h", "--to", str(now - 60), "--id", "my-rule", "--yes")
     )
-    between = told["rule"]["ingestionTimeRange"]
-    assert (told["rule"]["id"], told["rule"]["meterApiName"]) == ("my-rule", "api-calls")
-    assert between["endTimeInSeconds"] == now - 60
-    assert now - 3600 <= between["startTimeInSeconds"] < now - 3500
+    time_range = output["rule"]["ingestionTimeRange"]
+    assert (output["rule"]["id"], output["rule"]["meterApiName"]) == ("my-rule", "api-calls")
+    assert time_range["endTimeInSeconds"] == now - 60
+    assert now - 3600 <= time_range["startTimeInSeconds"] < now - 3500
 
 
-def test_single_usages_are_cancelled_as_they_were_counted(used: LocalMetering, tmp_path: Path) -> None:
+def test_single_usages_are_cancelled(metering_with_usage: LocalMetering, tmp_path: Path) -> None:
     file = tmp_path / "usages.ndjson"
     usages = [_usage("usage-0", "acme", FIRST, 3, "eu"), _usage("usage-4", HOSTILE, FIRST, 0.25, "us")]
     file.write_text("".join(json.dumps(usage) + "\n" for usage in usages))
-    done = used.typed("y\n", "usage", "cancel", "--records", str(file))
+    done = metering_with_usage.run_with_input("y\n", "usage", "cancel", "--records", str(file))
     assert (done.returncode, "Cancelled 2 usages." in done.stdout) == (0, True), done
     assert ["api-calls", HARMLESS, "0.25"] in [line.split() for line in done.stdout.splitlines()]
-    assert _totals(used.system) == {"acme": 17, "globex": 5}
-    told = used.json("usage", "cancel", "--records", str(file), "--yes")
-    assert told == {"cancelled": ["usage-0", "usage-4"]}
+    assert _totals(metering_with_usage.system) == {"acme": 17, "globex": 5}
+    output = metering_with_usage.json("usage", "cancel", "--records", str(file), "--yes")
+    assert output == {"cancelled": ["usage-0", "usage-4"]}
 
 
-def test_a_cancellation_that_fails_half_way_says_how_far_it_came(metering: LocalMetering, tmp_path: Path) -> None:
+def test_a_cancellation_that_fails_reports_its_progress(metering: LocalMetering, tmp_path: Path) -> None:
     file = tmp_path / "usages.json"
     file.write_text(json.dumps([_usage(f"new-{number}", "acme", FIRST, 1, "eu") for number in range(150)]))
     sandbox_of(metering.system).set_faults([{"kind": "status", "status": 404, "path": "/ingest", "skip": 1}])
@@ -185,7 +187,7 @@ def test_a_cancellation_that_fails_half_way_says_how_far_it_came(metering: Local
         (("cancel", "--records", "no-such-file"), 1, "no-such-file cannot be read"),
     ],
 )
-def test_wrong_use_is_one_line(tmp_path: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
+def test_wrong_usage_is_one_line(tmp_path: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
     done = CliRunner().invoke(app, ["usage", *arguments], env={"METERING_HOME": str(tmp_path)})
     assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (code, "", 1), done
     assert message in done.stderr

@@ -31,7 +31,7 @@ def _lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
 @pytest.mark.parametrize(
     ("meter_type", "last"), [("sum_of_all_usage", "total of these 3"), ("active_users", "globex total 2")]
 )
-def test_only_what_can_be_summed_has_a_total_of_all(
+def test_only_additive_meters_have_a_total_of_all_groups(
     capsys: pytest.CaptureFixture[str], meter_type: str, last: str
 ) -> None:
     show_as_table(_usage([_group("acme", 1), _group("globex", 2)], meterType=meter_type))
@@ -43,15 +43,17 @@ def test_only_what_can_be_summed_has_a_total_of_all(
 @pytest.mark.parametrize(
     ("interval", "name"), [("HOUR", "2026-01-31 00:00"), ("WEEK", "2026-01-31"), ("MONTH", "2026-01")]
 )
-def test_an_interval_is_named_as_fine_as_it_is(capsys: pytest.CaptureFixture[str], interval: str, name: str) -> None:
+def test_the_format_of_an_interval_depends_on_its_length(
+    capsys: pytest.CaptureFixture[str], interval: str, name: str
+) -> None:
     show_as_table(_usage([Group(None, 12_345_678_901.5, [IntervalValue(NOON - DAY // 2, 0.1 + 0.2)])], interval))
     assert _lines(capsys)[1:] == [f"{interval.lower()} usage", f"{name} 0.3", "total 12,345,678,901.5"]
 
 
-def test_groups_are_told_apart_by_name_and_form_and_what_is_little_is_not_nothing(
+def test_bars_differ_by_name_and_fill_and_a_small_value_has_a_bar(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # As wide whatever the environment says, which Rich reads when it is imported.
+    # A fixed width, whatever the environment says, which Rich reads on import.
     monkeypatch.setattr(console, "_width", 45)
     groups = [_group("acme", 40, 0), _group("globex", -20, 0.001), _group("a" * 30, 10, 0), _group("", 4, 0)]
     show_as_bars(_usage(groups))
@@ -65,7 +67,7 @@ def test_groups_are_told_apart_by_name_and_form_and_what_is_little_is_not_nothin
 
 
 @pytest.mark.parametrize("show", [show_as_table, show_as_bars])
-def test_where_nothing_was_used_it_says_so(capsys: pytest.CaptureFixture[str], show: Any) -> None:
+def test_no_usage(capsys: pytest.CaptureFixture[str], show: Any) -> None:
     for groups in ([], [_group("acme", 0, 0)]):
         show(_usage(groups))
         assert _lines(capsys)[1:] == ["No usage."]

@@ -143,6 +143,8 @@ def test_the_command_line_reads_the_log_too(system: System, logged: AwsDeploymen
 
     listed = json.loads(metering("list", "--workflow", "create_meter", "--json").stdout)
     assert [one["name"] for one in listed] == NAMES
-    assert "CreateMeter         Task      FAILED, 3 tries, AmberfloUnavailable" in metering("show", "failed-one").stdout
+    assert (
+        "CreateMeter         Task      FAILED, 3 attempts, AmberfloUnavailable" in metering("show", "failed-one").stdout
+    )
     done = metering("start", "--like", "without-data")
     assert (done.returncode, "the input of without-data is not in its log" in done.stderr) == (1, True), done
