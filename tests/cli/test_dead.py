@@ -89,7 +89,7 @@ def test_dropping_an_event_that_is_too_large_for_an_item_stores_its_beginning(me
     )
     done = metering("dead", "drop", "--tenant", tenant, "--why", "a test of ours")
     assert (done.returncode, metering.json("dead", "list")) == (0, [])
-    items = RejectedTable(metering.system).find(ItemFilter(("dropped",)))
+    items = RejectedTable(metering.system).list_items(ItemFilter(("dropped",)))
     (item,) = [item for item in items if tenant in str(item.original)]
     assert "characters; this is its beginning" in item.reason
     assert len(str(item.original)) < 400_000

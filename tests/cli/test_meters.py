@@ -83,8 +83,8 @@ def test_control_characters_and_markup_are_escaped(metering: LocalMetering) -> N
 def test_an_api_error_is_one_line_with_the_next_command(metering: LocalMetering) -> None:
     create = ("meters", "create", "Calls", "--type", "sum_of_all_usage", "--name")
     errors = {
-        (*create, "a b"): "answered 400: The request is invalid. meterApiName: ",
-        ("meters", "show", "nope"): "answered 404: The meter 'nope' was not found. There is none with that name",
+        (*create, "a b"): "responded with 400: The request is invalid. meterApiName: ",
+        ("meters", "show", "nope"): "responded with 404: The meter 'nope' was not found. No meter has that name either",
     }
     for arguments, message in errors.items():
         done = metering(*arguments)
@@ -96,7 +96,7 @@ def test_an_api_error_is_one_line_with_the_next_command(metering: LocalMetering)
 def test_throttling_says_when_to_retry(metering: LocalMetering) -> None:
     sandbox_of(metering.system).set_faults([{"kind": "status", "status": 429}])
     done = metering("meters", "list")
-    assert (done.returncode, "answered 503: " in done.stderr, "Try again in 10 s." in done.stderr) == (1, True, True)
+    assert (done.returncode, "responded with 503: " in done.stderr, "Retry in 10 s." in done.stderr) == (1, True, True)
 
 
 @pytest.mark.parametrize(
@@ -120,12 +120,12 @@ def test_a_command_that_cannot_start_is_one_line(
 def test_the_api_and_token_of_a_stack_come_from_its_outputs(system: System, tmp_path: Path) -> None:
     metering = Metering(system, tmp_path)
     done = metering("meters", "show", "nope")
-    assert (done.returncode, "answered 404" in done.stderr) == (1, True)
+    assert (done.returncode, "responded with 404" in done.stderr) == (1, True)
     assert " See: metering --stack AmberfloMetering executions show arn:" in done.stderr
     environment = {**metering.environment, "ACCESS_TOKEN": "not-a-token"}
     command = metering.command("meters", "list")
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, "answered 401" in done.stderr, "set a fresh one" in done.stderr) == (1, True, True)
+    assert (done.returncode, "responded with 401" in done.stderr, "set a new one" in done.stderr) == (1, True, True)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def create_rejected(table: RejectedTable, tenant: str, *usages: Any) -> list[Rej
     system: Any = table.deployment
     execution = Runner(system, endpoint=None).run("ingest_usage", {"usages": msgspec.to_builtins(reported)})
     assert len(execution.output["body"]["data"]["rejected"]) == len(usages)
-    items = [item for item in table.find(ItemFilter()) if item.execution_arn == execution.arn]
+    items = [item for item in table.list_items(ItemFilter()) if item.execution_arn == execution.arn]
     return sorted(items, key=lambda item: int(item.original["index"]))
 
 

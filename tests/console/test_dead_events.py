@@ -53,7 +53,7 @@ def test_dead_events_of_both_queues_are_dropped_with_a_reason(
     dialog.get_by_role("button", name="Drop 2").click()
     expect(page.locator("#result .success")).to_contain_text("2 events dropped.")
     expect(page.get_by_text("No dead events.")).to_be_visible()
-    items = [item for item in table.find(ItemFilter(("dropped",))) if tenant in str(item.original)]
+    items = [item for item in table.list_items(ItemFilter(("dropped",))) if tenant in str(item.original)]
     assert [item.history[-1]["note"] for item in items] == ["test reason"] * 2
     # The event is in the list of rejected usage, without any actions.
     page = open_page(f"rejected/{items[0].id}")

@@ -38,7 +38,7 @@ def test_filters_rejected_usage(table: RejectedTable, tenant: str, open_page: Op
     page.get_by_role("button", name="Apply").click()
     expect(page.get_by_text("No rejected usage matches the filter.")).to_be_visible()
     assert page.title() == "Rejected usage · Metering"
-    assert {text.id, missing.id} == {item.id for item in table.find(ItemFilter(tenant=tenant))}
+    assert {text.id, missing.id} == {item.id for item in table.list_items(ItemFilter(tenant=tenant))}
 
 
 def test_many_items_are_shown_in_pages(table: RejectedTable, tenant: str, open_page: OpenPage) -> None:
@@ -118,7 +118,7 @@ def test_drops_the_selected_usage_after_confirmation(table: RejectedTable, tenan
     dialog.get_by_role("button", name="Drop 2").click()
     expect(page.locator("#result .success")).to_contain_text("2 dropped.")
     expect(page.locator(".rejected tbody tr")).to_have_count(1)
-    assert [item.id for item in table.find(ItemFilter(tenant=tenant))] == [third.id]
+    assert [item.id for item in table.list_items(ItemFilter(tenant=tenant))] == [third.id]
     assert reload_item(table, first).history[-1]["note"] == "test reason"
 
 
@@ -132,7 +132,7 @@ def test_nothing_is_dropped_if_an_item_has_changed(table: RejectedTable, tenant:
     table.edit(item, {"meterValue": 1})
     dialog.get_by_role("button", name="Drop 2").click()
     expect(page.locator("#result .problem")).to_contain_text("have changed since this page was loaded")
-    assert {item.status for item in table.find(ItemFilter(STATUSES, tenant=tenant))} == {"rejected"}
+    assert {item.status for item in table.list_items(ItemFilter(STATUSES, tenant=tenant))} == {"rejected"}
 
 
 CHANGING_PATHS = (
@@ -187,7 +187,7 @@ def test_rows_are_opened_with_the_keyboard(table: RejectedTable, tenant: str, op
     rows.nth(1).focus()
     page.keyboard.press("Enter")
     page.wait_for_url(f"**{path}")
-    assert second.id in {item.id for item in table.find(ItemFilter(tenant=tenant))}
+    assert second.id in {item.id for item in table.list_items(ItemFilter(tenant=tenant))}
 
 
 @pytest.mark.parametrize(("narrow", "dark"), [(False, False), (True, True)])

@@ -103,7 +103,7 @@ def test_a_concurrent_edit_is_not_overwritten(table: RejectedTable, tenant: str,
     table.edit(item, {**item.original["usage"], "meterValue": 1})
     page.get_by_label("meterValue (JSON)").fill("5")
     page.get_by_role("button", name="Redrive").click()
-    expect(page.locator("#result .problem")).to_contain_text("Somebody else has changed")
+    expect(page.locator("#result .problem")).to_contain_text("Someone else changed")
     expect(page.get_by_label("meterValue (JSON)")).to_have_value("5")
     assert fetch_totals(table) == {}
 

@@ -167,7 +167,7 @@ INVALID_QUERIES = (
     ("meter=no-such-meter", 404, "The API answered 404"),
     ("meter=api-calls&group=nosuch", 400, "nosuch"),
     ("meter=api-calls&range=400d&interval=hour", 400, "9,600 hours; at most 3,000 can be shown"),
-    ("meter=api-calls&range=soon", 400, "'soon' is no span of time"),
+    ("meter=api-calls&range=soon", 400, "'soon' is not a valid duration"),
     ("meter=api-calls&range=between&from=2026-01-02T00:00&to=2026-01-01T00:00", 400, "must be before its end"),
     ("meter=api-calls&interval=year", 400, "Unknown interval 'year'"),
 )

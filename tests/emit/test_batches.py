@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from amberflo_workflows.core.chunks import extract_usages, split_into_chunks
 from amberflo_workflows.emit import UsageEmitter
-from amberflo_workflows.emit.entries import BufferedUsage, first_call
+from amberflo_workflows.emit.entries import BufferedUsage, build_call
 from tests.emit.bus import CALL_BYTES, FULL_ENTRY, NEVER, Bus, bytes_of
 
 _SIZES = st.one_of(st.integers(0, 300), st.integers(0, 62_000), st.just(62_700))
@@ -89,7 +89,7 @@ def test_a_full_entry_is_one_chunk_behind_the_queue(bus: Bus, emitter: UsageEmit
 
 def test_a_call_has_at_most_ten_entries_and_an_entry_300_usages() -> None:
     # By itself: with real usages, 300 of which have 30 kB and more, a call is filled by bytes before.
-    call = first_call([BufferedUsage("{}", size=3, due=0)] * 3_301, overhead=100)
+    call = build_call([BufferedUsage("{}", size=3, due=0)] * 3_301, overhead=100)
     assert [len(entry) for entry in call] == [300] * 10
 
 

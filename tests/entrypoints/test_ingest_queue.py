@@ -144,10 +144,10 @@ def test_a_redelivery_does_not_undo_what_was_done_with_a_usage_too_large(system:
     body = json.dumps(_event({**_usage(tenant=mark), "note": "x" * 150_000}))
     assert _invoke(system, [body]) == []
     table = RejectedTable(system)
-    (item,) = table.find(ItemFilter(tenant=mark))
+    (item,) = table.list_items(ItemFilter(tenant=mark))
     table.drop(item, "")
     assert _invoke(system, [body]) == []
-    assert table.find(ItemFilter(tenant=mark)) == []
+    assert table.list_items(ItemFilter(tenant=mark)) == []
 
 
 def test_a_usage_that_not_even_the_table_can_hold_stays_in_the_queue(system: System) -> None:

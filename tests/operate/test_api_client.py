@@ -71,7 +71,7 @@ def test_an_error_tells_all_that_was_said_in_one_line(said: Said, client: ApiCli
     with pytest.raises(ApiError) as caught:
         client.call("GET", "meters")
     assert str(caught.value) == (
-        "The API answered 400: The request is wrong. label: is missing. unit: is too long. odd. "
+        "The API responded with 400: The request is wrong. label: is missing. unit: is too long. odd. "
         "See: metering executions show arn:1"
     )
 
@@ -82,13 +82,13 @@ def test_an_error_tells_all_that_was_said_in_one_line(said: Said, client: ApiCli
 )
 def test_what_is_no_answer_of_the_apis_is_said(said: Said, client: ApiClient, status: int, body: bytes) -> None:
     said.status, said.body = status, body
-    with pytest.raises(OperatorError, match=f"GET {said.url}meters answered {status} with what the API would not say"):
+    with pytest.raises(OperatorError, match=f"GET {said.url}meters responded with {status} and an unexpected body"):
         client.call("GET", "meters")
 
 
 def test_a_redirect_is_not_followed_with_the_token(said: Said, client: ApiClient) -> None:
     said.status, said.headers = 302, {"Location": f"{said.url}elsewhere"}
-    with pytest.raises(ApiError, match="answered 302"):
+    with pytest.raises(ApiError, match="responded with 302"):
         client.call("GET", "meters")
     assert said.path == "/meters"
 
@@ -112,11 +112,11 @@ def test_an_api_that_is_not_there_is_said() -> None:
     nowhere = f"http://{LOOPBACK}:{free_port()}/"
     with requests.Session() as session, pytest.raises(OperatorError, match="cannot be reached"):
         ApiClient(nowhere, "the-token", session).call("GET", "meters")
-    with pytest.raises(OperatorError, match=r"No token: .* cannot be reached"):
+    with pytest.raises(OperatorError, match=r"No access token: .* cannot be reached"):
         request_token(nowhere, "id", "secret")
 
 
 def test_a_refused_client_gets_no_token_and_hears_of_the_other_way(said: Said) -> None:
     said.status, said.body = 400, b'{"error": "invalid_client"}'
-    with pytest.raises(OperatorError, match="answered 400; a token can also be given in ACCESS_TOKEN"):
+    with pytest.raises(OperatorError, match=r"responded with 400\. You can also set ACCESS_TOKEN"):
         request_token(said.url, "id", "secret")

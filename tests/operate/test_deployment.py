@@ -53,10 +53,10 @@ def test_the_api_and_the_token_are_where_the_outputs_say(system: System, meters_
 def test_a_stack_without_an_api_is_said(meters_of_a_stack_with: Tell) -> None:
     done = meters_of_a_stack_with()
     assert (done.returncode, done.stderr.count("\n")) == (1, 1), done
-    assert "The stack ByOutputs has no API of its own (no output ControlPlaneApiEndpoint)" in done.stderr
+    assert "Stack ByOutputs has no API of its own (no output ControlPlaneApiEndpoint)" in done.stderr
 
 
 def test_a_stack_with_another_issuer_needs_a_token_of_that(system: System, meters_of_a_stack_with: Tell) -> None:
     done = meters_of_a_stack_with(ControlPlaneApiEndpoint=system.api_endpoint)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1), done
-    assert "put one of its issuer into ACCESS_TOKEN" in done.stderr
+    assert "Set ACCESS_TOKEN to a token of its issuer" in done.stderr

@@ -63,7 +63,7 @@ def test_undeliverable_usage_waits_in_the_dead_letter_queue_and_is_counted_after
     deadline = time.monotonic() + TIMEOUT_SECONDS
     tenants: list[list[str]] = []
     while tenants != [[tenant]] and time.monotonic() < deadline:
-        with letters.looked_at() as events:
+        with letters.receive() as events:
             tenants = [event.tenants for event in events]
     assert tenants == [[tenant]]
     # Seven attempts in each of five deliveries; the last may still be running.
@@ -72,8 +72,8 @@ def test_undeliverable_usage_waits_in_the_dead_letter_queue_and_is_counted_after
     send(system, [_usage(other_tenant)])
     assert soon(lambda: _total(system, other_tenant) == 3, TIMEOUT_SECONDS)
     assert _total(system, tenant) is None
-    with letters.looked_at() as (dead_event,):
+    with letters.receive() as (dead_event,):
         letters.redrive(dead_event)
     assert soon(lambda: _total(system, tenant) == 7, TIMEOUT_SECONDS)
-    with letters.looked_at() as events:
+    with letters.receive() as events:
         assert events == []

@@ -82,13 +82,13 @@ def test_an_event_that_fails_is_in_the_dead_letter_queue_and_succeeds_when_it_is
     sandbox_of(system).set_keys([key])
     put_secret(system.emulator, SECRET, {"apiKey": key})
     letters = DeadLetters(system)
-    with letters.looked_at() as dead:
+    with letters.receive() as dead:
         (dead_event,) = [item for item in dead if item.tenants == [tenant]]
         assert (json.loads(dead_event.text), dead_event.workflow) == (event, workflow)
         letters.redrive(dead_event)
     stages = {"create_customer": "ONBOARDING", "delete_customer": "OFFBOARDED"}
     assert soon(lambda: _stage(runner, tenant) == stages[workflow])
-    with letters.looked_at() as dead:
+    with letters.receive() as dead:
         assert [item for item in dead if item.tenants == [tenant]] == []
 
 
@@ -105,7 +105,7 @@ def test_an_event_without_a_tenant_is_saved_once_with_its_reason_and_can_be_drop
         execution = runner.run(workflow, event)
         assert (execution.status, execution.output["statusCode"]) == ("SUCCEEDED", 400)
     table = RejectedTable(runner.system)
-    (saved,) = [item for item in table.find(ItemFilter()) if event["id"] in item.id]
+    (saved,) = [item for item in table.list_items(ItemFilter()) if event["id"] in item.id]
     assert (saved.reason, json.loads(saved.original)) == ("there is no tenantId in the event's detail", event)
     dropped = table.drop(saved, "test")
     assert (dropped.status, json.loads(dropped.original)) == ("dropped", event)
@@ -139,7 +139,7 @@ def test_a_rejected_event_that_is_too_large_for_the_table_is_in_the_dead_letter_
     assert max(runner.payloads(execution.arn)) <= 262_144
     assert (execution.status, execution.error) == ("FAILED", "TenantEventParked")
     letters = DeadLetters(runner.system)
-    with letters.looked_at() as dead:
+    with letters.receive() as dead:
         events = [item for item in dead if item.workflow == workflow and json.loads(item.text) == event]
         assert len(events) == 1
         letters.drop(events[0], "test")

@@ -14,8 +14,8 @@ from amberflo_workflows.cli.output import console, fail, say
 from amberflo_workflows.core.usage_file import FileLayout, FileOptions, InvalidFile, detect_format, read_layout
 from amberflo_workflows.entrypoints.backfill.sending import ChunkNotSent, RowDestination
 from amberflo_workflows.local.home import home
-from amberflo_workflows.operate.backfill import on_aws
 from amberflo_workflows.operate.backfill import run as backfill_run
+from amberflo_workflows.operate.backfill import s3_backfill
 from amberflo_workflows.operate.backfill.journal import ProgressJournal
 from amberflo_workflows.operate.backfill.run import BackfillReport
 from amberflo_workflows.operate.backfill.source import LocalFile, S3File, UsageSource
@@ -79,7 +79,7 @@ def backfill(
 
 def _open_source(context: typer.Context, file: str) -> UsageSource:
     if file.startswith("s3://"):
-        return S3File.of(get_deployment(context).client("s3"), file)
+        return S3File.from_url(get_deployment(context).client("s3"), file)
     source = LocalFile(Path(file))
     # Raises InvalidFile if the file cannot be read.
     source.fingerprint()
@@ -104,9 +104,9 @@ def _send_from_here(
     deployment: Deployment, source: UsageSource, layout: FileLayout, restart: bool, as_json: bool
 ) -> None:
     table, machine = deployment.outputs["RejectedTableName"], deployment.state_machine_arns["ingest_usage"]
-    journal = ProgressJournal.of(home() / "backfills", source.fingerprint(), repr(layout), machine)
+    journal = ProgressJournal.from_key(home() / "backfills", source.fingerprint(), repr(layout), machine)
     if restart:
-        journal.forget()
+        journal.delete()
     progress = journal.read()
     if progress and not as_json:
         say(f"Resuming after {progress.accepted + progress.rejected:,} rows. Use --restart to start over.")
@@ -116,14 +116,14 @@ def _send_from_here(
 
 
 def _send_on_aws(deployment: Deployment, source: S3File, options: FileOptions, as_json: bool) -> None:
-    arn = on_aws.start(deployment, source.found, options)
+    arn = s3_backfill.start(deployment, source.object, options)
     if not as_json:
         say(f"Started backfill_usage: {arn}")
     with _build_progress_bar() as bar:
         task = bar.add_task("Ranges of the file", total=None)
-        for ranges in on_aws.follow(deployment, arn):
+        for ranges in s3_backfill.follow(deployment, arn):
             bar.update(task, completed=ranges.done, total=ranges.total)
-    data = on_aws.fetch_result(deployment, arn)
+    data = s3_backfill.fetch_result(deployment, arn)
     if as_json:
         print(json.dumps({**data, "execution": arn}))
     else:

@@ -86,7 +86,7 @@ def drop(
 def _open_letters(context: typer.Context) -> Iterator[tuple[DeadLetters, list[DeadEvent]]]:
     with reported_errors():
         letters = DeadLetters(get_deployment(context))
-        with letters.looked_at() as events:
+        with letters.receive() as events:
             yield letters, events
 
 

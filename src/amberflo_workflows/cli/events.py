@@ -17,7 +17,7 @@ from amberflo_workflows.operate import usage_sender
 from amberflo_workflows.operate.backfill.source import LocalFile
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.usage_files import read_usages
-from amberflo_workflows.operate.usage_sender import SendReport, detail_usages
+from amberflo_workflows.operate.usage_sender import SendReport, extract_detail_usages
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Send usage or other events to the event bus.")
 
@@ -63,7 +63,7 @@ def send(
         usages = _read_detail(_parse_detail(detail)) if detail is not None else _read_file(file or "", file_format)
         report = _send_usages(get_deployment(context), usages, source)
     _show_report(report, as_json)
-    raise typer.Exit(0 if report.is_good else 1)
+    raise typer.Exit(0 if report.is_complete else 1)
 
 
 def _parse_detail(text: str) -> Any:
@@ -78,7 +78,7 @@ def _parse_detail(text: str) -> Any:
 
 def _read_detail(detail: Any) -> Iterable[ReportedUsage]:
     try:
-        return detail_usages(detail)
+        return extract_detail_usages(detail)
     except RecursionError:
         raise fail("--detail is nested too deeply", 2) from None
 
@@ -123,11 +123,11 @@ def _send_event(deployment: Deployment, detail_type: str, detail: Any, source: s
 
 def _show_report(report: SendReport, as_json: bool) -> None:
     if as_json:
-        counts = {"sent": report.sent, "refused": report.refused, "notSent": report.not_sent}
+        counts = {"sent": report.sent, "refused": report.rejected, "notSent": report.not_sent}
         print(json.dumps({**counts, "error": report.error, "stopped": report.stopped}))
         return
-    say(f"{report.sent:,} sent, {len(report.refused):,} invalid.")
-    for invalid in report.refused:
+    say(f"{report.sent:,} sent, {len(report.rejected):,} invalid.")
+    for invalid in report.rejected:
         say(f"    {invalid['id']}  {invalid['reason']}")
     if report.stopped:
         say(f"The rest of the file was not read: {report.stopped}")

@@ -23,7 +23,7 @@ AggregationDimensions = Annotated[
 def list_(context: typer.Context, *, as_json: Json = False) -> None:
     """List all meters, sorted by name."""
     with reported_errors(), show_status("Fetching the meters"):
-        meters = list(get_api_client(context).meters())
+        meters = list(get_api_client(context).list_meters())
     if as_json:
         print(json.dumps(meters, indent=2))
     elif meters:
@@ -65,7 +65,7 @@ def create(
 def show(context: typer.Context, *, meter_id: Meter, as_json: Json = False) -> None:
     """Show a meter with all its fields."""
     with reported_errors(), show_status("Fetching the meter"):
-        meter = get_api_client(context).meter(meter_id)
+        meter = get_api_client(context).get_meter(meter_id)
     _show(meter, as_json)
 
 
@@ -77,7 +77,7 @@ def delete(context: typer.Context, *, meter_id: Meter, yes: Yes = False, as_json
     with reported_errors():
         with show_status("Fetching the meter"):
             client = get_api_client(context)
-            meter = client.meter(meter_id)
+            meter = client.get_meter(meter_id)
         title = f"{meter.get('meterApiName')} ({meter.get('label')}, id {meter['id']})"
         confirm(f"Delete the meter {title}? This cannot be undone. Its usage stays.", yes)
         with show_status("Deleting the meter"):

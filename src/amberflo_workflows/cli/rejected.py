@@ -37,7 +37,7 @@ def list_(
     """List the waiting items, oldest first."""
     with reported_errors():
         statuses = STATUSES if include_closed else OPEN_STATUSES
-        items = RejectedTable(get_deployment(context)).find(ItemFilter(statuses, tenant, meter, reason))
+        items = RejectedTable(get_deployment(context)).list_items(ItemFilter(statuses, tenant, meter, reason))
     if as_json:
         print(json.dumps([asdict(item) for item in items], indent=2))
         return
@@ -121,7 +121,7 @@ def _select(
         raise fail("select items: by ids, or with --tenant, --meter, --reason or --all", 2)
     if ids:
         return list(table.get(dict.fromkeys(ids)))
-    return table.find(ItemFilter(OPEN_STATUSES, **criteria))
+    return table.list_items(ItemFilter(OPEN_STATUSES, **criteria))
 
 
 def _parse_pair(text: str) -> tuple[str, Any]:

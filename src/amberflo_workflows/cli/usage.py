@@ -51,9 +51,9 @@ def _build_command(show: Callable[[MeterUsage], None]) -> Callable[..., None]:
         time_range = _parse_range(start, end, last)
         with reported_errors(), show_status("Fetching the usage"):
             client = get_api_client(context)
-            usage = usage_report.fetch_usage(client, client.meter(meter), time_range, interval.upper(), query)
+            usage = usage_report.fetch_usage(client, client.get_meter(meter), time_range, interval.upper(), query)
         if as_json:
-            print(json.dumps(usage.facts(), indent=2))
+            print(json.dumps(usage.to_json(), indent=2))
         else:
             show(usage)
 

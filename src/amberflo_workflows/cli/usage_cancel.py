@@ -57,7 +57,7 @@ def _cancel_range(
     with reported_errors():
         with show_status("Fetching the meter"):
             client = get_api_client(context)
-            meter = client.meter(meter_id)
+            meter = client.get_meter(meter_id)
         name = meter["meterApiName"]
         rule = build_rule(name, start, end, rule_id)
         if not as_json:

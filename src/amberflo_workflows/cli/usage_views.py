@@ -8,7 +8,7 @@ from rich.text import Text
 
 from amberflo_workflows.cli.output import console, escape_control, say, show_table
 from amberflo_workflows.operate.usage_report import (
-    ADDITIVE,
+    ADDITIVE_METER_TYPES,
     Group,
     IntervalValue,
     MeterUsage,
@@ -44,7 +44,7 @@ def show_as_table(usage: MeterUsage) -> None:
         return
     keys = list(groups[0].labels)
     rows = [row for group in groups for row in _build_rows(group, keys, usage.interval)]
-    if len(groups) > 1 and usage.meter.get("meterType") in ADDITIVE:
+    if len(groups) > 1 and usage.meter.get("meterType") in ADDITIVE_METER_TYPES:
         rows.append([*("" for _ in keys), "total of these", format_number(sum(group.total for group in groups))])
     show_table([*keys, usage.interval.lower(), "usage"], rows, numbers=("usage",))
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from amberflo_workflows.operate.usage_report import ADDITIVE, Group, MeterUsage, format_interval
+from amberflo_workflows.operate.usage_report import ADDITIVE_METER_TYPES, Group, MeterUsage, format_interval
 
 MAX_SERIES: Final = 8
 OTHERS: Final = "others"
@@ -48,7 +48,7 @@ def build_table(usage: MeterUsage) -> UsageTable:
 
     The smallest groups become one series; if they cannot be added up, they get no series.
     """
-    can_sum = usage.meter.get("meterType") in ADDITIVE
+    can_sum = usage.meter.get("meterType") in ADDITIVE_METER_TYPES
     starts = sorted({value.begin for group in usage.groups for value in group.values})
     groups = sorted(usage.groups, key=lambda group: abs(group.total), reverse=True)
     largest, rest = groups[:MAX_SERIES], groups[MAX_SERIES:]

@@ -1,14 +1,14 @@
-"""Usage reporting for application code: usages go to the event bus in batches, from a thread in the background.
+"""Report usage from application code: a background thread sends usages to the event bus in batches.
 
     with UsageEmitter("metering-bus", source="my.app") as usage:
         usage.record("acme", "api-calls", 1)
 
-Identity and time of a usage are fixed when it is recorded, so whatever is sent twice is the same record and counts
-once. What could not be sent is handed back, by ``on_failure`` or by :class:`UsageNotSent`.
+The id and time of a usage are set when it is recorded, so a usage that is sent twice is the same record and counts
+once. Usages that could not be sent are returned, by ``on_failure`` or by :class:`UsageNotSent`.
 
-When Python exits, an ``atexit`` function closes the emitters that are open. The thread is a daemon, because Python
-waits for any other before it calls such functions. What ends without that exit does not send what is waiting:
-``os._exit``, a signal without a handler, a ``multiprocessing`` child that was forked.
+When Python exits, an ``atexit`` function closes the open emitters. The thread is a daemon, because Python waits for
+other threads before it calls such functions. A process that ends in another way does not send its queued usages:
+``os._exit``, a signal without a handler, a forked ``multiprocessing`` child.
 """
 
 from amberflo_workflows.emit.emitter import UsageEmitter

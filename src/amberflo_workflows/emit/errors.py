@@ -1,12 +1,12 @@
-"""How usage comes back to the caller, and what may be said of an error."""
+"""Errors of the emitter, and the codes of AWS's errors."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-# Errors that last: those that PutEvents documents as such, and what botocore cannot even send. Any other may pass,
-# and to try again does no harm.
-PERMANENT: Final = frozenset(
-    (  # noqa: SIM905 - one a line, they would fill the page
+# Permanent errors: those that PutEvents documents as permanent, and those of requests that botocore cannot send. Any
+# other error may be temporary, and a retry is harmless.
+PERMANENT_ERRORS: Final = frozenset(
+    (  # noqa: SIM905 - a list would be three times as long
         "AccessDenied AccessDeniedException NotAuthorizedForSourceException NotAuthorizedForDetailTypeException "
         "UnrecognizedClientException InvalidClientTokenId InvalidSignatureException InvalidAccountIdException "
         "ResourceNotFoundException ValidationException ValidationError InvalidArgument MalformedDetail "
@@ -16,27 +16,27 @@ PERMANENT: Final = frozenset(
 
 
 class UsageNotTaken(Exception):
-    """``record()`` did not take a usage: the buffer is full, or the emitter closed. The caller still has it."""
+    """``record()`` did not accept a usage: the buffer is full or the emitter is closed. The usage will not be sent."""
 
 
 class UsageNotSent(Exception):
-    """Usages were given up. ``usages``: what they are, with identity and time; ``error``: the last reason."""
+    """Usages could not be sent. ``usages`` has them, with id and time; ``error`` is the last reason."""
 
     def __init__(self, usages: list[dict[str, Any]], error: Exception) -> None:
-        super().__init__(f"{len(usages)} usages could not be sent ({code_of(error)}); .usages has them")
+        super().__init__(f"{len(usages)} usages could not be sent ({get_error_code(error)}); .usages has them")
         self.usages = usages
         self.error = error
 
 
-def code_of(error: Exception) -> str:
-    """AWS's code of an error, else its class. Never its message: there may be usage in it."""
-    response = getattr(error, "response", None)  # there and None if the connection failed
-    told = response.get("Error", {}) if isinstance(response, dict) else {}
-    return str(told.get("Code") or type(error).__name__)
+def get_error_code(error: Exception) -> str:
+    """Return AWS's code of an error, or else its class. The message is not used, because it may contain usage."""
+    response = getattr(error, "response", None)  # None if the connection failed
+    details = response.get("Error", {}) if isinstance(response, dict) else {}
+    return str(details.get("Code") or type(error).__name__)
 
 
-def refusal(result: Mapping[str, Any]) -> Exception:
-    """A failed entry's result as the error that botocore raises for a call."""
+def build_error(result: Mapping[str, Any]) -> Exception:
+    """Build the error that botocore raises for a call, from the result of a failed entry."""
     from botocore.exceptions import ClientError  # noqa: PLC0415 - as boto3 below
 
     code, message = result.get("ErrorCode", "Unknown"), result.get("ErrorMessage", "")

@@ -1,4 +1,4 @@
-"""The product's own HTTP API, as a caller uses it: with an address and a bearer token."""
+"""A client of the product's own HTTP API."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,18 +16,18 @@ READ_SECONDS: Final = 35
 
 
 class ApiError(OperatorError):
-    """The API answered with an error: HTTP's ``status``, all that it ``said``, in one line, and where to see more."""
+    """The API returned an error: HTTP ``status``, a one-line ``description``, and a ``hint`` where to see more."""
 
-    def __init__(self, status: int, said: str, hint: str) -> None:
-        super().__init__(f"{said} {hint}".strip())
-        self.status, self.said, self.hint = status, said, hint
+    def __init__(self, status: int, description: str, hint: str) -> None:
+        super().__init__(f"{description} {hint}".strip())
+        self.status, self.description, self.hint = status, description, hint
 
 
 @dataclass(frozen=True)
 class ApiClient:
-    """The API at an address that ends in a slash; ``command`` is the command line for the same deployment.
+    """Calls the API at ``endpoint``, which ends in a slash; ``command`` is the command line for the same deployment.
 
-    Methods raise :class:`ApiError`, and :class:`OperatorError` when there is no answer or none that makes sense.
+    Methods raise :class:`ApiError`, or :class:`OperatorError` if there is no response or an unexpected one.
     """
 
     endpoint: str
@@ -38,7 +38,7 @@ class ApiClient:
     def call(
         self, method: str, *path: str, query: Mapping[str, str | int] | None = None, body: object = None
     ) -> dict[str, Any]:
-        """The answer's JSON object, which has a member ``data``."""
+        """Call the API and return the JSON object of the response, which has a member ``data``."""
         url = self.endpoint + "/".join(quote(part, safe="") for part in path)
         try:
             response = self.http.request(
@@ -46,29 +46,29 @@ class ApiClient:
                 url,
                 params=query,
                 json=body,
-                auth=self._authorised,
+                auth=self._authorize,
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
                 allow_redirects=False,
             )
         except requests.ReadTimeout:
             raise OperatorError(
-                f"The API did not answer within {READ_SECONDS} s. What it began may still take effect: look before you "
-                "repeat the call."
+                f"The API did not respond within {READ_SECONDS} s. The request may still take effect: check its result "
+                "before you repeat it."
             ) from None
         except requests.RequestException as error:
             raise OperatorError(
-                f"The API at {self.endpoint} cannot be reached ({type(error).__name__}); does it run, and is the "
-                "address right?"
+                f"The API at {self.endpoint} cannot be reached ({type(error).__name__}). Check that it is running and "
+                "that the address is correct."
             ) from None
-        answer = _object(response)
+        members = _parse_object(response)
         if response.status_code >= 300:
-            raise ApiError(response.status_code, _said(response, answer), self._hint(response))
-        if "data" not in answer:
-            raise _nonsense(response)
-        return answer
+            raise ApiError(response.status_code, _describe_error(response, members), self._build_hint(response))
+        if "data" not in members:
+            raise _build_unexpected_response(response)
+        return members
 
-    def meters(self) -> Iterator[dict[str, Any]]:
-        """All meters, sorted by name."""
+    def list_meters(self) -> Iterator[dict[str, Any]]:
+        """Yield all meters, sorted by name."""
         query: dict[str, str | int] = {}
         while True:
             page = self.call("GET", "meters", query=query)
@@ -77,28 +77,28 @@ class ApiClient:
                 return
             query = {"next_token": page["next_token"]}
 
-    def meter(self, given: str) -> dict[str, Any]:
-        """The meter with an id or, if none has it as its id, with an API name."""
-        found = list(self.meters())
+    def get_meter(self, id_or_name: str) -> dict[str, Any]:
+        """Return the meter with this id, or if there is none, with this ``meterApiName``."""
+        meters = list(self.list_meters())
         for member in ("id", "meterApiName"):
-            for meter in found:
-                if meter.get(member) == given:
+            for meter in meters:
+                if meter.get(member) == id_or_name:
                     return meter
-        # A list may lag behind; what the API says of an id is the last word.
+        # The list may be out of date, so the API is asked for the id.
         try:
-            return dict(self.call("GET", "meters", given)["data"])
-        except ApiError as refusal:
-            if refusal.status != 404:
+            return dict(self.call("GET", "meters", id_or_name)["data"])
+        except ApiError as error:
+            if error.status != 404:
                 raise
-            said = f"{refusal.said} There is none with that name either; all of them: {self.command} meters list."
-            raise ApiError(404, said, refusal.hint) from None
+            advice = f"No meter has that name either. List meters with: {self.command} meters list"
+            raise ApiError(404, f"{error.description} {advice}", error.hint) from None
 
-    def _authorised(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        # As `auth` and not as a header, which a netrc file of the user's would replace.
+    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        # Set by `auth`, because a netrc file of the user would replace a header.
         request.headers["Authorization"] = f"Bearer {self.token}"
         return request
 
-    def _hint(self, response: requests.Response) -> str:
+    def _build_hint(self, response: requests.Response) -> str:
         arn = response.headers.get("x-execution-arn")
         return f"See: {self.command} executions show {arn}" if arn else ""
 
@@ -106,7 +106,7 @@ class ApiClient:
 def request_token(
     endpoint: str, client_id: str, secret: str, *, scopes: Sequence[str] = (), http: requests.Session | None = None
 ) -> str:
-    """A bearer token for these scopes of a machine client, or all that it has. Raises :class:`OperatorError`."""
+    """Request a bearer token for a machine client, by default with all its scopes. Raises :class:`OperatorError`."""
     form = {"grant_type": "client_credentials"} | ({"scope": " ".join(scopes)} if scopes else {})
     try:
         response = (http or requests.Session()).post(
@@ -117,43 +117,43 @@ def request_token(
             allow_redirects=False,
         )
     except requests.RequestException as error:
-        raise OperatorError(f"No token: {endpoint} cannot be reached ({type(error).__name__}).") from None
-    token = _object(response).get("access_token")
+        raise OperatorError(f"No access token: {endpoint} cannot be reached ({type(error).__name__}).") from None
+    token = _parse_object(response).get("access_token")
     if not response.ok or not isinstance(token, str):
         raise OperatorError(
-            f"No token: {endpoint} answered {response.status_code}; a token can also be given in ACCESS_TOKEN."
+            f"No access token: {endpoint} responded with {response.status_code}. You can also set ACCESS_TOKEN."
         )
     return token
 
 
-def _said(response: requests.Response, answer: Mapping[str, Any]) -> str:
-    message = str(answer.get("message") or "no reason given").rstrip(".")
-    said = f"The API answered {response.status_code}: {message}."
-    details = answer.get("details")
-    for problem in map(_problem, details if isinstance(details, list) else []):
-        # Mostly the message has the first of them in it.
-        if problem not in said:
-            said += f" {problem}."
+def _describe_error(response: requests.Response, members: Mapping[str, Any]) -> str:
+    message = str(members.get("message") or "no message").rstrip(".")
+    text = f"The API responded with {response.status_code}: {message}."
+    details = members.get("details")
+    for problem in map(_describe_problem, details if isinstance(details, list) else []):
+        # Usually the message includes the first of them.
+        if problem not in text:
+            text += f" {problem}."
     if response.status_code in {401, 403}:
-        said += " The token is not good for it; if it is from ACCESS_TOKEN, set a fresh one."
+        text += " The access token is not valid for this call; if it is from ACCESS_TOKEN, set a new one."
     if "Retry-After" in response.headers:
-        said += f" Try again in {response.headers['Retry-After']} s."
-    return " ".join(said.split())
+        text += f" Retry in {response.headers['Retry-After']} s."
+    return " ".join(text.split())
 
 
-def _object(response: requests.Response) -> dict[str, Any]:
+def _parse_object(response: requests.Response) -> dict[str, Any]:
     try:
         return msgspec.json.decode(response.content, type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        raise _nonsense(response) from None
+        raise _build_unexpected_response(response) from None
 
 
-def _nonsense(response: requests.Response) -> OperatorError:
+def _build_unexpected_response(response: requests.Response) -> OperatorError:
     return OperatorError(
-        f"{response.request.method} {response.url} answered {response.status_code} with what the API would not say; is "
-        "the address right?"
+        f"{response.request.method} {response.url} responded with {response.status_code} and an unexpected body. Check "
+        "that the address is correct."
     )
 
 
-def _problem(entry: object) -> str:
+def _describe_problem(entry: object) -> str:
     return f"{entry.get('field')}: {entry.get('problem')}" if isinstance(entry, dict) else str(entry)

@@ -5,6 +5,6 @@ from typing import Final
 import requests
 
 LOOPBACK: Final = "127.0.0.1"
-# Without the proxy of the user's environment, which cannot reach this machine's servers.
+# Ignores the proxy of the environment, which cannot reach servers on this machine.
 LOOPBACK_SESSION: Final = requests.Session()
 LOOPBACK_SESSION.trust_env = False

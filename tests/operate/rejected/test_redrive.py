@@ -44,7 +44,7 @@ def _refuse(table: RejectedTable, *usages: Any) -> list[RejectedItem]:
     system: Any = table.deployment
     execution = Runner(system, endpoint=None).run("ingest_usage", {"usages": msgspec.to_builtins(reported)})
     assert len(execution.output["body"]["data"]["rejected"]) == len(usages)
-    return [item for item in table.find(ItemFilter()) if item.execution_arn == execution.arn]
+    return [item for item in table.list_items(ItemFilter()) if item.execution_arn == execution.arn]
 
 
 def _sandbox(table: RejectedTable) -> SandboxClient:
@@ -58,11 +58,11 @@ def _total(table: RejectedTable, tenant: str) -> float:
 
 def test_refused_usage_is_found_by_what_it_is(table: RejectedTable, tenant: str) -> None:
     _refuse(table, _usage(tenant), _usage(tenant, meterApiName="other"), _usage(tenant, meterValue=None))
-    assert len(table.find(ItemFilter(tenant=tenant))) == 3
-    assert len(table.find(ItemFilter(tenant=tenant, meter="other"))) == 1
-    (item,) = table.find(ItemFilter(tenant=tenant, reason="IS MISSING"))
+    assert len(table.list_items(ItemFilter(tenant=tenant))) == 3
+    assert len(table.list_items(ItemFilter(tenant=tenant, meter="other"))) == 1
+    (item,) = table.list_items(ItemFilter(tenant=tenant, reason="IS MISSING"))
     assert (item.status, item.reason, item.history) == ("rejected", "meterValue is missing", [])
-    assert table.find(ItemFilter(tenant=tenant, statuses=("dropped",))) == []
+    assert table.list_items(ItemFilter(tenant=tenant, statuses=("dropped",))) == []
 
 
 def test_mended_usage_is_counted_once_under_its_own_identity(table: RejectedTable, tenant: str) -> None:
@@ -82,13 +82,13 @@ def test_what_was_counted_or_dropped_stays_listed_and_cannot_be_sent(table: Reje
     counted, dropped = _refuse(table, _usage(tenant), _usage(tenant))
     (done,) = redrive(table.deployment, [table.edit(counted, _usage(tenant, meterValue=5))])
     gone = table.drop(dropped, "a test of ours")
-    assert table.find(ItemFilter(tenant=tenant)) == []
-    listed = {item.id: item for item in table.find(ItemFilter(STATUSES, tenant=tenant))}
+    assert table.list_items(ItemFilter(tenant=tenant)) == []
+    listed = {item.id: item for item in table.list_items(ItemFilter(STATUSES, tenant=tenant))}
     assert {item.status for item in listed.values()} == {"redriven", "dropped"}
     assert listed[dropped.id].history[-1]["note"] == "a test of ours"
     assert listed[counted.id].history[-1]["execution"]
     for item in (done.item, gone):
-        with pytest.raises(OperatorError, match="there is nothing to send"):
+        with pytest.raises(OperatorError, match="only rejected or redriving usage can be redriven"):
             list(redrive(table.deployment, [item]))
     assert _total(table, tenant) == 5
 
@@ -97,7 +97,7 @@ def test_what_is_refused_again_waits_with_its_new_reason(table: RejectedTable, t
     (item,) = _refuse(table, _usage(tenant))
     (outcome,) = redrive(table.deployment, [table.edit(item, _usage(tenant, meterValue=5, meterApiName=""))])
     assert not outcome.counted
-    (waiting,) = table.find(ItemFilter(tenant=tenant))
+    (waiting,) = table.list_items(ItemFilter(tenant=tenant))
     assert (waiting.id, waiting.status, waiting.reason) == (item.id, "rejected", "meterApiName is empty")
     assert json.loads(waiting.history[0]["before"]) == _usage(tenant)
 
@@ -121,14 +121,14 @@ def test_what_may_have_been_counted_can_only_be_sent_again_as_it_is(table: Rejec
     mended = table.edit(item, _usage(tenant, meterValue=5))
     sandbox = _sandbox(table)
     sandbox.set_faults([{"kind": "accept_then_drop", "path": "/ingest"}])
-    with pytest.raises(OperatorError, match="Redrive again"):
+    with pytest.raises(OperatorError, match="redrive again"):
         list(redrive(table.deployment, [mended]))
     sandbox.clear_faults()
-    (unsure,) = table.find(ItemFilter(tenant=tenant))
+    (unsure,) = table.list_items(ItemFilter(tenant=tenant))
     assert unsure.status == "redriving"
-    with pytest.raises(OperatorError, match="only refused usage can be edited"):
+    with pytest.raises(OperatorError, match="only rejected usage can be edited"):
         table.edit(unsure, _usage(tenant, meterValue=6))
-    with pytest.raises(OperatorError, match="only refused usage can be dropped"):
+    with pytest.raises(OperatorError, match="only rejected usage can be dropped"):
         table.drop(unsure, "")
     (outcome,) = redrive(table.deployment, [unsure])
     assert outcome.counted
@@ -152,7 +152,7 @@ def test_a_redelivery_of_the_event_does_not_undo_what_was_done(table: RejectedTa
     (item,) = _refuse(table, usage)
     table.drop(item, "")
     assert _refuse(table, usage) == []
-    assert table.find(ItemFilter(tenant=tenant)) == []
+    assert table.list_items(ItemFilter(tenant=tenant)) == []
 
 
 def _set_status(table: RejectedTable, item: RejectedItem, status: str) -> RejectedItem:

@@ -93,7 +93,7 @@ def act(request: Request, form: FormData) -> Response:
 @contextmanager
 def _receive_events(request: Request) -> Iterator[tuple[DeadLetters, list[DeadEvent]]]:
     letters = DeadLetters(get_console(request).deployment)
-    with _RECEIVE_LOCK, letters.looked_at() as events:
+    with _RECEIVE_LOCK, letters.receive() as events:
         yield letters, events
 
 

@@ -50,7 +50,7 @@ def follow(request: Request) -> Response:
 def show_meters(request: Request) -> Response:
     """Serve today's usage. It takes one query per meter, so it is loaded once, after the page."""
     console = get_console(request)
-    meters = list(console.api.meters())
+    meters = list(console.api.list_meters())
     with ThreadPoolExecutor(_MAX_WORKERS) as pool:
         today = list(pool.map(lambda meter: _load_usage_today(console, meter), meters[:MAX_METERS]))
     values = {"meters": today, "more": max(len(meters) - MAX_METERS, 0)}

@@ -111,13 +111,13 @@ def _drop_items(request: Request, items: list[RejectedItem], why: str) -> FormRe
 def _find_items(request: Request, query: ListQuery, ids: list[str] | None) -> list[RejectedItem]:
     """The items with the ids, or all that match the query if ``ids`` is ``None``."""
     if ids is None:
-        return _table(request).find(query.item_filter)
+        return _table(request).list_items(query.item_filter)
     return list(_table(request).get(dict.fromkeys(ids)))
 
 
 def _build_list(request: Request, query: ListQuery) -> Mapping[str, Any]:
     """The values for the template of the list."""
-    items = _table(request).find(query.item_filter)
+    items = _table(request).list_items(query.item_filter)
     pages = max(-(-len(items) // PAGE_SIZE), 1)
     page = request.query_params.get("page", "")
     number = min(max(int(page) if page.isdecimal() else 1, 1), pages)

@@ -101,7 +101,7 @@ def _build_values(item: RejectedItem) -> dict[str, Any]:
 
 def _get_item_as_shown(request: Request, form: FormData) -> RejectedItem:
     """The item, if it has not changed since the page was loaded. Raises :class:`OperatorError`."""
-    return _table(request).get_as_seen(request.path_params["id"], form_text(form, "version"))
+    return _table(request).get_version(request.path_params["id"], form_text(form, "version"))
 
 
 def _get_item(request: Request) -> RejectedItem:

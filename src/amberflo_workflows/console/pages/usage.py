@@ -22,7 +22,7 @@ MAX_GROUPS: Final = 500
 def show(request: Request) -> Response:
     """Serve the page. Its URL has all options, so that it can be shared."""
     query = UsageQuery.parse(request.query_params)
-    meters = list(get_console(request).api.meters())
+    meters = list(get_console(request).api.list_meters())
     values: dict[str, Any] = {"meters": meters, "meter": None, "usage": None, "problem": ""}
     status = 200
     try:
@@ -37,14 +37,14 @@ def show(request: Request) -> Response:
 def show_dimensions(request: Request) -> Response:
     """Serve the part of the form that depends on the meter."""
     query = UsageQuery.parse(request.query_params)
-    meter = _find_meter(list(get_console(request).api.meters()), query.meter)
+    meter = _find_meter(list(get_console(request).api.list_meters()), query.meter)
     return HTMLResponse(views.render(request, "usage_dimensions.html", options=query, meter=meter))
 
 
 def _load_usage(request: Request, query: UsageQuery, meters: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Fetch a meter's usage from the API. Raises :class:`OperatorError`."""
     api = get_console(request).api
-    meter = _find_meter(meters, query.meter) or api.meter(query.meter)
+    meter = _find_meter(meters, query.meter) or api.get_meter(query.meter)
     start, end = query.resolve_range(int(time.time()))
     interval = query.resolve_interval(start, end)
     usage = fetch_usage(api, meter, (start, end), interval.upper(), query.api_parameters())

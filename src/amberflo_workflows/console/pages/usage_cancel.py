@@ -60,7 +60,7 @@ def _parse_form(request: Request, now: int) -> _CancelForm:
     start, end = (parse_seconds(name, params.get(name.lower(), ""), now) for name in ("From", "To"))
     if start >= end:
         raise OperatorError("The start of the time range must be before its end.")
-    meter = get_console(request).api.meter(params.get("meter", ""))
+    meter = get_console(request).api.get_meter(params.get("meter", ""))
     return _CancelForm(
         meter, start, end, build_rule(meter["meterApiName"], start, end, params.get("rule", "").strip() or None)
     )

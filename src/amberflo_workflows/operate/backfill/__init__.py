@@ -1,1 +1,1 @@
-"""Usage out of files, from the command line: sent from here, or by ``backfill_usage`` if the file is on S3."""
+"""Backfill usage from files: sent from this machine, or by the workflow ``backfill_usage`` if the file is on S3."""

@@ -1,4 +1,4 @@
-"""How far a file was sent, so that an interrupted backfill goes on where it was."""
+"""Save the progress of a backfill, so that it can resume after an interruption."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Progress:
-    """All rows before the byte ``through`` were dealt with."""
+    """All rows before the byte ``through`` were accepted or rejected."""
 
     through: int
     accepted: int = 0
@@ -17,30 +17,30 @@ class Progress:
 
 @dataclass(frozen=True)
 class ProgressJournal:
-    """The progress with one file, read in one way, into one deployment."""
+    """The progress of one file, read with the same options, to one deployment."""
 
     path: Path
 
     @classmethod
-    def of(cls, folder: Path, *about: str) -> "ProgressJournal":
-        """The journal of what ``about`` names; another file, way or deployment has another."""
-        name = hashlib.sha256("\0".join(about).encode()).hexdigest()[:16]
+    def from_key(cls, folder: Path, *key: str) -> "ProgressJournal":
+        """Return the journal for a key, which identifies file, options and deployment."""
+        name = hashlib.sha256("\0".join(key).encode()).hexdigest()[:16]
         return cls(folder / f"{name}.json")
 
     def read(self) -> Progress | None:
-        """How far it came, ``None`` if it was never begun or ended."""
+        """Read the progress; ``None`` if no backfill with this key is unfinished."""
         try:
             return Progress(**json.loads(self.path.read_text()))
         except (OSError, ValueError, TypeError):
             return None
 
     def write(self, progress: Progress) -> None:
-        """Whole or not at all, whenever this process ends."""
+        """Write the progress atomically."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        half = self.path.with_suffix(".new")
-        half.write_text(json.dumps(asdict(progress)))
-        half.replace(self.path)
+        temporary = self.path.with_suffix(".new")
+        temporary.write_text(json.dumps(asdict(progress)))
+        temporary.replace(self.path)
 
-    def forget(self) -> None:
-        """It ended."""
+    def delete(self) -> None:
+        """Delete the journal; the backfill is complete."""
         self.path.unlink(missing_ok=True)

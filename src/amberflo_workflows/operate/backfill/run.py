@@ -1,4 +1,4 @@
-"""Read a file and send it, or only judge it."""
+"""Send the rows of a file, or only validate them."""
 
 import time
 from collections import Counter
@@ -14,14 +14,14 @@ from amberflo_workflows.entrypoints.backfill.sending import RowDestination, send
 from amberflo_workflows.operate.backfill.journal import Progress, ProgressJournal
 from amberflo_workflows.operate.backfill.source import UsageSource
 
-# Reasons are shown with some of the rows that they are about.
-SHOWN_ROWS: Final = 5
+# Rows shown as examples of each reason.
+MAX_EXAMPLES: Final = 5
 _JOURNAL_SECONDS: Final = 0.5
 
 
 @dataclass
 class BackfillReport:
-    """What became, or would become, of the rows."""
+    """Accepted and rejected rows. ``examples`` has rows of each reason, with the byte at which each begins."""
 
     accepted: int = 0
     rejected: int = 0
@@ -29,53 +29,53 @@ class BackfillReport:
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
-    def refuse(self, row: FileRow, reason: str) -> None:
-        """Note a row that is refused."""
+    def add_rejected(self, row: FileRow, reason: str) -> None:
+        """Add a rejected row."""
         self.rejected += 1
         self.reasons[reason] += 1
-        shown = self.examples.setdefault(reason, [])
-        if len(shown) < SHOWN_ROWS:
-            shown.append(f"{row.start}: {row.text.decode(errors='backslashreplace')[:80]}")
+        examples = self.examples.setdefault(reason, [])
+        if len(examples) < MAX_EXAMPLES:
+            examples.append(f"{row.start}: {row.text.decode(errors='backslashreplace')[:80]}")
 
 
 def dry_run(source: UsageSource, layout: FileLayout) -> Iterator[tuple[int, BackfillReport]]:
-    """What would become of the rows, without sending any; the byte one is at, and the report so far."""
+    """Validate the rows without sending them. Yields the byte after the last row read, and the report so far."""
     report, now = BackfillReport(), int(time.time() * 1000)
     for row in read_rows(source.read(layout.rows_start), layout.rows_start):
         usage = parse_row(row, layout)
         if exceeds_chunk_limit([usage]):
-            report.refuse(row, TOO_LARGE_REASON)
+            report.add_rejected(row, TOO_LARGE_REASON)
         else:
-            _judge(row, usage, report, now)
+            _validate_row(row, usage, report, now)
         yield row.end, report
 
 
-def _judge(row: FileRow, usage: ReportedUsage, report: BackfillReport, now_in_millis: int) -> None:
+def _validate_row(row: FileRow, usage: ReportedUsage, report: BackfillReport, now_in_millis: int) -> None:
     try:
         record = build_record(usage.usage, event_id=usage.event_id, event_time=usage.event_time)
         check_countable(record, now_in_millis=now_in_millis)
-    except InvalidUsage as refusal:
-        report.refuse(row, str(refusal))
+    except InvalidUsage as error:
+        report.add_rejected(row, str(error))
         return
     report.accepted += 1
     report.totals[record.meter_api_name] = report.totals.get(record.meter_api_name, 0) + record.meter_value
 
 
 def send_file(
-    source: UsageSource, layout: FileLayout, place: RowDestination, journal: ProgressJournal
+    source: UsageSource, layout: FileLayout, destination: RowDestination, journal: ProgressJournal
 ) -> Iterator[tuple[int, BackfillReport]]:
-    """Send the rows from where the journal says; the byte one is at, and the report so far.
+    """Send the rows, from the progress in the journal. Yields the byte after the last row sent, and the report so far.
 
-    Raises :class:`ChunkNotSent`; the journal knows how far one came.
+    Raises :class:`ChunkNotSent`; the journal has the progress up to then.
     """
-    begun = journal.read() or Progress(layout.rows_start)
-    report, written = BackfillReport(begun.accepted, begun.rejected), 0.0
-    for sent in send_rows(read_rows(source.read(begun.through), begun.through), layout, place):
+    progress = journal.read() or Progress(layout.rows_start)
+    report, written = BackfillReport(progress.accepted, progress.rejected), 0.0
+    for sent in send_rows(read_rows(source.read(progress.through), progress.through), layout, destination):
         report.accepted += sent.accepted
         for refusal in sent.rejected:
-            report.refuse(refusal.row, refusal.reason)
+            report.add_rejected(refusal.row, refusal.reason)
         if time.monotonic() - written > _JOURNAL_SECONDS:
             journal.write(Progress(sent.end, report.accepted, report.rejected))
             written = time.monotonic()
         yield sent.end, report
-    journal.forget()
+    journal.delete()

@@ -1,4 +1,4 @@
-"""A file of usages: on this machine or on S3."""
+"""Files of usages, on this machine or on S3."""
 
 import gzip
 from collections.abc import Iterator
@@ -14,39 +14,39 @@ from amberflo_workflows.core.usage_file import InvalidFile
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_PIECE_BYTES: Final = 1 << 18
+_CHUNK_BYTES: Final = 1 << 18
 
 
 class UsageSource(Protocol):
-    """Where a file is. Methods raise :class:`InvalidFile`."""
+    """A file of usages. Methods raise :class:`InvalidFile`."""
 
     @property
     def file_name(self) -> str:
-        """Its name without folders."""
+        """The file's name without folders."""
 
     def fingerprint(self) -> str:
-        """Another for a file that has changed."""
+        """Return a text that is different after the file has changed."""
 
     def size(self) -> int | None:
-        """Bytes that will come out of it, if that can be told."""
+        """Return the number of uncompressed bytes, ``None`` if it is not known."""
 
     def read(self, begin: int = 0) -> Iterator[bytes]:
-        """Its bytes from one on."""
+        """Read the uncompressed bytes from a byte on."""
 
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A file on this machine; ``.gz`` is unpacked."""
+    """A file on this machine; a name that ends in ``.gz`` is read as gzip."""
 
     path: Path
 
     @property
     def file_name(self) -> str:
-        """Its name without folders."""
+        """The file's name without folders."""
         return self.path.name
 
     def fingerprint(self) -> str:
-        """Another for a file that has changed."""
+        """Return a text that is different after the file has changed."""
         try:
             stat = self.path.stat()
         except OSError as error:
@@ -54,42 +54,42 @@ class LocalFile:
         return f"{self.path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
 
     def size(self) -> int | None:
-        """Bytes that will come out of it; of a packed file nobody knows."""
-        return None if self._is_packed else self.path.stat().st_size
+        """Return the number of bytes, ``None`` for a gzip file."""
+        return None if self._is_gzip else self.path.stat().st_size
 
     def read(self, begin: int = 0) -> Iterator[bytes]:
-        """Its bytes from one on."""
+        """Read the uncompressed bytes from a byte on."""
         try:
-            if self._is_packed:
-                with gzip.open(self.path) as unpacked:
-                    yield from read_gzip(unpacked, self.path.name, begin)
+            if self._is_gzip:
+                with gzip.open(self.path) as uncompressed:
+                    yield from read_gzip(uncompressed, self.path.name, begin)
                 return
             with self.path.open("rb") as file:
                 file.seek(begin)
-                while piece := file.read(_PIECE_BYTES):
-                    yield piece
+                while chunk := file.read(_CHUNK_BYTES):
+                    yield chunk
         except OSError as error:
             raise InvalidFile(f"{self.path} cannot be read: {error.strerror}") from None
 
     @property
-    def _is_packed(self) -> bool:
+    def _is_gzip(self) -> bool:
         return self.path.name.lower().endswith(".gz")
 
 
 @dataclass(frozen=True)
 class S3File:
-    """An object on S3, as it was when it was found."""
+    """An object on S3, in the version that was read first."""
 
     s3: "S3Client"
-    found: S3Object
+    object: S3Object
     length: int
 
     @classmethod
-    def of(cls, s3: Any, url: str) -> "S3File":
-        """The object of ``s3://BUCKET/KEY``. Raises :class:`InvalidFile`."""
+    def from_url(cls, s3: Any, url: str) -> "S3File":
+        """Return the object of ``s3://BUCKET/KEY``. Raises :class:`InvalidFile`."""
         bucket, _, key = url.removeprefix("s3://").partition("/")
         if not (bucket and key):
-            raise InvalidFile(f"{url} is no address of an object; it is like s3://BUCKET/KEY")
+            raise InvalidFile(f"{url} is not the address of an object, which has the form s3://BUCKET/KEY.")
         try:
             head = s3.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
@@ -98,17 +98,17 @@ class S3File:
 
     @property
     def file_name(self) -> str:
-        """The end of its key."""
-        return self.found.key.rsplit("/", 1)[-1]
+        """The last part of the key."""
+        return self.object.key.rsplit("/", 1)[-1]
 
     def fingerprint(self) -> str:
-        """Another for an object that has changed."""
-        return f"s3://{self.found.bucket}/{self.found.key} {self.found.etag}"
+        """Return a text that is different after the object has changed."""
+        return f"s3://{self.object.bucket}/{self.object.key} {self.object.etag}"
 
     def size(self) -> int | None:
-        """Bytes that will come out of it; of a packed object nobody knows."""
-        return None if self.found.is_compressed else self.length
+        """Return the number of bytes, ``None`` for a gzip object."""
+        return None if self.object.is_compressed else self.length
 
     def read(self, begin: int = 0) -> Iterator[bytes]:
-        """Its bytes from one on."""
-        return read_object(self.s3, self.found, begin)
+        """Read the uncompressed bytes from a byte on."""
+        return read_object(self.s3, self.object, begin)

@@ -1,7 +1,7 @@
-"""Usage that was not counted: the rejected table and the dead-letter queue, and the ways back.
+"""Usage that was not counted, in the rejected table and the dead-letter queues, and how to redrive or drop it.
 
 An item's status: ``rejected`` → ``redriving`` → ``redriven``, or ``rejected`` again with a new reason; or ``dropped``.
-While it is ``redriving`` it may have been counted already, so what is sent again then is the very same usage, and it
-counts once. Nothing is ever deleted; each step is in the item's history. Every change is made on the condition that
-the item is as it was read, so two people cannot undo each other's work.
+A ``redriving`` item may have been counted already, so only the identical usage is sent again, which counts once.
+Nothing is deleted, and each step is recorded in the item's history. Every change is conditional on the item being as
+it was read, so that two people cannot overwrite each other's changes.
 """

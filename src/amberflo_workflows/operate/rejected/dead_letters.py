@@ -1,6 +1,6 @@
-"""The dead-letter queues, of usage and of tenants: events that could not be dealt with, and the ways back.
+"""The dead-letter queues of usage and of tenant events: receive, redrive and drop their events.
 
-Looking hides a message from others for a moment. What was redriven or dropped is kept in the rejected table.
+Receiving a message hides it from others for a while. Redriven and dropped events are saved in the rejected table.
 """
 
 import hashlib
@@ -19,18 +19,20 @@ from amberflo_workflows.infra.operations import OPERATIONS
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.rejected.table import RejectedTable
 
-# Time to look at all messages and to do something with them.
-HIDDEN_SECONDS: Final = 120
-MOST_EVENTS: Final = 1_000
-# The detail-types of the events that start a workflow by themselves.
-TENANT_EVENTS: Final = {operation.name: operation.detail_types for operation in OPERATIONS if operation.detail_types}
+# The time to receive all messages and to redrive or drop them.
+VISIBILITY_TIMEOUT_SECONDS: Final = 120
+MAX_EVENTS: Final = 1_000
+# The detail-types of the events that start a workflow directly, by workflow.
+TENANT_DETAIL_TYPES: Final = {
+    operation.name: operation.detail_types for operation in OPERATIONS if operation.detail_types
+}
 _QUEUES: Final = ("UsageDeadLetterQueueUrl", "TenantDeadLetterQueueUrl")
-_A_CALL: Final = 10
+_MAX_RECEIVED: Final = 10
 
 
 @dataclass(frozen=True)
 class DeadEvent:
-    """An event in a queue. ``id`` is made of its text, so it is the same whenever one looks."""
+    """An event in a dead-letter queue. ``id`` is a hash of its text, the same each time it is received."""
 
     id: str
     text: str
@@ -40,18 +42,18 @@ class DeadEvent:
 
     @property
     def detail_type(self) -> str:
-        """What the event is, as EventBridge calls it; empty if this is none."""
+        """The event's ``detail-type``; empty if the text is not an event."""
         event = parse_json(self.text)
         return str(event.get("detail-type", "")) if isinstance(event, dict) else ""
 
     @property
     def workflow(self) -> str | None:
         """The workflow that a tenant event starts; ``None`` for usage."""
-        return next((name for name, types in TENANT_EVENTS.items() if self.detail_type in types), None)
+        return next((name for name, types in TENANT_DETAIL_TYPES.items() if self.detail_type in types), None)
 
     @property
     def usages(self) -> list[Any]:
-        """The usages in it; of what is no event, the text; none in a tenant event."""
+        """The usages of the event; none for a tenant event, the text itself if it is not an event."""
         if self.workflow:
             return []
         event = parse_json(self.text)
@@ -63,7 +65,7 @@ class DeadEvent:
 
     @property
     def tenants(self) -> list[str]:
-        """The tenants that it is about."""
+        """The tenants of the event."""
         if self.workflow:
             try:
                 return [parse_tenant(parse_json(self.text)).id]
@@ -79,43 +81,43 @@ class DeadLetters:
     deployment: Deployment
 
     @contextmanager
-    def looked_at(self) -> Iterator[list[DeadEvent]]:
-        """The events that are in the queues, visible again afterwards unless something was done with them."""
+    def receive(self) -> Iterator[list[DeadEvent]]:
+        """Receive the events of the queues; those not redriven or dropped become visible again afterwards."""
         sqs, urls = self._sqs, [self.deployment.outputs[name] for name in _QUEUES]
-        found: list[list[DeadEvent]] = [[] for _ in urls]
+        received: list[list[DeadEvent]] = [[] for _ in urls]
 
-        def look(url: str, events: list[DeadEvent]) -> None:
-            events.extend(islice(_received(sqs, url), MOST_EVENTS))
+        def receive_all(url: str, events: list[DeadEvent]) -> None:
+            events.extend(islice(_receive(sqs, url), MAX_EVENTS))
 
         try:
-            # At once: that a queue holds no more is only known after a wait.
+            # In parallel, because an empty queue answers only after a wait.
             with ThreadPoolExecutor(len(urls)) as pool:
-                list(pool.map(look, urls, found))
-            yield [event for events in found for event in events]
+                list(pool.map(receive_all, urls, received))
+            yield [event for events in received for event in events]
         finally:
-            self._show_again(event for events in found for event in events)
+            self._make_visible(event for events in received for event in events)
 
     def redrive(self, event: DeadEvent) -> None:
-        """On its way again, as it is. Sent before it is deleted: twice is harmless, lost is not."""
+        """Send an event again, unchanged. It is sent first and then deleted: a duplicate is harmless, a loss is not."""
         if event.workflow:
             machine = self.deployment.state_machine_arns[event.workflow]
             self.deployment.client("stepfunctions").start_execution(stateMachineArn=machine, input=event.text)
         else:
             self._sqs.send_message(QueueUrl=self.deployment.outputs["UsageQueueUrl"], MessageBody=event.text)
-        self._note(event, "redriven", "")
+        self._save(event, "redriven", "")
         self._sqs.delete_message(QueueUrl=event.queue_url, ReceiptHandle=event.receipt)
 
-    def drop(self, event: DeadEvent, why: str) -> None:
-        """Give it up. It stays in the rejected table."""
-        self._note(event, "dropped", why)
+    def drop(self, event: DeadEvent, note: str) -> None:
+        """Delete an event from its queue; it stays in the rejected table. ``note`` says why."""
+        self._save(event, "dropped", note)
         self._sqs.delete_message(QueueUrl=event.queue_url, ReceiptHandle=event.receipt)
 
-    def _note(self, event: DeadEvent, status: Any, why: str) -> None:
-        RejectedTable(self.deployment).note_event(event.id, event.text, status, why)
+    def _save(self, event: DeadEvent, status: Any, note: str) -> None:
+        RejectedTable(self.deployment).save_event(event.id, event.text, status, note)
 
-    def _show_again(self, events: Iterable[DeadEvent]) -> None:
+    def _make_visible(self, events: Iterable[DeadEvent]) -> None:
         for event in events:
-            # Those that were deleted fail here, and may.
+            # Fails for deleted events, which is expected.
             self._sqs.change_message_visibility_batch(
                 QueueUrl=event.queue_url,
                 Entries=[{"Id": "0", "ReceiptHandle": event.receipt, "VisibilityTimeout": 0}],
@@ -126,13 +128,13 @@ class DeadLetters:
         return self.deployment.client("sqs")
 
 
-def _received(sqs: Any, queue_url: str) -> Iterator[DeadEvent]:
+def _receive(sqs: Any, queue_url: str) -> Iterator[DeadEvent]:
     while True:
         messages = sqs.receive_message(
             QueueUrl=queue_url,
-            MaxNumberOfMessages=_A_CALL,
-            VisibilityTimeout=HIDDEN_SECONDS,
-            # A short poll asks a part of the queue only, and may find nothing in it.
+            MaxNumberOfMessages=_MAX_RECEIVED,
+            VisibilityTimeout=VISIBILITY_TIMEOUT_SECONDS,
+            # A short poll queries only a part of the servers, and may miss messages.
             WaitTimeSeconds=1,
             MessageSystemAttributeNames=["SentTimestamp"],
         ).get("Messages", [])

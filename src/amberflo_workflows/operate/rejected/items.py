@@ -7,14 +7,14 @@ from amberflo_workflows.core.rejected_item import OPEN_STATUSES, RejectedItem, S
 
 @dataclass(frozen=True)
 class ItemFilter:
-    """Which items: all criteria have to match; ``reason`` is a part of the item's."""
+    """Criteria that must all match; ``reason`` is a part of the item's reason, in any case."""
 
     statuses: tuple[Status, ...] = OPEN_STATUSES
     tenant: str | None = None
     meter: str | None = None
     reason: str | None = None
 
-    def takes(self, item: RejectedItem) -> bool:
+    def matches(self, item: RejectedItem) -> bool:
         """Whether an item matches."""
         return (
             item.status in self.statuses

@@ -1,4 +1,4 @@
-"""Send refused usage again, through the same workflow, under the identity and time that it had."""
+"""Redrive rejected usage: send it again through the same workflow, with its original identity and time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,56 +15,56 @@ from amberflo_workflows.operate.rejected.table import RejectedTable
 
 
 @dataclass(frozen=True)
-class Redriven:
-    """What became of an item: counted, or refused again with a new reason."""
+class RedriveResult:
+    """The result of redriving an item: counted, or rejected again with a new reason."""
 
     item: RejectedItem
 
     @property
     def counted(self) -> bool:
-        """Whether it counts now."""
+        """Whether the item was counted."""
         return self.item.status == "redriven"
 
 
-def redrive(deployment: Deployment, items: Sequence[RejectedItem]) -> Iterator[Redriven]:
-    """Send items, many in a request, and tell of each as it is settled.
+def redrive(deployment: Deployment, items: Sequence[RejectedItem]) -> Iterator[RedriveResult]:
+    """Redrive items, in chunks, and yield the result of each.
 
-    Raises :class:`OperatorError` when a workflow fails; its items are ``redriving`` then, and can be sent again.
+    Raises :class:`OperatorError` if an execution fails; its items stay ``redriving`` and can be redriven again.
     """
     table = RejectedTable(deployment)
-    pairs = ((item, _reported(item)) for item in items)
+    pairs = ((item, _build_reported_usage(item)) for item in items)
     for chunk in split_into_chunks(pairs):
         claimed = [table.claim(item) for item, _ in chunk]
-        # The index tells which is which in the answer; the identity of the record does not hang on it.
-        usages = [msgspec.structs.replace(usage, index=place) for place, (_, usage) in enumerate(chunk)]
-        yield from _settled(table, claimed, *_sent(deployment, usages))
+        # The response refers to a usage by its index, which is not part of its identity.
+        usages = [msgspec.structs.replace(usage, index=index) for index, (_, usage) in enumerate(chunk)]
+        yield from _save_results(table, claimed, *_run_ingest_usage(deployment, usages))
 
 
-def _reported(item: RejectedItem) -> ReportedUsage:
+def _build_reported_usage(item: RejectedItem) -> ReportedUsage:
     if item.is_event:
-        raise OperatorError(f"{item.id} is an event, no usage: mend what sent it, and have it sent again; or drop it.")
+        raise OperatorError(f"{item.id} is an event, not a usage. Fix its sender and send the event again, or drop it.")
     return msgspec.structs.replace(msgspec.convert(item.original, ReportedUsage), rejected_id=item.id)
 
 
-def _sent(deployment: Deployment, usages: list[ReportedUsage]) -> tuple[str, dict[int, str]]:
-    """The execution's ARN, and the reason of each usage that was refused, by its place."""
+def _run_ingest_usage(deployment: Deployment, usages: list[ReportedUsage]) -> tuple[str, dict[int, str]]:
+    """Run the workflow; return the execution's ARN, and the reason for each rejected usage by its index."""
     machine = deployment.state_machine_arns["ingest_usage"]
     try:
-        finished = run_workflow(machine, {"callerWaits": True, "usages": usages}, deployment.client("stepfunctions"))
+        execution = run_workflow(machine, {"callerWaits": True, "usages": usages}, deployment.client("stepfunctions"))
     except InputTooLarge as error:
         raise OperatorError(str(error)) from None
-    if finished.output is None or finished.output["statusCode"] != 200:
-        why = finished.cause or finished.output or finished.error
-        raise OperatorError(f"ingest_usage failed: {why} Redrive again when that is mended; execution {finished.arn}")
-    refused = finished.output["body"]["data"]["rejected"]
-    return finished.arn, {one["index"]: one["reason"] for one in refused}
+    if execution.output is None or execution.output["statusCode"] != 200:
+        reason = execution.cause or execution.output or execution.error
+        raise OperatorError(f"ingest_usage failed: {reason} Fix it and redrive again. Execution {execution.arn}")
+    rejected = execution.output["body"]["data"]["rejected"]
+    return execution.arn, {usage["index"]: usage["reason"] for usage in rejected}
 
 
-def _settled(
-    table: RejectedTable, claimed: list[RejectedItem], arn: str, refused: dict[int, str]
-) -> Iterator[Redriven]:
-    for place, item in enumerate(claimed):
-        if place in refused:
-            yield Redriven(table.settle_refused(item, refused[place], arn))
+def _save_results(
+    table: RejectedTable, claimed: list[RejectedItem], arn: str, reasons: dict[int, str]
+) -> Iterator[RedriveResult]:
+    for index, item in enumerate(claimed):
+        if index in reasons:
+            yield RedriveResult(table.mark_rejected(item, reasons[index], arn))
         else:
-            yield Redriven(table.settle_counted(item, arn))
+            yield RedriveResult(table.mark_redriven(item, arn))

@@ -1,4 +1,4 @@
-"""The rejected table of a deployment, and each step that can be taken with an item."""
+"""The rejected table of a deployment, and the changes of an item's status."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,11 +20,11 @@ from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.rejected.items import ItemFilter
 
-_BEGINNING: Final = 10_000
+_MAX_EXCERPT_LENGTH: Final = 10_000
 
 
 class ItemChanged(OperatorError):
-    """Somebody else has done something with the item since it was read."""
+    """Someone else changed the item after it was read."""
 
 
 @dataclass(frozen=True)
@@ -33,78 +33,81 @@ class RejectedTable:
 
     deployment: Deployment
 
-    def find(self, wanted: ItemFilter) -> list[RejectedItem]:
-        """The items that are wanted, oldest first."""
+    def list_items(self, item_filter: ItemFilter) -> list[RejectedItem]:
+        """List the items that match, oldest first."""
         pages = self._client.get_paginator("scan").paginate(TableName=self._name, ConsistentRead=True)
-        items = (from_attributes(found) for page in pages for found in page["Items"])
-        return sorted((item for item in items if wanted.takes(item)), key=lambda item: (item.rejected_at, item.id))
+        items = (from_attributes(attributes) for page in pages for attributes in page["Items"])
+        matching = (item for item in items if item_filter.matches(item))
+        return sorted(matching, key=lambda item: (item.rejected_at, item.id))
 
     def count(self, statuses: Sequence[Status]) -> int:
-        """How many items have one of these statuses."""
-        names = {f":s{place}": {"S": status} for place, status in enumerate(statuses)}
+        """Count the items with one of these statuses."""
+        values = {f":s{index}": {"S": status} for index, status in enumerate(statuses)}
         pages = self._client.get_paginator("scan").paginate(
             TableName=self._name,
             Select="COUNT",
-            FilterExpression=f"#status IN ({', '.join(names)})",
+            FilterExpression=f"#status IN ({', '.join(values)})",
             ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues=names,
+            ExpressionAttributeValues=values,
         )
         return sum(page["Count"] for page in pages)
 
     def get(self, ids: Iterable[str]) -> Iterator[RejectedItem]:
-        """Items by their ids. Raises :class:`OperatorError` for one that is not there."""
+        """Read items by their ids. Raises :class:`OperatorError` if one does not exist."""
         for item_id in ids:
-            found = self._client.get_item(TableName=self._name, Key={"id": {"S": item_id}}, ConsistentRead=True)
-            if "Item" not in found:
+            response = self._client.get_item(TableName=self._name, Key={"id": {"S": item_id}}, ConsistentRead=True)
+            if "Item" not in response:
                 raise OperatorError(
-                    f"There is no rejected usage with the id {item_id}; see: metering rejected list --all"
+                    f"Rejected usage {item_id} was not found. List rejected usage with: metering rejected list --all"
                 )
-            yield from_attributes(found["Item"])
+            yield from_attributes(response["Item"])
 
-    def get_as_seen(self, item_id: str, version: str) -> RejectedItem:
-        """An item that is as somebody saw it, by its version then. Raises :class:`ItemChanged`."""
+    def get_version(self, item_id: str, version: str) -> RejectedItem:
+        """Read an item that must still have this version. Raises :class:`ItemChanged`."""
         (item,) = self.get([item_id])
         if item.version != version:
-            raise _changed(item_id)
+            raise _build_item_changed(item_id)
         return item
 
     def edit(self, item: RejectedItem, usage: Any) -> RejectedItem:
-        """Put another usage in the place of a refused one; it keeps the event's identity and time."""
+        """Replace the usage of a rejected item; the identity and time of its event stay the same."""
         if item.status != "rejected":
-            raise OperatorError(f"{item.id} is {item.status}; only refused usage can be edited.")
+            raise OperatorError(f"{item.id} is {item.status}; only rejected usage can be edited.")
         before = json.dumps(item.original["usage"], ensure_ascii=False)
         return self._write(
             replace(item, original={**item.original, "usage": usage}), "rejected", "edited", before=before
         )
 
     def claim(self, item: RejectedItem) -> RejectedItem:
-        """Say that it is being sent: from now on only this very usage may be."""
+        """Mark an item as ``redriving``; from now on, its usage cannot be changed."""
         if item.status not in OPEN_STATUSES:
-            raise OperatorError(f"{item.id} is {item.status}; there is nothing to send.")
+            raise OperatorError(f"{item.id} is {item.status}; only rejected or redriving usage can be redriven.")
         return self._write(item, "redriving", "sent")
 
-    def settle_counted(self, item: RejectedItem, execution_arn: str) -> RejectedItem:
-        """It counts now."""
+    def mark_redriven(self, item: RejectedItem, execution_arn: str) -> RejectedItem:
+        """Mark an item as counted."""
         return self._write(item, "redriven", "counted", execution=execution_arn)
 
-    def settle_refused(self, item: RejectedItem, reason: str, execution_arn: str) -> RejectedItem:
-        """It was refused once more."""
+    def mark_rejected(self, item: RejectedItem, reason: str, execution_arn: str) -> RejectedItem:
+        """Mark an item as rejected again."""
         return self._write(item, "rejected", "refused", reason=reason, execution=execution_arn)
 
-    def drop(self, item: RejectedItem, why: str) -> RejectedItem:
-        """Give it up. It stays in the table."""
+    def drop(self, item: RejectedItem, note: str) -> RejectedItem:
+        """Mark an item as dropped; it stays in the table. ``note`` says why."""
         if item.status != "rejected":
-            raise OperatorError(f"{item.id} is {item.status}; only refused usage can be dropped.")
-        return self._write(item, "dropped", "dropped", note=why)
+            raise OperatorError(f"{item.id} is {item.status}; only rejected usage can be dropped.")
+        return self._write(item, "dropped", "dropped", note=note)
 
-    def note_event(self, item_id: str, text: str, status: Status, note: str) -> None:
-        """Keep what became of an event that could not be delivered, or of one that no item can hold its beginning."""
+    def save_event(self, item_id: str, text: str, status: Status, note: str) -> None:
+        """Save a dead event with its new status; if it is too large for an item, only its beginning is saved."""
         try:
             original, reason = compress(text), "it could not be delivered"
         except ItemTooLarge:
-            original = compress(text[:_BEGINNING])
-            reason = f"it could not be delivered, and had {len(text):,} characters; this is its beginning"
-        entry = {"M": _entry("dropped" if status == "dropped" else "sent", {"note": note} if note else {})}
+            original = compress(text[:_MAX_EXCERPT_LENGTH])
+            reason = f"it could not be delivered. It has {len(text):,} characters; this is its beginning"
+        entry = {
+            "M": _build_history_entry("dropped" if status == "dropped" else "sent", {"note": note} if note else {})
+        }
         self._client.update_item(
             TableName=self._name,
             Key={"id": {"S": item_id}},
@@ -122,13 +125,13 @@ class RejectedTable:
             },
         )
 
-    def _write(self, item: RejectedItem, status: Status, what: str, **about: str) -> RejectedItem:
-        """Take the item to a status, with a line in its history, if nobody else has done anything with it."""
+    def _write(self, item: RejectedItem, status: Status, what: str, **details: str) -> RejectedItem:
+        """Change an item's status and add an entry to its history. Raises :class:`ItemChanged`."""
         usage = None if item.is_event else item.original["usage"]
         changed = replace(
             item,
             status=status,
-            reason=about.get("reason", item.reason),
+            reason=details.get("reason", item.reason),
             tenant_id=text_member(usage, "tenantId"),
             meter_api_name=text_member(usage, "meterApiName"),
         )
@@ -143,7 +146,7 @@ class RejectedTable:
             ":tenant": attributes["tenantId"],
             ":meter": attributes["meterApiName"],
             ":none": {"L": []},
-            ":entry": {"L": [{"M": _entry(what, about)}]},
+            ":entry": {"L": [{"M": _build_history_entry(what, details)}]},
             ":was": {"S": item.status},
             ":steps": {"N": str(len(item.history))},
             ":zero": {"N": "0"},
@@ -160,7 +163,7 @@ class RejectedTable:
                 ExpressionAttributeValues=values,
             )
         except self._client.exceptions.ConditionalCheckFailedException:
-            raise _changed(item.id) from None
+            raise _build_item_changed(item.id) from None
         return next(self.get([item.id]))
 
     @property
@@ -172,12 +175,12 @@ class RejectedTable:
         return self.deployment.outputs["RejectedTableName"]
 
 
-def _changed(item_id: str) -> ItemChanged:
-    return ItemChanged(f"Somebody else has changed {item_id} since it was read; look at it again.")
+def _build_item_changed(item_id: str) -> ItemChanged:
+    return ItemChanged(f"Someone else changed {item_id} after it was read. Read it again and repeat the command.")
 
 
-def _entry(what: str, about: dict[str, str]) -> dict[str, dict[str, str]]:
-    return {name: {"S": value} for name, value in {"at": _now(), "what": what, **about}.items()}
+def _build_history_entry(what: str, details: dict[str, str]) -> dict[str, dict[str, str]]:
+    return {name: {"S": value} for name, value in {"at": _now(), "what": what, **details}.items()}
 
 
 def _now() -> str:
