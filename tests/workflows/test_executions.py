@@ -20,8 +20,8 @@ REFRESHED = ["WasApiKeyRefreshed", "RefreshApiKey"]
 
 def _usage(number: int, **fields: Any) -> dict[str, Any]:
     usage = {"tenantId": "t1", "meterApiName": "api-calls", "meterValue": 2, **fields}
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
-    return {"eventId": f"e{number}", "eventTime": now, "index": number, "usage": usage}
+    event_time = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
+    return {"eventId": f"e{number}", "eventTime": event_time, "index": number, "usage": usage}
 
 
 def _create_meter(runner: Runner) -> Any:
