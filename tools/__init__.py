@@ -1,1 +1,1 @@
-"""Makes files of this repository: the OpenAPI document and the diagrams. Not part of the package."""
+"""Generates files of this repository: the OpenAPI document, the pictures and the screenshot. Not part of the package."""
