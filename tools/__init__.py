@@ -1,1 +1,1 @@
-"""Generates files of this repository: the OpenAPI document, the pictures and the screenshot. Not part of the package."""
+"""Generates files of this repository: the OpenAPI document, pictures and the screenshot. Not part of the package."""
