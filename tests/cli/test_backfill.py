@@ -173,7 +173,7 @@ def test_a_range_that_fails_fails_the_backfill_and_repeating_it_succeeds(meterin
     sandbox_of(metering.system).set_faults([{"kind": "status", "status": 404, "path": "/ingest"}])
     done = metering("backfill", url, "--map", "tenantId=customer")
     assert done.returncode == 1
-    assert "BackfillIncomplete: Some ranges of the file were not sent" in done.stderr
+    assert "BackfillIncomplete: Some ranges failed" in done.stderr
     sandbox_of(metering.system).clear_faults()
     assert metering("backfill", url, "--map", "tenantId=customer").returncode == 0
     assert _read_totals(metering) == _compute_totals(rows)
@@ -183,7 +183,7 @@ def test_a_range_that_fails_fails_the_backfill_and_repeating_it_succeeds(meterin
     ("arguments", "code", "message"),
     [
         (("none.csv",), 1, "none.csv cannot be read: No such file"),
-        (("usage.txt",), 1, "is it csv or ndjson?"),
+        (("usage.txt",), 1, "The name usage.txt does not show the format."),
         (("usage.txt", "--format", "csv"), 1, "The file has no column for tenantId"),
         (("usage.txt", "--format", "csv", "--map", "tenantId"), 2, "--map must be MEMBER=…, not 'tenantId'"),
         (("usage.txt", "--format", "csv", "--map", "tenantId=tenant"), 1, "The file has no column 'tenant'"),

@@ -163,7 +163,7 @@ def test_a_rejected_event_is_one_line(system: System, bus: Bus, answer: Answer, 
         (("--detail", "{"), 2, "--detail is not valid JSON"),
         (("--detail", "[]"), 2, "--detail must be a JSON object"),
         (("no-such-file.csv",), 1, "no-such-file.csv cannot be read"),
-        (("usage.txt",), 1, "usage.txt: is it csv or ndjson?"),
+        (("usage.txt",), 1, "The name usage.txt does not show the format."),
     ],
 )
 def test_wrong_usage_is_one_line(tmp_path: Path, arguments: tuple[str, ...], code: int, message: str) -> None:

@@ -135,8 +135,9 @@ def _run_with_progress(steps: Iterable[tuple[int, BackfillReport]], title: str, 
     report = BackfillReport()
     with _build_progress_bar() as bar:
         task = bar.add_task(title, total=source.size())
-        for end, report in steps:  # noqa: B007 - the last report is the result
+        for end, current_report in steps:
             bar.update(task, completed=end)
+            report = current_report
     return report
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from amberflo_workflows.cli.lazy import LazyCommand, LazyGroup
+from amberflo_workflows.cli.output import fail
 
 # The help is the first line of the command's own help; a test compares the two.
 COMMANDS: Final = {
@@ -69,8 +70,6 @@ def main(
 
         context.obj = AwsDeployment(stack, profile, region)
     elif profile or region:
-        from amberflo_workflows.cli.output import fail  # noqa: PLC0415 - rich is slow to import
-
         raise fail("--profile and --region require --stack", 2)
 
 

@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from amberflo_workflows.operate.api_client import request_token
 from amberflo_workflows.operate.errors import OperatorError
 
 
@@ -53,8 +58,6 @@ class AwsDeployment:
     @cached_property
     def outputs(self) -> dict[str, str]:
         """The outputs of the stack."""
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import
-
         try:
             stack = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"][0]
         except (BotoCoreError, ClientError) as error:
@@ -84,8 +87,6 @@ class AwsDeployment:
         token = os.environ.get("ACCESS_TOKEN")
         if token:
             return token
-        from amberflo_workflows.operate.api_client import request_token  # noqa: PLC0415 - imports requests
-
         pool, client_id = self._get_output("UserPoolId"), self._get_output("UserPoolClientId")
         described = self.client("cognito-idp").describe_user_pool_client(UserPoolId=pool, ClientId=client_id)
         emulator = _get_emulator_url()
@@ -113,10 +114,6 @@ class AwsDeployment:
     def client(self, service: str) -> Any:
         """Return a boto3 client of a service."""
         if service not in self._clients:
-            import boto3  # noqa: PLC0415 - slow to import
-            from botocore.config import Config  # noqa: PLC0415 - as above
-            from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - as above
-
             try:
                 create_client: Any = boto3.Session(profile_name=self.profile, region_name=self.region).client
                 # Workflows respond late, and a retry would start them a second time.

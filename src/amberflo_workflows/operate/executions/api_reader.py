@@ -9,6 +9,8 @@ from datetime import UTC
 from itertools import islice
 from typing import Any, Final
 
+from botocore.exceptions import ClientError
+
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.executions.events import add_missing_ends, parse_history_event
 from amberflo_workflows.operate.executions.history import build_execution
@@ -80,8 +82,6 @@ class ApiReader:
         return fetch_task_log_lines(self._deployment, machine, execution)
 
     def _describe(self, arn: str) -> Any:
-        from botocore.exceptions import ClientError  # noqa: PLC0415 - slow to import
-
         try:
             return self._client.describe_execution(executionArn=arn)
         except ClientError as error:
