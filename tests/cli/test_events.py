@@ -16,13 +16,13 @@ from amberflo_workflows.local.system import System
 from tests.cli.local_metering import LocalMetering
 from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
-from tests.emit.bus import DENIED, Answer, Bus
+from tests.emit.bus import DENIED, Bus, BusResponse
 from tests.polling import soon
 
 pytestmark = pytest.mark.emulator
 
 NOW = int(time.time() * 1000)
-REFUSED = Answer(failed_entries={0: "Odd"}, takes=False)
+REFUSED = BusResponse(failed_entries={0: "Odd"}, accepts=False)
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_usages_are_sent_in_batches(system: System, bus: Bus, tmp_path: Path) ->
 def test_usages_that_cannot_be_sent_are_printed_and_can_be_sent_later(
     metering: LocalMetering, bus: Bus, tmp_path: Path
 ) -> None:
-    bus.otherwise = DENIED
+    bus.default_response = DENIED
     file = _csv(tmp_path / "usage.csv", [_usage(1), _usage(2)])
     done = _send_to(bus, metering.system, file)
     first, second, *lines = done.stdout.splitlines()
@@ -143,11 +143,11 @@ def test_an_event_with_a_type_is_sent_as_it_is(metering: LocalMetering) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "message"),
+    ("response", "message"),
     [(DENIED, "AWS: An error occurred (AccessDeniedException)"), (REFUSED, "EventBridge rejected the event: Odd")],
 )
-def test_a_rejected_event_is_one_line(system: System, bus: Bus, answer: Answer, message: str) -> None:
-    bus.otherwise = answer
+def test_a_rejected_event_is_one_line(system: System, bus: Bus, response: BusResponse, message: str) -> None:
+    bus.default_response = response
     detail = json.dumps({"records": [_usage(1)]})
     done = _send_to(bus, system, "--type", "ingestUsage", "--detail", detail)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done

@@ -11,13 +11,13 @@ from tests.emit.target import Target
 
 
 @pytest.fixture(autouse=True)
-def _no_test_waits_for_ever() -> Iterator[None]:
-    """What is wrong with threads shows as a wait without end."""
+def _limit_test_time() -> Iterator[None]:
+    """Stop a test that waits without end, as errors of threads do."""
 
-    def give_up(*_: object) -> None:
+    def stop(*_: object) -> None:
         raise TimeoutError("the test takes too long")
 
-    before = signal.signal(signal.SIGALRM, give_up)
+    before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, 90, 5)
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
@@ -33,7 +33,7 @@ def bus() -> Iterator[Bus]:
 
 @pytest.fixture
 def emitter(bus: Bus) -> Iterator[UsageEmitter]:
-    """Sends when it is flushed or closed, and tries three times."""
+    """An emitter that sends when it is flushed or closed, with three attempts."""
     emitter = UsageEmitter("the-bus", "my.app", client=bus.client, linger=NEVER, max_tries=3, max_wait=0.05)
     yield emitter
     bus.open.set()

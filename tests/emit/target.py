@@ -1,4 +1,4 @@
-"""A bus on the emulator to send to, and programs that do."""
+"""A bus on the emulator, and programs that send to it."""
 
 import contextlib
 import json
@@ -17,12 +17,12 @@ import os, signal, sys, threading
 import boto3
 from amberflo_workflows.emit import UsageEmitter
 
-usage = UsageEmitter("metering-bus", "my.app", linger=3600, client=boto3.client("events") if {given} else None)
+usage = UsageEmitter("metering-bus", "my.app", linger=3600, client=boto3.client("events") if {pass_client} else None)
 usage.record("parent", "api-calls", 1)
 usage.flush()
 usage.record("parent", "api-calls", 2)
 
-# At the moment of the fork another thread has the lock.
+# Another thread has the lock during the fork.
 locked, forked = threading.Event(), threading.Event()
 def hold():
     with usage._changed:
@@ -42,7 +42,7 @@ usage.record("parent", "api-calls", 4)
 
 
 class Target:
-    """A bus on the emulator with a queue behind it, to see what arrives."""
+    """A bus on the emulator with a queue as its target, to receive the events."""
 
     def __init__(self, emulator: Emulator) -> None:
         self.environment = emulator.environment
@@ -51,13 +51,12 @@ class Target:
             self.events.create_event_bus(Name="metering-bus")
         name = f"emit-{uuid.uuid4()}"
         self.queue = self._sqs.create_queue(QueueName=name)["QueueUrl"]
-        asked = self._sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])
+        response = self._sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])
+        target = {"Id": "queue", "Arn": response["Attributes"]["QueueArn"]}
         self._rule = {"Name": name, "EventBusName": "metering-bus"}
         pattern = {"detail-type": ["ingestUsage"], "source": ["my.app"]}
         self.events.put_rule(**self._rule, EventPattern=json.dumps(pattern))
-        self.events.put_targets(
-            Rule=name, EventBusName="metering-bus", Targets=[{"Id": "queue", "Arn": asked["Attributes"]["QueueArn"]}]
-        )
+        self.events.put_targets(Rule=name, EventBusName="metering-bus", Targets=[target])
 
     def end(self) -> None:
         self.events.remove_targets(Rule=self._rule["Name"], EventBusName="metering-bus", Ids=["queue"])
@@ -65,28 +64,28 @@ class Target:
         self._sqs.delete_queue(QueueUrl=self.queue)
 
     def messages(self) -> list[str]:
-        """All that is in the queue; PutEvents has put it there before it answers."""
-        found: list[str] = []
-        while more := self._sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
-            found += [message["Body"] for message in more]
-        return found
+        """Receive all messages of the queue. The emulator's PutEvents returns after they are in it."""
+        bodies: list[str] = []
+        while messages := self._sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
+            bodies += [message["Body"] for message in messages]
+        return bodies
 
     def usages(self) -> list[dict[str, Any]]:
         return [usage for message in self.messages() for usage in json.loads(message)["detail"]["records"]]
 
 
 def example(text: str) -> str:
-    """The example of the document with a text in it."""
+    """Return the document's example that contains a text."""
     blocks = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     (block,) = [block for block in blocks if text in block]
     return str(block)
 
 
-def python(code: str, environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    beside = {"PATH": os.defpath, "HOME": "/nonexistent"}
+def run_python(code: str, environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    base = {"PATH": os.defpath, "HOME": "/nonexistent"}
     return subprocess.run(
         [sys.executable, "-c", code],
-        env={**environment, **beside},
+        env={**environment, **base},
         capture_output=True,
         text=True,
         check=False,
@@ -94,7 +93,7 @@ def python(code: str, environment: dict[str, str]) -> "subprocess.CompletedProce
     )
 
 
-def settings_for(url: str) -> dict[str, str]:
+def build_settings(url: str) -> dict[str, str]:
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_REGION": REGION,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from amberflo_workflows.core.chunks import extract_usages, split_into_chunks
 from amberflo_workflows.emit import UsageEmitter
 from amberflo_workflows.emit.entries import BufferedUsage, build_call
-from tests.emit.bus import CALL_BYTES, FULL_ENTRY, NEVER, Bus, bytes_of
+from tests.emit.bus import CALL_BYTES, FULL_ENTRY, NEVER, Bus, count_bytes
 
 _SIZES = st.one_of(st.integers(0, 300), st.integers(0, 62_000), st.just(62_700))
 
@@ -19,7 +19,7 @@ _SIZES = st.one_of(st.integers(0, 300), st.integers(0, 62_000), st.just(62_700))
     sizes=st.lists(st.tuples(_SIZES, st.sampled_from("xé日😀"), st.integers(1, 400)), max_size=12),
     source=st.text("aü", min_size=1, max_size=80),
 )
-def test_any_usages_fill_as_few_entries_and_calls_as_the_limits_allow_in_their_order(
+def test_usages_are_sent_in_order_in_as_few_entries_and_calls_as_possible(
     bus: Bus, sizes: list[tuple[int, str, int]], source: str
 ) -> None:
     bus.calls.clear()
@@ -32,53 +32,51 @@ def test_any_usages_fill_as_few_entries_and_calls_as_the_limits_allow_in_their_o
             emitter.record("t", "m", number, dimensions={"d": text}, unique_id="i")
     assert [(usage["meterValue"], usage["dimensions"]["d"]) for usage in bus.arrived] == list(enumerate(texts))
     entries = [entry for call in bus.calls for entry in call]
-    assert all(bytes_of(entry) <= FULL_ENTRY for entry in entries)
+    assert all(count_bytes(entry) <= FULL_ENTRY for entry in entries)
     counts = [len(json.loads(entry["Detail"])["records"]) for entry in entries]
     assert max(counts, default=0) <= 300
     for (entry, following), count in zip(pairwise(entries), counts, strict=False):
         next_usage = json.dumps(
             json.loads(following["Detail"])["records"][0], ensure_ascii=False, separators=(",", ":")
         )
-        assert count == 300 or bytes_of(entry) + len(f",{next_usage}".encode()) > FULL_ENTRY
-    assert all(len(call) <= 10 and sum(map(bytes_of, call)) < CALL_BYTES for call in bus.calls)
+        assert count == 300 or count_bytes(entry) + len(f",{next_usage}".encode()) > FULL_ENTRY
+    assert all(len(call) <= 10 and sum(map(count_bytes, call)) < CALL_BYTES for call in bus.calls)
     for call, following_call in pairwise(bus.calls):
         # With a comma for each entry, as above.
-        together = sum(bytes_of(entry) + 1 for entry in [*call, following_call[0]])
-        assert len(call) == 10 or together >= CALL_BYTES
+        total = sum(count_bytes(entry) + 1 for entry in [*call, following_call[0]])
+        assert len(call) == 10 or total >= CALL_BYTES
 
 
-def test_the_largest_usage_that_is_taken_fills_an_entry_to_its_last_byte(bus: Bus, emitter: UsageEmitter) -> None:
+def test_the_largest_usage_fills_an_entry_to_its_last_byte(bus: Bus, emitter: UsageEmitter) -> None:
     def record(length: int) -> None:
         emitter.record("acme", "api-calls", 1, unique_id="i", dimensions={"d": "x" * length})
 
     record(1)
     emitter.flush()
-    most = 1 + FULL_ENTRY - bytes_of(bus.calls[0][0])
+    max_length = 1 + FULL_ENTRY - count_bytes(bus.calls[0][0])
     with pytest.raises(ValueError, match="too large for an event"):
-        record(most + 1)
-    record(most)
+        record(max_length + 1)
+    record(max_length)
     emitter.close()
-    assert [bytes_of(entry) for entry in bus.calls[1]] == [FULL_ENTRY]
+    assert [count_bytes(entry) for entry in bus.calls[1]] == [FULL_ENTRY]
 
 
 @pytest.mark.parametrize(("length", "entries"), [(52_427, [5, 1]), (52_428, [4, 2])])
-def test_a_call_is_filled_to_less_than_its_limit(
-    bus: Bus, emitter: UsageEmitter, length: int, entries: list[int]
-) -> None:
+def test_a_call_stays_below_its_limit(bus: Bus, emitter: UsageEmitter, length: int, entries: list[int]) -> None:
     def record(filling: int) -> None:
         emitter.record("acme", "api-calls", 1, unique_id="i", dimensions={"d": "x" * filling})
 
     record(1)
     emitter.flush()
     for _ in range(6):
-        record(1 + length - bytes_of(bus.calls[0][0]))
+        record(1 + length - count_bytes(bus.calls[0][0]))
     emitter.close()
     assert [len(call) for call in bus.calls[1:]] == entries
-    assert {bytes_of(entry) for call in bus.calls[1:] for entry in call} == {length}
+    assert {count_bytes(entry) for call in bus.calls[1:] for entry in call} == {length}
 
 
 @pytest.mark.parametrize("length", [1, 40])
-def test_a_full_entry_is_one_chunk_behind_the_queue(bus: Bus, emitter: UsageEmitter, length: int) -> None:
+def test_a_full_entry_is_one_chunk_after_the_queue(bus: Bus, emitter: UsageEmitter, length: int) -> None:
     for number in range(301):
         emitter.record("acme", "api-calls", number, dimensions={"d": "x" * length})
     emitter.close()
@@ -88,12 +86,12 @@ def test_a_full_entry_is_one_chunk_behind_the_queue(bus: Bus, emitter: UsageEmit
 
 
 def test_a_call_has_at_most_ten_entries_and_an_entry_300_usages() -> None:
-    # By itself: with real usages, 300 of which have 30 kB and more, a call is filled by bytes before.
+    # Tested without the bus: 300 real usages have at least 30 kB, so a call reaches its limit of bytes first.
     call = build_call([BufferedUsage("{}", size=3, due=0)] * 3_301, overhead=100)
     assert [len(entry) for entry in call] == [300] * 10
 
 
-def test_usages_are_sent_when_the_oldest_has_lingered_together_with_those_after_it(bus: Bus) -> None:
+def test_usages_are_sent_together_when_the_oldest_has_lingered(bus: Bus) -> None:
     with UsageEmitter("b", "s", client=bus.client, linger=0.3) as emitter:
         for number in range(3):
             emitter.record("acme", "api-calls", number)

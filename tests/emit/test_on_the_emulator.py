@@ -12,11 +12,11 @@ from amberflo_workflows.emit import UsageEmitter
 from amberflo_workflows.local.system import System
 from tests.conftest import sandbox_of
 from tests.emit.bus import NEVER
-from tests.emit.target import FORK, Target, example, python
+from tests.emit.target import FORK, Target, example, run_python
 
 
 @pytest.mark.emulator
-def test_usages_of_all_threads_reach_the_queue_once_in_few_messages_that_are_billed_as_one_each(target: Target) -> None:
+def test_usages_of_all_threads_reach_the_queue_once_in_full_messages(target: Target) -> None:
     with UsageEmitter("metering-bus", "my.app", client=target.events, linger=NEVER) as emitter:
 
         def record(thread: int) -> None:
@@ -37,40 +37,40 @@ def test_usages_of_all_threads_reach_the_queue_once_in_few_messages_that_are_bil
 
 
 @pytest.mark.emulator
-def test_a_full_entry_is_billed_as_one_in_the_queue_too(target: Target) -> None:
+def test_a_full_entry_is_billed_as_one_unit_in_the_queue(target: Target) -> None:
     with UsageEmitter("metering-bus", "my.app", client=target.events, linger=NEVER) as emitter:
         for number in range(299):
             emitter.record("acme", "api-calls", number, dimensions={"text": "日" * 30})
     first = target.messages()[0]
-    # The emulator writes events with blanks and escapes.
+    # The emulator writes events with spaces and escapes.
     size = len(json.dumps(json.loads(first), ensure_ascii=False, separators=(",", ":")).encode())
     assert 62_500 < size <= 64_000
 
 
 @pytest.mark.emulator
-def test_a_process_that_just_ends_has_sent_everything(target: Target) -> None:
+def test_a_process_sends_all_usages_before_it_ends(target: Target) -> None:
     code = (
         "from amberflo_workflows.emit import UsageEmitter\n"
         "usage = UsageEmitter('metering-bus', 'my.app', linger=3600)\n"
         "for number in range(400): usage.record('acme', 'api-calls', number)\n"
     )
-    done = python(code, target.environment)
+    done = run_python(code, target.environment)
     assert done.returncode == 0
     assert done.stderr == ""
     assert [usage["meterValue"] for usage in target.usages()] == list(range(400))
 
 
 @pytest.mark.emulator
-def test_a_forked_child_and_its_parent_each_send_their_own(target: Target) -> None:
-    done = python(FORK.format(given=False), target.environment)
+def test_a_forked_child_and_its_parent_send_their_own_usages(target: Target) -> None:
+    done = run_python(FORK.format(pass_client=False), target.environment)
     assert done.returncode == 0, done.stderr
     arrived = [(usage["tenantId"], usage["meterValue"]) for usage in target.usages()]
     assert sorted(arrived) == [("child", 3), ("parent", 1), ("parent", 2), ("parent", 4)]
 
 
 @pytest.mark.emulator
-def test_the_documents_example_of_a_process_sends_what_it_says(target: Target) -> None:
-    done = python(example("with UsageEmitter"), target.environment)
+def test_the_documents_example_of_a_process_sends_its_usages(target: Target) -> None:
+    done = run_python(example("with UsageEmitter"), target.environment)
     assert done.returncode == 0, done.stderr
     arrived = [
         (usage["tenantId"], usage["meterApiName"], usage["meterValue"], usage.get("dimensions"))
@@ -83,7 +83,7 @@ def test_the_documents_example_of_a_process_sends_what_it_says(target: Target) -
 
 
 @pytest.mark.emulator
-def test_a_process_that_handles_sigterm_as_the_document_says_has_sent_everything(target: Target) -> None:
+def test_the_documents_sigterm_handler_sends_all_usages(target: Target) -> None:
     code = (
         "import time; from amberflo_workflows.emit import UsageEmitter\n"
         f"{example('SIGTERM')}\n"
@@ -99,17 +99,17 @@ def test_a_process_that_handles_sigterm_as_the_document_says_has_sent_everything
 
 
 @pytest.mark.emulator
-def test_the_documents_lambda_has_sent_its_usage_when_an_invocation_ends_and_repeats_it_unchanged(
+def test_the_documents_lambda_sends_its_usage_before_it_returns_and_repeats_it_unchanged(
     target: Target,
 ) -> None:
-    # Ended as Lambda ends a function: at once, with nothing of Python's own.
+    # Killed as Lambda ends a function: at once, without Python's exit.
     code = (
         f"{example('def handler')}\nimport os\n"
         "event = {'id': '7', 'time': '2025-03-01T12:00:00Z', 'detail': {'tenant': 'acme'}}\n"
         "for _ in range(2): handler(event, None)\n"
         "os.kill(os.getpid(), 9)"
     )
-    assert python(code, target.environment).returncode == -9
+    assert run_python(code, target.environment).returncode == -9
     usage = {
         "tenantId": "acme",
         "meterApiName": "orders",

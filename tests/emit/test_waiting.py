@@ -3,10 +3,10 @@ import threading
 import pytest
 
 from amberflo_workflows.emit import UsageEmitter, UsageNotSent, UsageNotTaken
-from tests.emit.bus import DENIED, NEVER, TAKEN, THROTTLED, Bus, record_entries
+from tests.emit.bus import ACCEPTED, DENIED, NEVER, THROTTLED, Bus, record_entries
 
 
-def test_when_the_buffer_stays_full_the_usage_stays_with_the_caller(bus: Bus) -> None:
+def test_a_usage_is_rejected_if_the_buffer_stays_full(bus: Bus) -> None:
     bus.open.clear()
     with UsageEmitter("b", "s", client=bus.client, buffer=3, linger=0, max_wait=0.05) as emitter:
         for number in range(3):
@@ -19,7 +19,7 @@ def test_when_the_buffer_stays_full_the_usage_stays_with_the_caller(bus: Bus) ->
     assert bus.values == [0, 1, 2, 4]
 
 
-def test_a_caller_who_waits_for_room_gets_it_as_soon_as_there_is_some(bus: Bus) -> None:
+def test_a_caller_waits_until_the_buffer_has_room(bus: Bus) -> None:
     bus.open.clear()
     with UsageEmitter("b", "s", client=bus.client, buffer=1, max_wait=20) as emitter:
         emitter.record("acme", "api-calls", 0)
@@ -31,21 +31,21 @@ def test_a_caller_who_waits_for_room_gets_it_as_soon_as_there_is_some(bus: Bus) 
     assert bus.values == [0, 1]
 
 
-def test_usages_that_are_kept_fill_the_buffer_until_they_are_fetched(bus: Bus) -> None:
-    bus.otherwise = DENIED
+def test_failed_usages_fill_the_buffer_until_they_are_raised(bus: Bus) -> None:
+    bus.default_response = DENIED
     with UsageEmitter("b", "s", client=bus.client, buffer=2, max_wait=0.3) as emitter:
         for number in range(2):
             emitter.record("acme", "api-calls", number)
         with pytest.raises(UsageNotTaken, match="the buffer is full"):
             emitter.record("acme", "api-calls", 2)
-        bus.otherwise = TAKEN
+        bus.default_response = ACCEPTED
         with pytest.raises(UsageNotSent, match="2 usages"):
             emitter.flush()
         emitter.record("acme", "api-calls", 3)
     assert bus.values == [3]
 
 
-def test_a_flush_that_takes_too_long_is_told_and_nothing_is_lost(bus: Bus, emitter: UsageEmitter) -> None:
+def test_a_flush_that_times_out_loses_no_usage(bus: Bus, emitter: UsageEmitter) -> None:
     bus.open.clear()
     emitter.record("acme", "api-calls", 1)
     with pytest.raises(TimeoutError, match="1 usages are not sent yet"):
@@ -55,13 +55,13 @@ def test_a_flush_that_takes_too_long_is_told_and_nothing_is_lost(bus: Bus, emitt
     assert bus.values == [1]
 
 
-def test_closing_gives_up_in_time_and_hands_everything_back(bus: Bus) -> None:
+def test_close_stops_in_time_and_raises_all_usages(bus: Bus) -> None:
     bus.script += [THROTTLED] * 8
     emitter = UsageEmitter("b", "s", client=bus.client, linger=NEVER, max_tries=50)
     # Two calls of six.
     ids = record_entries(emitter, 12)
-    with pytest.raises(UsageNotSent) as told:
+    with pytest.raises(UsageNotSent) as caught:
         emitter.close(timeout=0.1)
-    assert [usage["uniqueId"] for usage in told.value.usages] == ids
+    assert [usage["uniqueId"] for usage in caught.value.usages] == ids
     assert all(call == bus.calls[0] and len(call) == 6 for call in bus.calls)
     assert bus.arrived == []
