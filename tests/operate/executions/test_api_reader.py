@@ -133,7 +133,7 @@ def test_the_children_of_a_distributed_map_can_be_opened(executions: Executions,
     assert (min(begins), len(set(begins))) == (0, 2)
     assert {child.log_name for child in children} == {backfill.summary.name}
     assert [node.name for node in executions.get_graph(children[0]).nodes] == ["SendRange", "CountFailedRange"]
-    with pytest.raises(OperatorError, match="SendRanges has no iteration 2. The iterations are 0 to 1"):
+    with pytest.raises(OperatorError, match=r"SendRanges has no iteration 2\. The iterations are 0 to 1"):
         executions.open_iteration(backfill, "SendRanges", 2)
     with pytest.raises(OperatorError, match="'SumUp' is not a Map state"):
         executions.open_iteration(backfill, "SumUp", 0)

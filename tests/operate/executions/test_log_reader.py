@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,6 +19,8 @@ from tests.operate.executions.histories import ACCOUNT, LOG_GROUP, LOG_STREAM, o
 
 pytestmark = pytest.mark.emulator
 
+# Another test starts an execution of another workflow.
+LOGGED = Query(workflow="create_meter")
 NAMES = ["running-one", "errors-only", "without-data", "good-one", "failed-one"]
 
 
@@ -31,7 +34,7 @@ def _names(executions: Executions, query: Query) -> list[str]:
 
 
 def test_express_executions_are_listed_from_their_log_newest_first(executions: Executions) -> None:
-    page = executions.list_page(Query())
+    page = executions.list_page(LOGGED)
     assert [summary.name for summary in page.summaries] == NAMES
     assert [summary.status for summary in page.summaries] == [
         Status.RUNNING,
@@ -48,7 +51,7 @@ def test_express_executions_are_listed_from_their_log_newest_first(executions: E
 def test_the_log_is_read_page_by_page(executions: Executions) -> None:
     names, token = [], ""
     for _ in range(3):
-        page = executions.list_page(Query(limit=2, page_token=token))
+        page = executions.list_page(replace(LOGGED, limit=2, page_token=token))
         names += [summary.name for summary in page.summaries]
         token = page.next_token
     assert (names, token) == (NAMES, "")
@@ -57,30 +60,30 @@ def test_the_log_is_read_page_by_page(executions: Executions) -> None:
 @pytest.mark.parametrize(
     ("query", "names"),
     [
-        (Query(status=Status.FAILED), ["errors-only", "failed-one"]),
-        (Query(status=Status.RUNNING), ["running-one"]),
-        (Query(text="API calls"), ["running-one", "good-one", "failed-one"]),
-        (Query(text="nothing like it"), []),
-        (Query(workflow="create_meter", limit=1), ["running-one"]),
+        (replace(LOGGED, status=Status.FAILED), ["errors-only", "failed-one"]),
+        (replace(LOGGED, status=Status.RUNNING), ["running-one"]),
+        (replace(LOGGED, text="API calls"), ["running-one", "good-one", "failed-one"]),
+        (replace(LOGGED, text="nothing like it"), []),
+        (replace(LOGGED, limit=1), ["running-one"]),
         (Query(workflow="get_meter"), []),
-        (Query(name_prefix="good"), ["good-one"]),
+        (replace(LOGGED, name_prefix="good"), ["good-one"]),
     ],
 )
-def test_what_is_asked_of_the_log_is_what_is_listed(executions: Executions, query: Query, names: list[str]) -> None:
+def test_a_query_filters_the_executions_of_the_log(executions: Executions, query: Query, names: list[str]) -> None:
     assert _names(executions, query) == names
 
 
-def test_a_span_of_time_is_a_span_of_starts(executions: Executions) -> None:
-    summaries = executions.list_page(Query()).summaries
+def test_a_time_range_selects_executions_by_their_start(executions: Executions) -> None:
+    summaries = executions.list_page(LOGGED).summaries
     middle = summaries[2].started
-    assert _names(executions, Query(since=middle)) == NAMES[:3]
-    assert _names(executions, Query(until=middle)) == NAMES[3:]
+    assert _names(executions, replace(LOGGED, since=middle)) == NAMES[:3]
+    assert _names(executions, replace(LOGGED, until=middle)) == NAMES[3:]
 
 
-def test_an_express_execution_is_whole_in_its_log(executions: Executions) -> None:
+def test_an_express_execution_is_read_from_its_log(executions: Executions) -> None:
     execution = executions.get(executions.resolve_arn("failed-one"))
     assert outline(execution.states) == ["ResolveApiKey succeeded", "CreateMeter failed AmberfloUnavailable x3"]
-    assert [one.wait_seconds for one in execution.states[1].tries] == [0.8, 1.8, None]
+    assert [attempt.wait_seconds for attempt in execution.states[1].tries] == [0.8, 1.8, None]
     assert (execution.summary.status, execution.error) == (Status.FAILED, "AmberfloUnavailable")
     assert json.loads(execution.input or "")["meterApiName"] == "api-calls"
     assert execution.log_name == "failed-one"
@@ -92,18 +95,18 @@ def test_data_that_is_not_logged_is_not_known(executions: Executions) -> None:
     assert (execution.input, execution.output, execution.states[0].output) == (None, None, None)
 
 
-def test_of_a_log_of_errors_the_errors_are_known(executions: Executions) -> None:
+def test_a_log_of_errors_has_the_failed_attempts(executions: Executions) -> None:
     execution = executions.get(executions.resolve_arn("errors-only"))
     assert outline(execution.states) == [f"{UNKNOWN_STATE} failed AmberfloUnavailable x2"]
 
 
-def test_what_is_not_logged_is_told_with_the_reason(executions: Executions) -> None:
+def test_an_execution_that_is_not_logged_is_an_error_with_the_reason(executions: Executions) -> None:
     arn = executions.resolve_arn("good-one").replace("good-one", "other-one")
     with pytest.raises(NoSuchExecution, match="takes up to a minute"):
         executions.get(arn)
 
 
-def test_an_execution_is_followed_from_when_its_log_comes(executions: Executions, logged: AwsDeployment) -> None:
+def test_an_execution_is_followed_once_it_is_logged(executions: Executions, logged: AwsDeployment) -> None:
     arn = executions.resolve_arn("good-one").replace("good-one", f"late-{time.time_ns()}")
     client, at = logged.client("logs"), int((time.time() - 2 * 86_400) * 1000)
 
@@ -121,7 +124,7 @@ def test_an_execution_is_followed_from_when_its_log_comes(executions: Executions
     assert (ended.summary.status, ended.error) == (Status.FAILED, "Late")
 
 
-def test_each_machine_is_read_where_its_history_is_kept(executions: Executions, logged: AwsDeployment) -> None:
+def test_each_workflow_is_read_from_its_history_or_its_log(executions: Executions, logged: AwsDeployment) -> None:
     keeps = {machine.workflow: machine.keeps_history for machine in executions.machines.all}
     assert keeps == {"create_meter": False, "get_meter": False, "create_customer": True}
     client = logged.client("stepfunctions")
@@ -142,7 +145,7 @@ def test_the_command_line_reads_the_log_too(system: System, logged: AwsDeploymen
         return subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True, check=False)
 
     listed = json.loads(metering("list", "--workflow", "create_meter", "--json").stdout)
-    assert [one["name"] for one in listed] == NAMES
+    assert [execution["name"] for execution in listed] == NAMES
     assert (
         "CreateMeter         Task      FAILED, 3 attempts, AmberfloUnavailable" in metering("show", "failed-one").stdout
     )
