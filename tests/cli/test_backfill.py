@@ -192,7 +192,7 @@ def test_a_range_that_fails_fails_the_backfill_and_repeating_it_succeeds(meterin
         (("s3://nobucket/key.csv",), 1, "s3://nobucket/key.csv cannot be read"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_an_error_of_one_line(
+def test_an_unreadable_file_is_one_line(
     metering: Metering, tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
     _write(tmp_path / "usage.txt", _csv(_rows(1)))

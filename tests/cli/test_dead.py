@@ -104,7 +104,9 @@ def test_dropping_an_event_that_is_too_large_for_an_item_stores_its_beginning(me
         (("show", "no-such-id"), 1, "no dead event has the id no-such-id"),
     ],
 )
-def test_wrong_usage_is_one_line(metering: Metering, arguments: tuple[str, ...], code: int, message: str) -> None:
+def test_invalid_arguments_are_one_line(
+    metering: Metering, arguments: tuple[str, ...], code: int, message: str
+) -> None:
     done = metering("dead", *arguments)
     assert (done.returncode, done.stderr.count("\n")) == (code, 1), done.stderr
     assert message in done.stderr

@@ -22,7 +22,7 @@ from tests.polling import soon
 pytestmark = pytest.mark.emulator
 
 NOW = int(time.time() * 1000)
-REFUSED = BusResponse(failed_entries={0: "Odd"}, accepts=False)
+REJECTED = BusResponse(failed_entries={0: "Odd"}, accepts=False)
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_an_event_with_a_type_is_sent_as_it_is(metering: LocalMetering) -> None:
 
 @pytest.mark.parametrize(
     ("response", "message"),
-    [(DENIED, "AWS: An error occurred (AccessDeniedException)"), (REFUSED, "EventBridge rejected the event: Odd")],
+    [(DENIED, "AWS: An error occurred (AccessDeniedException)"), (REJECTED, "EventBridge rejected the event: Odd")],
 )
 def test_a_rejected_event_is_one_line(system: System, bus: Bus, response: BusResponse, message: str) -> None:
     bus.default_response = response
@@ -166,7 +166,7 @@ def test_a_rejected_event_is_one_line(system: System, bus: Bus, response: BusRes
         (("usage.txt",), 1, "The name usage.txt does not show the format."),
     ],
 )
-def test_wrong_usage_is_one_line(tmp_path: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
+def test_invalid_arguments_are_one_line(tmp_path: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
     done = CliRunner().invoke(app, ["events", "send", *arguments], env={"METERING_HOME": str(tmp_path)})
     assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (code, "", 1), done
     assert message in done.stderr

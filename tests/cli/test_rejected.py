@@ -106,7 +106,7 @@ def test_no_item_is_changed_if_one_cannot_be(metering: Metering, tenant: str) ->
         (("redrive", "--all", "--set", "novalue"), 2, "--set must be NAME=VALUE, not 'novalue'"),
     ],
 )
-def test_wrong_usage_is_one_line(
+def test_invalid_arguments_are_one_line(
     metering: Metering, tenant: str, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
     assert _list_ids(metering, "--tenant", tenant)

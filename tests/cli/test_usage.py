@@ -84,8 +84,8 @@ def test_fetch_prints_usage_by_group_and_interval_and_totals(metering_with_usage
 def test_json_has_all_intervals_and_the_query(metering_with_usage: LocalMetering) -> None:
     time_range = ("--from", str(FIRST), "--to", str(SECOND + 3600), "--interval", "hour")
     # The filter excludes other tenants, and --take acme's usage in the other region.
-    which = ("--group-by", "customerId,region", "--filter", "region=eu,xx,us", "--tenant", "acme", "--take", "1")
-    output = metering_with_usage.json("usage", "chart", "api-calls", *time_range, *which)
+    filters = ("--group-by", "customerId,region", "--filter", "region=eu,xx,us", "--tenant", "acme", "--take", "1")
+    output = metering_with_usage.json("usage", "chart", "api-calls", *time_range, *filters)
     assert (output["meter"]["meterApiName"], output["meter"]["meterType"]) == ("api-calls", "sum_of_all_usage")
     assert (output["startTimeInSeconds"], output["endTimeInSeconds"]) == (FIRST, SECOND + 3600)
     assert output["timeGroupingInterval"] == "HOUR"
@@ -94,8 +94,8 @@ def test_json_has_all_intervals_and_the_query(metering_with_usage: LocalMetering
 
 
 def test_filters_exclude_other_values_and_tenants(metering_with_usage: LocalMetering) -> None:
-    which = ("--filter", "region=us,xx", "--tenant", "acme")
-    done = metering_with_usage("usage", "fetch", "api-calls", *which, "--interval", "month")
+    filters = ("--filter", "region=us,xx", "--tenant", "acme")
+    done = metering_with_usage("usage", "fetch", "api-calls", *filters, "--interval", "month")
     assert ["total", "5.5"] in [line.split() for line in done.stdout.splitlines()]
 
 
@@ -187,7 +187,7 @@ def test_a_cancellation_that_fails_reports_its_progress(metering: LocalMetering,
         (("cancel", "--records", "no-such-file"), 1, "no-such-file cannot be read"),
     ],
 )
-def test_wrong_usage_is_one_line(tmp_path: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
+def test_invalid_arguments_are_one_line(tmp_path: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
     done = CliRunner().invoke(app, ["usage", *arguments], env={"METERING_HOME": str(tmp_path)})
     assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (code, "", 1), done
     assert message in done.stderr

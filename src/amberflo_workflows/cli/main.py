@@ -1,6 +1,6 @@
 """Usage metering with Amberflo: the local system, and operator commands for it or, with --stack, for a stack on AWS.
 
-Exit codes: 0 success, 1 failure, 2 wrong usage, 3 nothing is running.
+Exit codes: 0 success, 1 failure, 2 invalid arguments, 3 nothing is running.
 """
 
 from typing import Annotated, Final
