@@ -31,7 +31,7 @@ class LocalMetering(Metering):
         return subprocess.run(command, input=text, env=variables, capture_output=True, text=True, check=False)
 
 
-def make_meter(system: System, name: str, **fields: Any) -> dict[str, Any]:
+def create_meter(system: System, name: str, **fields: Any) -> dict[str, Any]:
     """Create a meter through the API."""
     body = {"label": name, "meterApiName": name, "meterType": "sum_of_all_usage", **fields}
     response = Api(system).call("POST", "meters", body)
@@ -40,7 +40,7 @@ def make_meter(system: System, name: str, **fields: Any) -> dict[str, Any]:
     return meter
 
 
-def count(system: System, usages: list[dict[str, Any]]) -> None:
+def count_usages(system: System, usages: list[dict[str, Any]]) -> None:
     """Count usages through the API."""
     response = Api(system).call("POST", "ingest", {"records": usages})
     assert (response.status, response.body["data"]["rejected"]) == (200, []), response

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from amberflo_workflows.cli.main import app
 from amberflo_workflows.local.system import System
-from tests.cli.local_metering import LocalMetering, make_meter
+from tests.cli.local_metering import LocalMetering, create_meter
 from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import Api
@@ -39,7 +39,7 @@ def test_create_and_show_a_meter_by_id_and_by_name(metering: LocalMetering) -> N
     }
     assert created.items() >= expected.items()
     # Another meter whose name is the id of the first.
-    make_meter(metering.system, created["id"])
+    create_meter(metering.system, created["id"])
     assert metering.json("meters", "show", "users") == metering.json("meters", "show", created["id"]) == created
 
 
@@ -48,7 +48,7 @@ def _list_names(system: System) -> list[str]:
 
 
 def test_delete_after_confirmation(metering: LocalMetering) -> None:
-    meter = make_meter(metering.system, "api-calls")
+    meter = create_meter(metering.system, "api-calls")
     done = metering.run_with_input("y\n", "meters", "delete", "api-calls")
     assert f"Delete the meter api-calls (api-calls, id {meter['id']})? This cannot be undone" in done.stderr
     assert (done.returncode, "Deleted api-calls" in done.stdout) == (0, True), done
@@ -56,7 +56,7 @@ def test_delete_after_confirmation(metering: LocalMetering) -> None:
 
 
 def test_delete_with_yes_does_not_ask(metering: LocalMetering) -> None:
-    meter = make_meter(metering.system, "api-calls")
+    meter = create_meter(metering.system, "api-calls")
     assert metering.json("meters", "delete", meter["id"], "--yes") == {"id": meter["id"], "meterApiName": "api-calls"}
     assert _list_names(metering.system) == []
 
@@ -71,7 +71,7 @@ def test_the_list_has_all_pages(metering: LocalMetering) -> None:
 
 
 def test_control_characters_and_markup_are_escaped(metering: LocalMetering) -> None:
-    make_meter(metering.system, "api-calls", label=HOSTILE)
+    create_meter(metering.system, "api-calls", label=HOSTILE)
     output = metering("meters", "list").stdout
     assert (f" {HARMLESS} " in output, output.replace("\n", "").isprintable()) == (True, True)
     # The question gets no answer.

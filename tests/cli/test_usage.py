@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from amberflo_workflows.cli.main import app
 from amberflo_workflows.core.usage_record import build_record
 from amberflo_workflows.local.system import SECRET, System
-from tests.cli.local_metering import LocalMetering, count, make_meter
+from tests.cli.local_metering import LocalMetering, count_usages, create_meter
 from tests.conftest import sandbox_of
 
 pytestmark = pytest.mark.emulator
@@ -23,7 +23,7 @@ FIRST, SECOND = ((int(time.time()) // 3600 - hours) * 3600 for hours in (3, 2))
 
 @pytest.fixture
 def metering(system: System, tmp_path: Path) -> LocalMetering:
-    make_meter(system, "api-calls", dimensions=["region"])
+    create_meter(system, "api-calls", dimensions=["region"])
     return LocalMetering.of(system, tmp_path / "home")
 
 
@@ -36,7 +36,7 @@ def metering_with_usage(metering: LocalMetering) -> LocalMetering:
         ("acme", SECOND, 11.5, "eu"),
         ("globex", SECOND, 5, "eu"),
     ]
-    count(metering.system, [_usage(f"usage-{place}", *usage) for place, usage in enumerate(usages)])
+    count_usages(metering.system, [_usage(f"usage-{place}", *usage) for place, usage in enumerate(usages)])
     _count_in_sandbox(metering.system, _usage("usage-4", HOSTILE, FIRST, 0.25, "us"))
     return metering
 

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from amberflo_workflows.local.system import System
-from tests.cli.local_metering import make_meter
+from tests.cli.local_metering import create_meter
 from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible
 from tests.console.conftest import OpenPage, save_screenshot
@@ -131,7 +131,7 @@ def test_a_retried_execution_shows_its_attempts(system: System, open_page: OpenP
 
 
 def test_an_ingest_execution_shows_the_status_of_each_usage(system: System, open_page: OpenPage) -> None:
-    meter = make_meter(system, f"m-{uuid.uuid4()}")["meterApiName"]
+    meter = create_meter(system, f"m-{uuid.uuid4()}")["meterApiName"]
     request = _usages(meter, 1, "many", 3)
     path = _run(
         *(system, "ingest_usage", request),
@@ -198,7 +198,7 @@ def test_a_running_execution_is_updated_until_its_end(system: System, open_page:
 
 
 def test_the_copied_commands_start_the_execution_again(system: System, open_page: OpenPage) -> None:
-    meter = make_meter(system, f"m-{uuid.uuid4()}")["meterApiName"]
+    meter = create_meter(system, f"m-{uuid.uuid4()}")["meterApiName"]
     page = open_page(_run(system, "ingest_usage", _usages(meter, 5)))
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     outputs = {}

@@ -8,7 +8,7 @@ import requests
 from playwright.sync_api import Locator, Page, expect
 
 from amberflo_workflows.local.system import System
-from tests.cli.local_metering import count, make_meter
+from tests.cli.local_metering import count_usages, create_meter
 from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible
 from tests.console.conftest import OpenPage, save_screenshot
@@ -23,7 +23,7 @@ NOW = int(time.time())
 @pytest.fixture
 def system_with_usage(system: System) -> System:
     """A system with usage of three tenants, of a meter with dimensions."""
-    make_meter(system, "api-calls", dimensions=["region", "method"], unit="calls")
+    create_meter(system, "api-calls", dimensions=["region", "method"], unit="calls")
     _count(
         system,
         "api-calls",
@@ -48,7 +48,7 @@ def _count(system: System, meter: str, *usages: tuple[str, int, float, str]) -> 
         }
         for number, (tenant, hours, value, region) in enumerate(usages)
     ]
-    count(system, records)
+    count_usages(system, records)
 
 
 def _cells(rows: Locator) -> list[list[str]]:
@@ -90,7 +90,7 @@ def test_chart_and_table_agree_with_the_counted_usage(system_with_usage: System,
 
 
 def test_the_options_are_in_the_url(system_with_usage: System, open_page: OpenPage) -> None:
-    make_meter(system_with_usage, "storage", dimensions=["tier"])
+    create_meter(system_with_usage, "storage", dimensions=["tier"])
     page = open_page("usage?meter=storage")
     expect(page.get_by_text("No usage in this time range")).to_be_visible()
     page.get_by_label("Meter").select_option("api-calls")
@@ -117,7 +117,7 @@ def test_a_time_range_can_be_precise_to_the_second(open_page: OpenPage) -> None:
 
 
 def test_the_smallest_groups_are_one_series(system: System, open_page: OpenPage) -> None:
-    make_meter(system, "many")
+    create_meter(system, "many")
     _count(system, "many", *((f"t{number:02}", 1, 100 - number, "") for number in range(12)))
     page = open_page("usage?meter=many&range=24h&group=customerId")
     expect(page.locator(".totals tbody tr")).to_have_count(12)
@@ -127,7 +127,7 @@ def test_the_smallest_groups_are_one_series(system: System, open_page: OpenPage)
 
 
 def test_groups_that_cannot_be_added_up_have_no_total(system: System, open_page: OpenPage) -> None:
-    make_meter(system, "seats", meterType="active_users", aggregationDimensions=["customerId"], dimensions=["region"])
+    create_meter(system, "seats", meterType="active_users", aggregationDimensions=["customerId"], dimensions=["region"])
     _count(system, "seats", ("acme", 1, 1, "eu"), ("acme", 1, 1, "us"))
     page = open_page("usage?meter=seats&range=24h&group=region")
     expect(page.get_by_text("cannot be added up")).to_be_visible()
@@ -137,7 +137,7 @@ def test_groups_that_cannot_be_added_up_have_no_total(system: System, open_page:
 
 
 def test_large_negative_and_fractional_values_share_one_scale(system: System, open_page: OpenPage) -> None:
-    make_meter(system, "odd")
+    create_meter(system, "odd")
     _count(system, "odd", ("acme", 3, 1234567890123.25, ""), ("acme", 2, -617283945061.5, ""), ("acme", 1, 0.1, ""))
     page = open_page("usage?meter=odd&range=24h", narrow=True)
     rows = [row[1] for row in _cells(page.locator(".intervals tbody tr"))]
@@ -174,7 +174,7 @@ INVALID_QUERIES = (
 
 
 def test_an_invalid_query_shows_an_error_on_the_page(system: System, console_url: str) -> None:
-    make_meter(system, "api-calls")
+    create_meter(system, "api-calls")
     for query, status, message in INVALID_QUERIES:
         response = requests.get(f"{console_url}usage?{query}", timeout=30)
         assert (response.status_code, message in html.unescape(response.text)) == (status, True), query
