@@ -54,24 +54,24 @@ def test_a_process_sends_all_usages_before_it_ends(target: Target) -> None:
         "usage = UsageEmitter('metering-bus', 'my.app', linger=3600)\n"
         "for number in range(400): usage.record('acme', 'api-calls', number)\n"
     )
-    done = run_python(code, target.environment)
-    assert done.returncode == 0
-    assert done.stderr == ""
+    process = run_python(code, target.environment)
+    assert process.returncode == 0
+    assert process.stderr == ""
     assert [usage["meterValue"] for usage in target.usages()] == list(range(400))
 
 
 @pytest.mark.emulator
 def test_a_forked_child_and_its_parent_send_their_own_usages(target: Target) -> None:
-    done = run_python(FORK.format(pass_client=False), target.environment)
-    assert done.returncode == 0, done.stderr
+    process = run_python(FORK.format(pass_client=False), target.environment)
+    assert process.returncode == 0, process.stderr
     arrived = [(usage["tenantId"], usage["meterValue"]) for usage in target.usages()]
     assert sorted(arrived) == [("child", 3), ("parent", 1), ("parent", 2), ("parent", 4)]
 
 
 @pytest.mark.emulator
 def test_the_documents_example_of_a_process_sends_its_usages(target: Target) -> None:
-    done = run_python(example("with UsageEmitter"), target.environment)
-    assert done.returncode == 0, done.stderr
+    process = run_python(example("with UsageEmitter"), target.environment)
+    assert process.returncode == 0, process.stderr
     arrived = [
         (usage["tenantId"], usage["meterApiName"], usage["meterValue"], usage.get("dimensions"))
         for usage in target.usages()

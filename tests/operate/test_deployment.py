@@ -1,4 +1,4 @@
-"""A stack on AWS as it is found by its outputs; here they are the only thing that is made up."""
+"""A stack on AWS, read by its outputs, which are the only invented part here."""
 
 import json
 import subprocess
@@ -12,15 +12,15 @@ from tests.cli.metering import Metering
 
 pytestmark = pytest.mark.emulator
 
-Tell = Callable[..., "subprocess.CompletedProcess[str]"]
+ListMeters = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def meters_of_a_stack_with(system: System, tmp_path: Path) -> Iterator[Tell]:
-    """``metering meters list`` for a stack that has these outputs, where AWS's services have an address each."""
+def list_meters(system: System, tmp_path: Path) -> Iterator[ListMeters]:
+    """Run ``metering meters list`` for a stack with these outputs; AWS's services have separate addresses."""
     cloudformation = system.client("cloudformation")
 
-    def tell(**outputs: str) -> "subprocess.CompletedProcess[str]":
+    def list_meters_of_stack(**outputs: str) -> "subprocess.CompletedProcess[str]":
         outputs["RejectedTableName"] = "rejected"
         template = {
             "Resources": {"Name": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x"}}},
@@ -36,27 +36,27 @@ def meters_of_a_stack_with(system: System, tmp_path: Path) -> Iterator[Tell]:
         command = metering.command("--stack", "ByOutputs", "meters", "list", "--json")
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
-    yield tell
+    yield list_meters_of_stack
     cloudformation.delete_stack(StackName="ByOutputs")
 
 
-def test_the_api_and_the_token_are_where_the_outputs_say(system: System, meters_of_a_stack_with: Tell) -> None:
-    done = meters_of_a_stack_with(
+def test_the_outputs_have_the_addresses_of_api_and_token(system: System, list_meters: ListMeters) -> None:
+    process = list_meters(
         ControlPlaneApiEndpoint=system.api_endpoint,
         TokenEndpoint=f"{system.emulator.url}/oauth2/token",
         UserPoolId=system.outputs["UserPoolId"],
         UserPoolClientId=system.outputs["UserPoolClientId"],
     )
-    assert (done.returncode, done.stdout) == (0, "[]\n"), done
+    assert (process.returncode, process.stdout) == (0, "[]\n"), process
 
 
-def test_a_stack_without_an_api_is_said(meters_of_a_stack_with: Tell) -> None:
-    done = meters_of_a_stack_with()
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done
-    assert "Stack ByOutputs has no API of its own (no output ControlPlaneApiEndpoint)" in done.stderr
+def test_a_stack_without_an_api_is_an_error(list_meters: ListMeters) -> None:
+    process = list_meters()
+    assert (process.returncode, process.stderr.count("\n")) == (1, 1), process
+    assert "Stack ByOutputs has no API of its own (no output ControlPlaneApiEndpoint)" in process.stderr
 
 
-def test_a_stack_with_another_issuer_needs_a_token_of_that(system: System, meters_of_a_stack_with: Tell) -> None:
-    done = meters_of_a_stack_with(ControlPlaneApiEndpoint=system.api_endpoint)
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done
-    assert "Set ACCESS_TOKEN to a token of its issuer" in done.stderr
+def test_a_stack_with_another_issuer_needs_an_access_token(system: System, list_meters: ListMeters) -> None:
+    process = list_meters(ControlPlaneApiEndpoint=system.api_endpoint)
+    assert (process.returncode, process.stderr.count("\n")) == (1, 1), process
+    assert "Set ACCESS_TOKEN to a token of its issuer" in process.stderr

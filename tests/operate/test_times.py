@@ -38,7 +38,7 @@ def _in_kolkata() -> Iterator[None]:
         ("2w", NOW - 1_209_600),
     ],
 )
-def test_a_moment_is_absolute_or_so_long_ago(text: str, seconds: int) -> None:
+def test_a_time_is_absolute_or_before_now(text: str, seconds: int) -> None:
     assert parse_time(text, NOW) == (seconds, None)
 
 
@@ -49,11 +49,11 @@ def test_a_moment_is_absolute_or_so_long_ago(text: str, seconds: int) -> None:
         ("2026-01-31", 1_769_797_800, "2026-01-31T00:00:00+05:30"),
     ],
 )
-def test_a_moment_without_a_zone_is_of_this_machines(text: str, seconds: int, assumed: str) -> None:
+def test_a_time_without_a_zone_has_the_zone_of_this_machine(text: str, seconds: int, assumed: str) -> None:
     assert parse_time(text, NOW) == (seconds, assumed)
 
 
-def test_a_time_without_a_zone_can_be_of_a_given_one() -> None:
+def test_a_time_without_a_zone_has_the_default_zone() -> None:
     assert parse_time("2026-01-31T09:00", NOW, UTC) == (1_769_850_000, None)
     assert parse_time("2026-01-31T09:00+09:00", NOW, UTC) == (1_769_817_600, None)
 
@@ -61,12 +61,12 @@ def test_a_time_without_a_zone_can_be_of_a_given_one() -> None:
 @pytest.mark.parametrize(
     "text", ["", "yesterday", "2h30m", "-2h", "20260131", "1769850000000", "2026-13-01", "0001-01-01", "7 d"]
 )
-def test_what_could_mean_another_time_is_refused(text: str) -> None:
+def test_an_invalid_or_ambiguous_time_is_rejected(text: str) -> None:
     with pytest.raises(InvalidTime, match="Use ISO 8601"):
         parse_time(text, NOW)
 
 
-def test_a_span_has_a_unit() -> None:
+def test_a_duration_needs_a_unit() -> None:
     assert parse_duration("7d") == 604_800
     with pytest.raises(InvalidTime, match="Examples: 15m, 2h, 7d, 1w"):
         parse_duration("7")

@@ -14,14 +14,14 @@ from amberflo_workflows.operate.usage_report import Group, GroupNames, choose_in
         (0.0, "0"),
     ],
 )
-def test_a_number_has_all_its_digits_and_none_that_a_sum_of_fractions_added(value: float, text: str) -> None:
+def test_a_number_is_formatted_without_rounding_errors(value: float, text: str) -> None:
     assert format_number(value) == text
 
 
-def test_an_interval_suits_its_range() -> None:
+def test_the_interval_depends_on_the_range() -> None:
     assert [choose_interval(days * 86_400) for days in (1, 7, 365)] == ["HOUR", "DAY", "MONTH"]
 
 
-def test_a_group_is_named_by_what_it_has_in_common() -> None:
+def test_the_name_of_a_group_is_its_labels() -> None:
     assert Group(GroupNames({"customerId": "acme", "region": None})).name == "acme, (none)"
     assert Group().name == ""

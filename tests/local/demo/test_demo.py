@@ -29,30 +29,30 @@ def test_generated_usages_differ_only_in_their_times() -> None:
     assert len(first) == 600
 
 
-def test_a_missing_file_is_one_line_and_a_failure(tmp_path: Path) -> None:
-    done = _demo("--events", str(tmp_path / "none.csv"))
-    assert done.returncode == 1
-    assert "cannot be read" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_missing_file_is_a_one_line_error(tmp_path: Path) -> None:
+    process = _demo("--events", str(tmp_path / "none.csv"))
+    assert process.returncode == 1
+    assert "cannot be read" in process.stderr
+    assert "Traceback" not in process.stderr
 
 
 @pytest.mark.system
-def test_the_demo_of_a_users_own_file_succeeds_and_leaves_nothing_running(tmp_path: Path) -> None:
-    before = {process.pid for process in psutil.process_iter()}
+def test_the_demo_with_a_file_succeeds_and_leaves_no_process(tmp_path: Path) -> None:
+    pids = {process.pid for process in psutil.process_iter()}
     lines = [json.dumps({"tenantId": f"t{n % 3}", "meterApiName": "calls", "meterValue": n + 0.5}) for n in range(90)]
-    done = _demo("--events", str(_file(tmp_path, "\n".join(lines))))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "All totals are as expected." in done.stdout
-    assert "differs" not in done.stdout
-    left = [process for process in psutil.process_iter(["cmdline"]) if process.pid not in before]
-    assert [p.info["cmdline"] for p in left if "metering-demo" in str(p.info["cmdline"])] == []
+    process = _demo("--events", str(_file(tmp_path, "\n".join(lines))))
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert "All totals are as expected." in process.stdout
+    assert "differs" not in process.stdout
+    new = [process.info["cmdline"] for process in psutil.process_iter(["pid", "cmdline"]) if process.pid not in pids]
+    assert [command for command in new if "metering-demo" in str(command)] == []
 
 
 @pytest.mark.system
-def test_the_demo_fails_and_says_why_when_usage_is_refused(tmp_path: Path) -> None:
+def test_the_demo_fails_with_the_reason_if_usage_is_rejected(tmp_path: Path) -> None:
     usage = {"tenantId": "t", "meterApiName": "calls", "meterValue": 1}
     old = {**usage, "meterTimeInMillis": int((time.time() - 70 * 86_400) * 1000)}
-    done = _demo("--events", str(_file(tmp_path, "\n".join(json.dumps(u) for u in (usage, old, usage)))))
-    assert done.returncode == 1
-    assert "differs" in done.stdout
-    assert "it is more than 60 days old" in done.stdout
+    process = _demo("--events", str(_file(tmp_path, "\n".join(json.dumps(u) for u in (usage, old, usage)))))
+    assert process.returncode == 1
+    assert "differs" in process.stdout
+    assert "it is more than 60 days old" in process.stdout

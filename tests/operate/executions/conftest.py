@@ -1,8 +1,8 @@
-"""A stack in an account of its own on the emulator, whose express executions are known from their log only, as on AWS.
+"""A stack in a separate account on the emulator, whose express executions are known only from their log, as on AWS.
 
-The emulator keeps the history of express executions, and writes none of their log; so the log is put there. Its form
-is AWS's: documented in https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html for when it is written and
-what is left out, and taken from LocalStack's snapshots of what AWS logged (localstack/localstack,
+The emulator keeps the history of express executions and does not log them, so the log is written here. It has AWS's
+format: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html documents when lines are written and what
+they omit, and the lines are taken from LocalStack's snapshots of what AWS logged (localstack/localstack,
 tests/aws/services/stepfunctions/v2/logs/test_logs.snapshot.json and v2/express/test_express_async.snapshot.json), and
 from a line of an express execution among Datadog's tests (DataDog/datadog-serverless-functions,
 aws/logs_monitoring/tests/test_awslogs_handler.py), which shows the ARN and times as text.
@@ -21,7 +21,7 @@ from tests.operate.executions.histories import ACCOUNT, LOG_GROUP, LOG_STREAM, W
 STACK = "Logged"
 _RECORDED = Path(__file__).parent / "recorded" / "express_log.ndjson"
 _RECORDED_FROM = 1_767_225_600_000
-# How long ago the first of the executions in the log began.
+# The age of the first execution in the log.
 BEGAN_SECONDS_AGO = 600
 
 
@@ -37,7 +37,7 @@ def _logged(shared_system: System) -> AwsDeployment:
 
 @pytest.fixture
 def logged(_logged: AwsDeployment, shared_system: System, monkeypatch: pytest.MonkeyPatch) -> AwsDeployment:
-    """The stack, for which the environment has the credentials."""
+    """The stack, with its credentials in the environment."""
     _enter(monkeypatch, shared_system)
     return _logged
 
@@ -58,7 +58,7 @@ def _put_log(deployment: AwsDeployment) -> None:
         at = int(logged["event_timestamp"]) + later
         message = json.dumps({**logged, "event_timestamp": str(at)})
         events.append({"timestamp": at, "message": message})
-    events.append({"timestamp": events[-1]["timestamp"], "message": "no event"})
+    events.append({"timestamp": events[-1]["timestamp"], "message": "not an event"})
     logs.put_log_events(logGroupName=LOG_GROUP, logStreamName=LOG_STREAM, logEvents=events)
 
 
@@ -72,14 +72,14 @@ def _put_stack(deployment: AwsDeployment) -> None:
         ("get_meter", "GetMeter", "EXPRESS", []),
         ("create_customer", "CreateCustomer", "STANDARD", []),
     ):
-        made = deployment.client("stepfunctions").create_state_machine(
+        response = deployment.client("stepfunctions").create_state_machine(
             name=name,
             definition=(WORKFLOWS / f"{workflow}.asl.json").read_text(),
             roleArn=f"arn:aws:iam::{ACCOUNT}:role/tests",
             type=kind,
             loggingConfiguration={"level": "ALL", "includeExecutionData": True, "destinations": logging},
         )
-        arns[workflow] = made["stateMachineArn"]
+        arns[workflow] = response["stateMachineArn"]
     outputs = {"RejectedTableName": "none", "StateMachineArns": json.dumps(arns)}
     template = {
         "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},

@@ -1,6 +1,6 @@
-"""Histories: recorded ones, and some made by hand as AWS records them.
+"""Recorded histories, and histories built by hand as AWS records them.
 
-``recorded/`` holds what the emulator told of real runs. The form of what AWS tells, and which event names which as the
+``recorded/`` has histories of real executions from the emulator. The format of AWS, and which event names which as its
 previous one, is that of LocalStack's snapshots, which were recorded on AWS (localstack/localstack,
 tests/aws/services/stepfunctions/v2/scenarios/test_base_scenarios.snapshot.json and error_handling/).
 """
@@ -17,7 +17,7 @@ from amberflo_workflows.operate.executions.graph import Graph, build_graph
 from amberflo_workflows.operate.executions.history import build_execution
 from amberflo_workflows.operate.executions.model import Execution, HistoryEvent, StateRun
 
-# Any but the emulator's own.
+# Not the emulator's own account.
 ACCOUNT = "111122223333"
 LOG_GROUP, LOG_STREAM = "/express/CreateMeter", "states/some"
 ARN = f"arn:aws:states:us-east-1:{ACCOUNT}:execution:Machine:some-name"
@@ -29,32 +29,32 @@ FAILED: dict[str, Any] = {"error": "Refused", "cause": '{"errorMessage": "no"}'}
 
 @dataclass
 class History:
-    """Events a second apart, each after the one before unless it is said otherwise; ``add`` gives the event's id."""
+    """Events at intervals of a second; ``add`` returns the event's id, which is the next one's previous by default."""
 
     events: list[HistoryEvent] = field(default_factory=list)
 
     def add(self, type: str, previous: int | None = None, **details: Any) -> int:
-        number = len(self.events) + 1
-        at = BEGIN + timedelta(seconds=number - 1)
-        # On AWS the first state names no event as the previous one, as the start itself does not.
-        before = max(number - 1, 0) if number != 2 else 0
-        self.events.append(HistoryEvent(number, type, at, before if previous is None else previous, details))
-        return number
+        event_id = len(self.events) + 1
+        at = BEGIN + timedelta(seconds=event_id - 1)
+        # On AWS neither the start nor the first state names a previous event.
+        before = max(event_id - 1, 0) if event_id != 2 else 0
+        self.events.append(HistoryEvent(event_id, type, at, before if previous is None else previous, details))
+        return event_id
 
     def started(self) -> "History":
         self.add("ExecutionStarted", input="{}")
         return self
 
-    def build_execution(self, graph: Graph | None = None) -> Execution:
-        return build_execution(ARN, "workflow", self.events, graph)
+    def build_execution(self, load_graph: Graph | None = None) -> Execution:
+        return build_execution(ARN, "workflow", self.events, load_graph)
 
     def as_emulated(self) -> "History":
-        """Without what the emulator leaves out."""
+        """Return the history without the members that the emulator omits."""
         return History([HistoryEvent(event.id, event.type, event.at, None, event.details) for event in self.events])
 
 
-def task(history: History, name: str, previous: int | None = None, failing: int = 0, caught: bool = False) -> int:
-    """A task state whose function fails so many times; the last time for good, unless it succeeds then."""
+def add_task(history: History, name: str, previous: int | None = None, failing: int = 0, caught: bool = False) -> int:
+    """Add a task state whose function fails ``failing`` times, and then succeeds or, if ``caught``, is caught."""
     history.add("TaskStateEntered", previous, name=name, input="{}")
     for number in range(failing + 1):
         history.add("LambdaFunctionScheduled", resource="arn:aws:lambda:…:function:f")
@@ -67,29 +67,31 @@ def task(history: History, name: str, previous: int | None = None, failing: int 
     return history.add("TaskStateExited", name=name, output='{"done": true}')
 
 
-def recorded(name: str, workflow: str) -> Execution:
-    """The fold of what the emulator told of a run."""
-    given = json.loads((Path(__file__).parent / "recorded" / f"{name}.json").read_text())
-    events = [parse_history_event(_with_times(event, "timestamp")) for event in given["events"]]
-    described = _with_times(given["described"], "startDate", "stopDate")
-    return build_execution(described["executionArn"], workflow, add_missing_ends(events, described), graph(workflow))
+def load_execution(name: str, workflow: str) -> Execution:
+    """Build an execution from a history recorded on the emulator."""
+    record = json.loads((Path(__file__).parent / "recorded" / f"{name}.json").read_text())
+    events = [parse_history_event(_parse_times(event, "timestamp")) for event in record["events"]]
+    described = _parse_times(record["described"], "startDate", "stopDate")
+    return build_execution(
+        described["executionArn"], workflow, add_missing_ends(events, described), load_graph(workflow)
+    )
 
 
-def graph(workflow: str) -> Graph:
+def load_graph(workflow: str) -> Graph:
     return build_graph(json.loads((WORKFLOWS / f"{workflow}.asl.json").read_text()))
 
 
 def outline(states: Iterable[StateRun]) -> list[Any]:
-    """``Name status error`` of each state, with the number of its tries, and its iterations or branches in lists."""
-    told: list[Any] = []
+    """Return ``Name status error`` and the number of attempts of each state; iterations and branches are lists."""
+    lines: list[Any] = []
     for state in states:
-        tries = f" x{len(state.tries)}" if len(state.tries) > 1 else ""
-        told.append(f"{state.name} {state.status} {state.error}".rstrip() + tries)
-        inner = [(f"{one.index} {one.status}", one.states) for one in state.map.iterations] if state.map else []
-        told += [[label, *outline(inside)] for label, inside in inner]
-        told += [outline(branch) for branch in state.branches]
-    return told
+        attempts = f" x{len(state.tries)}" if len(state.tries) > 1 else ""
+        lines.append(f"{state.name} {state.status} {state.error}".rstrip() + attempts)
+        inner = [(f"{item.index} {item.status}", item.states) for item in state.map.iterations] if state.map else []
+        lines += [[label, *outline(inner_states)] for label, inner_states in inner]
+        lines += [outline(branch) for branch in state.branches]
+    return lines
 
 
-def _with_times(raw: dict[str, Any], *names: str) -> dict[str, Any]:
+def _parse_times(raw: dict[str, Any], *names: str) -> dict[str, Any]:
     return {key: datetime.fromisoformat(value) if key in names else value for key, value in raw.items()}

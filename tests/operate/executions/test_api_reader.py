@@ -25,7 +25,7 @@ def executions(system: System) -> Executions:
 
 
 def _run(system: System, workflow: str, request: Any, **fault: Any) -> Execution:
-    """An execution that ended, met by a fault."""
+    """Run a workflow to its end, with a fault in the sandbox."""
     sandbox_of(system).set_faults([fault] if fault else [])
     executions = Executions(system)
     started = start_execution(system, executions.machines.get(workflow), json.dumps(request), wait=True)
@@ -35,12 +35,12 @@ def _run(system: System, workflow: str, request: Any, **fault: Any) -> Execution
 
 
 def _usages(count: int, wrong: int | None = None) -> dict[str, Any]:
-    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    event_time = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return {
         "usages": [
             {
                 "eventId": f"{uuid.uuid4()}",
-                "eventTime": moment,
+                "eventTime": event_time,
                 "index": index,
                 "usage": {"tenantId": "t", "meterApiName": "calls", "meterValue": "two" if index == wrong else 2},
             }
@@ -50,7 +50,7 @@ def _usages(count: int, wrong: int | None = None) -> dict[str, Any]:
     }
 
 
-def test_a_run_that_was_retried(system: System, executions: Executions) -> None:
+def test_an_execution_with_retries(system: System, executions: Executions) -> None:
     execution = _run(system, "list_meters", {}, kind="status", status=503, times=2)
     assert outline(execution.states) == ["ResolveApiKey succeeded", "ListMeters succeeded x3"]
     lines = executions.read_state_log_lines(
@@ -60,7 +60,7 @@ def test_a_run_that_was_retried(system: System, executions: Executions) -> None:
     assert outcomes == ["503", "503", "200"]
 
 
-def test_the_lines_of_a_state_are_its_own(system: System, executions: Executions) -> None:
+def test_log_lines_belong_to_one_execution(system: System, executions: Executions) -> None:
     other = _run(system, "list_meters", {})
     execution = _run(system, "list_meters", {})
     lines = list(executions.read_log_lines(execution))
@@ -77,13 +77,13 @@ def _resource(executions: Executions, workflow: str, state: str) -> str:
     return next(node.resource for node in nodes if node.name == state)
 
 
-def test_a_run_that_failed(system: System) -> None:
+def test_an_execution_that_failed(system: System) -> None:
     execution = _run(system, "list_meters", {}, kind="status", status=429)
     assert outline(execution.states) == ["ResolveApiKey succeeded", "ListMeters failed AmberfloThrottled x3"]
     assert (execution.summary.status, execution.error) == (Status.FAILED, "AmberfloThrottled")
 
 
-def test_a_run_with_an_item_that_was_refused(system: System) -> None:
+def test_an_execution_with_a_rejected_usage(system: System) -> None:
     fault = {"kind": "status", "status": 400, "path": "/ingest", "body": '{"errorMessage": "no"}', "times": 1}
     execution = _run(system, "ingest_usage", _usages(3, wrong=1), **fault)
     assert outline(execution.states) == [
@@ -98,7 +98,7 @@ def test_a_run_with_an_item_that_was_refused(system: System) -> None:
     assert [state.tasks for state in execution.states if state.map] == [TaskCount(3, 3, 0), TaskCount(1, 1, 0)]
 
 
-def test_a_map_whose_item_failed(system: System) -> None:
+def test_a_map_with_a_failed_item(system: System) -> None:
     faults = [
         {"kind": "status", "status": 400, "path": "/ingest", "body": '{"errorMessage": "no"}', "times": 1},
         {"kind": "status", "status": 503, "path": "/ingest"},
@@ -113,10 +113,10 @@ def test_a_map_whose_item_failed(system: System) -> None:
 
 @pytest.fixture
 def backfill(system: System) -> Execution:
-    """A file of two ranges."""
+    """The execution of a backfill with two ranges."""
     bucket, key = system.outputs["BackfillBucketName"], f"{uuid.uuid4()}.ndjson"
-    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    row = {"tenantId": "t", "meterApiName": "calls", "meterValue": 1, "time": moment, "region": "x" * 60}
+    event_time = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    row = {"tenantId": "t", "meterApiName": "calls", "meterValue": 1, "time": event_time, "region": "x" * 60}
     body = "\n".join(json.dumps(row) for _ in range(2_000)).encode()
     system.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
     return _run(system, "backfill_usage", {"bucket": bucket, "key": key})
@@ -126,11 +126,11 @@ def test_the_children_of_a_distributed_map_can_be_opened(executions: Executions,
     assert json.loads(backfill.output or "")["body"]["data"]["accepted"] == 2_000
     (ranges,) = [state.map for state in backfill.states if state.map]
     assert ranges is not None
-    assert (ranges.items, [one.status for one in ranges.iterations]) == (2, [Status.SUCCEEDED] * 2)
+    assert (ranges.items, [iteration.status for iteration in ranges.iterations]) == (2, [Status.SUCCEEDED] * 2)
     children = [executions.open_iteration(backfill, "SendRanges", index) for index in range(2)]
     assert [outline(child.states) for child in children] == [["SendRange succeeded"]] * 2
-    begins = [json.loads(child.input or "")["range"]["begin"] for child in children]
-    assert (min(begins), len(set(begins))) == (0, 2)
+    starts = [json.loads(child.input or "")["range"]["begin"] for child in children]
+    assert (min(starts), len(set(starts))) == (0, 2)
     assert {child.log_name for child in children} == {backfill.summary.name}
     assert [node.name for node in executions.get_graph(children[0]).nodes] == ["SendRange", "CountFailedRange"]
     with pytest.raises(OperatorError, match=r"SendRanges has no iteration 2\. The iterations are 0 to 1"):
@@ -143,13 +143,13 @@ def test_a_running_execution_is_followed_to_its_end(system: System, executions: 
     sandbox_of(system).set_faults([{"kind": "hang", "seconds": 60}])
     started = start_execution(system, executions.machines.get("list_meters"), "{}", wait=False)
     views = executions.follow(started.arn)
-    seen = [next(views)]
+    followed = [next(views)]
     sandbox_of(system).clear_faults()
-    seen += views
-    assert (seen[0].summary.status, seen[-1].summary.status) == (Status.RUNNING, Status.SUCCEEDED)
-    # What was known already is not read again, and yet nothing is missing or there twice.
-    assert seen[-1] == executions.get(started.arn)
-    assert [event.id for event in seen[-1].events] == list(range(1, len(seen[-1].events) + 1))
+    followed += views
+    assert (followed[0].summary.status, followed[-1].summary.status) == (Status.RUNNING, Status.SUCCEEDED)
+    # Known events are not read again, and none is missing or duplicated.
+    assert followed[-1] == executions.get(started.arn)
+    assert [event.id for event in followed[-1].events] == list(range(1, len(followed[-1].events) + 1))
 
 
 def test_executions_are_listed_newest_first_page_by_page(system: System, executions: Executions) -> None:
@@ -158,9 +158,11 @@ def test_executions_are_listed_newest_first_page_by_page(system: System, executi
     query = Query(since=begin, limit=2)
     first = executions.list_page(query)
     second = executions.list_page(Query(since=begin, limit=2, page_token=first.next_token))
-    assert [one.arn for one in (*first.summaries, *second.summaries)] == arns[::-1]
+    assert [summary.arn for summary in (*first.summaries, *second.summaries)] == arns[::-1]
     assert second.next_token == ""
-    assert [one.arn for one in executions.list_page(Query(since=begin, workflow="get_meter")).summaries] == [arns[1]]
+    assert [summary.arn for summary in executions.list_page(Query(since=begin, workflow="get_meter")).summaries] == [
+        arns[1]
+    ]
 
 
 def test_executions_that_overlap_are_listed_by_their_start(system: System, executions: Executions) -> None:
@@ -181,22 +183,24 @@ def test_executions_that_overlap_are_listed_by_their_start(system: System, execu
 
 def test_executions_are_found_by_status_and_by_a_text_in_the_input(system: System, executions: Executions) -> None:
     begin, meter = datetime.now(UTC), f"meter-{uuid.uuid4()}"
-    wanted = _run(system, "get_meter", {"meterId": meter}).summary
+    matching = _run(system, "get_meter", {"meterId": meter}).summary
     failed = _run(system, "list_meters", {}, kind="status", status=503).summary
-    assert [one.arn for one in executions.list_page(Query(since=begin, text=meter)).summaries] == [wanted.arn]
-    assert [one.arn for one in executions.list_page(Query(since=begin, status=Status.FAILED)).summaries] == [failed.arn]
-    (found,) = executions.list_page(Query(since=begin, until=failed.started)).summaries
-    assert (found.arn, found.input_preview) == (wanted.arn, json.dumps({"meterId": meter}))
+    assert [summary.arn for summary in executions.list_page(Query(since=begin, text=meter)).summaries] == [matching.arn]
+    assert [summary.arn for summary in executions.list_page(Query(since=begin, status=Status.FAILED)).summaries] == [
+        failed.arn
+    ]
+    (summary,) = executions.list_page(Query(since=begin, until=failed.started)).summaries
+    assert (summary.arn, summary.input_preview) == (matching.arn, json.dumps({"meterId": meter}))
 
 
-def test_an_execution_is_named_by_its_arn_its_name_or_its_beginning(system: System, executions: Executions) -> None:
+def test_an_execution_is_resolved_by_its_arn_name_or_prefix(system: System, executions: Executions) -> None:
     machine = system.state_machine_arns["create_customer"]
     client, name = system.client("stepfunctions"), f"named-{uuid.uuid4()}"
     arns = [
-        client.start_execution(stateMachineArn=machine, name=one, input="{}")["executionArn"]
-        for one in (name, f"{name}-again")
+        client.start_execution(stateMachineArn=machine, name=execution_name, input="{}")["executionArn"]
+        for execution_name in (name, f"{name}-again")
     ]
-    assert [executions.resolve_arn(one) for one in (arns[0], name, f"{name}-a")] == [arns[0], *arns]
+    assert [executions.resolve_arn(text) for text in (arns[0], name, f"{name}-a")] == [arns[0], *arns]
     with pytest.raises(OperatorError, match="matches more than one execution"):
         executions.resolve_arn(name[:-1])
     with pytest.raises(NoSuchExecution, match="No execution has a name that starts with 'nobody'"):
@@ -210,7 +214,7 @@ def test_an_execution_is_named_by_its_arn_its_name_or_its_beginning(system: Syst
 
 
 @pytest.mark.parametrize(("text", "reason"), [("{", "not valid JSON"), (f'"{"x" * 262_144}"', "262,144 bytes")])
-def test_what_can_be_no_input_starts_nothing(system: System, executions: Executions, text: str, reason: str) -> None:
+def test_an_invalid_input_starts_no_execution(system: System, executions: Executions, text: str, reason: str) -> None:
     begin = datetime.now(UTC)
     with pytest.raises(OperatorError, match=reason):
         start_execution(system, executions.machines.get("list_meters"), text, wait=True)

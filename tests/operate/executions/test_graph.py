@@ -10,20 +10,20 @@ from amberflo_workflows.operate.executions.graph import (
     map_resources_to_states,
     render_condition,
 )
-from tests.operate.executions.histories import History, graph, recorded
+from tests.operate.executions.histories import History, load_execution, load_graph
 
 
-def test_a_graph_has_the_states_and_the_ways_of_its_workflow() -> None:
-    found = graph("create_meter")
-    assert found.start == "ResolveApiKey"
-    assert [(node.name, node.kind) for node in found.nodes] == [
+def test_a_graph_has_the_states_and_edges_of_its_workflow() -> None:
+    graph = load_graph("create_meter")
+    assert graph.start == "ResolveApiKey"
+    assert [(node.name, node.kind) for node in graph.nodes] == [
         ("ResolveApiKey", "Task"),
         ("CreateMeter", "Task"),
         ("WasApiKeyRefreshed", "Choice"),
         ("RefreshApiKey", "Task"),
         ("ApiKeyRejected", "Fail"),
     ]
-    assert list(found.edges) == [
+    assert list(graph.edges) == [
         Edge("ResolveApiKey", "CreateMeter", "next"),
         Edge("CreateMeter", None, "next"),
         Edge("CreateMeter", "WasApiKeyRefreshed", "catch", "AmberfloUnauthorized"),
@@ -33,24 +33,24 @@ def test_a_graph_has_the_states_and_the_ways_of_its_workflow() -> None:
     ]
 
 
-def test_a_map_has_the_graph_of_its_items_inside() -> None:
-    inside = {node.name: node for node in graph("ingest_usage").nodes if node.subgraphs}
-    assert [node.name for node in inside["SaveRejectedUsages"].subgraphs[0].nodes] == [
+def test_a_map_has_the_graph_of_its_items() -> None:
+    nodes = {node.name: node for node in load_graph("ingest_usage").nodes if node.subgraphs}
+    assert [node.name for node in nodes["SaveRejectedUsages"].subgraphs[0].nodes] == [
         "SaveRejectedUsage",
         "DescribeUsage",
     ]
-    assert not inside["SaveRejectedUsages"].is_distributed
-    (ranges,) = [node for node in graph("backfill_usage").nodes if node.is_distributed]
+    assert not nodes["SaveRejectedUsages"].is_distributed
+    (ranges,) = [node for node in load_graph("backfill_usage").nodes if node.is_distributed]
     assert [node.name for node in ranges.subgraphs[0].all_nodes()] == ["SendRange", "CountFailedRange"]
-    assert "SendRange" in [node.name for node in graph("backfill_usage").all_nodes()]
+    assert "SendRange" in [node.name for node in load_graph("backfill_usage").all_nodes()]
 
 
 def test_a_parallel_has_a_graph_for_each_branch() -> None:
     branch = {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
     machine = {"StartAt": "Both", "States": {"Both": {"Type": "Parallel", "Branches": [branch, branch], "End": True}}}
-    found = build_graph(machine)
-    assert len(found.nodes[0].subgraphs) == 2
-    assert Edge("A", None, "next") in set(found.all_edges())
+    graph = build_graph(machine)
+    assert len(graph.nodes[0].subgraphs) == 2
+    assert Edge("A", None, "next") in set(graph.all_edges())
 
 
 @pytest.mark.parametrize(
@@ -72,25 +72,25 @@ def test_a_parallel_has_a_graph_for_each_branch() -> None:
         ),
     ],
 )
-def test_what_a_choice_asks_in_words(rule: dict[str, Any], words: str) -> None:
+def test_a_choice_rule_is_rendered_as_text(rule: dict[str, Any], words: str) -> None:
     assert render_condition({**rule, "Next": "There"}) == words
 
 
-def test_only_a_resource_of_one_state_tells_which_state_it_is() -> None:
-    names = map_resources_to_states(graph("ingest_usage"))
+def test_a_resource_of_a_single_state_maps_to_the_state() -> None:
+    names = map_resources_to_states(load_graph("ingest_usage"))
     assert names == {"arn:aws:states:::dynamodb:putItem": "SaveRejectedUsage"}
 
 
-def test_where_a_state_leads_only_on_an_error() -> None:
-    found = find_catch_only_targets(graph("ingest_usage"))
-    assert found["SendOneByOne"] == {"WasApiKeyRefreshed"}
-    assert found["SaveRejectedUsage"] == set()
+def test_targets_that_only_a_catch_reaches() -> None:
+    targets = find_catch_only_targets(load_graph("ingest_usage"))
+    assert targets["SendOneByOne"] == {"WasApiKeyRefreshed"}
+    assert targets["SaveRejectedUsage"] == set()
 
 
-def test_the_ways_that_a_run_took() -> None:
-    states = recorded("ingest_one_by_one", "ingest_usage").states
-    went = {(edge.source, edge.target, edge.kind) for edge in find_taken_edges(graph("ingest_usage"), states)}
-    assert went == {
+def test_the_edges_that_an_execution_took() -> None:
+    states = load_execution("ingest_one_by_one", "ingest_usage").states
+    taken = {(edge.source, edge.target, edge.kind) for edge in find_taken_edges(load_graph("ingest_usage"), states)}
+    assert taken == {
         ("ResolveApiKey", "IsCallerWaiting", "next"),
         ("IsCallerWaiting", "SendForCaller", "choice"),
         ("SendForCaller", "SendOneByOne", "catch"),
@@ -99,12 +99,12 @@ def test_the_ways_that_a_run_took() -> None:
         ("SaveRejectedUsages", "BuildResponse", "next"),
         ("BuildResponse", None, "next"),
     }
-    begun = {(edge.source, edge.target) for edge in find_taken_edges(graph("ingest_usage"), states[:2])}
-    assert begun == {("ResolveApiKey", "IsCallerWaiting")}
+    first_edges = {(edge.source, edge.target) for edge in find_taken_edges(load_graph("ingest_usage"), states[:2])}
+    assert first_edges == {("ResolveApiKey", "IsCallerWaiting")}
 
 
-def test_what_failed_did_not_reach_the_end() -> None:
+def test_a_failed_state_takes_no_edge() -> None:
     history = History().started()
     history.add("TaskStateEntered", name="CreateMeter")
     history.add("ExecutionFailed", error="Refused")
-    assert find_taken_edges(graph("create_meter"), history.build_execution().states) == set()
+    assert find_taken_edges(load_graph("create_meter"), history.build_execution().states) == set()

@@ -3,12 +3,12 @@ from datetime import timedelta
 import pytest
 
 from amberflo_workflows.operate.executions.model import Status
-from tests.operate.executions.histories import BEGIN, FAILED, History, outline, task
+from tests.operate.executions.histories import BEGIN, FAILED, History, add_task, outline
 
 
-def test_states_follow_one_another_with_their_data() -> None:
+def test_states_are_in_order_with_their_data() -> None:
     history = History().started()
-    task(history, "First")
+    add_task(history, "First")
     history.add("ChoiceStateEntered", name="Which", input="{}")
     history.add("ChoiceStateExited", name="Which", output="{}")
     history.add("ExecutionSucceeded", output='"answer"')
@@ -21,7 +21,7 @@ def test_states_follow_one_another_with_their_data() -> None:
 
 
 @pytest.mark.parametrize("kind", ["LambdaFunction", "Task", "Activity"])
-def test_each_try_has_its_error_and_the_wait_after_it(kind: str) -> None:
+def test_each_attempt_has_its_error_and_the_wait_after_it(kind: str) -> None:
     history = History().started()
     history.add("TaskStateEntered", name="Send")
     history.add(f"{kind}Scheduled", resource="r")
@@ -33,8 +33,8 @@ def test_each_try_has_its_error_and_the_wait_after_it(kind: str) -> None:
     history.add(f"{kind}Succeeded")
     history.add("TaskStateExited", name="Send")
     (state,) = history.build_execution().states
-    told = [(one.status, one.error, one.wait_seconds) for one in state.tries]
-    assert told == [
+    attempts = [(attempt.status, attempt.error, attempt.wait_seconds) for attempt in state.tries]
+    assert attempts == [
         (Status.FAILED, "Refused", 1.0),
         (Status.TIMED_OUT, "States.Timeout", 1.0),
         (Status.SUCCEEDED, "", None),
@@ -45,14 +45,14 @@ def test_each_try_has_its_error_and_the_wait_after_it(kind: str) -> None:
     assert (state.tries[2].end, state.exited) == (BEGIN + timedelta(seconds=8), BEGIN + timedelta(seconds=9))
 
 
-def test_a_caught_error_is_told_and_is_not_the_executions() -> None:
+def test_a_caught_error_belongs_to_the_state_and_not_to_the_execution() -> None:
     history = History().started()
-    task(history, "Send", failing=2, caught=True)
-    history.add("PassStateEntered", name="Mend")
-    history.add("PassStateExited", name="Mend")
+    add_task(history, "Send", failing=2, caught=True)
+    history.add("PassStateEntered", name="Fix")
+    history.add("PassStateExited", name="Fix")
     history.add("ExecutionSucceeded", output="1")
     execution = history.build_execution()
-    assert outline(execution.states) == ["Send caught Refused x2", "Mend succeeded"]
+    assert outline(execution.states) == ["Send caught Refused x2", "Fix succeeded"]
     assert (execution.states[0].cause, execution.error) == ('{"errorMessage": "no"}', "")
 
 
@@ -67,7 +67,7 @@ def test_a_state_that_fails_fails_the_execution() -> None:
     assert (execution.summary.status, execution.error, execution.cause) == (Status.FAILED, *FAILED.values())
 
 
-def test_a_fail_state_takes_the_executions_error() -> None:
+def test_a_fail_state_has_the_error_of_the_execution() -> None:
     history = History().started()
     history.add("FailStateEntered", name="Give up")
     history.add("ExecutionFailed", error="GaveUp", cause="enough")
@@ -78,7 +78,7 @@ def test_a_fail_state_takes_the_executions_error() -> None:
     ("end", "status"),
     [(None, Status.RUNNING), ("ExecutionAborted", Status.ABORTED), ("ExecutionTimedOut", Status.TIMED_OUT)],
 )
-def test_what_is_under_way_ends_as_the_execution_does(end: str | None, status: Status) -> None:
+def test_open_states_end_with_the_execution(end: str | None, status: Status) -> None:
     history = History().started()
     history.add("MapStateEntered", name="Each")
     started = history.add("MapStateStarted", length=1)
@@ -90,47 +90,49 @@ def test_what_is_under_way_ends_as_the_execution_does(end: str | None, status: S
     execution = history.build_execution()
     assert outline(execution.states) == [f"Each {status}", [f"0 {status}", f"One {status}"]]
     assert execution.states[0].map is not None
-    (one,) = execution.states[0].map.iterations[0].states[0].tries
-    assert (one.status, one.end) == (status, execution.summary.stopped)
+    (attempt,) = execution.states[0].map.iterations[0].states[0].tries
+    assert (attempt.status, attempt.end) == (status, execution.summary.stopped)
     assert execution.summary.status is status
     assert (execution.summary.stopped is None) == (end is None)
 
 
 def _interleaved_map(history: History) -> int:
-    """Three items at once: the second fails, the third is aborted. The ids of AWS, whose first event of an
-    iteration may name a state of another."""
+    """Add a Map with three concurrent items: the second fails, the third is aborted.
+
+    The previous ids are as on AWS, where the first event of an iteration may name a state of another iteration.
+    """
     history.add("MapStateEntered", name="Each", input="[1,2,3]")
     started = history.add("MapStateStarted", length=3)
-    zero = history.add("MapIterationStarted", started, name="Each", index=0)
-    one = history.add("MapIterationStarted", started, name="Each", index=1)
-    zero = history.add("PassStateEntered", zero, name="P", input="1")
-    one = history.add("PassStateEntered", one, name="P", input="2")
-    zero = history.add("PassStateExited", zero, name="P", output='"one"')
-    history.add("MapIterationSucceeded", zero, name="Each", index=0)
-    two = history.add("MapIterationStarted", zero, name="Each", index=2)
-    one = history.add("PassStateExited", one, name="P", output='"two"')
-    two = history.add("TaskStateEntered", two, name="T")
-    one = history.add("TaskStateEntered", one, name="T")
-    two = history.add("LambdaFunctionScheduled", two, resource="r")
-    one = history.add("LambdaFunctionScheduled", one, resource="r")
-    one = history.add("LambdaFunctionFailed", one, **FAILED)
-    one = history.add("MapIterationFailed", one, name="Each", index=1)
-    history.add("MapIterationAborted", two, name="Each", index=2)
-    return history.add("MapStateFailed", one)
+    first = history.add("MapIterationStarted", started, name="Each", index=0)
+    second = history.add("MapIterationStarted", started, name="Each", index=1)
+    first = history.add("PassStateEntered", first, name="P", input="1")
+    second = history.add("PassStateEntered", second, name="P", input="2")
+    first = history.add("PassStateExited", first, name="P", output='"one"')
+    history.add("MapIterationSucceeded", first, name="Each", index=0)
+    third = history.add("MapIterationStarted", first, name="Each", index=2)
+    second = history.add("PassStateExited", second, name="P", output='"two"')
+    third = history.add("TaskStateEntered", third, name="T")
+    second = history.add("TaskStateEntered", second, name="T")
+    third = history.add("LambdaFunctionScheduled", third, resource="r")
+    second = history.add("LambdaFunctionScheduled", second, resource="r")
+    second = history.add("LambdaFunctionFailed", second, **FAILED)
+    second = history.add("MapIterationFailed", second, name="Each", index=1)
+    history.add("MapIterationAborted", third, name="Each", index=2)
+    return history.add("MapStateFailed", second)
 
 
-OF_THE_MAP = [
+INTERLEAVED_ITEMS = [
     ["0 succeeded", "P succeeded"],
     ["1 failed", "P succeeded", "T failed Refused"],
     ["2 aborted", "T aborted"],
 ]
 
 
-def test_items_of_a_map_are_told_apart_though_their_events_come_mixed() -> None:
+def test_interleaved_events_of_a_map_are_assigned_to_their_items() -> None:
     history = History().started()
     history.add("ExecutionFailed", _interleaved_map(history), **FAILED)
     execution = history.build_execution()
-    assert outline(execution.states) == ["Each failed Refused", *OF_THE_MAP]
+    assert outline(execution.states) == ["Each failed Refused", *INTERLEAVED_ITEMS]
     run = execution.states[0].map
     assert run is not None
     assert (run.items, run.iterations[1].states[0].output) == (3, '"two"')
@@ -140,16 +142,16 @@ def test_items_of_a_map_are_told_apart_though_their_events_come_mixed() -> None:
 def test_a_map_that_failed_and_was_caught() -> None:
     history = History().started()
     history.add("MapStateExited", _interleaved_map(history), name="Each", output="{}")
-    history.add("PassStateEntered", name="Mend")
-    assert outline(history.build_execution().states) == ["Each caught Refused", *OF_THE_MAP, "Mend running"]
+    history.add("PassStateEntered", name="Fix")
+    assert outline(history.build_execution().states) == ["Each caught Refused", *INTERLEAVED_ITEMS, "Fix running"]
 
 
-def test_a_map_that_is_tried_again_shows_the_items_of_the_last_try() -> None:
+def test_a_retried_map_has_the_items_of_its_last_attempt() -> None:
     history = History().started()
     _interleaved_map(history)
     started = history.add("MapStateStarted", length=3)
     history.add("MapIterationStarted", started, name="Each", index=0)
-    last = task(history, "T")
+    last = add_task(history, "T")
     history.add("MapIterationSucceeded", last, name="Each", index=0)
     history.add("MapStateSucceeded")
     history.add("MapStateExited", last, name="Each", output="[]")
@@ -158,7 +160,7 @@ def test_a_map_that_is_tried_again_shows_the_items_of_the_last_try() -> None:
     assert (state.tries[0].error, state.tries[0].wait_seconds) == ("Refused", 1.0)
 
 
-def test_the_branches_of_a_parallel_are_told_apart() -> None:
+def test_interleaved_events_of_a_parallel_are_assigned_to_their_branches() -> None:
     history = History().started()
     history.add("ParallelStateEntered", name="Both")
     started = history.add("ParallelStateStarted")
@@ -168,7 +170,7 @@ def test_the_branches_of_a_parallel_are_told_apart() -> None:
     left = history.add("PassStateEntered", left, name="Left 2")
     right = history.add("PassStateExited", right, name="Right")
     left = history.add("PassStateExited", left, name="Left 2")
-    # On AWS it names a state in a branch.
+    # On AWS, the exit names a state in a branch as previous.
     history.add("ParallelStateExited", right, name="Both", output="[]")
     history.add("PassStateEntered", name="Next")
     states = history.build_execution().states
@@ -214,7 +216,7 @@ def test_a_map_within_a_map() -> None:
     history.add("MapStateEntered", name="Inner")
     history.add("MapStateStarted", length=1)
     history.add("MapIterationStarted", name="Inner", index=0)
-    last = task(history, "T")
+    last = add_task(history, "T")
     history.add("MapIterationSucceeded", last, name="Inner", index=0)
     last = history.add("MapStateExited", name="Inner")
     history.add("MapIterationSucceeded", last, name="Outer", index=0)
@@ -226,7 +228,7 @@ def test_a_map_within_a_map() -> None:
 
 
 @pytest.mark.parametrize(("how", "status"), [("Succeeded", Status.SUCCEEDED), ("Failed", Status.CAUGHT)])
-def test_a_distributed_map_tells_where_its_children_are(how: str, status: Status) -> None:
+def test_a_distributed_map_has_the_arn_of_its_run(how: str, status: Status) -> None:
     history = History().started()
     history.add("MapStateEntered", name="Each")
     history.add("MapStateStarted", length=0)
@@ -241,16 +243,16 @@ def test_a_distributed_map_tells_where_its_children_are(how: str, status: Status
     assert state.error == error
 
 
-def test_a_redriven_execution_goes_on_where_it_failed() -> None:
+def test_a_redriven_execution_continues_where_it_failed() -> None:
     history = History().started()
     history.add("TaskStateEntered", name="Send")
     history.add("LambdaFunctionScheduled", resource="r")
     history.add("LambdaFunctionFailed", **FAILED)
     history.add("ExecutionFailed", **FAILED)
     history.add("ExecutionRedriven", redriveCount=1)
-    goes_on = history.build_execution()
-    assert (goes_on.summary.status, goes_on.summary.stopped) == (Status.RUNNING, None)
-    assert outline(goes_on.states) == ["Send running"]
+    redriven = history.build_execution()
+    assert (redriven.summary.status, redriven.summary.stopped) == (Status.RUNNING, None)
+    assert outline(redriven.states) == ["Send running"]
     history.add("LambdaFunctionScheduled", resource="r")
     history.add("LambdaFunctionSucceeded")
     history.add("TaskStateExited", name="Send")
@@ -260,7 +262,7 @@ def test_a_redriven_execution_goes_on_where_it_failed() -> None:
     assert (execution.summary.status, execution.error) == (Status.SUCCEEDED, "")
 
 
-def test_a_type_that_came_into_being_later_is_passed_over() -> None:
+def test_an_unknown_event_type_is_ignored() -> None:
     history = History().started()
     history.add("TaskStateEntered", name="Send")
     history.add("SomethingNew", name="Send")
@@ -268,12 +270,12 @@ def test_a_type_that_came_into_being_later_is_passed_over() -> None:
     assert outline(history.build_execution().states) == ["Send succeeded"]
 
 
-def test_any_beginning_of_a_history_is_one_that_runs() -> None:
+def test_an_incomplete_history_is_a_running_execution() -> None:
     history = History().started()
-    task(history, "First", failing=1)
+    add_task(history, "First", failing=1)
     history.add("MapStateExited", _interleaved_map(history), name="Each", output="{}")
     history.add("ExecutionSucceeded", output="1")
     for length in range(1, len(history.events)):
-        begun = History(history.events[:length]).build_execution()
-        assert begun.summary.status is Status.RUNNING
-        assert len(begun.events) == length
+        execution = History(history.events[:length]).build_execution()
+        assert execution.summary.status is Status.RUNNING
+        assert len(execution.events) == length

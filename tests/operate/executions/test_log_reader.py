@@ -149,5 +149,5 @@ def test_the_command_line_reads_the_log_too(system: System, logged: AwsDeploymen
     assert (
         "CreateMeter         Task      FAILED, 3 attempts, AmberfloUnavailable" in metering("show", "failed-one").stdout
     )
-    done = metering("start", "--like", "without-data")
-    assert (done.returncode, "the input of without-data is not in its log" in done.stderr) == (1, True), done
+    process = metering("start", "--like", "without-data")
+    assert (process.returncode, "the input of without-data is not in its log" in process.stderr) == (1, True), process

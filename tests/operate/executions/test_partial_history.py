@@ -1,4 +1,4 @@
-"""Histories that tell less than AWS's own: logs of errors, logs with lost lines, the emulator's."""
+"""Histories with fewer events than AWS's own: logs of errors, logs with lost lines, the emulator's."""
 
 import json
 import sys
@@ -10,17 +10,17 @@ import pytest
 from amberflo_workflows.operate.executions.graph import build_graph
 from amberflo_workflows.operate.executions.history import UNKNOWN_STATE
 from amberflo_workflows.operate.executions.model import Execution, Status, TaskCount
-from tests.operate.executions.histories import BEGIN, FAILED, History, outline, recorded, task
+from tests.operate.executions.histories import BEGIN, FAILED, History, add_task, load_execution, outline
 
 
-def test_where_only_errors_are_logged_the_tries_are_known() -> None:
-    whole = History().started()
-    whole.add("TaskStateEntered", name="Send")
+def test_a_log_of_errors_has_the_failed_attempts() -> None:
+    complete = History().started()
+    complete.add("TaskStateEntered", name="Send")
     for _ in range(2):
-        whole.add("LambdaFunctionScheduled", resource="r")
-        whole.add("LambdaFunctionFailed", **FAILED)
-    whole.add("ExecutionFailed", **FAILED)
-    logged = History([event for event in whole.events if event.type.endswith("Failed")])
+        complete.add("LambdaFunctionScheduled", resource="r")
+        complete.add("LambdaFunctionFailed", **FAILED)
+    complete.add("ExecutionFailed", **FAILED)
+    logged = History([event for event in complete.events if event.type.endswith("Failed")])
     execution = logged.build_execution()
     assert outline(execution.states) == [f"{UNKNOWN_STATE} failed Refused x2"]
     assert (execution.summary.status, execution.summary.started, execution.input) == (
@@ -30,10 +30,10 @@ def test_where_only_errors_are_logged_the_tries_are_known() -> None:
     )
 
 
-def test_lost_lines_of_a_log_cost_no_more_than_what_they_told() -> None:
+def test_lost_log_lines_lose_at_most_one_state() -> None:
     history = History().started()
-    task(history, "First")
-    task(history, "Second", failing=1)
+    add_task(history, "First")
+    add_task(history, "Second", failing=1)
     history.add("ExecutionSucceeded", output="1")
     complete = history.build_execution()
     for lost in range(1, len(history.events) - 1):
@@ -42,7 +42,7 @@ def test_lost_lines_of_a_log_cost_no_more_than_what_they_told() -> None:
         assert len({state.name for state in rest.states} - {UNKNOWN_STATE}) >= len(complete.states) - 1
 
 
-def test_the_lost_ends_of_inner_maps_do_not_hide_the_outer_ones() -> None:
+def test_lost_ends_of_inner_maps_do_not_hide_the_outer_maps() -> None:
     history = History().started()
     for name in ("Outer", "Inner"):
         history.add("MapStateEntered", name=name)
@@ -58,8 +58,8 @@ def test_the_lost_ends_of_inner_maps_do_not_hide_the_outer_ones() -> None:
     assert outline(rest.build_execution().states) == ["P running"]
 
 
-def test_the_emulators_history_of_a_real_run() -> None:
-    execution = recorded("ingest_one_by_one", "ingest_usage")
+def test_the_emulators_history_of_a_real_execution() -> None:
+    execution = load_execution("ingest_one_by_one", "ingest_usage")
     assert outline(execution.states) == [
         "ResolveApiKey succeeded",
         "IsCallerWaiting succeeded",
@@ -73,15 +73,19 @@ def test_the_emulators_history_of_a_real_run() -> None:
     assert json.loads(execution.output or "")["statusCode"] == 200
 
 
-def test_the_emulators_history_of_a_run_that_was_retried() -> None:
-    execution = recorded("list_meters_retried", "list_meters")
+def test_the_emulators_history_of_an_execution_with_retries() -> None:
+    execution = load_execution("list_meters_retried", "list_meters")
     assert outline(execution.states) == ["ResolveApiKey succeeded", "ListMeters succeeded x3"]
-    assert [one.error for one in execution.states[1].tries] == ["AmberfloUnavailable", "AmberfloUnavailable", ""]
-    assert [one.wait_seconds for one in execution.states[1].tries] == [0.2, 0.4, None]
+    assert [attempt.error for attempt in execution.states[1].tries] == [
+        "AmberfloUnavailable",
+        "AmberfloUnavailable",
+        "",
+    ]
+    assert [attempt.wait_seconds for attempt in execution.states[1].tries] == [0.2, 0.4, None]
 
 
-def test_the_emulators_history_of_a_child_has_neither_states_nor_beginning_nor_end() -> None:
-    execution = recorded("backfill_child", "backfill_usage")
+def test_the_emulators_history_of_a_child_lacks_states_start_and_end() -> None:
+    execution = load_execution("backfill_child", "backfill_usage")
     assert [(state.status, json.loads(state.output or "")["accepted"]) for state in execution.states] == [
         (Status.SUCCEEDED, 100)
     ]
@@ -93,17 +97,17 @@ def test_the_emulators_history_of_a_child_has_neither_states_nor_beginning_nor_e
 DEFINITION = {
     "StartAt": "Each",
     "States": {
-        "Each": {"Type": "Map", "Next": "Good", "Catch": [{"ErrorEquals": ["Refused"], "Next": "Mend"}]},
+        "Each": {"Type": "Map", "Next": "Good", "Catch": [{"ErrorEquals": ["Refused"], "Next": "Fix"}]},
         "Good": {"Type": "Task", "Resource": "r", "End": True},
-        "Mend": {"Type": "Pass", "End": True},
+        "Fix": {"Type": "Pass", "End": True},
     },
 }
 
 
 @pytest.mark.parametrize(
-    ("after", "status", "error"), [("Mend", Status.CAUGHT, "Refused"), ("Good", Status.SUCCEEDED, "")]
+    ("after", "status", "error"), [("Fix", Status.CAUGHT, "Refused"), ("Good", Status.SUCCEEDED, "")]
 )
-def test_that_the_emulator_caught_a_maps_error_is_seen_from_where_it_went(
+def test_a_caught_error_of_a_map_on_the_emulator_is_inferred_from_the_next_state(
     after: str, status: Status, error: str
 ) -> None:
     history = History().started()
@@ -118,7 +122,7 @@ def test_that_the_emulator_caught_a_maps_error_is_seen_from_where_it_went(
     assert (states[0].status, states[0].error, states[0].tasks) == (status, error, TaskCount(2, 1, 1))
 
 
-def test_a_child_on_the_emulator_whose_error_was_caught() -> None:
+def test_a_child_on_the_emulator_with_a_caught_error() -> None:
     history = History().started()
     history.add("TaskScheduled", resource="r")
     history.add("TaskFailed", **FAILED)
@@ -131,35 +135,35 @@ def test_a_child_on_the_emulator_whose_error_was_caught() -> None:
     assert states[1].output == "{}"
 
 
-def _calls(work: Callable[[], Execution]) -> int:
-    """How many functions are called, which a busy machine does not change."""
+def _count_calls(build: Callable[[], Execution]) -> int:
+    """Count function calls, which do not depend on the load of the machine."""
     count = 0
 
-    def counted(_frame: object, event: str, _arg: object) -> None:
+    def profile(_frame: object, event: str, _arg: object) -> None:
         nonlocal count
         count += event == "call"
 
     before = sys.getprofile()
-    sys.setprofile(counted)
+    sys.setprofile(profile)
     try:
-        work()
+        build()
     finally:
         sys.setprofile(before)
     return count
 
 
-def _long(items: int) -> History:
+def _build_long_history(items: int) -> History:
     history = History().started()
     history.add("MapStateEntered", name="Each")
     last = history.add("MapStateStarted", length=items)
     for index in range(items):
         history.add("MapIterationStarted", last, name="Each", index=index)
-        last = task(history, "One", failing=1)
+        last = add_task(history, "One", failing=1)
         history.add("MapIterationSucceeded", last, name="Each", index=index)
     history.add("MapStateExited", last, name="Each")
     return history
 
 
-def test_twice_as_many_events_are_twice_the_work() -> None:
-    small, large = _long(100), _long(200)
-    assert 1.9 < _calls(large.build_execution) / _calls(small.build_execution) < 2.1
+def test_the_work_is_linear_in_the_number_of_events() -> None:
+    small, large = _build_long_history(100), _build_long_history(200)
+    assert 1.9 < _count_calls(large.build_execution) / _count_calls(small.build_execution) < 2.1

@@ -15,12 +15,12 @@ def _summary(seconds: int, name: str = "a", status: Status = Status.SUCCEEDED) -
 
 
 def _page(*seconds: int, more: bool = False) -> Page:
-    found = tuple(_summary(one) for one in seconds)
-    return Page(found, build_page_token(found[-1]) if more else "")
+    summaries = tuple(_summary(started) for started in seconds)
+    return Page(summaries, build_page_token(summaries[-1]) if more else "")
 
 
 def _seconds(page: Page) -> list[float]:
-    return [(one.started - BEGIN).total_seconds() for one in page.summaries]
+    return [(summary.started - BEGIN).total_seconds() for summary in page.summaries]
 
 
 def test_pages_are_merged_newest_first() -> None:
@@ -28,8 +28,8 @@ def test_pages_are_merged_newest_first() -> None:
     assert (_seconds(page), page.next_token) == ([9, 7, 6, 5, 1], "")
 
 
-def test_of_merged_pages_no_more_is_told_than_is_sure() -> None:
-    # The first reader may know of more before 5, so 3 may not be the next one.
+def test_merged_pages_end_where_a_page_ends() -> None:
+    # The first reader may have executions before 5, so 3 may not be the next execution.
     page = merge_pages([_page(9, 5, more=True), _page(7, 3)], 10)
     assert (_seconds(page), page.next_token) == ([9, 7, 5], build_page_token(_summary(5)))
     page = merge_pages([_page(9, 8, more=True), _page(7, 3)], 2)
@@ -41,11 +41,16 @@ def test_of_merged_pages_no_more_is_told_than_is_sure() -> None:
 def test_the_next_page_begins_after_the_token_even_within_a_millisecond() -> None:
     newer, older = _summary(1, "b"), _summary(1, "a")
     query = Query(page_token=build_page_token(newer))
-    assert [query.matches(one) for one in (newer, older, _summary(0), _summary(2))] == [False, True, True, False]
+    assert [query.matches(summary) for summary in (newer, older, _summary(0), _summary(2))] == [
+        False,
+        True,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(
-    ("query", "wanted"),
+    ("query", "expected"),
     [
         (Query(status=Status.FAILED), [False, True]),
         (Query(since=BEGIN + timedelta(seconds=2)), [False, True]),
@@ -53,30 +58,30 @@ def test_the_next_page_begins_after_the_token_even_within_a_millisecond() -> Non
         (Query(name_prefix="fi"), [True, False]),
     ],
 )
-def test_a_query_wants_what_it_says(query: Query, wanted: list[bool]) -> None:
+def test_a_query_matches_by_status_time_and_name(query: Query, expected: list[bool]) -> None:
     summaries = [_summary(1, "first"), _summary(2, "second", Status.FAILED)]
-    assert [query.matches(one) for one in summaries] == wanted
+    assert [query.matches(summary) for summary in summaries] == expected
 
 
-def test_windows_go_back_without_a_gap_and_widen() -> None:
+def test_windows_go_back_without_gaps_and_become_wider() -> None:
     until = datetime(2026, 1, 2, tzinfo=UTC)
-    found = list(split_into_windows(until, until - timedelta(days=1)))
-    assert (found[0][1], found[-1][0]) == (until, until - timedelta(days=1))
-    assert [begin for begin, _ in found[:-1]] == [end for _, end in found[1:]]
-    widths = [end - begin for begin, end in found[:-1]]
+    windows = list(split_into_windows(until, until - timedelta(days=1)))
+    assert (windows[0][1], windows[-1][0]) == (until, until - timedelta(days=1))
+    assert [begin for begin, _ in windows[:-1]] == [end for _, end in windows[1:]]
+    widths = [end - begin for begin, end in windows[:-1]]
     assert widths == sorted(widths)
-    assert len(found) < 5
+    assert len(windows) < 5
 
 
 @pytest.mark.parametrize(
     ("text", "status"),
     [("TIMED_OUT", Status.TIMED_OUT), ("RUNNING", Status.RUNNING), ("PENDING_REDRIVE", Status.FAILED)],
 )
-def test_a_status_as_step_functions_writes_it(text: str, status: Status) -> None:
+def test_a_status_of_step_functions_is_parsed(text: str, status: Status) -> None:
     assert Status.parse(text) is status
 
 
-def test_a_preview_is_one_line_that_ends_somewhere() -> None:
+def test_a_preview_is_one_line_of_limited_length() -> None:
     assert build_preview('{\n  "a":   1\n}') == '{ "a": 1 }'
     assert len(build_preview("x" * 1000)) == 200
     assert build_preview(None) == ""
@@ -91,5 +96,5 @@ def test_a_preview_is_one_line_that_ends_somewhere() -> None:
         ('{"other": 1}', '{"other": 1}', []),
     ],
 )
-def test_a_cause_is_lambdas_json_or_words(cause: str, message: str, trace: list[str]) -> None:
+def test_a_cause_is_lambdas_json_or_text(cause: str, message: str, trace: list[str]) -> None:
     assert (parse_error_message(cause), parse_stack_trace(cause)) == (message, trace)

@@ -1,4 +1,4 @@
-"""AWS's refusal to be asked so often, from a small server: the emulator never refuses."""
+"""Throttling by AWS, from a small server, because the emulator never throttles."""
 
 import json
 import threading
@@ -14,10 +14,10 @@ from botocore.exceptions import ClientError
 from amberflo_workflows.operate.executions.throttling import retry_throttled
 
 
-class _Busy(BaseHTTPRequestHandler):
-    """Refuses so many calls, and counts all."""
+class _ThrottlingHandler(BaseHTTPRequestHandler):
+    """Throttles the first ``throttled_calls`` calls, and counts all calls."""
 
-    refusals = 0
+    throttled_calls = 0
     code = "ThrottlingException"
     calls = 0
     url = ""
@@ -25,9 +25,9 @@ class _Busy(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         type(self).calls += 1
-        refused = self.calls <= self.refusals
-        body = json.dumps({"__type": self.code} if refused else {"events": []}).encode()
-        self.send_response(400 if refused else 200)
+        is_throttled = self.calls <= self.throttled_calls
+        body = json.dumps({"__type": self.code} if is_throttled else {"events": []}).encode()
+        self.send_response(400 if is_throttled else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -37,39 +37,39 @@ class _Busy(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def busy() -> Iterator[type[_Busy]]:
-    class Busy(_Busy):
+def handler() -> Iterator[type[_ThrottlingHandler]]:
+    class Handler(_ThrottlingHandler):
         pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Busy)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    Busy.url = f"http://127.0.0.1:{server.server_port}"
-    yield Busy
+    Handler.url = f"http://127.0.0.1:{server.server_port}"
+    yield Handler
     server.shutdown()
     thread.join()
     server.server_close()
 
 
-def _logs(busy: type[_Busy]) -> Any:
+def _logs(handler: type[_ThrottlingHandler]) -> Any:
     config = Config(retries={"mode": "standard", "total_max_attempts": 1}, proxies={})
     session = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="us-east-1")
-    return session.client("logs", endpoint_url=busy.url, config=config)
+    return session.client("logs", endpoint_url=handler.url, config=config)
 
 
-def test_a_look_that_was_refused_is_had_again(busy: type[_Busy]) -> None:
-    busy.refusals = 2
-    client = retry_throttled(retry_throttled(_logs(busy), "FilterLogEvents"), "FilterLogEvents")
+def test_a_throttled_read_is_retried(handler: type[_ThrottlingHandler]) -> None:
+    handler.throttled_calls = 2
+    client = retry_throttled(retry_throttled(_logs(handler), "FilterLogEvents"), "FilterLogEvents")
     assert client.filter_log_events(logGroupName="group")["events"] == []
-    assert busy.calls == 3
+    assert handler.calls == 3
 
 
-def test_nothing_else_is_tried_twice(busy: type[_Busy]) -> None:
-    busy.refusals = 1
-    client = retry_throttled(_logs(busy), "FilterLogEvents")
+def test_other_operations_and_errors_are_not_retried(handler: type[_ThrottlingHandler]) -> None:
+    handler.throttled_calls = 1
+    client = retry_throttled(_logs(handler), "FilterLogEvents")
     with pytest.raises(ClientError):
         client.describe_log_groups()
-    busy.refusals, busy.code = 2, "ResourceNotFoundException"
+    handler.throttled_calls, handler.code = 2, "ResourceNotFoundException"
     with pytest.raises(ClientError):
         client.filter_log_events(logGroupName="group")
-    assert busy.calls == 2
+    assert handler.calls == 2

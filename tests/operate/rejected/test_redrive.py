@@ -24,7 +24,7 @@ METER = "api-calls"
 
 @pytest.fixture
 def tenant() -> str:
-    """A tenant of each test's own: the table keeps what other tests left."""
+    """A tenant of its own for each test, because the table keeps the items of other tests."""
     return f"tenant-{uuid.uuid4()}"
 
 
@@ -37,10 +37,10 @@ def _usage(tenant: str, **fields: Any) -> dict[str, Any]:
     return {"tenantId": tenant, "meterApiName": METER, "meterValue": "five", **fields}
 
 
-def _refuse(table: RejectedTable, *usages: Any) -> list[RejectedItem]:
-    """Report usages that are refused, as one event; their items."""
-    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
-    reported = extract_usages({"records": list(usages)}, event_id=str(uuid.uuid4()), event_time=moment)
+def _report_rejected(table: RejectedTable, *usages: Any) -> list[RejectedItem]:
+    """Report usages that are rejected, as one event; return their items."""
+    event_time = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
+    reported = extract_usages({"records": list(usages)}, event_id=str(uuid.uuid4()), event_time=event_time)
     system: Any = table.deployment
     execution = Runner(system, endpoint=None).run("ingest_usage", {"usages": msgspec.to_builtins(reported)})
     assert len(execution.output["body"]["data"]["rejected"]) == len(usages)
@@ -56,8 +56,8 @@ def _total(table: RejectedTable, tenant: str) -> float:
     return _sandbox(table).totals(METER).get(tenant, 0)
 
 
-def test_refused_usage_is_found_by_what_it_is(table: RejectedTable, tenant: str) -> None:
-    _refuse(table, _usage(tenant), _usage(tenant, meterApiName="other"), _usage(tenant, meterValue=None))
+def test_items_are_filtered_by_tenant_meter_reason_and_status(table: RejectedTable, tenant: str) -> None:
+    _report_rejected(table, _usage(tenant), _usage(tenant, meterApiName="other"), _usage(tenant, meterValue=None))
     assert len(table.list_items(ItemFilter(tenant=tenant))) == 3
     assert len(table.list_items(ItemFilter(tenant=tenant, meter="other"))) == 1
     (item,) = table.list_items(ItemFilter(tenant=tenant, reason="IS MISSING"))
@@ -65,78 +65,78 @@ def test_refused_usage_is_found_by_what_it_is(table: RejectedTable, tenant: str)
     assert table.list_items(ItemFilter(tenant=tenant, statuses=("dropped",))) == []
 
 
-def test_mended_usage_is_counted_once_under_its_own_identity(table: RejectedTable, tenant: str) -> None:
-    (item,) = _refuse(table, _usage(tenant))
-    mended = table.edit(item, _usage(tenant, meterValue=5))
+def test_fixed_usage_is_counted_once_with_its_own_identity(table: RejectedTable, tenant: str) -> None:
+    (item,) = _report_rejected(table, _usage(tenant))
+    fixed = table.edit(item, _usage(tenant, meterValue=5))
     for _ in range(2):
-        (done,) = redrive(table.deployment, [mended])
-        assert done.counted
-        # As if the answer had been lost before it was noted.
-        mended = _set_status(table, done.item, "redriving")
+        (result,) = redrive(table.deployment, [fixed])
+        assert result.counted
+        # As if the response had been lost before it was saved.
+        fixed = _set_status(table, result.item, "redriving")
     assert _total(table, tenant) == 5
-    assert [step["what"] for step in mended.history] == ["edited", "sent", "counted", "sent", "counted"]
-    assert item.original["eventId"] == mended.original["eventId"]
+    assert [step["what"] for step in fixed.history] == ["edited", "sent", "counted", "sent", "counted"]
+    assert item.original["eventId"] == fixed.original["eventId"]
 
 
-def test_what_was_counted_or_dropped_stays_listed_and_cannot_be_sent(table: RejectedTable, tenant: str) -> None:
-    counted, dropped = _refuse(table, _usage(tenant), _usage(tenant))
-    (done,) = redrive(table.deployment, [table.edit(counted, _usage(tenant, meterValue=5))])
-    gone = table.drop(dropped, "a test of ours")
+def test_counted_and_dropped_items_stay_listed_and_cannot_be_redriven(table: RejectedTable, tenant: str) -> None:
+    counted, dropped = _report_rejected(table, _usage(tenant), _usage(tenant))
+    (result,) = redrive(table.deployment, [table.edit(counted, _usage(tenant, meterValue=5))])
+    dropped_item = table.drop(dropped, "a test of ours")
     assert table.list_items(ItemFilter(tenant=tenant)) == []
     listed = {item.id: item for item in table.list_items(ItemFilter(STATUSES, tenant=tenant))}
     assert {item.status for item in listed.values()} == {"redriven", "dropped"}
     assert listed[dropped.id].history[-1]["note"] == "a test of ours"
     assert listed[counted.id].history[-1]["execution"]
-    for item in (done.item, gone):
+    for item in (result.item, dropped_item):
         with pytest.raises(OperatorError, match="only rejected or redriving usage can be redriven"):
             list(redrive(table.deployment, [item]))
     assert _total(table, tenant) == 5
 
 
-def test_what_is_refused_again_waits_with_its_new_reason(table: RejectedTable, tenant: str) -> None:
-    (item,) = _refuse(table, _usage(tenant))
-    (outcome,) = redrive(table.deployment, [table.edit(item, _usage(tenant, meterValue=5, meterApiName=""))])
-    assert not outcome.counted
-    (waiting,) = table.list_items(ItemFilter(tenant=tenant))
-    assert (waiting.id, waiting.status, waiting.reason) == (item.id, "rejected", "meterApiName is empty")
-    assert json.loads(waiting.history[0]["before"]) == _usage(tenant)
+def test_usage_that_is_rejected_again_has_the_new_reason(table: RejectedTable, tenant: str) -> None:
+    (item,) = _report_rejected(table, _usage(tenant))
+    (result,) = redrive(table.deployment, [table.edit(item, _usage(tenant, meterValue=5, meterApiName=""))])
+    assert not result.counted
+    (rejected,) = table.list_items(ItemFilter(tenant=tenant))
+    assert (rejected.id, rejected.status, rejected.reason) == (item.id, "rejected", "meterApiName is empty")
+    assert json.loads(rejected.history[0]["before"]) == _usage(tenant)
 
 
-def test_many_are_sent_in_few_requests_and_each_outcome_goes_to_its_item(table: RejectedTable, tenant: str) -> None:
-    items = _refuse(table, *(_usage(tenant, uniqueId="the-same", n=number) for number in range(100)))
-    mended = [
+def test_many_items_are_redriven_in_one_request(table: RejectedTable, tenant: str) -> None:
+    items = _report_rejected(table, *(_usage(tenant, uniqueId="the-same", n=number) for number in range(100)))
+    fixed = [
         table.edit(item, {**item.original["usage"], "meterValue": "no" if number % 10 == 0 else 1})
         for number, item in enumerate(items)
     ]
     _sandbox(table).clear_requests()
-    outcomes = list(redrive(table.deployment, mended))
-    refused = {outcome.item.id for outcome in outcomes if not outcome.counted}
-    assert refused == {item.id for number, item in enumerate(items) if number % 10 == 0}
+    results = list(redrive(table.deployment, fixed))
+    rejected = {result.item.id for result in results if not result.counted}
+    assert rejected == {item.id for number, item in enumerate(items) if number % 10 == 0}
     assert _total(table, tenant) == 90
     assert _sandbox(table).requests()["total"] == 1
 
 
-def test_what_may_have_been_counted_can_only_be_sent_again_as_it_is(table: RejectedTable, tenant: str) -> None:
-    (item,) = _refuse(table, _usage(tenant))
-    mended = table.edit(item, _usage(tenant, meterValue=5))
+def test_usage_that_may_have_been_counted_can_only_be_redriven_unchanged(table: RejectedTable, tenant: str) -> None:
+    (item,) = _report_rejected(table, _usage(tenant))
+    fixed = table.edit(item, _usage(tenant, meterValue=5))
     sandbox = _sandbox(table)
     sandbox.set_faults([{"kind": "accept_then_drop", "path": "/ingest"}])
     with pytest.raises(OperatorError, match="redrive again"):
-        list(redrive(table.deployment, [mended]))
+        list(redrive(table.deployment, [fixed]))
     sandbox.clear_faults()
-    (unsure,) = table.list_items(ItemFilter(tenant=tenant))
-    assert unsure.status == "redriving"
+    (redriving,) = table.list_items(ItemFilter(tenant=tenant))
+    assert redriving.status == "redriving"
     with pytest.raises(OperatorError, match="only rejected usage can be edited"):
-        table.edit(unsure, _usage(tenant, meterValue=6))
+        table.edit(redriving, _usage(tenant, meterValue=6))
     with pytest.raises(OperatorError, match="only rejected usage can be dropped"):
-        table.drop(unsure, "")
-    (outcome,) = redrive(table.deployment, [unsure])
-    assert outcome.counted
+        table.drop(redriving, "")
+    (result,) = redrive(table.deployment, [redriving])
+    assert result.counted
     assert _total(table, tenant) == 5
 
 
-def test_two_people_at_one_item_cannot_undo_each_others_work(table: RejectedTable, tenant: str) -> None:
-    (item,) = _refuse(table, _usage(tenant))
+def test_concurrent_changes_of_an_item_are_rejected(table: RejectedTable, tenant: str) -> None:
+    (item,) = _report_rejected(table, _usage(tenant))
     table.edit(item, _usage(tenant, meterValue=5))
     with pytest.raises(ItemChanged):
         table.edit(item, _usage(tenant, meterValue=6))
@@ -147,11 +147,11 @@ def test_two_people_at_one_item_cannot_undo_each_others_work(table: RejectedTabl
     assert _total(table, tenant) == 0
 
 
-def test_a_redelivery_of_the_event_does_not_undo_what_was_done(table: RejectedTable, tenant: str) -> None:
+def test_a_redelivery_of_the_event_does_not_reset_the_item(table: RejectedTable, tenant: str) -> None:
     usage = _usage(tenant, uniqueId="mine", meterTimeInMillis=int(time.time() * 1000))
-    (item,) = _refuse(table, usage)
+    (item,) = _report_rejected(table, usage)
     table.drop(item, "")
-    assert _refuse(table, usage) == []
+    assert _report_rejected(table, usage) == []
     assert table.list_items(ItemFilter(tenant=tenant)) == []
 
 
