@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from amberflo_workflows.local.system import System
-from amberflo_workflows.operate.rejected.items import ItemFilter
+from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.cli.metering import Metering
 from tests.conftest import sandbox_of

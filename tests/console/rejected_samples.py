@@ -10,7 +10,7 @@ import msgspec
 from amberflo_workflows.core.chunks import extract_usages
 from amberflo_workflows.core.rejected_item import RejectedItem
 from amberflo_workflows.local.system import System
-from amberflo_workflows.operate.rejected.items import ItemFilter
+from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.conftest import sandbox_of
 from tests.workflows.runner import Runner

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from amberflo_workflows.console.counts import fetch_counts
 from amberflo_workflows.console.state import Console
 from amberflo_workflows.local.system import System
-from amberflo_workflows.operate.rejected.items import ItemFilter
+from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible

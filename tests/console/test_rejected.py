@@ -7,7 +7,7 @@ import requests
 from playwright.sync_api import expect
 
 from amberflo_workflows.core.rejected_item import STATUSES
-from amberflo_workflows.operate.rejected.items import ItemFilter
+from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.console.axe import assert_accessible
 from tests.console.conftest import OpenPage, save_screenshot

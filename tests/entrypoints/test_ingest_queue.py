@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from amberflo_workflows.local.system import System
-from amberflo_workflows.operate.rejected.items import ItemFilter
+from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.conftest import sandbox_of
 

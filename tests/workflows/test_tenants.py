@@ -8,7 +8,7 @@ import pytest
 from amberflo_workflows.local.deploy import put_secret
 from amberflo_workflows.local.system import SECRET
 from amberflo_workflows.operate.rejected.dead_letters import DeadLetters
-from amberflo_workflows.operate.rejected.items import ItemFilter
+from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.conftest import sandbox_of
 from tests.polling import soon

@@ -11,7 +11,7 @@ from amberflo_workflows.cli.context import get_deployment, reported_errors
 from amberflo_workflows.cli.options import Json
 from amberflo_workflows.cli.output import fail, say, with_progress
 from amberflo_workflows.core.rejected_item import OPEN_STATUSES, STATUSES, RejectedItem
-from amberflo_workflows.operate.rejected.items import ItemFilter
+from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.redrive import redrive as redrive_items
 from amberflo_workflows.operate.rejected.table import RejectedTable
 

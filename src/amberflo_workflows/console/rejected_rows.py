@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from amberflo_workflows.console.usage_fields import format_value
 from amberflo_workflows.core.rejected_item import OPEN_STATUSES, STATUSES, RejectedItem, Status
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.rejected.items import ItemFilter
+from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 
 Action = Literal["redrive", "drop"]
 PAGE_SIZE: Final = 50

@@ -10,7 +10,7 @@ from amberflo_workflows.core.chunks import extract_usages
 from amberflo_workflows.core.rejected_item import STATUSES, RejectedItem
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.rejected.items import ItemFilter
+from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.redrive import redrive
 from amberflo_workflows.operate.rejected.table import ItemChanged, RejectedTable
 from amberflo_workflows.sandbox.client import SandboxClient

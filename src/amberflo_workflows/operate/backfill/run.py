@@ -72,8 +72,8 @@ def send_file(
     report, written = BackfillReport(progress.accepted, progress.rejected), 0.0
     for sent in send_rows(read_rows(source.read(progress.through), progress.through), layout, destination):
         report.accepted += sent.accepted
-        for refusal in sent.rejected:
-            report.add_rejected(refusal.row, refusal.reason)
+        for rejected in sent.rejected:
+            report.add_rejected(rejected.row, rejected.reason)
         if time.monotonic() - written > _JOURNAL_SECONDS:
             journal.write(Progress(sent.end, report.accepted, report.rejected))
             written = time.monotonic()

@@ -1,4 +1,4 @@
-"""Parse events into one form, from a history or from a log.
+"""Parse the events of histories and logs into the same type.
 
 GetExecutionHistory returns ``{"id": 3, "previousEventId": 2, "timestamp", "type", "taskFailedEventDetails": {…}}``.
 Step Functions writes ``{"id": "3", "previous_event_id": "2", "event_timestamp": "<milliseconds>", "execution_arn",

@@ -18,7 +18,7 @@ from amberflo_workflows.core.rejected_item import (
 from amberflo_workflows.core.reported_usage import text_member
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.rejected.items import ItemFilter
+from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 
 _MAX_EXCERPT_LENGTH: Final = 10_000
 

@@ -1,4 +1,4 @@
-"""Which items of the rejected table an operator selects."""
+"""Filter the items of the rejected table."""
 
 from dataclasses import dataclass
 
