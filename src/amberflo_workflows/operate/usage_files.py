@@ -20,7 +20,7 @@ Totals = dict[tuple[str, str], float]
 def read_usages(chunks: Iterable[bytes], name: str, file_format: Format | None) -> Iterator[ReportedUsage]:
     """Return the usages of a file, each with the identity that a backfill of the file gives it; rows are read lazily.
 
-    Without a ``file_format`` the first byte decides. Raises :class:`InvalidFile`.
+    Without a ``file_format`` the first character decides. Raises :class:`InvalidFile`.
     """
     iterator = iter(chunks)
     first = next(iterator, b"")

@@ -1,10 +1,10 @@
 """Build an execution from its events, without AWS, in time linear in the number of events.
 
-Each event has a position: its sequence and its state. On AWS an event names the previous event, so its position follows
-from the position of that event. Nothing else distinguishes the iterations of a Map and the branches of a Parallel, whose
-events are interleaved. Histories recorded on AWS show two surprises: the first event of an iteration names the last
-state of the iteration before it as previous, and the exit of a Parallel names a state in one of its branches. So the
-state that an event names is searched for from the position outwards.
+Each event has a position: its sequence and its state. On AWS an event names the previous event, so its position
+follows from the position of that event. Nothing else distinguishes the iterations of a Map and the branches of a
+Parallel, whose events are interleaved. Histories recorded on AWS show two surprises: the first event of an iteration
+names the last state of the iteration before it as previous, and the exit of a Parallel names a state in one of its
+branches. So the state that an event names is searched for from the position outwards.
 
 The emulator does not name the previous event. There, the event with the id before is the previous one: the emulator
 omits all interleaved events except those of tasks, which are counted.
