@@ -44,9 +44,9 @@ class Steps:
 
     def create_meter(self, name: str = "api-calls", **fields: Any) -> Any:
         meter = {"label": name, "meterApiName": name, "meterType": "sum_of_all_usage", **fields}
-        answer = self.run("create_meter", meter)
-        assert answer["statusCode"] == 201, answer
-        return answer["body"]["data"]
+        response = self.run("create_meter", meter)
+        assert response["statusCode"] == 201, response
+        return response["body"]["data"]
 
     def _call(self, task: str, event: Any) -> Any:
         handler = importlib.import_module(f"amberflo_workflows.tasks.{task}").handler
@@ -73,13 +73,13 @@ def steps(sandbox: SandboxClient, emulator: Emulator, monkeypatch: pytest.Monkey
         **emulator.environment,
     }.items():
         monkeypatch.setenv(name, value)
-    _forget()
+    _clear_caches()
     yield Steps(sandbox, emulator)
     sandbox.clear_faults()
     secrets.delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
 
 
-def _forget() -> None:
-    """A new Lambda process: nothing cached."""
+def _clear_caches() -> None:
+    """Act as a new Lambda process."""
     for cached in (config.secret_location, config.endpoints, api_key.api_keys):
         cached.cache_clear()

@@ -1,6 +1,6 @@
-"""A server below HTTP: it takes requests and sends what it is told, byte by byte if need be.
+"""A server that sends any bytes as its response, at any speed, to test the client with invalid HTTP.
 
-The sandbox speaks HTTP as a library does and cannot be brought to break its rules; this one knows none.
+The sandbox uses an HTTP library and cannot break the rules of HTTP.
 """
 
 import contextlib
@@ -14,29 +14,28 @@ from typing import Any
 
 from amberflo_workflows.operate.loopback import LOOPBACK
 
-# What is sent, and numbers: seconds to wait before the next.
+# Bytes to send; a number is the seconds to wait before the next ones.
 Script = Iterable[bytes | float]
-# Ten megabytes of nothing in ten kilobytes; a gzip file may have many of them.
-NOTHING = gzip.compress(bytes(10_000_000), mtime=0)
+# Ten megabytes of zeros in ten kilobytes; a gzip file may have several members.
+ZEROS = gzip.compress(bytes(10_000_000), mtime=0)
 
 
-def answer(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
-    """A whole answer."""
+def build_response(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
     head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body
 
 
-def slowly(sent: bytes, *, seconds: float) -> list[bytes | float]:
-    """Some bytes, spread over some seconds."""
-    pieces: list[bytes | float] = []
-    for start in range(len(sent)):
-        pieces += [sent[start : start + 1], seconds / len(sent)]
-    return pieces
+def spread(data: bytes, *, seconds: float) -> list[bytes | float]:
+    """Return a script that sends the data byte by byte within ``seconds``."""
+    script: list[bytes | float] = []
+    for start in range(len(data)):
+        script += [data[start : start + 1], seconds / len(data)]
+    return script
 
 
 @dataclass
-class Hostile:
-    """What it sends to each request, and what it was sent; ``connections`` counts those that were opened."""
+class HostileServer:
+    """The script for each request, and what the server received; ``connections`` counts the opened ones."""
 
     url: str
     script: Script = ()
@@ -49,29 +48,29 @@ class _Connection(socketserver.StreamRequestHandler):
     server: "_Server"
 
     def handle(self) -> None:
-        served = self.server.served
-        served.connections += 1
-        # The client hangs up when it has had enough.
+        state = self.server.state
+        state.connections += 1
+        # The client closes the connection when it gives up.
         with contextlib.suppress(OSError):
-            while request := self._request():
-                served.requests.append(request)
-                for part in served.script:
+            while request := self._read_request():
+                state.requests.append(request)
+                for part in state.script:
                     if isinstance(part, bytes):
                         self.wfile.write(part)
                     elif self.server.ended.wait(part):
                         return
-                if not served.keeps_open:
+                if not state.keeps_open:
                     return
 
-    def _request(self) -> bytes:
+    def _read_request(self) -> bytes:
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             line = self.rfile.readline()
             if not line:
                 return b""
             head += line
-        _, said, length = head.lower().partition(b"content-length:")
-        return head + self.rfile.read(int(length.split()[0])) if said else head
+        _, header, length = head.lower().partition(b"content-length:")
+        return head + self.rfile.read(int(length.split()[0])) if header else head
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -81,24 +80,24 @@ class _Server(socketserver.ThreadingTCPServer):
         super().__init__((LOOPBACK, 0), _Connection)
         self.tls = tls
         self.ended = threading.Event()
-        self.served = Hostile(f"{'https' if tls else 'http'}://{LOOPBACK}:{self.server_address[1]}")
+        self.state = HostileServer(f"{'https' if tls else 'http'}://{LOOPBACK}:{self.server_address[1]}")
 
     def get_request(self) -> tuple[Any, Any]:
         connection, address = super().get_request()
         if self.tls:
-            # The handshake is left to the connection's own thread.
+            # The connection's own thread does the handshake.
             connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         return connection, address
 
 
 @contextlib.contextmanager
-def hostile(tls: ssl.SSLContext | None = None) -> Iterator[Hostile]:
-    """Serve on a free port for the length of the ``with`` block."""
+def run_hostile_server(tls: ssl.SSLContext | None = None) -> Iterator[HostileServer]:
+    """Serve on a free port for the duration of the ``with`` block."""
     with _Server(tls) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield server.served
+            yield server.state
         finally:
             server.ended.set()
             server.shutdown()

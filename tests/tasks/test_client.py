@@ -29,39 +29,37 @@ def _fault(**fault: Any) -> list[dict[str, Any]]:
     ],
     ids=lambda value: f"{value['kind']} {value.get('status', '')}" if isinstance(value, dict) else value.__name__,
 )  # fmt: skip
-def test_what_amberflo_does_is_classified_after_one_attempt(
-    steps: Steps, fault: dict[str, Any], error: type[Exception]
-) -> None:
+def test_errors_are_classified_after_one_attempt(steps: Steps, fault: dict[str, Any], error: type[Exception]) -> None:
     steps.sandbox.set_faults(_fault(**fault))
     steps.sandbox.clear_requests()
-    with pytest.raises(error) as raised:
+    with pytest.raises(error) as error_info:
         steps.run("list_meters", {})
-    assert "key-1" not in str(raised.value)
+    assert "key-1" not in str(error_info.value)
     assert steps.sandbox.requests()["total"] <= 1
 
 
-def test_a_short_retry_after_is_waited_out_once(steps: Steps) -> None:
+def test_waits_once_for_a_short_retry_after(steps: Steps) -> None:
     steps.sandbox.set_faults(_fault(kind="status", status=429, headers={"Retry-After": "1"}, times=1))
     started = time.monotonic()
     assert steps.run("list_meters", {})["statusCode"] == 200
     assert time.monotonic() - started >= 1
 
 
-def test_a_retry_after_that_does_not_fit_is_left_to_the_workflow(steps: Steps) -> None:
+def test_a_retry_after_beyond_the_timeout_is_left_to_the_workflow(steps: Steps) -> None:
     steps.timeout_seconds = 3
     steps.sandbox.set_faults(_fault(kind="status", status=429, headers={"Retry-After": "4"}, times=1))
     with pytest.raises(AmberfloThrottled):
         steps.run("list_meters", {})
 
 
-def test_an_answer_too_large_to_read_is_a_413_that_says_what_to_do(steps: Steps) -> None:
+def test_a_response_too_large_to_read_is_a_413_with_advice(steps: Steps) -> None:
     steps.sandbox.set_faults(_fault(kind="bomb"))
-    answer = steps.run("list_meters", {})
-    assert (answer["statusCode"], "Ask for less" in answer["body"]["message"]) == (413, True)
+    response = steps.run("list_meters", {})
+    assert (response["statusCode"], "Request less" in response["body"]["message"]) == (413, True)
 
 
 @pytest.mark.parametrize("kind", ["hang", "trickle"])
-def test_a_slow_amberflo_is_given_up_before_the_state_is(steps: Steps, kind: str) -> None:
+def test_a_slow_response_fails_before_the_state_times_out(steps: Steps, kind: str) -> None:
     steps.timeout_seconds = 2
     steps.sandbox.set_faults(_fault(kind=kind, seconds=4))
     started = time.monotonic()
@@ -70,7 +68,7 @@ def test_a_slow_amberflo_is_given_up_before_the_state_is(steps: Steps, kind: str
     assert time.monotonic() - started < steps.timeout_seconds
 
 
-def test_no_log_line_holds_the_key_or_a_body(
+def test_logs_contain_neither_the_key_nor_a_body(
     steps: Steps, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = io.StringIO()

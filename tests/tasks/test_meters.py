@@ -8,12 +8,12 @@ from tests.tasks.conftest import Steps
 METER = {"label": "API calls", "meterApiName": "api-calls", "meterType": "sum_of_all_usage"}
 
 
-def _problem(answer: Any) -> tuple[int, str]:
-    details = answer["body"].get("details", [{"field": ""}])
-    return answer["statusCode"], details[0]["field"]
+def _status_and_field(response: Any) -> tuple[int, str]:
+    details = response["body"].get("details", [{"field": ""}])
+    return response["statusCode"], details[0]["field"]
 
 
-def test_a_created_meter_can_be_read_listed_changed_and_deleted(steps: Steps) -> None:
+def test_a_meter_can_be_created_read_changed_and_deleted(steps: Steps) -> None:
     created = steps.run("create_meter", METER)
     assert created["statusCode"] == 201
     meter = created["body"]["data"]
@@ -47,8 +47,8 @@ def test_a_created_meter_can_be_read_listed_changed_and_deleted(steps: Steps) ->
         (None, ""),
     ],
 )
-def test_a_wrong_meter_is_refused_before_amberflo_sees_it(steps: Steps, request_: Any, field: str) -> None:
-    assert _problem(steps.run("create_meter", request_)) == (400, field)
+def test_an_invalid_meter_is_rejected_without_a_call_to_amberflo(steps: Steps, request_: Any, field: str) -> None:
+    assert _status_and_field(steps.run("create_meter", request_)) == (400, field)
     assert steps.run("list_meters", {})["body"]["data"] == []
 
 
@@ -58,7 +58,7 @@ def test_a_taken_name_or_label_is_a_conflict(steps: Steps, taken: dict[str, str]
     assert steps.run("create_meter", {**METER, **taken})["statusCode"] == 409
 
 
-def test_a_retry_recognises_the_meter_that_the_lost_answer_was_about(steps: Steps) -> None:
+def test_a_retry_recognizes_the_meter_of_an_attempt_whose_response_was_lost(steps: Steps) -> None:
     steps.sandbox.set_faults([{"path": "/meters", "method": "POST", "kind": "accept_then_drop", "times": 1}])
     steps.start_time = "2026-01-01T00:00:00.000Z"
     with pytest.raises(AmberfloUnavailable):
@@ -66,26 +66,26 @@ def test_a_retry_recognises_the_meter_that_the_lost_answer_was_about(steps: Step
     steps.retry_count = 1
     assert steps.run("create_meter", METER)["statusCode"] == 201
     steps.start_time = ""
-    assert steps.run("create_meter", METER)["statusCode"] == 409, "a meter from before this execution is not its own"
+    assert steps.run("create_meter", METER)["statusCode"] == 409, "an older meter was not created by this execution"
 
 
-def test_an_id_is_escaped_on_its_way_to_amberflo(steps: Steps) -> None:
+def test_an_id_is_escaped_in_the_path(steps: Steps) -> None:
     steps.create_meter()
     for meter_id in ("../meters", "...a", "a/b?c=d#e", "api-calls", "%2e%2e", "é\r\nX-API-KEY: x"):
         assert steps.run("get_meter", {"meterId": meter_id})["statusCode"] == 404, meter_id
 
 
-def test_an_id_in_the_body_has_to_agree_with_the_path(steps: Steps) -> None:
+def test_an_id_in_the_body_must_be_the_one_in_the_path(steps: Steps) -> None:
     meter = steps.create_meter()
     change = {"meterId": meter["id"], "id": "another"}
-    assert _problem(steps.run("update_meter", {"change": change, "meter": meter})) == (400, "id")
+    assert _status_and_field(steps.run("update_meter", {"change": change, "meter": meter})) == (400, "id")
 
 
-def test_a_meter_as_read_can_be_sent_back_whole(steps: Steps) -> None:
+def test_a_meter_can_be_sent_back_completely(steps: Steps) -> None:
     meter = steps.create_meter()
     change = {**meter, "meterId": meter["id"], "label": "new"}
-    answer = steps.run("update_meter", {"change": change, "meter": meter})
-    assert (answer["statusCode"], answer["body"]["data"]["label"]) == (200, "new")
+    response = steps.run("update_meter", {"change": change, "meter": meter})
+    assert (response["statusCode"], response["body"]["data"]["label"]) == (200, "new")
 
 
 def test_a_lock_that_forbids_deletion_is_a_conflict(steps: Steps) -> None:
@@ -93,7 +93,7 @@ def test_a_lock_that_forbids_deletion_is_a_conflict(steps: Steps) -> None:
     assert steps.run("delete_meter", {"meterId": meter["id"]})["statusCode"] == 409
 
 
-def test_pages_hold_every_meter_once_in_order(steps: Steps) -> None:
+def test_pages_have_every_meter_once_and_in_order(steps: Steps) -> None:
     for name in ("c", "a", "d", "b"):
         steps.create_meter(name)
     names: list[str] = []
@@ -107,7 +107,7 @@ def test_pages_hold_every_meter_once_in_order(steps: Steps) -> None:
     assert names == ["a", "b", "c", "d"]
 
 
-def test_without_a_limit_all_meters_come_at_once(steps: Steps) -> None:
+def test_without_a_limit_all_meters_are_on_one_page(steps: Steps) -> None:
     for name in ("b", "a"):
         steps.create_meter(name)
     body = steps.run("list_meters", {})["body"]
@@ -123,5 +123,5 @@ def test_without_a_limit_all_meters_come_at_once(steps: Steps) -> None:
         ({"page": "1"}, "page"),
     ],
 )
-def test_a_wrong_page_is_refused(steps: Steps, request_: Any, field: str) -> None:
-    assert _problem(steps.run("list_meters", request_)) == (400, field)
+def test_an_invalid_page_is_rejected(steps: Steps, request_: Any, field: str) -> None:
+    assert _status_and_field(steps.run("list_meters", request_)) == (400, field)

@@ -34,34 +34,32 @@ def secrets(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretsMa
     ],
     ids=["throttling", "failing", "denied", "no key to it", "dropping"],
 )
-def test_a_secrets_manager_that_gives_nothing_is_named_with_the_secret_and_heals(
+def test_an_error_of_secrets_manager_is_reported_until_it_ends(
     steps: Steps, secrets: SecretsManager, failing: SecretFault, calls: int, reason: str
 ) -> None:
     secrets.fault = failing
-    with pytest.raises(ApiKeyUnavailable) as raised:
+    with pytest.raises(ApiKeyUnavailable) as error_info:
         steps.resolve()
-    assert reason in str(raised.value)
-    assert (secrets.calls, "key-1" in str(raised.value)) == (calls, False)
+    assert reason in str(error_info.value)
+    assert (secrets.calls, "key-1" in str(error_info.value)) == (calls, False)
     secrets.fault = None
     assert steps.run("list_meters", {})["statusCode"] == 200
 
 
 @pytest.mark.parametrize("failing", [SecretFault(400, "ThrottlingException", times=1), SecretFault(seconds=0, times=1)])
-def test_one_failed_read_is_made_again_by_the_client(
-    steps: Steps, secrets: SecretsManager, failing: SecretFault
-) -> None:
+def test_one_failed_read_is_retried_by_the_client(steps: Steps, secrets: SecretsManager, failing: SecretFault) -> None:
     secrets.fault = failing
     assert steps.resolve()["versionId"]
     assert secrets.calls == 2
 
 
-def test_a_secrets_manager_that_is_not_there_is_named(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_secrets_manager_is_reported(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:9")
     with pytest.raises(ApiKeyUnavailable, match=rf"could not be reached for the secret '{SECRET}' \(EndpointConn"):
         steps.resolve()
 
 
-def test_a_warm_step_does_without_secrets_manager(steps: Steps, secrets: SecretsManager) -> None:
+def test_a_warm_step_does_not_call_secrets_manager(steps: Steps, secrets: SecretsManager) -> None:
     assert steps.run("list_meters", {})["statusCode"] == 200
     assert secrets.calls == 1
     secrets.fault = SecretFault(500, "InternalServiceError")
@@ -73,7 +71,7 @@ def test_a_warm_step_does_without_secrets_manager(steps: Steps, secrets: Secrets
 
 
 @pytest.mark.parametrize(
-    ("failing", "goes_on"),
+    ("failing", "is_outage"),
     [
         (SecretFault(400, "ThrottlingException"), True),
         (SecretFault(500, "InternalServiceError"), True),
@@ -83,17 +81,17 @@ def test_a_warm_step_does_without_secrets_manager(steps: Steps, secrets: Secrets
     ],
     ids=["throttling", "failing", "dropping", "denied", "deleted"],
 )
-def test_an_outage_longer_than_a_version_is_trusted_is_gone_through_with_it_and_nothing_else_is(
-    steps: Steps, secrets: SecretsManager, monkeypatch: pytest.MonkeyPatch, failing: SecretFault, *, goes_on: bool
+def test_an_expired_version_is_used_during_an_outage_and_after_no_other_error(
+    steps: Steps, secrets: SecretsManager, monkeypatch: pytest.MonkeyPatch, failing: SecretFault, *, is_outage: bool
 ) -> None:
     before = steps.resolve()
-    # In place of five minutes.
+    # Instead of waiting five minutes.
     monkeypatch.setattr(api_key.api_keys(), "_current_until", 0.0)
     secrets.fault = failing
-    if goes_on:
+    if is_outage:
         assert steps.resolve() == before
         calls = secrets.calls
-        assert (steps.resolve(), secrets.calls) == (before, calls), "it is not asked each time"
+        assert (steps.resolve(), secrets.calls) == (before, calls), "it is not called each time"
     else:
         with pytest.raises(ApiKeyUnavailable):
             steps.resolve()

@@ -20,13 +20,13 @@ def _fetch(steps: Steps, **question: Any) -> Any:
 
 
 def _total(steps: Steps, **question: Any) -> float:
-    answer = _fetch(steps, **question)
-    assert answer["statusCode"] == 200, answer
-    values: list[float] = [group["groupValue"] for group in answer["body"]["data"]["clientMeters"]]
+    response = _fetch(steps, **question)
+    assert response["statusCode"] == 200, response
+    values: list[float] = [group["groupValue"] for group in response["body"]["data"]["clientMeters"]]
     return sum(values)
 
 
-def test_what_is_sent_is_what_is_fetched_and_twice_the_same_counts_once(steps: Steps) -> None:
+def test_usage_that_is_sent_twice_counts_once(steps: Steps) -> None:
     steps.create_meter()
     usages = [_usage(number) for number in range(5)]
     for _ in range(2):
@@ -35,20 +35,20 @@ def test_what_is_sent_is_what_is_fetched_and_twice_the_same_counts_once(steps: S
     assert _total(steps) == 10
 
 
-def test_usage_that_is_wrong_is_set_aside_and_its_neighbours_are_counted(steps: Steps) -> None:
+def test_invalid_usage_is_rejected_and_the_rest_is_counted(steps: Steps) -> None:
     steps.create_meter()
-    wrong = [
+    invalid = [
         _usage(1, meterValue="two"),
         _usage(2, meterTimeInMillis=(NOW - 61 * 86_400) * 1000),
         _usage(3, meterTimeInMillis=int(time.time() + 400) * 1000),
         {"eventId": "e4", "eventTime": "", "index": 4, "usage": "junk"},
     ]
-    sent = steps.run("send_usages", {"usages": [_usage(0), *wrong, _usage(5)]})
+    sent = steps.run("send_usages", {"usages": [_usage(0), *invalid, _usage(5)]})
     assert sent["counted"] == ["e0", "e5"]
     assert [(rejected["index"], rejected["reason"]) for rejected in sent["rejected"]] == [
         (1, "meterValue must be a number, not text"),
         (2, "it is more than 60 days old"),
-        (3, "its time is more than 5 minutes ahead"),
+        (3, "its time is more than 5 minutes in the future"),
         (4, "a usage must be an object, not text"),
     ]
     assert [rejected["place"] for rejected in sent["rejected"]] == [1, 2, 3, 4]
@@ -56,7 +56,7 @@ def test_usage_that_is_wrong_is_set_aside_and_its_neighbours_are_counted(steps: 
     assert _total(steps) == 4
 
 
-def test_many_usages_are_sent_a_hundred_in_a_request(steps: Steps) -> None:
+def test_a_hundred_usages_are_sent_per_request(steps: Steps) -> None:
     steps.create_meter()
     usages = [_usage(number) for number in range(250)]
     steps.sandbox.clear_requests()
@@ -68,7 +68,7 @@ def test_many_usages_are_sent_a_hundred_in_a_request(steps: Steps) -> None:
 @pytest.mark.parametrize(
     ("status", "error"), [(404, AmberfloUnavailable), (429, AmberfloThrottled), (503, AmberfloUnavailable)]
 )
-def test_one_request_of_several_that_fails_fails_the_step_and_again_it_counts_once(
+def test_a_failed_request_fails_the_step_and_a_retry_counts_once(
     steps: Steps, status: int, error: type[Exception]
 ) -> None:
     steps.create_meter()
@@ -80,23 +80,23 @@ def test_one_request_of_several_that_fails_fails_the_step_and_again_it_counts_on
     assert _total(steps) == 500
 
 
-def test_a_refused_batch_is_an_error_and_a_refused_record_an_outcome(steps: Steps) -> None:
+def test_a_rejected_batch_is_an_error_and_a_rejected_record_an_outcome(steps: Steps) -> None:
     steps.create_meter()
-    refusal = {"path": "/ingest*", "kind": "status", "status": 400, "body": '{"errorMessage": "Invalid request"}'}
-    steps.sandbox.set_faults([refusal])
+    fault = {"path": "/ingest*", "kind": "status", "status": 400, "body": '{"errorMessage": "Invalid request"}'}
+    steps.sandbox.set_faults([fault])
     with pytest.raises(AmberfloBatchRejected, match="2 records"):
         steps.run("send_usages", {"usages": [_usage(0), _usage(1)]})
-    alone = steps.run("send_usages", {"usages": [_usage(0)]})
-    assert alone["counted"] == []
-    assert alone["rejected"][0]["reason"] == "Amberflo rejected it: Invalid request"
+    sent = steps.run("send_usages", {"usages": [_usage(0)]})
+    assert sent["counted"] == []
+    assert sent["rejected"][0]["reason"] == "Amberflo rejected it: Invalid request"
 
 
 @pytest.mark.parametrize("request_", [{}, {"usages": []}, {"usages": [{}]}, {"usages": [_usage()] * 301}, None])
-def test_what_is_no_chunk_is_a_bad_request(steps: Steps, request_: Any) -> None:
+def test_an_invalid_chunk_is_a_400(steps: Steps, request_: Any) -> None:
     assert steps.run("send_usages", request_)["statusCode"] == 400
 
 
-def test_a_question_is_asked_as_amberflo_wants_it(steps: Steps) -> None:
+def test_filters_groups_and_ranges_are_passed_to_amberflo(steps: Steps) -> None:
     steps.create_meter(dimensions=["region"])
     usages = [
         _usage(0, region="eu"),
@@ -132,36 +132,36 @@ def test_a_question_is_asked_as_amberflo_wants_it(steps: Steps) -> None:
         ({"endTimeInSecond": "1"}, "endTimeInSecond"),
     ],
 )
-def test_a_wrong_question_is_refused_before_amberflo_sees_it(steps: Steps, question: Any, field: str) -> None:
+def test_an_invalid_question_is_rejected_without_a_call_to_amberflo(steps: Steps, question: Any, field: str) -> None:
     steps.sandbox.clear_requests()
-    answer = _fetch(steps, **question)
-    assert (answer["statusCode"], answer["body"]["details"][0]["field"]) == (400, field)
+    response = _fetch(steps, **question)
+    assert (response["statusCode"], response["body"]["details"][0]["field"]) == (400, field)
     assert steps.sandbox.requests()["total"] == 0
 
 
-def test_a_rule_cancels_what_was_ingested_in_its_range(steps: Steps) -> None:
+def test_a_rule_cancels_usage_that_was_ingested_in_its_range(steps: Steps) -> None:
     steps.create_meter()
     steps.run("send_usages", {"usages": [_usage()]})
-    begin = int(time.time()) - 5
+    start = int(time.time()) - 5
     rule = {
         "id": "rule-1",
         "meterApiName": "api-calls",
-        "ingestionTimeRange": {"startTimeInSeconds": begin, "endTimeInSeconds": begin + 10},
+        "ingestionTimeRange": {"startTimeInSeconds": start, "endTimeInSeconds": start + 10},
     }
-    answer = steps.run("cancel_usage", rule)
-    assert answer["statusCode"] == 200
-    assert rule.items() <= answer["body"]["data"].items()
+    response = steps.run("cancel_usage", rule)
+    assert response["statusCode"] == 200
+    assert rule.items() <= response["body"]["data"].items()
     assert _total(steps) == 0
 
 
-def test_a_single_record_is_cancelled_by_sending_it_again_marked(steps: Steps) -> None:
+def test_a_single_record_is_cancelled(steps: Steps) -> None:
     steps.create_meter()
     steps.run(
         "send_usages", {"usages": [_usage(0), _usage(1, uniqueId="u", meterTimeInMillis=NOW * 1000, region="eu")]}
     )
     record = _usage(1, uniqueId="u", meterTimeInMillis=NOW * 1000, region="eu")["usage"]
-    answer = steps.run("cancel_usage", {"records": [record]})
-    assert answer == {"statusCode": 200, "body": {"data": {"cancelled": ["u"]}}}
+    response = steps.run("cancel_usage", {"records": [record]})
+    assert response == {"statusCode": 200, "body": {"data": {"cancelled": ["u"]}}}
     assert _total(steps) == 2
 
 
@@ -182,6 +182,6 @@ def test_a_single_record_is_cancelled_by_sending_it_again_marked(steps: Steps) -
         ({"records": [{"uniqueId": "u", "meterTimeInMillis": 1, "meterApiName": "m", "meterValue": 1}]}, "records[0]"),
     ],
 )
-def test_a_wrong_cancellation_is_refused(steps: Steps, request_: Any, field: str) -> None:
-    answer = steps.run("cancel_usage", request_)
-    assert (answer["statusCode"], answer["body"]["details"][0]["field"]) == (400, field)
+def test_an_invalid_cancellation_is_rejected(steps: Steps, request_: Any, field: str) -> None:
+    response = steps.run("cancel_usage", request_)
+    assert (response["statusCode"], response["body"]["details"][0]["field"]) == (400, field)
