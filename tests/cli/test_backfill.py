@@ -188,7 +188,7 @@ def test_a_range_that_fails_fails_the_backfill_and_repeating_it_succeeds(meterin
         (("usage.txt", "--format", "csv", "--map", "tenantId"), 2, "--map must be MEMBER=…, not 'tenantId'"),
         (("usage.txt", "--format", "csv", "--map", "tenantId=tenant"), 1, "The file has no column 'tenant'"),
         (("broken.csv.gz",), 1, "broken.csv.gz is not a complete gzip file"),
-        (("s3://nobucket",), 1, "it is like s3://BUCKET/KEY"),
+        (("s3://nobucket",), 1, "which has the form s3://BUCKET/KEY"),
         (("s3://nobucket/key.csv",), 1, "s3://nobucket/key.csv cannot be read"),
     ],
 )

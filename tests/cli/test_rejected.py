@@ -101,8 +101,8 @@ def test_no_item_is_changed_if_one_cannot_be(metering: Metering, tenant: str) ->
         (("redrive",), 2, "select items"),
         (("drop",), 2, "select items"),
         (("drop", "some-id", "--all"), 2, "select items"),
-        (("redrive", "no-such-id"), 1, "no rejected usage with the id no-such-id"),
-        (("show", "no-such-id"), 1, "no rejected usage with the id no-such-id"),
+        (("redrive", "no-such-id"), 1, "Rejected usage no-such-id was not found"),
+        (("show", "no-such-id"), 1, "Rejected usage no-such-id was not found"),
         (("redrive", "--all", "--set", "novalue"), 2, "--set must be NAME=VALUE, not 'novalue'"),
     ],
 )

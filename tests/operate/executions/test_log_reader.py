@@ -150,4 +150,6 @@ def test_the_command_line_reads_the_log_too(system: System, logged: AwsDeploymen
         "CreateMeter         Task      FAILED, 3 attempts, AmberfloUnavailable" in metering("show", "failed-one").stdout
     )
     process = metering("start", "--like", "without-data")
-    assert (process.returncode, "the input of without-data is not in its log" in process.stderr) == (1, True), process
+    assert (process.returncode, "the log of without-data does not have its input" in process.stderr) == (1, True), (
+        process
+    )
