@@ -90,7 +90,7 @@ class ApiClient:
         except ApiError as error:
             if error.status != 404:
                 raise
-            advice = f"No meter has that name either. List meters with: {self.command} meters list"
+            advice = f"No meter has that name either. List meters with: {self.command} meters list."
             raise ApiError(404, f"{error.description} {advice}", error.hint) from None
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
