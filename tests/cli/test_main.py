@@ -68,7 +68,7 @@ def test_env_sets_up_a_shell_for_the_api(shell: Shell) -> None:
     exported = shell.evaluate_env()
     assert exported["CONTROL_PLANE_API_ENDPOINT"].endswith("/")
     token = {"Authorization": f"Bearer {exported['ACCESS_TOKEN']}"}
-    assert _list_meters(exported, **token).json()["data"] == []
+    assert _list_meters(exported, **token).status_code == 200
     assert _list_meters(exported).status_code == 401
 
 
