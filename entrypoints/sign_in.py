@@ -12,6 +12,6 @@ SCOPES: Final = ("metering/read", "metering/write")
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Answer Cognito's pre-token-generation trigger, version 2."""
+    """Handle Cognito's pre-token-generation trigger, version 2."""
     event["response"] = {"claimsAndScopeOverrideDetails": {"accessTokenGeneration": {"scopesToAdd": list(SCOPES)}}}
     return event

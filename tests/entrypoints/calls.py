@@ -12,7 +12,7 @@ METER = {"label": "API calls", "meterApiName": "api-calls", "meterType": "sum_of
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiResult:
     status: int
     body: Any
     headers: Any
@@ -26,15 +26,14 @@ class Api:
     def __post_init__(self) -> None:
         self.token = self.token or self.system.access_token
 
-    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> ApiResult:
         data = body if isinstance(body, bytes | str) or body is None else json.dumps(body)
-        given = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json", **headers}
-        response = requests.request(method, self.system.api_endpoint + path, data=data, headers=given, timeout=60)
-        return Answer(response.status_code, response.json(), response.headers)
+        all_headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json", **headers}
+        response = requests.request(method, self.system.api_endpoint + path, data=data, headers=all_headers, timeout=60)
+        return ApiResult(response.status_code, response.json(), response.headers)
 
 
-def created(api: Api) -> Any:
-    """A new meter."""
-    answer = api.call("POST", "meters", METER)
-    assert answer.status == 201, answer
-    return answer.body["data"]
+def create_meter(api: Api) -> Any:
+    response = api.call("POST", "meters", METER)
+    assert response.status == 201, response
+    return response.body["data"]

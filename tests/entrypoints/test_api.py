@@ -8,7 +8,7 @@ import pytest
 from amberflo_workflows.local.deploy import put_secret
 from amberflo_workflows.local.system import SECRET
 from tests.conftest import sandbox_of
-from tests.entrypoints.calls import METER, Api, created
+from tests.entrypoints.calls import METER, Api, create_meter
 
 pytestmark = pytest.mark.emulator
 
@@ -26,12 +26,12 @@ ROUTES = [
 every_route = pytest.mark.parametrize(("method", "path", "body"), ROUTES, ids=lambda part: str(part)[:20])
 
 
-def _with_id(api: Api, path: str) -> str:
-    return path.replace("{id}", created(api)["id"]) if "{id}" in path else path
+def _insert_id(api: Api, path: str) -> str:
+    return path.replace("{id}", create_meter(api)["id"]) if "{id}" in path else path
 
 
-def test_the_npm_packages_calls_work_unchanged(api: Api) -> None:
-    meter = created(api)
+def test_calls_of_the_npm_package_work(api: Api) -> None:
+    meter = create_meter(api)
     meter_id, now = meter["id"], int(time.time())
     assert METER.items() <= meter.items()
     assert api.call("GET", "meters").body == {"data": [meter], "next_token": None}
@@ -46,9 +46,9 @@ def test_the_npm_packages_calls_work_unchanged(api: Api) -> None:
 
     query = f"meterApiName=api-calls&startTimeInSeconds={now - 3600}&endTimeInSeconds={now + 60}"
     for path in (f"usage/{meter_id}?{query}", f"usage/{meter_id}"):
-        answer = api.call("GET", path)
-        assert answer.status == 200
-        assert answer.body["data"]["clientMeters"][0]["groupValue"] == 3
+        response = api.call("GET", path)
+        assert response.status == 200
+        assert response.body["data"]["clientMeters"][0]["groupValue"] == 3
 
     window = {"startTimeInSeconds": now - 5, "endTimeInSeconds": now + 60}
     rule = {"id": "sbt-filtering-rule", "meterApiName": "api-calls", "ingestionTimeRange": window}
@@ -60,55 +60,53 @@ def test_the_npm_packages_calls_work_unchanged(api: Api) -> None:
 
 
 @every_route
-def test_every_route_names_its_execution(api: Api, method: str, path: str, body: Any) -> None:
-    answer = api.call(method, _with_id(api, path), body)
-    assert answer.status in {200, 201}
-    assert ":execution:" in answer.headers["x-execution-arn"]
-    assert answer.headers["Content-Type"] == "application/json"
+def test_every_response_names_its_execution(api: Api, method: str, path: str, body: Any) -> None:
+    response = api.call(method, _insert_id(api, path), body)
+    assert response.status in {200, 201}
+    assert ":execution:" in response.headers["x-execution-arn"]
+    assert response.headers["Content-Type"] == "application/json"
 
 
 @every_route
-def test_no_route_is_open_without_a_good_token(api: Api, method: str, path: str, body: Any) -> None:
-    def part(claims: dict[str, str]) -> str:
+def test_every_route_rejects_an_invalid_token(api: Api, method: str, path: str, body: Any) -> None:
+    def encode(claims: dict[str, str]) -> str:
         return base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
 
-    unsigned = f"{part({'alg': 'none'})}.{part({'client_id': api.system.outputs['UserPoolClientId']})}."
+    unsigned = f"{encode({'alg': 'none'})}.{encode({'client_id': api.system.outputs['UserPoolClientId']})}."
     for token in ("", "Bearer garbage", f"Bearer {unsigned}", f"Bearer {api.token[:-4]}AAAA"):
-        answer = api.call(method, path.replace("{id}", "x"), body, Authorization=token)
-        assert answer.status == 401, token
-        assert "x-execution-arn" not in answer.headers
+        response = api.call(method, path.replace("{id}", "x"), body, Authorization=token)
+        assert response.status == 401, token
+        assert "x-execution-arn" not in response.headers
 
 
-def test_a_lasting_throttle_is_a_503_that_says_when_to_come_back(api: Api) -> None:
+def test_throttling_is_a_503_with_retry_after(api: Api) -> None:
     sandbox_of(api.system).set_faults([{"kind": "status", "status": 429}])
-    answer = api.call("GET", "meters")
-    assert answer.status == 503
-    assert int(answer.headers["Retry-After"]) > 0
-    assert answer.body == {"statusCode": 503, "message": "Amberflo is throttling (429)."}
+    response = api.call("GET", "meters")
+    assert response.status == 503
+    assert int(response.headers["Retry-After"]) > 0
+    assert response.body == {"statusCode": 503, "message": "Amberflo is throttling (429)."}
 
 
-def test_an_amberflo_that_is_down_is_a_502(api: Api) -> None:
+def test_an_outage_of_amberflo_is_a_502(api: Api) -> None:
     sandbox_of(api.system).set_faults([{"kind": "drop"}])
-    answer = api.call("GET", "meters")
-    assert answer.status == 502
-    assert answer.body["message"] == "No response from Amberflo (ConnectionError)."
-    assert ":execution:" in answer.headers["x-execution-arn"]
+    response = api.call("GET", "meters")
+    assert response.status == 502
+    assert response.body["message"] == "No response from Amberflo (ConnectionError)."
+    assert ":execution:" in response.headers["x-execution-arn"]
 
 
 @pytest.mark.parametrize(
     ("secret", "reason"),
     [({"other": "x"}, "has no text in its field 'apiKey'"), ({"apiKey": ""}, "has no text in its field 'apiKey'")],
 )
-def test_a_secret_without_a_key_is_a_502_that_says_so_each_time_and_heals(
-    api: Api, secret: dict[str, str], reason: str
-) -> None:
+def test_a_secret_without_a_key_is_a_502_until_it_is_fixed(api: Api, secret: dict[str, str], reason: str) -> None:
     key = f"key-{time.time()}"
     put_secret(api.system.emulator, SECRET, secret)
     sandbox_of(api.system).set_keys([key])
     for _ in range(2):
-        answer = api.call("GET", "meters")
-        assert answer.status == 502
-        assert reason in answer.body["message"]
+        response = api.call("GET", "meters")
+        assert response.status == 502
+        assert reason in response.body["message"]
     put_secret(api.system.emulator, SECRET, {"apiKey": key})
     assert api.call("GET", "meters").status == 200
 
@@ -129,60 +127,62 @@ def test_a_secret_without_a_key_is_a_502_that_says_so_each_time_and_heals(
         ("DELETE", "usage", {"id": "r", "meterApiName": "api-calls"}, "ingestionTimeRange"),
     ],
 )
-def test_a_wrong_request_is_a_400_that_names_the_field(api: Api, method: str, path: str, body: Any, field: str) -> None:
-    answer = api.call(method, _with_id(api, path), body)
-    assert (answer.status, answer.body["statusCode"]) == (400, 400)
-    assert [detail["field"] for detail in answer.body["details"]] == [field]
-    assert field in answer.body["message"]
+def test_an_invalid_request_is_a_400_that_names_the_field(
+    api: Api, method: str, path: str, body: Any, field: str
+) -> None:
+    response = api.call(method, _insert_id(api, path), body)
+    assert (response.status, response.body["statusCode"]) == (400, 400)
+    assert [detail["field"] for detail in response.body["details"]] == [field]
+    assert field in response.body["message"]
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"5", b'"text"', b"null", b"\xff\xfe", b'{"a": NaN}', b"[" * 100_000]
 )
-def test_a_body_that_is_no_json_object_is_a_400(api: Api, body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_a_400(api: Api, body: bytes) -> None:
     for method, path in (("POST", "meters"), ("POST", "ingest"), ("DELETE", "usage")):
-        answer = api.call(method, path, body)
-        assert (answer.status, answer.body["statusCode"]) == (400, 400), answer
-        assert "body" in answer.body["message"]
+        response = api.call(method, path, body)
+        assert (response.status, response.body["statusCode"]) == (400, 400), response
+        assert "body" in response.body["message"]
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "meters"), ("PUT", "meters/x"), ("DELETE", "usage"), ("POST", "ingest")]
 )
 def test_a_body_too_large_for_a_workflow_is_a_413(api: Api, method: str, path: str) -> None:
-    answer = api.call(method, path, {"label": "x" * 300_000})
-    assert answer.status == 413
-    assert "300,013 bytes" in answer.body["message"]
+    response = api.call(method, path, {"label": "x" * 300_000})
+    assert response.status == 413
+    assert "300,013 bytes" in response.body["message"]
 
 
 @pytest.mark.parametrize(("size", "status"), [(258_048, 400), (258_049, 413)])
-def test_a_body_reaches_the_workflow_up_to_the_last_byte_that_can_be_carried(api: Api, size: int, status: int) -> None:
+def test_a_body_of_the_maximum_size_reaches_the_workflow(api: Api, size: int, status: int) -> None:
     body = '{"é": "' + "x" * (size - 10) + '"}'
-    answer = api.call("DELETE", "usage", body.encode())
-    assert (answer.status, "x-execution-arn" in answer.headers) == (status, status == 400)
+    response = api.call("DELETE", "usage", body.encode())
+    assert (response.status, "x-execution-arn" in response.headers) == (status, status == 400)
 
 
 @pytest.mark.parametrize("taken", [{"label": "other"}, {"meterApiName": "other"}])
-def test_what_is_taken_is_a_409(api: Api, taken: dict[str, str]) -> None:
-    created(api)
+def test_a_name_or_label_that_is_taken_is_a_409(api: Api, taken: dict[str, str]) -> None:
+    create_meter(api)
     assert api.call("POST", "meters", {**METER, **taken}).status == 409
 
 
-def test_a_lock_that_forbids_the_change_is_a_409(api: Api) -> None:
-    meter_id = created(api)["id"]
+def test_a_change_that_the_lock_forbids_is_a_409(api: Api) -> None:
+    meter_id = create_meter(api)["id"]
     assert api.call("PUT", f"meters/{meter_id}", {"lockingStatus": "close_to_changes"}).status == 200
     assert api.call("PUT", f"meters/{meter_id}", {"meterApiName": "renamed"}).status == 409
     assert api.call("PUT", f"meters/{meter_id}", {"lockingStatus": "open"}).status == 409
 
 
 @pytest.mark.parametrize("meter_id", ["unknown", "a%20b", "a%3Fb%23c", "api-calls"])
-def test_an_id_that_is_none_is_a_404(api: Api, meter_id: str) -> None:
-    created(api)
+def test_an_unknown_id_is_a_404(api: Api, meter_id: str) -> None:
+    create_meter(api)
     for method, body in (("GET", None), ("PUT", {"label": "x"}), ("DELETE", None)):
         assert api.call(method, f"meters/{meter_id}", body).status == 404
 
 
-def test_pages_are_walked_by_their_token(api: Api) -> None:
+def test_pages_follow_by_their_token(api: Api) -> None:
     for name in ("a", "b", "c"):
         api.call("POST", "meters", {**METER, "label": name, "meterApiName": name})
     first = api.call("GET", "meters?limit=2").body
@@ -191,10 +191,10 @@ def test_pages_are_walked_by_their_token(api: Api) -> None:
     assert (names, second["next_token"]) == (["a", "b", "c"], None)
 
 
-def test_no_error_answer_shows_a_stack_trace_or_the_key(api: Api) -> None:
+def test_an_error_response_has_no_stack_trace(api: Api) -> None:
     sandbox_of(api.system).set_faults([{"kind": "garbage"}])
-    answer = api.call("GET", "meters")
-    assert answer.status == 502
-    assert set(answer.body) == {"statusCode", "message"}
-    assert "Traceback" not in str(answer.body)
-    assert ".py" not in str(answer.body)
+    response = api.call("GET", "meters")
+    assert response.status == 502
+    assert set(response.body) == {"statusCode", "message"}
+    assert "Traceback" not in str(response.body)
+    assert ".py" not in str(response.body)

@@ -1,4 +1,4 @@
-"""``POST /ingest``: counted before it is answered, and once."""
+"""``POST /ingest``: usage is counted before the response is returned, and once."""
 
 import time
 import uuid
@@ -8,25 +8,25 @@ from typing import Any
 import pytest
 
 from tests.conftest import sandbox_of
-from tests.entrypoints.calls import Api, created
+from tests.entrypoints.calls import Api, create_meter
 
 pytestmark = pytest.mark.emulator
 
 
-def test_many_usages_are_ingested_in_chunks_and_each_wrong_one_is_named(api: Api) -> None:
-    created(api)
+def test_many_usages_are_sent_in_chunks_and_invalid_ones_are_returned(api: Api) -> None:
+    create_meter(api)
     usages: list[Any] = [{"tenantId": "t", "meterApiName": "api-calls", "meterValue": 1} for _ in range(650)]
     usages[420] = {"tenantId": "t", "meterApiName": "api-calls", "meterValue": "many"}
-    answer = api.call("POST", "ingest", {"records": usages})
-    data = answer.body["data"]
-    assert (answer.status, data["accepted"], len(set(data["uniqueIds"]))) == (200, 649, 649)
+    response = api.call("POST", "ingest", {"records": usages})
+    data = response.body["data"]
+    assert (response.status, data["accepted"], len(set(data["uniqueIds"]))) == (200, 649, 649)
     assert [rejected["index"] for rejected in data["rejected"]] == [420]
-    assert answer.headers["x-execution-arn"].count(":execution:") == 3
+    assert response.headers["x-execution-arn"].count(":execution:") == 3
     assert sandbox_of(api.system).totals("api-calls") == {"t": 649}
 
 
-def test_the_same_usage_with_its_own_identity_counts_once(api: Api) -> None:
-    created(api)
+def test_usage_with_its_own_identity_counts_once(api: Api) -> None:
+    create_meter(api)
     usage = {
         "tenantId": "t",
         "meterApiName": "api-calls",
@@ -39,23 +39,23 @@ def test_the_same_usage_with_its_own_identity_counts_once(api: Api) -> None:
     assert sandbox_of(api.system).totals("api-calls") == {"t": 5}
 
 
-def test_a_call_with_an_idempotency_key_counts_once_though_it_gives_no_time_or_identity(api: Api) -> None:
-    created(api)
+def test_a_call_with_an_idempotency_key_counts_once(api: Api) -> None:
+    create_meter(api)
     usage = {"tenantId": "t", "meterApiName": "api-calls", "meterValue": 5}
     key = {"Idempotency-Key": str(uuid.uuid4())}
-    first, again = (api.call("POST", "ingest", {"records": [usage, usage]}, **key) for _ in range(2))
+    first, second = (api.call("POST", "ingest", {"records": [usage, usage]}, **key) for _ in range(2))
     other = api.call("POST", "ingest", {"records": [usage, usage]}, **{"Idempotency-Key": str(uuid.uuid4())})
     assert (first.status, first.body["data"]["accepted"]) == (200, 2)
-    assert again.body == first.body
+    assert second.body == first.body
     assert other.body != first.body
     assert sandbox_of(api.system).totals("api-calls") == {"t": 20}
 
 
-def test_a_call_that_failed_half_way_is_finished_by_its_repetition(api: Api) -> None:
-    created(api)
+def test_repeating_a_call_that_failed_half_way_completes_it(api: Api) -> None:
+    create_meter(api)
     usages = [{"tenantId": "t", "meterApiName": "api-calls", "meterValue": 1}] * 250
     key = {"Idempotency-Key": str(uuid.uuid4())}
-    # Taken, but the caller never hears of it; and then not taken at all.
+    # The first request is accepted, but its response is an error; the next ones fail.
     sandbox_of(api.system).set_faults(
         [{"kind": "accept_then_status", "times": 1}, {"kind": "status", "path": "/ingest"}]
     )
@@ -65,51 +65,51 @@ def test_a_call_that_failed_half_way_is_finished_by_its_repetition(api: Api) -> 
     assert sandbox_of(api.system).totals("api-calls") == {"t": 250}
 
 
-def test_the_same_key_at_the_same_moment_counts_once(api: Api) -> None:
-    created(api)
+def test_parallel_calls_with_the_same_key_count_once(api: Api) -> None:
+    create_meter(api)
     usage = {"tenantId": "t", "meterApiName": "api-calls", "meterValue": 5}
     key = {"Idempotency-Key": str(uuid.uuid4())}
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: api.call("POST", "ingest", usage, **key), range(4)))
-    assert [answer.status for answer in answers] == [200] * 4
-    assert len({str(answer.body) for answer in answers}) == 1
+        responses = list(pool.map(lambda _: api.call("POST", "ingest", usage, **key), range(4)))
+    assert [response.status for response in responses] == [200] * 4
+    assert len({str(response.body) for response in responses}) == 1
     assert sandbox_of(api.system).totals("api-calls") == {"t": 5}
 
 
-def test_an_idempotency_key_is_for_one_body(api: Api) -> None:
+def test_an_idempotency_key_with_another_body_is_a_409(api: Api) -> None:
     key = {"Idempotency-Key": str(uuid.uuid4())}
     usage = {"tenantId": "t", "meterApiName": "api-calls", "meterValue": 5}
     assert api.call("POST", "ingest", usage, **key).status == 200
-    answer = api.call("POST", "ingest", {**usage, "meterValue": 6}, **key)
-    assert (answer.status, answer.body["statusCode"]) == (409, 409)
-    assert "another body" in answer.body["message"]
+    response = api.call("POST", "ingest", {**usage, "meterValue": 6}, **key)
+    assert (response.status, response.body["statusCode"]) == (409, 409)
+    assert "another body" in response.body["message"]
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256])
-def test_an_idempotency_key_that_is_none_is_a_400(api: Api, key: str) -> None:
-    answer = api.call("POST", "ingest", {"tenantId": "t"}, **{"Idempotency-Key": key})
-    assert answer.status == 400
-    assert "Idempotency-Key" in answer.body["message"]
+def test_an_invalid_idempotency_key_is_a_400(api: Api, key: str) -> None:
+    response = api.call("POST", "ingest", {"tenantId": "t"}, **{"Idempotency-Key": key})
+    assert response.status == 400
+    assert "Idempotency-Key" in response.body["message"]
 
 
-def test_a_usage_too_large_for_a_workflow_is_named_and_its_neighbours_are_counted(api: Api) -> None:
-    created(api)
+def test_a_usage_too_large_for_a_workflow_is_rejected_and_the_rest_is_counted(api: Api) -> None:
+    create_meter(api)
     usage = {"tenantId": "t", "meterApiName": "api-calls", "meterValue": 5}
-    answer = api.call("POST", "ingest", {"records": [usage, {**usage, "note": "x" * 110_000}, usage]})
-    data = answer.body["data"]
-    assert (answer.status, data["accepted"], [refused["index"] for refused in data["rejected"]]) == (200, 2, [1])
+    response = api.call("POST", "ingest", {"records": [usage, {**usage, "note": "x" * 110_000}, usage]})
+    data = response.body["data"]
+    assert (response.status, data["accepted"], [rejected["index"] for rejected in data["rejected"]]) == (200, 2, [1])
     assert sandbox_of(api.system).totals("api-calls") == {"t": 10}
 
 
-def test_a_call_takes_so_many_usages_as_its_time_and_its_answer_have_room_for(api: Api) -> None:
-    created(api)
+def test_a_call_has_a_maximum_of_usages(api: Api) -> None:
+    create_meter(api)
     usage = {"tenantId": "t", "meterApiName": "api-calls", "meterValue": 1}
-    answer = api.call("POST", "ingest", {"records": [usage] * 3_600})
-    assert (answer.status, answer.body["data"]["accepted"]) == (200, 3_600)
-    assert answer.headers["x-execution-arn"].count(":execution:") == 12
-    more = api.call("POST", "ingest", {"records": [{}] * 4_801})
-    assert (more.status, "4,801" in more.body["message"]) == (413, True)
-    assert "x-execution-arn" not in more.headers
+    response = api.call("POST", "ingest", {"records": [usage] * 3_600})
+    assert (response.status, response.body["data"]["accepted"]) == (200, 3_600)
+    assert response.headers["x-execution-arn"].count(":execution:") == 12
+    too_many = api.call("POST", "ingest", {"records": [{}] * 4_801})
+    assert (too_many.status, "4,801" in too_many.body["message"]) == (413, True)
+    assert "x-execution-arn" not in too_many.headers
 
 
 def test_an_empty_batch_is_a_400(api: Api) -> None:

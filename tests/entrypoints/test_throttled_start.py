@@ -1,4 +1,4 @@
-"""Starts that Step Functions throttles, which the emulator never does: a small server stands in for it."""
+"""Starts that Step Functions throttles. The emulator never does, so a small server replaces it."""
 
 import json
 import threading
@@ -18,7 +18,7 @@ USAGES = [ReportedUsage("e", "2026-01-01T00:00:00Z", 0, {})]
 
 @dataclass
 class StepFunctions:
-    """Answers with these errors, one after the other, and then with success."""
+    """The errors to return, one after the other; then it returns success."""
 
     errors: list[str] = field(default_factory=list)
     starts: int = 0
@@ -26,16 +26,16 @@ class StepFunctions:
 
 @pytest.fixture
 def step_functions(monkeypatch: pytest.MonkeyPatch) -> Iterator[StepFunctions]:
-    told = StepFunctions()
+    state = StepFunctions()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            told.starts += 1
-            status, answer = 200, {"executionArn": "arn", "status": "SUCCEEDED", "output": '{"statusCode": 200}'}
-            if told.errors:
-                status, answer = 400, {"__type": told.errors.pop(0), "message": "no"}
-            body = json.dumps(answer).encode()
+            state.starts += 1
+            status, response = 200, {"executionArn": "arn", "status": "SUCCEEDED", "output": '{"statusCode": 200}'}
+            if state.errors:
+                status, response = 400, {"__type": state.errors.pop(0), "message": "no"}
+            body = json.dumps(response).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -56,20 +56,20 @@ def step_functions(monkeypatch: pytest.MonkeyPatch) -> Iterator[StepFunctions]:
         "INGEST_USAGE_STATE_MACHINE_ARN": MACHINE,
     }.items():
         monkeypatch.setenv(name, value)
-    yield told
+    yield state
     server.shutdown()
     server.server_close()
     thread.join()
 
 
-def test_a_throttled_start_is_tried_again(step_functions: StepFunctions) -> None:
+def test_a_throttled_start_is_retried(step_functions: StepFunctions) -> None:
     step_functions.errors = ["ThrottlingException", "TooManyRequestsException"]
-    finished = ingest_queue._run(USAGES)
-    assert (finished.output, step_functions.starts) == ({"statusCode": 200}, 3)
+    result = ingest_queue._run(USAGES)
+    assert (result.output, step_functions.starts) == ({"statusCode": 200}, 3)
 
 
 @pytest.mark.parametrize(("error", "starts"), [("ThrottlingException", 4), ("AccessDeniedException", 1)])
-def test_a_lasting_throttle_and_any_other_error_are_left_to_the_queue(
+def test_continued_throttling_and_other_errors_are_raised(
     step_functions: StepFunctions, error: str, starts: int
 ) -> None:
     step_functions.errors = [error] * 10
