@@ -7,7 +7,7 @@ from collections.abc import Callable
 import psutil
 
 
-def members(session: int) -> list[int]:
+def session_processes(session: int) -> list[int]:
     """Ids of the running processes of a session."""
     pids = []
     for process in psutil.process_iter(["pid", "status"]):
@@ -19,7 +19,7 @@ def members(session: int) -> list[int]:
     return pids
 
 
-def listening(pid: int) -> set[tuple[str, int]]:
+def listening_addresses(pid: int) -> set[tuple[str, int]]:
     """Addresses and ports that a process listens on."""
     connections = psutil.Process(pid).net_connections(kind="inet")
     return {
@@ -29,7 +29,7 @@ def listening(pid: int) -> set[tuple[str, int]]:
     }
 
 
-def soon(condition: Callable[[], bool], seconds: float = 60) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> bool:
     """Wait until ``condition`` is true. Returns false if it is not after ``seconds``, which a slow machine may need."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -9,7 +9,7 @@ import uvicorn
 
 from amberflo_workflows.console.app import create_app
 from amberflo_workflows.console.packages import install_packages
-from amberflo_workflows.local.processes import free_port
+from amberflo_workflows.local.processes import find_free_port
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.loopback import LOOPBACK
@@ -18,7 +18,7 @@ from amberflo_workflows.operate.loopback import LOOPBACK
 @contextmanager
 def serve_console(deployment: Deployment, executions: Executions | None = None) -> Iterator[str]:
     """Serve the console of a deployment, optionally with other executions. Yields its URL, which ends in a slash."""
-    port = free_port()
+    port = find_free_port()
     app = create_app(deployment, install_packages(), port)
     if executions:
         app.state.console.executions = executions

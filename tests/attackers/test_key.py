@@ -25,7 +25,7 @@ from tests.attackers.key_search import find_encodings, read_files, read_places
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import METER, Api
 from tests.entrypoints.test_api import ROUTES
-from tests.polling import soon
+from tests.polling import wait_until
 from tests.workflows.runner import STANDARD, Runner
 
 pytestmark = pytest.mark.system
@@ -102,8 +102,8 @@ def _send_events(system: System) -> None:
             .run(workflow, build_example_input(workflow, system.outputs, time.time()))
             .output
         )
-    assert soon(lambda: sandbox_of(system).totals("by-event") == {"acme": 1})
-    assert soon(lambda: "acme" in sandbox_of(system).customers())
+    assert wait_until(lambda: sandbox_of(system).totals("by-event") == {"acme": 1})
+    assert wait_until(lambda: "acme" in sandbox_of(system).customers())
 
 
 def _provoke_failures(system: System, api: Api, key: str, responses: list[str]) -> None:

@@ -20,7 +20,7 @@ from amberflo_workflows.local import console_process as console
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.loopback import LOOPBACK
 from tests.cli.local_metering import LocalMetering
-from tests.polling import soon
+from tests.polling import wait_until
 
 pytestmark = pytest.mark.emulator
 
@@ -54,7 +54,7 @@ def servers(shared_system: System, tmp_path_factory: pytest.TempPathFactory) -> 
     system, folder = shared_system, tmp_path_factory.mktemp("network") / "home"
     url = LocalMetering.of(system, folder).json("console")["console"]
     try:
-        server = console.current(folder)
+        server = console.find_running(folder)
         assert server
         assert system.sandbox_server
         pids = [system.emulator.server.pid, system.sandbox_server.pid, server.pid]
@@ -93,7 +93,7 @@ def _connect_cable(interface: str, process: "subprocess.Popen[bytes]") -> None:
     ]
     try:
         # Without the right to create a namespace, unshare ends at once.
-        assert soon(lambda: process.poll() is not None or there.readlink() != own)
+        assert wait_until(lambda: process.poll() is not None or there.readlink() != own)
         for command in commands:
             subprocess.run(command, check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as error:
@@ -114,7 +114,7 @@ def test_another_machine_on_the_network_cannot_connect(servers: Servers, second_
     inside = _enter_namespace(second_machine)
     with socket.create_server(("0.0.0.0", 0)) as public_server:  # noqa: S104 - to check that the cable works
         public = str(public_server.getsockname()[1])
-        assert soon(lambda: _try_ports(THIS_MACHINE, [public], inside) == {public: "open"})
+        assert wait_until(lambda: _try_ports(THIS_MACHINE, [public], inside) == {public: "open"})
         refused = dict.fromkeys(servers.ports, "ConnectionRefusedError")
         assert _try_ports(THIS_MACHINE, servers.ports, inside) == refused
     assert _try_ports(LOOPBACK, servers.ports) == dict.fromkeys(servers.ports, "open")

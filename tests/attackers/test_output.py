@@ -14,7 +14,7 @@ from tests.attackers.deliveries import deliver, event, usage
 from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import Api
-from tests.polling import soon
+from tests.polling import wait_until
 from tests.workflows.runner import Runner
 
 pytestmark = pytest.mark.emulator
@@ -68,7 +68,7 @@ def test_untrusted_text_cannot_forge_a_log_line(system: System, mark: str) -> No
         return [line for line in _log_lines(system, started) if mark in line and line.startswith("[ERROR]")]
 
     # The emulator stores log lines after the function has returned.
-    assert soon(lambda: error_lines() != [])
+    assert wait_until(lambda: error_lines() != [])
     assert not set("".join(error_lines())) & {*CONTROL_CHARACTERS, "\n"}
     function_lines = [line for line in _log_lines(system, started) if not RUNTIME_LINE.match(line)]
     assert len(function_lines) > 10

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from amberflo_workflows.console.app import create_app
 from amberflo_workflows.console.packages import install_packages
-from amberflo_workflows.local.processes import free_port
+from amberflo_workflows.local.processes import find_free_port
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.executions.reader import Query
@@ -67,7 +67,7 @@ def _start_executions(system: System, machine: str) -> None:
 
 @contextmanager
 def _serve(system: System) -> Iterator[str]:
-    port = free_port()
+    port = find_free_port()
     config = uvicorn.Config(create_app(system, install_packages(), port), host=LOOPBACK, port=port, log_level="warning")
     config.timeout_graceful_shutdown = 1
     server = uvicorn.Server(config)

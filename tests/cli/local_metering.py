@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from amberflo_workflows.local import home
-from amberflo_workflows.local.system import System, _as_running
+from amberflo_workflows.local.system import System, _to_state
 from tests.cli.metering import Metering
 from tests.entrypoints.calls import Api
 
@@ -19,7 +19,7 @@ class LocalMetering(Metering):
     @classmethod
     def of(cls, system: System, folder: Path) -> "LocalMetering":
         folder.mkdir()
-        home.save(folder, _as_running(system))
+        home.save_state(folder, _to_state(system))
         return cls(system, folder)
 
     def command(self, *arguments: str) -> list[str]:

@@ -15,7 +15,7 @@ import pytest
 from amberflo_workflows.local.system import System
 from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
-from tests.polling import soon
+from tests.polling import wait_until
 
 pytestmark = pytest.mark.emulator
 
@@ -131,12 +131,12 @@ def test_an_interrupted_backfill_resumes(metering: Metering, tmp_path: Path) -> 
     file = _write(tmp_path / "usage.csv", _csv(rows))
     command = metering.command("backfill", file, "--map", "tenantId=customer")
     with subprocess.Popen(command, env=metering.environment, stdout=subprocess.DEVNULL) as process:
-        assert soon(lambda: list((tmp_path / "home" / "backfills").glob("*.json")) != [])
+        assert wait_until(lambda: list((tmp_path / "home" / "backfills").glob("*.json")) != [])
         os.kill(process.pid, signal.SIGKILL)
     (journal,) = (tmp_path / "home" / "backfills").glob("*.json")
     sent = json.loads(journal.read_text())["accepted"]
     # Executions that were running then still end.
-    assert soon(lambda: _is_quiet(metering))
+    assert wait_until(lambda: _is_quiet(metering))
     sandbox_of(metering.system).clear_requests()
     done = metering("backfill", file, "--map", "tenantId=customer")
     assert done.returncode == 0, done

@@ -14,7 +14,7 @@ from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
-from tests.polling import soon
+from tests.polling import wait_until
 
 pytestmark = pytest.mark.emulator
 
@@ -63,7 +63,7 @@ def test_a_redriven_event_counts_once_and_remains_in_the_history(metering: Meter
     (event,) = metering.json("dead", "list")
     done = metering("dead", "redrive", event["id"])
     assert (done.returncode, "1 redriven." in done.stdout) == (0, True)
-    assert soon(lambda: sandbox_of(metering.system).totals("api-calls") == {tenant: 4})
+    assert wait_until(lambda: sandbox_of(metering.system).totals("api-calls") == {tenant: 4})
     assert metering.json("dead", "list") == []
     (item,) = [item for item in metering.json("rejected", "list", "--all") if item["id"] == event["id"]]
     assert (item["status"], tenant in item["original"]) == ("redriven", True)

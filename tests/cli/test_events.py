@@ -17,7 +17,7 @@ from tests.cli.local_metering import LocalMetering
 from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
 from tests.emit.bus import DENIED, Bus, BusResponse
-from tests.polling import soon
+from tests.polling import wait_until
 
 pytestmark = pytest.mark.emulator
 
@@ -51,7 +51,7 @@ def _csv(path: Path, rows: list[dict[str, Any]]) -> str:
 
 
 def _wait_until_counted(system: System, **totals: float) -> bool:
-    return soon(lambda: sandbox_of(system).totals("api-calls") == totals)
+    return wait_until(lambda: sandbox_of(system).totals("api-calls") == totals)
 
 
 def _send_to(bus: Bus, system: System, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -69,7 +69,7 @@ def test_a_file_that_is_sent_twice_counts_once(metering: LocalMetering, tmp_path
     assert metering("events", "send", file).stdout == "350 sent, 0 invalid.\n"
     output = metering.json("events", "send", file)
     assert output == {"sent": 350, "refused": [], "notSent": [], "error": None, "stopped": None}
-    assert soon(lambda: sandbox_of(metering.system).requests()["records"] == 700)
+    assert wait_until(lambda: sandbox_of(metering.system).requests()["records"] == 700)
     assert _wait_until_counted(metering.system, acme=350)
 
 
@@ -139,7 +139,7 @@ def test_an_event_with_a_type_is_sent_as_it_is(metering: LocalMetering) -> None:
     detail = json.dumps({"tenantId": "acme", "tenantName": "Acme"})
     output = metering.json("events", "send", "--type", "onboardingRequest", "--detail", detail)
     assert (output["detailType"], len(output["eventId"])) == ("onboardingRequest", 36)
-    assert soon(lambda: "acme" in sandbox_of(metering.system).customers())
+    assert wait_until(lambda: "acme" in sandbox_of(metering.system).customers())
 
 
 @pytest.mark.parametrize(

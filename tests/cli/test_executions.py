@@ -267,7 +267,7 @@ def test_executions_are_those_of_the_local_system_without_stack(system: System, 
     environment = {"PATH": os.environ["PATH"], "METERING_HOME": str(tmp_path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, "metering up" in done.stderr) == (3, True)
-    home.save(tmp_path, systems._as_running(system))
+    home.save_state(tmp_path, systems._to_state(system))
     name = _run(Metering(system, tmp_path), "list_meters", {})
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert [item["name"] for item in json.loads(done.stdout)] == [name]

@@ -13,7 +13,7 @@ import psutil
 import pytest
 import requests
 
-from tests.polling import members, soon
+from tests.polling import session_processes, wait_until
 
 pytestmark = pytest.mark.emulator
 
@@ -124,7 +124,7 @@ def test_status_prints_addresses_and_no_key(shell: Shell) -> None:
 
 def test_up_restarts_an_emulator_that_died(shell: Shell) -> None:
     os.kill(shell.pids[0], signal.SIGKILL)
-    assert soon(lambda: shell("status").returncode == 3)
+    assert wait_until(lambda: shell("status").returncode == 3)
     error = shell("env").stderr
     assert "the emulator has ended by itself" in error
     assert error.count("\n") == 1
@@ -143,7 +143,7 @@ def test_meters_survive_a_restart_and_down_ends_all_processes(shell: Shell) -> N
     assert requests.post(address, json=meter, headers=token, timeout=60).status_code == 201
     pids = shell.pids
     assert shell("down").returncode == 0
-    assert [members(pid) for pid in pids] == [[], [], []]
+    assert [session_processes(pid) for pid in pids] == [[], [], []]
     assert shell("status").returncode == 3
     assert shell("down").stdout == "Nothing was running.\n"
     assert json.loads(shell("down", "--json").stdout) == {"stopped": False}
@@ -176,10 +176,10 @@ def test_killing_up_ends_all_processes(tmp_path: Path) -> None:
     shell = Shell(tmp_path)
     with subprocess.Popen([*METERING, "up"], env=shell.environment, stdout=subprocess.DEVNULL) as process:
         log = tmp_path / "sandbox.log"
-        assert soon(log.exists)
+        assert wait_until(log.exists)
         time.sleep(0.2)
         process.kill()
-    assert soon(lambda: _find_processes_in(tmp_path) == [])
+    assert wait_until(lambda: _find_processes_in(tmp_path) == [])
 
 
 def _find_files_with_key(folder: Path) -> list[str]:

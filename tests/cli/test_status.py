@@ -11,7 +11,7 @@ import requests
 from amberflo_workflows.local.system import STACK, System
 from tests.cli.metering import Metering
 from tests.entrypoints.calls import Api
-from tests.polling import soon
+from tests.polling import wait_until
 
 pytestmark = pytest.mark.emulator
 
@@ -76,7 +76,7 @@ def test_the_console_of_a_stack_runs_until_interrupted(metering: Metering) -> No
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["console"]
-        assert soon(lambda: _read_title(url) == f"{STACK} on AWS")
+        assert wait_until(lambda: _read_title(url) == f"{STACK} on AWS")
         process.send_signal(signal.SIGINT)
         assert process.wait(20) in {0, 130, -signal.SIGINT}
 

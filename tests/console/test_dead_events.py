@@ -14,7 +14,7 @@ from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible
 from tests.console.conftest import OpenPage, save_screenshot
 from tests.console.rejected_samples import HOSTILE, METER, create_rejected, fetch_totals, send_dead_event
-from tests.polling import soon
+from tests.polling import wait_until
 
 pytestmark = [pytest.mark.emulator, pytest.mark.usefixtures("empty_dead_letter_queues")]
 
@@ -30,7 +30,7 @@ def test_a_dead_event_is_shown_and_redriven(
     page.get_by_role("button", name="Redrive…").click()
     page.get_by_role("dialog").get_by_role("button", name="Redrive 1").click()
     expect(page.locator("#result .success")).to_contain_text("1 event redriven.")
-    assert soon(lambda: fetch_totals(table) == {tenant: 4})
+    assert wait_until(lambda: fetch_totals(table) == {tenant: 4})
 
 
 def test_dead_events_of_both_queues_are_dropped_with_a_reason(
@@ -70,7 +70,7 @@ def test_a_tenant_event_is_redriven_to_its_workflow(system: System, tenant: str,
     page.get_by_role("button", name="Redrive…").click()
     page.get_by_role("dialog").get_by_role("button", name="Redrive 1").click()
     expect(page.locator("#result .success")).to_be_visible()
-    assert soon(lambda: tenant in sandbox_of(system).customers())
+    assert wait_until(lambda: tenant in sandbox_of(system).customers())
 
 
 def test_counts_rejected_usage_and_dead_events(system: System, table: RejectedTable, tenant: str) -> None:

@@ -26,7 +26,7 @@ STACK = "WithAnAdmin"
 def test_each_route_requires_its_scope(system: System, method: str, path: str, body: Any) -> None:
     required = "read" if method == "GET" else "write"
     for scope in ("read", "write"):
-        api = Api(system, tokens.access_token(system.emulator, system.outputs, tokens.SCOPES[scope]))
+        api = Api(system, tokens.fetch_access_token(system.emulator, system.outputs, tokens.SCOPES[scope]))
         status = api.call(method, path.replace("{id}", "x"), body).status
         assert (status == 403) == (scope != required), (scope, status)
 
@@ -34,7 +34,7 @@ def test_each_route_requires_its_scope(system: System, method: str, path: str, b
 def test_an_expired_token_is_rejected(system: System, system_folder: Path) -> None:
     api = Api(system)
     assert api.call("GET", "meters").status == 200
-    expired = tokens.expired(api.token, system_folder / "emulator", system.outputs["UserPoolId"])
+    expired = tokens.build_expired_token(api.token, system_folder / "emulator", system.outputs["UserPoolId"])
     assert Api(system, expired).call("GET", "meters").status == 401
 
 

@@ -22,5 +22,5 @@ def test_the_document_is_served_without_an_execution(api: Api) -> None:
 def test_the_document_requires_a_token_with_the_read_scope(api: Api) -> None:
     assert api.call("GET", "openapi.json", Authorization="").status == 401
     for scope, status in (("write", 403), ("read", 200)):
-        token = tokens.access_token(api.system.emulator, api.system.outputs, tokens.SCOPES[scope])
+        token = tokens.fetch_access_token(api.system.emulator, api.system.outputs, tokens.SCOPES[scope])
         assert Api(api.system, token).call("GET", "openapi.json").status == status

@@ -30,7 +30,7 @@ from amberflo_workflows.local.system import System
 from tests.conftest import sandbox_of
 from tests.infra.conftest import get_resources
 from tests.infra.control_plane import STACK, synth_control_plane
-from tests.polling import soon
+from tests.polling import wait_until
 
 OURS = "Attached"
 METER = {"label": "API calls", "meterApiName": "api-calls", "meterType": "sum_of_all_usage"}
@@ -144,7 +144,7 @@ class Attached:
     def fetch_machine_token(self, scope: str = "tenant/tenant_write") -> str:
         outputs = self.plane.outputs
         ids = {"UserPoolId": outputs["ControlPlaneIdpUserPoolId"], "UserPoolClientId": outputs["MachineClientId"]}
-        return tokens.access_token(self.system.emulator, ids, (scope,))
+        return tokens.fetch_access_token(self.system.emulator, ids, (scope,))
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_routes_accept_only_the_control_planes_tokens(attached: Attached, system
     for valid in (user, attached.fetch_machine_token()):
         assert attached.fetch_status(valid) == 200
     assert attached.fetch_status(user, "POST", "meters", METER) == 201
-    expired = tokens.expired(user, system_folder / "emulator", pool)
+    expired = tokens.build_expired_token(user, system_folder / "emulator", pool)
     for invalid in ("", "garbage", attached.system.access_token, expired, _remove_signature(user)):
         assert attached.fetch_status(invalid) == 401
 
@@ -172,7 +172,7 @@ def test_a_second_authorizer_accepts_only_tokens_of_its_client(attached: Attache
     attached.deploy(own_authorizer=True)
     user, pool = attached.fetch_user_token(), attached.plane.outputs["ControlPlaneIdpUserPoolId"]
     assert attached.fetch_status(user) == 200
-    expired = tokens.expired(user, system_folder / "emulator", pool)
+    expired = tokens.build_expired_token(user, system_folder / "emulator", pool)
     # The machine client is a different audience, and the local system's pool a different issuer.
     for invalid in ("", attached.fetch_machine_token(), attached.system.access_token, expired, _remove_signature(user)):
         assert attached.fetch_status(invalid) == 401
@@ -193,8 +193,8 @@ def test_processes_events_of_the_control_planes_bus(attached: Attached, prefix: 
     for detail_type, detail in (("ingestUsage", USAGE), ("onboardingRequest", {})):
         attached.put_event("applicationPlaneEventSource", prefix + detail_type, {**detail, "tenantId": tenant})
     sandbox = sandbox_of(attached.system)
-    assert soon(lambda: sandbox.totals("api-calls") == {tenant: 5})
-    assert soon(lambda: tenant in sandbox.customers())
+    assert wait_until(lambda: sandbox.totals("api-calls") == {tenant: 5})
+    assert wait_until(lambda: tenant in sandbox.customers())
 
 
 @pytest.mark.emulator
@@ -209,12 +209,12 @@ def test_a_standalone_stack_becomes_an_attached_one_and_keeps_its_queue(attached
     attached.put_event("applicationPlaneEventSource", "ingestUsage", {**USAGE, "tenantId": tenant, "meterValue": 100})
     attached.put_event("my.app", "ingestUsage", {**USAGE, "tenantId": tenant})
     sandbox = sandbox_of(system)
-    assert soon(lambda: sandbox.totals("api-calls") == {tenant: 5})
+    assert wait_until(lambda: sandbox.totals("api-calls") == {tenant: 5})
     outputs = attached.deploy(own_authorizer=False)
     for name in ("UsageQueueUrl", "UsageDeadLetterQueueUrl", "RejectedTableName"):
         assert outputs[name] == standalone[name]
     attached.put_event("applicationPlaneEventSource", "ingestUsage", {**USAGE, "tenantId": tenant})
-    assert soon(lambda: sandbox.totals("api-calls") == {tenant: 10})
+    assert wait_until(lambda: sandbox.totals("api-calls") == {tenant: 10})
     assert attached.fetch_status(attached.fetch_user_token()) == 200
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from amberflo_workflows.local import emulator as module
 from amberflo_workflows.local.emulator import Emulator, _start, choose_port, running_emulator, start
-from amberflo_workflows.local.processes import free_port
+from amberflo_workflows.local.processes import find_free_port
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.loopback import LOOPBACK
 from tests.local.conftest import Invoke
-from tests.polling import listening, members, soon
+from tests.polling import listening_addresses, session_processes, wait_until
 
 pytestmark = pytest.mark.emulator
 
@@ -25,8 +25,8 @@ SLEEPY = "import time\ndef handler(event, context): time.sleep(event.get('second
 def test_nothing_is_left_of_an_emulator_and_its_workers(tmp_path: Path, invoke: Invoke) -> None:
     with running_emulator(tmp_path) as emulator:
         invoke(emulator, ENVIRONMENT)
-        assert len(members(emulator.server.pid)) == 2
-    assert members(emulator.server.pid) == []
+        assert len(session_processes(emulator.server.pid)) == 2
+    assert session_processes(emulator.server.pid) == []
     with socket.socket() as caller:
         assert caller.connect_ex((LOOPBACK, int(emulator.url.rsplit(":", 1)[1]))) != 0
 
@@ -34,7 +34,7 @@ def test_nothing_is_left_of_an_emulator_and_its_workers(tmp_path: Path, invoke: 
 def test_it_listens_on_loopback_only(tmp_path: Path, invoke: Invoke) -> None:
     with running_emulator(tmp_path) as emulator:
         invoke(emulator, ENVIRONMENT)
-        found = listening(emulator.server.pid)
+        found = listening_addresses(emulator.server.pid)
     assert {address for address, _ in found} == {LOOPBACK}
     assert int(emulator.url.rsplit(":", 1)[1]) in {port for _, port in found}
 
@@ -97,25 +97,25 @@ def test_of_two_that_are_started_at_the_same_moment_each_has_its_own(
 def test_it_ends_with_a_starter_that_is_killed(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from amberflo_workflows.local.emulator import start\n"
-        f"print(start(Path({str(tmp_path)!r}), port={free_port()}).server.pid, flush=True); time.sleep(60)"
+        f"print(start(Path({str(tmp_path)!r}), port={find_free_port()}).server.pid, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout
         session = int(starter.stdout.readline())
-        assert members(session)
+        assert session_processes(session)
         starter.kill()
-    assert soon(lambda: members(session) == [])
+    assert wait_until(lambda: session_processes(session) == [])
 
 
 def test_workers_end_when_their_emulator_is_killed(tmp_path: Path, invoke: Invoke) -> None:
     with running_emulator(tmp_path) as emulator:
         invoke(emulator, ENVIRONMENT)
         os.kill(emulator.server.pid, signal.SIGKILL)
-    assert members(emulator.server.pid) == []
+    assert session_processes(emulator.server.pid) == []
 
 
 def test_what_was_queued_is_there_again_at_once_though_a_lambda_was_at_work(tmp_path: Path, invoke: Invoke) -> None:
-    port = free_port()
+    port = find_free_port()
     emulator = start(tmp_path, port=port)
     queues = emulator.client("sqs")
     url = queues.create_queue(QueueName="q", Attributes={"VisibilityTimeout": "1620"})["QueueUrl"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from amberflo_workflows.local.processes import free_port
+from amberflo_workflows.local.processes import find_free_port
 from amberflo_workflows.operate.api_client import ApiClient, ApiError, request_token
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.loopback import LOOPBACK
@@ -109,7 +109,7 @@ def test_an_id_is_escaped_in_the_path(server: FakeServer, client: ApiClient) -> 
 
 
 def test_an_unreachable_api_is_an_error() -> None:
-    unused_url = f"http://{LOOPBACK}:{free_port()}/"
+    unused_url = f"http://{LOOPBACK}:{find_free_port()}/"
     with requests.Session() as session, pytest.raises(OperatorError, match="cannot be reached"):
         ApiClient(unused_url, "the-token", session).call("GET", "meters")
     with pytest.raises(OperatorError, match=r"No access token: .* cannot be reached"):

@@ -25,7 +25,7 @@ class Alarm:
     threshold: float
 
 
-def names(template: dict[str, Any]) -> dict[str, str]:
+def alarm_names(template: dict[str, Any]) -> dict[str, str]:
     """The names of the alarms in a template, by their logical ids."""
     found = {}
     for logical_id, resource in template["Resources"].items():
@@ -36,15 +36,15 @@ def names(template: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def kind(name: str) -> str:
+def section_title(name: str) -> str:
     """An alarm's section in the runbook: those of each workflow and of each rule have one together."""
     return _OF_EACH_RULE.sub("…", _OF_EACH_WORKFLOW.sub("…", name))
 
 
-def deployed(system: System, template: dict[str, Any]) -> dict[str, Alarm]:
+def fetch_deployed(system: System, template: dict[str, Any]) -> dict[str, Alarm]:
     """The alarms by their names, with what their dimensions stand for."""
     resources = system.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=STACK)
-    named = names(template)
+    named = alarm_names(template)
     by_physical = {
         one["PhysicalResourceId"].rsplit(":", 1)[-1]: named[one["LogicalResourceId"]]
         for one in resources.search("StackResourceSummaries[]")
@@ -64,14 +64,14 @@ def deployed(system: System, template: dict[str, Any]) -> dict[str, Alarm]:
     }
 
 
-def emitted(system: System, alarm: Alarm, since_millis: int) -> float:
+def sum_emitted(system: System, alarm: Alarm, since_millis: int) -> float:
     """The sum of what Lambdas have counted in their logs for an alarm's metric, under its dimensions."""
     logs, total = system.client("logs"), 0.0
     # Not by listing the log groups, which the emulator cannot while one is being made.
     for group in _log_groups(system):
         found = logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since_millis)
         for message in found.search("events[].message"):
-            total += _counted(message, alarm)
+            total += _emitted_value(message, alarm)
     return total
 
 
@@ -80,13 +80,13 @@ def _log_groups(system: System) -> list[str]:
     return [function["LoggingConfig"]["LogGroup"] for page in pages for function in page["Functions"]]
 
 
-def _counted(message: str, alarm: Alarm) -> float:
+def _emitted_value(message: str, alarm: Alarm) -> float:
     if '"_aws"' not in message:
         return 0
     line = json.loads(message[message.index("{") :])
     for directive in line["_aws"]["CloudWatchMetrics"]:
         metrics = {one["Name"] for one in directive["Metrics"]}
-        dimensions = [{name: line[name] for name in names} for names in directive["Dimensions"]]
+        dimensions = [{name: line[name] for name in alarm_names} for alarm_names in directive["Dimensions"]]
         if directive["Namespace"] == alarm.namespace and alarm.metric in metrics and alarm.dimensions in dimensions:
             return float(sum(line[alarm.metric]) if isinstance(line[alarm.metric], list) else line[alarm.metric])
     return 0

@@ -22,7 +22,7 @@ class Stack(Protocol):
         """A boto3 client of a service."""
 
 
-def usages(count: int) -> list[dict[str, Any]]:
+def build_usages(count: int) -> list[dict[str, Any]]:
     """Usages of a tenant of their own."""
     tenant = f"tenant-{uuid.uuid4()}"
     return [
@@ -31,7 +31,7 @@ def usages(count: int) -> list[dict[str, Any]]:
     ]
 
 
-def send(deployment: Stack, given: Sequence[dict[str, Any]]) -> None:
+def send_usages(deployment: Stack, given: Sequence[dict[str, Any]]) -> None:
     """Each as an event."""
     for batch in batched(given, 10):
         entries = [
@@ -46,7 +46,7 @@ def send(deployment: Stack, given: Sequence[dict[str, Any]]) -> None:
         assert deployment.client("events").put_events(Entries=entries)["FailedEntryCount"] == 0
 
 
-def totals(given: Sequence[dict[str, Any]]) -> dict[str, int]:
+def expected_totals(given: Sequence[dict[str, Any]]) -> dict[str, int]:
     """What is to be counted of them, by tenant."""
     sums: Counter[str] = Counter()
     for usage in given:
@@ -54,7 +54,7 @@ def totals(given: Sequence[dict[str, Any]]) -> dict[str, int]:
     return dict(sums)
 
 
-def waiting(deployment: Stack, queue: str = "UsageQueueUrl") -> int:
+def count_messages(deployment: Stack, queue: str = "UsageQueueUrl") -> int:
     """Messages in a queue, those at work included."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     found = deployment.client("sqs").get_queue_attributes(QueueUrl=deployment.outputs[queue], AttributeNames=names)

@@ -18,9 +18,9 @@ from amberflo_workflows.local.system import System
 from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import Api
-from tests.polling import soon as within
-from tests.runbook.alarms import Alarm, deployed, emitted
-from tests.runbook.sending import METER, send, totals, usages, waiting
+from tests.polling import wait_until as within
+from tests.runbook.alarms import Alarm, fetch_deployed, sum_emitted
+from tests.runbook.sending import METER, build_usages, count_messages, expected_totals, send_usages
 from tests.workflows.runner import Runner
 
 pytestmark = pytest.mark.system
@@ -29,14 +29,14 @@ Alarms = dict[str, Alarm]
 BAD_GATEWAY = {"kind": "status", "status": 503}
 
 
-def soon(condition: Any) -> bool:
+def wait_until(condition: Any) -> bool:
     """Whether something comes true, on a busy machine too."""
     return within(condition, 90)
 
 
 @pytest.fixture
 def alarms(system: System, template: dict[str, Any]) -> Alarms:
-    return deployed(system, template)
+    return fetch_deployed(system, template)
 
 
 @pytest.fixture
@@ -121,24 +121,26 @@ def test_every_workflow_has_its_two_alarms_on_its_own_machine_and_a_limit_to_run
 
 
 def test_refused_usage_is_mended_and_counts_once(metering: Metering, alarms: Alarms, since: int) -> None:
-    system, given = metering.system, usages(1)
-    send(system, [{key: value for key, value in given[0].items() if key != "meterApiName"}])
-    assert soon(lambda: emitted(system, alarms["UsageRejected"], since) >= alarms["UsageRejected"].threshold)
+    system, given = metering.system, build_usages(1)
+    send_usages(system, [{key: value for key, value in given[0].items() if key != "meterApiName"}])
+    assert wait_until(lambda: sum_emitted(system, alarms["UsageRejected"], since) >= alarms["UsageRejected"].threshold)
     tenant = given[0]["tenantId"]
     (item,) = metering.json("rejected", "list", "--tenant", tenant)
     assert "meterApiName" in _done(metering, "rejected", "show", item["id"])
     _done(metering, "rejected", "redrive", item["id"], "--set", f"meterApiName={METER}")
     assert metering.json("rejected", "list", "--tenant", tenant) == []
-    assert sandbox_of(system).totals(METER) == totals(given)
+    assert sandbox_of(system).totals(METER) == expected_totals(given)
 
 
 def test_dead_usage_is_sent_again_and_counts_once(
     impatient: System, metering: Metering, alarms: Alarms, since: int
 ) -> None:
-    given = usages(3)
+    given = build_usages(3)
     sandbox_of(impatient).set_faults([{**BAD_GATEWAY, "path": "/ingest"}])
-    send(impatient, given)
-    assert soon(lambda: _visible(impatient, alarms["UsageDead"]) >= max(len(given), alarms["UsageDead"].threshold))
+    send_usages(impatient, given)
+    assert wait_until(
+        lambda: _visible(impatient, alarms["UsageDead"]) >= max(len(given), alarms["UsageDead"].threshold)
+    )
     assert _failed(impatient, alarms["IngestUsageFailed"], since) >= alarms["IngestUsageFailed"].threshold
     failed = ("executions", "list", "--workflow", "ingest_usage", "--status", "failed", "--since", "1d")
     assert "ingest_usage" in _done(metering, *failed)
@@ -146,7 +148,7 @@ def test_dead_usage_is_sent_again_and_counts_once(
     # An age is what the emulator does not keep; that of the oldest event is listed.
     assert {event["since"][:4] for event in metering.json("dead", "list")} == {time.strftime("%Y", time.gmtime())}
     _done(metering, "dead", "redrive", "--all")
-    assert soon(lambda: sandbox_of(impatient).totals(METER) == totals(given))
+    assert wait_until(lambda: sandbox_of(impatient).totals(METER) == expected_totals(given))
     assert metering.json("dead", "list") == []
 
 
@@ -154,22 +156,22 @@ def test_a_dead_tenant_event_is_sent_again_and_makes_the_customer(metering: Mete
     system, tenant = metering.system, f"tenant-{uuid.uuid4()}"
     sandbox_of(system).set_faults([{**BAD_GATEWAY, "path": "/customers*"}])
     _tell(system, {"tenantId": tenant})
-    assert soon(lambda: _visible(system, alarms["TenantDead"]) >= alarms["TenantDead"].threshold)
+    assert wait_until(lambda: _visible(system, alarms["TenantDead"]) >= alarms["TenantDead"].threshold)
     sandbox_of(system).clear_faults()
     assert [event["tenants"] for event in metering.json("dead", "list", "--tenant", tenant)] == [[tenant]]
     _done(metering, "dead", "redrive", "--tenant", tenant)
-    assert soon(lambda: tenant in sandbox_of(system).customers())
+    assert wait_until(lambda: tenant in sandbox_of(system).customers())
     assert metering.json("dead", "list", "--tenant", tenant) == []
 
 
 def test_a_refused_tenant_event_is_sent_anew_and_dropped(metering: Metering, alarms: Alarms, since: int) -> None:
     system, tenant, alarm = metering.system, f"tenant-{uuid.uuid4()}", alarms["TenantRejected"]
     _tell(system, {"tenant": tenant})
-    assert soon(lambda: emitted(system, alarm, since) >= alarm.threshold)
-    assert soon(lambda: tenant in _done(metering, "rejected", "list", "--json"))
+    assert wait_until(lambda: sum_emitted(system, alarm, since) >= alarm.threshold)
+    assert wait_until(lambda: tenant in _done(metering, "rejected", "list", "--json"))
     (item,) = [one for one in metering.json("rejected", "list") if tenant in one["original"]]
     _done(metering, "events", "send", "--type", "onboardingRequest", "--detail", json.dumps({"tenantId": tenant}))
-    assert soon(lambda: tenant in sandbox_of(system).customers())
+    assert wait_until(lambda: tenant in sandbox_of(system).customers())
     _done(metering, "rejected", "drop", item["id"], "--why", "sent anew")
     assert item["id"] not in _done(metering, "rejected", "list", "--json")
 
@@ -194,20 +196,20 @@ def test_what_grows_old_is_told_long_before_it_is_forgotten(
 
 
 def test_usage_that_nobody_takes_grows_old_and_counts_once_when_the_consumer_is_back(system: System) -> None:
-    functions, given = system.client("lambda"), usages(5)
+    functions, given = system.client("lambda"), build_usages(5)
     function = system.outputs["IngestQueueFunctionName"]
     (mapping,) = functions.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
     functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
     try:
-        send(system, given)
+        send_usages(system, given)
         # The emulator has no age of a queue: it is the time since the oldest of these was sent.
         time.sleep(1)
-        assert waiting(system) == len(given)
+        assert count_messages(system) == len(given)
         assert sandbox_of(system).totals(METER) == {}
     finally:
         functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
-    assert soon(lambda: waiting(system) == 0)
-    assert sandbox_of(system).totals(METER) == totals(given)
+    assert wait_until(lambda: count_messages(system) == 0)
+    assert sandbox_of(system).totals(METER) == expected_totals(given)
 
 
 def test_callers_who_get_server_errors_are_served_again_when_amberflo_is(metering: Metering, alarms: Alarms) -> None:
@@ -229,7 +231,7 @@ def test_a_function_that_ends_with_a_fault_has_its_stack_trace_in_the_log(
     marker = f"marker-{uuid.uuid4()}"
     answer = metering.system.client("lambda").invoke(FunctionName=function, Payload=json.dumps([marker]))
     assert answer["FunctionError"] == "Unhandled"
-    assert soon(lambda: "Traceback" in _done(metering, "logs", "--minutes", "15"))
+    assert wait_until(lambda: "Traceback" in _done(metering, "logs", "--minutes", "15"))
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,14 @@ import pytest
 import requests
 
 from amberflo_workflows.local import system as systems
-from amberflo_workflows.local.processes import Server, free_port, port_is_free, spawn
-from amberflo_workflows.local.system import LOST, System
+from amberflo_workflows.local.processes import Server, find_free_port, is_port_free, spawn
+from amberflo_workflows.local.system import LOST_MESSAGE, System
 from amberflo_workflows.operate.loopback import LOOPBACK
 from amberflo_workflows.sandbox.client import SandboxClient
 from tests.cli.test_main import METERING, Shell
 from tests.conftest import sandbox_of
-from tests.polling import soon as within
-from tests.runbook.sending import METER, send, totals, usages, waiting
+from tests.polling import wait_until as within
+from tests.runbook.sending import METER, build_usages, count_messages, expected_totals, send_usages
 
 pytestmark = pytest.mark.system
 
@@ -32,7 +32,7 @@ KEY = "key-1"
 DEPLOYING = "SSM PutParameter"
 
 
-def soon(condition: Callable[[], bool]) -> bool:
+def wait_until(condition: Callable[[], bool]) -> bool:
     """Whether something comes true, on a busy machine too."""
     return within(condition, PATIENCE_SECONDS)
 
@@ -53,18 +53,18 @@ def _up(shell: Shell) -> str:
 
 
 def _running(shell: Shell) -> System:
-    found = systems.current(shell.home)
+    found = systems.find_running(shell.home)
     assert found
     return found
 
 
 def _is_counted(system: System, given: Sequence[dict[str, Any]]) -> bool:
-    return totals(given).items() <= sandbox_of(system).totals(METER).items()
+    return expected_totals(given).items() <= sandbox_of(system).totals(METER).items()
 
 
 def _are_all_counted_once(shell: Shell, given: Sequence[dict[str, Any]]) -> bool:
     system = _running(shell)
-    return soon(lambda: waiting(system) == 0) and _is_counted(system, given)
+    return wait_until(lambda: count_messages(system) == 0) and _is_counted(system, given)
 
 
 def _interrupted_up(shell: Shell) -> None:
@@ -72,19 +72,19 @@ def _interrupted_up(shell: Shell) -> None:
     log = shell.home / "emulator" / "emulator.log"
     before = log.read_text().count(DEPLOYING)
     with subprocess.Popen([*METERING, "up"], env=shell.environment, stdout=subprocess.DEVNULL) as starting:
-        assert soon(lambda: log.read_text().count(DEPLOYING) > before)
+        assert wait_until(lambda: log.read_text().count(DEPLOYING) > before)
         starting.kill()
 
 
 def test_a_queue_that_is_full_is_there_after_down_and_an_up_that_was_killed(shell: Shell) -> None:
-    system, given = _running(shell), usages(40)
+    system, given = _running(shell), build_usages(40)
     dead = {"id": "d", "detail-type": "ingestUsage", "detail": {"tenantId": "acme", "meterApiName": METER}}
     system.client("sqs").send_message(QueueUrl=system.outputs["UsageDeadLetterQueueUrl"], MessageBody=json.dumps(dead))
-    send(system, [{"tenantId": "acme", "meterValue": 1}])
-    assert soon(lambda: '"acme"' in shell("rejected", "list", "--json").stdout)
+    send_usages(system, [{"tenantId": "acme", "meterValue": 1}])
+    assert wait_until(lambda: '"acme"' in shell("rejected", "list", "--json").stdout)
     sandbox_of(system).set_faults([{"kind": "hang", "seconds": 60, "path": "/ingest"}])
-    send(system, given)
-    assert soon(lambda: sandbox_of(system).faults()[0]["struck"] >= 1)
+    send_usages(system, given)
+    assert wait_until(lambda: sandbox_of(system).faults()[0]["struck"] >= 1)
     down = shell("down")
     assert (down.returncode, down.stderr) == (0, "")
     _interrupted_up(shell)
@@ -95,11 +95,11 @@ def test_a_queue_that_is_full_is_there_after_down_and_an_up_that_was_killed(shel
 
 
 def test_a_sandbox_that_is_killed_is_started_again_by_up_and_all_counts_once(shell: Shell) -> None:
-    system, given = _running(shell), usages(80)
-    send(system, given)
-    assert soon(lambda: sandbox_of(system).totals(METER).get(given[0]["tenantId"], 0) > 0)
+    system, given = _running(shell), build_usages(80)
+    send_usages(system, given)
+    assert wait_until(lambda: sandbox_of(system).totals(METER).get(given[0]["tenantId"], 0) > 0)
     os.kill(shell.pids[1], signal.SIGKILL)
-    assert soon(lambda: "the sandbox has ended by itself" in shell("status").stderr)
+    assert wait_until(lambda: "the sandbox has ended by itself" in shell("status").stderr)
     assert _up(shell) == ""
     assert _are_all_counted_once(shell, given)
 
@@ -107,7 +107,7 @@ def test_a_sandbox_that_is_killed_is_started_again_by_up_and_all_counts_once(she
 def test_a_console_that_is_killed_comes_back_and_the_rest_goes_on(shell: Shell) -> None:
     emulator, sandbox, console = shell.pids
     os.kill(console, signal.SIGKILL)
-    assert soon(lambda: json.loads(shell("status", "--json").stdout)["console"] is None)
+    assert wait_until(lambda: json.loads(shell("status", "--json").stdout)["console"] is None)
     assert "Already running" in shell("up").stdout
     assert shell.pids[:2] == (emulator, sandbox)
     address = json.loads(shell("status", "--json").stdout)["console"]
@@ -115,27 +115,27 @@ def test_a_console_that_is_killed_comes_back_and_the_rest_goes_on(shell: Shell) 
 
 
 def test_an_emulator_that_is_killed_loses_what_was_queued_and_up_says_so(shell: Shell) -> None:
-    system, counted, queued = _running(shell), usages(20), usages(20)
-    send(system, counted)
+    system, counted, queued = _running(shell), build_usages(20), build_usages(20)
+    send_usages(system, counted)
     assert _are_all_counted_once(shell, counted)
     sandbox_of(system).set_faults([{"kind": "hang", "seconds": 60, "path": "/ingest"}])
-    send(system, queued)
+    send_usages(system, queued)
     os.kill(shell.pids[0], signal.SIGKILL)
-    assert soon(lambda: shell("status").returncode == 3)
-    assert _up(shell) == LOST
-    again = usages(20)
-    send(_running(shell), again)
+    assert wait_until(lambda: shell("status").returncode == 3)
+    assert _up(shell) == LOST_MESSAGE
+    again = build_usages(20)
+    send_usages(_running(shell), again)
     assert _are_all_counted_once(shell, [*counted, *again])
     assert not _is_counted(_running(shell), queued)
     # Said once, by whichever command finds it.
     os.kill(shell.pids[0], signal.SIGKILL)
-    assert soon(lambda: shell("status").returncode == 3)
-    assert " ".join(shell("down").stderr.split()) == LOST
+    assert wait_until(lambda: shell("status").returncode == 3)
+    assert " ".join(shell("down").stderr.split()) == LOST_MESSAGE
     assert shell("down").stderr == ""
 
 
 def test_what_a_killed_sandbox_has_acknowledged_is_there_again(tmp_path: Path) -> None:
-    given = usages(300)
+    given = build_usages(300)
     for attempt in (given[:200], given[200:]):
         server, client = _sandbox(tmp_path)
         try:
@@ -155,13 +155,13 @@ def test_what_a_killed_sandbox_has_acknowledged_is_there_again(tmp_path: Path) -
         journal.write(b'["half of a line')
     server, client = _sandbox(tmp_path)
     try:
-        assert client.totals(METER) == totals(given)
+        assert client.totals(METER) == expected_totals(given)
     finally:
         server.kill()
 
 
 def _sandbox(folder: Path) -> tuple[Server, SandboxClient]:
-    port = free_port()
+    port = find_free_port()
     server = spawn(
         "amberflo_workflows.sandbox",
         *("--port", str(port), "--data", str(folder / "data.duckdb")),
@@ -169,7 +169,7 @@ def _sandbox(folder: Path) -> tuple[Server, SandboxClient]:
         folder=folder,
         log=folder / "log",
     )
-    assert soon(lambda: not port_is_free(port))
+    assert wait_until(lambda: not is_port_free(port))
     return server, SandboxClient(f"http://{LOOPBACK}:{port}")
 
 
@@ -189,7 +189,7 @@ def test_a_file_that_is_kept_is_whole_though_its_writer_is_killed(tmp_path: Path
     )
     for tenths in range(5):
         with subprocess.Popen([sys.executable, "-c", code]) as writer:
-            assert soon(path.exists)
+            assert wait_until(path.exists)
             time.sleep(0.05 + tenths * 0.013)
             writer.kill()
         assert len(path.read_text()) in sizes

@@ -10,7 +10,7 @@ import typer
 
 from amberflo_workflows.cli.main import app
 from tests.packages import ROOT
-from tests.runbook.alarms import kind, names
+from tests.runbook.alarms import alarm_names, section_title
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 OTHER_SECTIONS = {"Failures without an alarm"}
@@ -28,8 +28,10 @@ def _commands() -> Iterator[str]:
 
 @pytest.mark.system
 def test_every_alarm_has_its_section_and_every_section_an_alarm(template: dict[str, Any]) -> None:
-    assert _sections() - OTHER_SECTIONS == {kind(name) for name in names(template).values()}
-    described = [template["Resources"][logical_id]["Properties"]["AlarmDescription"] for logical_id in names(template)]
+    assert _sections() - OTHER_SECTIONS == {section_title(name) for name in alarm_names(template).values()}
+    described = [
+        template["Resources"][logical_id]["Properties"]["AlarmDescription"] for logical_id in alarm_names(template)
+    ]
     assert all("docs/runbook.md" in text for text in described)
 
 

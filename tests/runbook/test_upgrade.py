@@ -12,8 +12,8 @@ import pytest
 from amberflo_workflows.local.deploy import deploy
 from amberflo_workflows.local.system import STACK, System
 from tests.conftest import sandbox_of
-from tests.polling import soon
-from tests.runbook.sending import METER, send, totals, usages, waiting
+from tests.polling import wait_until
+from tests.runbook.sending import METER, build_usages, count_messages, expected_totals, send_usages
 
 pytestmark = pytest.mark.system
 
@@ -132,13 +132,13 @@ def test_an_upgrade_keeps_queued_refused_and_dead_usage_and_loses_nothing_at_wor
 ) -> None:
     older, present = releases
     before = Deployed(system, deploy(system.emulator, older, UPGRADED))
-    send(before, [{"tenantId": "refused", "meterValue": 1}])
-    assert soon(lambda: before.rejected() == ["refused"], 60)
-    dead = {"id": "d", "detail-type": "ingestUsage", "detail": usages(1)[0]}
+    send_usages(before, [{"tenantId": "refused", "meterValue": 1}])
+    assert wait_until(lambda: before.rejected() == ["refused"], 60)
+    dead = {"id": "d", "detail-type": "ingestUsage", "detail": build_usages(1)[0]}
     before.client("sqs").send_message(QueueUrl=before.outputs["UsageDeadLetterQueueUrl"], MessageBody=json.dumps(dead))
     before.consume(False)
-    given = usages(40)
-    send(before, given)
+    given = build_usages(40)
+    send_usages(before, given)
     sandbox_of(system).set_faults([{"kind": "delay", "seconds": 4, "path": "/customers*"}])
     running = before.client("stepfunctions").start_execution(
         stateMachineArn=before.state_machine_arns["create_customer"],
@@ -149,13 +149,17 @@ def test_an_upgrade_keeps_queued_refused_and_dead_usage_and_loses_nothing_at_wor
     assert after.outputs == before.outputs
     definition, level = _described(after)
     assert ("What older version" in definition, level) == (False, "INFO")
-    assert (waiting(after), waiting(after, "UsageDeadLetterQueueUrl"), after.rejected()) == (40, 1, ["refused"])
+    assert (count_messages(after), count_messages(after, "UsageDeadLetterQueueUrl"), after.rejected()) == (
+        40,
+        1,
+        ["refused"],
+    )
     after.consume(True)
-    assert soon(lambda: waiting(after) == 0, 120)
-    assert sandbox_of(system).totals(METER) == totals(given)
+    assert wait_until(lambda: count_messages(after) == 0, 120)
+    assert sandbox_of(system).totals(METER) == expected_totals(given)
 
     described = {"executionArn": running["executionArn"]}
-    assert soon(lambda: after.client("stepfunctions").describe_execution(**described)["status"] != "RUNNING", 60)
+    assert wait_until(lambda: after.client("stepfunctions").describe_execution(**described)["status"] != "RUNNING", 60)
     # The emulator ends a Lambda at work whose code is changed, which AWS does not; its event is not lost either way.
     done = "onboarded" in sandbox_of(system).customers()
-    assert done or waiting(after, "TenantDeadLetterQueueUrl") == 1
+    assert done or count_messages(after, "TenantDeadLetterQueueUrl") == 1

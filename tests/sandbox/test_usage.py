@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from amberflo_workflows.sandbox.usage import floor
+from amberflo_workflows.sandbox.usage import interval_start
 from tests.sandbox.conftest import Amberflo, record
 
 DAY = 86_400
@@ -58,7 +58,7 @@ def test_the_range_is_widened_to_whole_intervals(amberflo: Amberflo) -> None:
     ],
 )
 def test_intervals_begin_in_utc_and_weeks_on_monday(moment: int, interval: str, begin: int) -> None:
-    assert floor(moment, interval) == begin
+    assert interval_start(moment, interval) == begin
 
 
 def test_without_an_interval_it_is_the_hour(amberflo: Amberflo) -> None:

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from amberflo_workflows.sandbox.usage import floor
+from amberflo_workflows.sandbox.usage import interval_start
 from tests.sandbox.conftest import Amberflo, record
 
 DAY = 86_400
@@ -19,7 +19,7 @@ def test_the_intervals_hold_all_that_the_range_holds(amberflo: Amberflo, interva
         "clientMeters"
     ]
     assert sum(value["value"] for value in group["values"]) == group["groupValue"] == 40
-    assert group["values"][0]["secondsSinceEpochUtc"] == floor(now - 39 * DAY, interval.upper())
+    assert group["values"][0]["secondsSinceEpochUtc"] == interval_start(now - 39 * DAY, interval.upper())
 
 
 def test_an_interval_holds_its_beginning_and_not_its_end(amberflo: Amberflo) -> None:

@@ -16,8 +16,8 @@ import pytest
 from amberflo_workflows.local.demo.run import batched
 from amberflo_workflows.local.system import System, running_system
 from tests.conftest import sandbox_of
-from tests.polling import soon
-from tests.runbook.sending import waiting
+from tests.polling import wait_until
+from tests.runbook.sending import count_messages
 from tests.system.trace import METERS, load_usages, sum_by_meter
 from tests.system.workers import kill_workers
 
@@ -97,7 +97,7 @@ def _send(system: System, entries: list[dict[str, Any]], kills: list[int]) -> No
 
 def _wait_for_kills(kills: list[int], count: int) -> None:
     """Ends in any case, because each quarter of the events starts workers that can be killed."""
-    assert soon(lambda: len(kills) >= count, TIMEOUT_SECONDS)
+    assert wait_until(lambda: len(kills) >= count, TIMEOUT_SECONDS)
 
 
 def test_every_usage_is_counted_once_despite_faults_killed_workers_and_an_outage(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_every_usage_is_counted_once_despite_faults_killed_workers_and_an_outage
         entries = _build_entries(system, usages)
         with _killed_workers(system) as kills:
             _send(system, entries, kills)
-        assert soon(lambda: waiting(system) == 0, TIMEOUT_SECONDS)
+        assert wait_until(lambda: count_messages(system) == 0, TIMEOUT_SECONDS)
         seconds = time.monotonic() - started
         struck = [(fault["kind"], fault["struck"]) for fault in sandbox_of(system).faults()]
         records = sandbox_of(system).requests()["records"]
@@ -120,7 +120,7 @@ def test_every_usage_is_counted_once_despite_faults_killed_workers_and_an_outage
             f"\n{len(usages):,} usages in {len(entries):,} events, {seconds:.0f} s: {sum(kills)} workers killed, "
             f"calls affected by faults {struck}, {records:,} records received by Amberflo, emulator {memory} MB"
         )
-        assert waiting(system, "UsageDeadLetterQueueUrl") == 0
+        assert count_messages(system, "UsageDeadLetterQueueUrl") == 0
         assert system.client("dynamodb").scan(TableName=system.outputs["RejectedTableName"])["Items"] == []
         assert _fetch_totals(system) == sum_by_meter(usages)
     # The faults had an effect: some records were sent more than once.

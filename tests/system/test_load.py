@@ -18,8 +18,8 @@ from amberflo_workflows.local.system import System, running_system
 from amberflo_workflows.operate.usage_files import Totals, Usage, compute_totals
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import Api
-from tests.polling import soon
-from tests.runbook.sending import waiting
+from tests.polling import wait_until
+from tests.runbook.sending import count_messages
 from tests.system.callers import Call, CallResult, compute_percentiles, run_calls
 from tests.system.watch import ProcessWatch, watch_processes
 from tests.system.workers import measure_cpu_seconds
@@ -155,10 +155,10 @@ def test_under_load_usage_is_counted_once_calls_succeed_and_processes_neither_gr
                 sending = sender.submit(_send, system, sent_usages)
                 calls = _build_calls(CALLS, meter_ids, posted_usages[IDLE_CALLS // 4 :])
                 busy = run_calls(api, CONCURRENCY, calls)
-                call_seconds, waiting_events = time.monotonic() - started, waiting(system)
+                call_seconds, waiting_events = time.monotonic() - started, count_messages(system)
                 cpu_after = measure_cpu_seconds(system)
                 sending.result()
-            assert soon(lambda: waiting(system) == 0, TIMEOUT_SECONDS)
+            assert wait_until(lambda: count_messages(system) == 0, TIMEOUT_SECONDS)
             seconds = time.monotonic() - started
         _retry_ingest_calls(api, [*idle, *busy])
         statuses = Counter(result.status for result in [*idle, *busy])
@@ -170,7 +170,7 @@ def test_under_load_usage_is_counted_once_calls_succeed_and_processes_neither_gr
             f"processor seconds during the calls: {_render_cpu(cpu_before, cpu_after)}\n"
             f"{_render_calls(idle, busy)}\n{_render_memory(watch)}"
         )
-        assert waiting(system, "UsageDeadLetterQueueUrl") == 0
+        assert count_messages(system, "UsageDeadLetterQueueUrl") == 0
         assert system.client("dynamodb").scan(TableName=system.outputs["RejectedTableName"])["Items"] == []
         assert _fetch_totals(system) == compute_totals([*sent_usages, *posted_usages])
     assert statuses.keys() <= {200, *RETRYABLE}
@@ -178,4 +178,4 @@ def test_under_load_usage_is_counted_once_calls_succeed_and_processes_neither_gr
     assert statuses[200] >= 0.98 * statuses.total()
     grown = {name for name, (first, last) in watch.compare_thirds().items() if last > first * MAX_GROWTH}
     assert grown <= {"emulator", "sandbox"}
-    assert soon(lambda: watch.list_running() == [])
+    assert wait_until(lambda: watch.list_running() == [])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from amberflo_workflows.local.processes import free_port
+from amberflo_workflows.local.processes import find_free_port
 
 pytestmark = pytest.mark.system
 
@@ -57,7 +57,7 @@ def _build_csv() -> str:
 
 
 def test_the_commands_of_the_readme_work_unchanged(tmp_path: Path) -> None:
-    started = _run(f"{METERING} up --port {free_port()}", tmp_path)
+    started = _run(f"{METERING} up --port {find_free_port()}", tmp_path)
     assert started.returncode == 0, started.stderr
     try:
         # Each call prints one line, so that the responses can be separated.

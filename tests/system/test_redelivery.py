@@ -8,8 +8,8 @@ import pytest
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.rejected.dead_letters import DeadLetters
 from tests.conftest import sandbox_of
-from tests.polling import soon
-from tests.runbook.sending import send
+from tests.polling import wait_until
+from tests.runbook.sending import send_usages
 from tests.system.workers import kill_workers
 
 pytestmark = pytest.mark.system
@@ -44,11 +44,11 @@ def _total(system: System, tenant: str) -> float | None:
 def test_usage_of_a_killed_worker_is_delivered_again_and_counted_once(redelivering_system: System) -> None:
     system, tenant = redelivering_system, f"tenant-{uuid.uuid4()}"
     sandbox_of(system).set_faults([{"kind": "delay", "seconds": CALL_SECONDS, "path": "/ingest", "times": 1}])
-    send(system, [_usage(tenant)])
-    assert soon(lambda: sandbox_of(system).faults()[0]["struck"] == 1, TIMEOUT_SECONDS)
+    send_usages(system, [_usage(tenant)])
+    assert wait_until(lambda: sandbox_of(system).faults()[0]["struck"] == 1, TIMEOUT_SECONDS)
     assert kill_workers(system, INGEST_QUEUE) >= 1
     # The first call goes on without the worker, and another worker makes the second.
-    assert soon(lambda: sandbox_of(system).requests()["records"] == 2, TIMEOUT_SECONDS)
+    assert wait_until(lambda: sandbox_of(system).requests()["records"] == 2, TIMEOUT_SECONDS)
     assert _total(system, tenant) == 3
 
 
@@ -58,7 +58,7 @@ def test_undeliverable_usage_waits_in_the_dead_letter_queue_and_is_counted_after
     system, tenant, other_tenant = redelivering_system, f"tenant-{uuid.uuid4()}", f"tenant-{uuid.uuid4()}"
     sandbox_of(system).set_faults([{"kind": "status", "status": 503, "path": "/ingest"}])
     event = {"records": [_usage(tenant), _usage(tenant, 4)]}
-    send(system, [event])
+    send_usages(system, [event])
     letters = DeadLetters(system)
     deadline = time.monotonic() + TIMEOUT_SECONDS
     tenants: list[list[str]] = []
@@ -67,13 +67,13 @@ def test_undeliverable_usage_waits_in_the_dead_letter_queue_and_is_counted_after
             tenants = [event.tenants for event in events]
     assert tenants == [[tenant]]
     # Seven attempts in each of five deliveries; the last may still be running.
-    assert soon(lambda: sandbox_of(system).faults()[0]["struck"] == 35, TIMEOUT_SECONDS)
+    assert wait_until(lambda: sandbox_of(system).faults()[0]["struck"] == 35, TIMEOUT_SECONDS)
     sandbox_of(system).clear_faults()
-    send(system, [_usage(other_tenant)])
-    assert soon(lambda: _total(system, other_tenant) == 3, TIMEOUT_SECONDS)
+    send_usages(system, [_usage(other_tenant)])
+    assert wait_until(lambda: _total(system, other_tenant) == 3, TIMEOUT_SECONDS)
     assert _total(system, tenant) is None
     with letters.receive() as (dead_event,):
         letters.redrive(dead_event)
-    assert soon(lambda: _total(system, tenant) == 7, TIMEOUT_SECONDS)
+    assert wait_until(lambda: _total(system, tenant) == 7, TIMEOUT_SECONDS)
     with letters.receive() as events:
         assert events == []

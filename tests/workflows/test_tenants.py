@@ -11,7 +11,7 @@ from amberflo_workflows.operate.rejected.dead_letters import DeadLetters
 from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.conftest import sandbox_of
-from tests.polling import soon
+from tests.polling import wait_until
 from tests.workflows.runner import Runner
 
 pytestmark = pytest.mark.emulator
@@ -87,7 +87,7 @@ def test_an_event_that_fails_is_in_the_dead_letter_queue_and_succeeds_when_it_is
         assert (json.loads(dead_event.text), dead_event.workflow) == (event, workflow)
         letters.redrive(dead_event)
     stages = {"create_customer": "ONBOARDING", "delete_customer": "OFFBOARDED"}
-    assert soon(lambda: _stage(runner, tenant) == stages[workflow])
+    assert wait_until(lambda: _stage(runner, tenant) == stages[workflow])
     with letters.receive() as dead:
         assert [item for item in dead if item.tenants == [tenant]] == []
 
@@ -124,7 +124,7 @@ def test_events_of_both_generations_reach_the_workflows_through_the_bus(
             "Detail": json.dumps({"tenantId": tenant}),
         }
         assert runner.system.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
-        assert soon(lambda expected=stage: _stage(runner, tenant) == expected)  # type: ignore[misc] # a default
+        assert wait_until(lambda expected=stage: _stage(runner, tenant) == expected)  # type: ignore[misc] # a default
 
 
 @every_workflow

@@ -44,9 +44,9 @@ def get_stack(context: typer.Context) -> "AwsDeployment | None":
 
 def require_local_system() -> System:
     """The local system. Ends the command if none is running."""
-    system = systems.current(home())
+    system = systems.find_running(home())
     if system is None:
-        reason = systems.died(home()) or "nothing is running here"
+        reason = systems.describe_dead_part(home()) or "nothing is running here"
         raise fail(f"{reason}; start it with: metering up", NOT_RUNNING_EXIT_CODE)
     return system
 

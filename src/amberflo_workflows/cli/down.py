@@ -19,7 +19,7 @@ def down(as_json: Json = False) -> None:
     """Stop the local system; the next start restores meters, usage and queued events."""
     with reported_errors():
         console_process.stop(home())
-        was_running = systems.clean_up(home(), note)
+        was_running = systems.down(home(), note)
     if as_json:
         print(json.dumps({"stopped": was_running}))
     else:

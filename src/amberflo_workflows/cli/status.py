@@ -43,7 +43,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
 
 
 def _local_facts(system: System) -> dict[str, Any]:
-    running_console = console_process.current(home())
+    running_console = console_process.find_running(home())
     return {
         "console": running_console.url if running_console else None,
         "aws": system.emulator.url,

@@ -41,7 +41,7 @@ def token(
 
 
 def _local_token(system: System, scope: TokenScope, *, expired: bool) -> str:
-    access_token = tokens.access_token(system.emulator, system.outputs, tokens.SCOPES[scope.value])
+    access_token = tokens.fetch_access_token(system.emulator, system.outputs, tokens.SCOPES[scope.value])
     if not expired:
         return access_token
-    return tokens.expired(access_token, home() / "emulator", system.outputs["UserPoolId"])
+    return tokens.build_expired_token(access_token, home() / "emulator", system.outputs["UserPoolId"])

@@ -24,7 +24,7 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Start the local system and leave it running."""
-    system = systems.current(home())
+    system = systems.find_running(home())
     is_new = system is None
     if system is None:
         with reported_errors(), show_progress() as report:

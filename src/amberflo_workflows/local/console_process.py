@@ -11,13 +11,13 @@ from typing import Final
 import requests
 
 from amberflo_workflows.console.packages import install_packages
-from amberflo_workflows.local.processes import Server, free_port, last_lines, port_is_free, spawn
+from amberflo_workflows.local.processes import Server, find_free_port, is_port_free, read_last_lines, spawn
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.loopback import LOOPBACK, LOOPBACK_SESSION
 
 DEFAULT_PORT: Final = 4577
 _STATE_FILE: Final = "console.json"
-_READY_WITHIN_SECONDS: Final = 30.0
+_MAX_STARTUP_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class RunningConsole:
 
 def choose_port() -> int:
     """The usual one, else any that is free."""
-    return DEFAULT_PORT if port_is_free(DEFAULT_PORT) else free_port()
+    return DEFAULT_PORT if is_port_free(DEFAULT_PORT) else find_free_port()
 
 
-def current(folder: Path) -> RunningConsole | None:
+def find_running(folder: Path) -> RunningConsole | None:
     """The console that was started from a folder and still runs."""
     try:
         found = RunningConsole(**json.loads((folder / _STATE_FILE).read_text()))
@@ -53,17 +53,17 @@ def start(folder: Path) -> str:
 
     Raises :class:`OperatorError`.
     """
-    found = current(folder)
+    found = find_running(folder)
     if found:
         return found.url
     packages, port = install_packages(), choose_port()
     try:
         server, url = _start(folder, packages, port)
     except OperatorError:
-        if port_is_free(port):
+        if is_port_free(port):
             raise
         # Another console that was started at the same moment was faster.
-        server, url = _start(folder, packages, free_port())
+        server, url = _start(folder, packages, find_free_port())
     state = folder / _STATE_FILE
     state.touch(mode=0o600)
     state.write_text(json.dumps({"pid": server.pid, "started": server.started, "url": url}))
@@ -90,17 +90,17 @@ def _start(folder: Path, packages: Path, port: int) -> tuple[Server, str]:
 
 def stop(folder: Path) -> None:
     """End it, if it runs."""
-    found = current(folder)
+    found = find_running(folder)
     if found:
         found.server.end()
     (folder / _STATE_FILE).unlink(missing_ok=True)
 
 
 def _wait_until_ready(url: str, port: int, server: Server, log: Path) -> None:
-    deadline = time.monotonic() + _READY_WITHIN_SECONDS
+    deadline = time.monotonic() + _MAX_STARTUP_SECONDS
     while time.monotonic() < deadline and server.is_alive:
         with contextlib.suppress(requests.RequestException):
             if server.listens(port) and LOOPBACK_SESSION.get(f"{url}static/icon.svg", timeout=2).ok:
                 return
         time.sleep(0.05)
-    raise OperatorError(f"The console did not start; the end of its log {log}:\n{last_lines(log)}")
+    raise OperatorError(f"The console did not start; the end of its log {log}:\n{read_last_lines(log)}")

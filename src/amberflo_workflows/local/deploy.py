@@ -45,11 +45,11 @@ def deploy(
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
     }
     try:
-        if _can_be_updated(cloudformation, stack):
+        if _prepare_update(cloudformation, stack):
             cloudformation.update_stack(**arguments)
         else:
             cloudformation.create_stack(**arguments)
-        _wait(cloudformation, stack)
+        _wait_until_deployed(cloudformation, stack)
     except ClientError as error:
         if "No updates" not in str(error):
             raise OperatorError(f"The emulator did not take the stack {stack}: {error}") from None
@@ -57,12 +57,12 @@ def deploy(
     return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
 
-def _can_be_updated(cloudformation: Any, stack: str) -> bool:
+def _prepare_update(cloudformation: Any, stack: str) -> bool:
     """Whether the stack is there and whole; what a failure left of it is deleted, else it could never be mended."""
     status = _status(cloudformation, stack)
     if status.endswith("_FAILED") or status == "ROLLBACK_COMPLETE":
         cloudformation.delete_stack(StackName=stack)
-        _settled(cloudformation, stack)
+        _wait_until_settled(cloudformation, stack)
         return False
     return bool(status) and not status.startswith("DELETE")
 
@@ -76,14 +76,14 @@ def _status(cloudformation: Any, stack: str) -> str:
     return status
 
 
-def _settled(cloudformation: Any, stack: str) -> str:
+def _wait_until_settled(cloudformation: Any, stack: str) -> str:
     while (status := _status(cloudformation, stack)).endswith("_IN_PROGRESS"):
         time.sleep(_POLL_SECONDS)
     return status
 
 
-def _wait(cloudformation: Any, stack: str) -> None:
-    status = _settled(cloudformation, stack)
+def _wait_until_deployed(cloudformation: Any, stack: str) -> None:
+    status = _wait_until_settled(cloudformation, stack)
     if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         raise OperatorError(f"The stack {stack} ended as {status}: {_first_failure(cloudformation, stack)}")
 
@@ -113,8 +113,8 @@ def _upload_assets(emulator: Emulator, assembly: Path, stack: str) -> str:
             key = destination["objectKey"]
             _ensure_bucket(s3, bucket)
             if file["source"]["packaging"] == "zip":
-                if not _is_there(s3, bucket, key):
-                    s3.put_object(Bucket=bucket, Key=key, Body=_zipped(source))
+                if not _exists(s3, bucket, key):
+                    s3.put_object(Bucket=bucket, Key=key, Body=_build_zip(source))
             else:
                 s3.put_object(Bucket=bucket, Key=key, Body=source.read_bytes())
             if source.name == f"{stack}.template.json":
@@ -129,7 +129,7 @@ def _ensure_bucket(s3: Any, bucket: str) -> None:
         s3.create_bucket(Bucket=bucket)
 
 
-def _is_there(s3: Any, bucket: str, key: str) -> bool:
+def _exists(s3: Any, bucket: str, key: str) -> bool:
     """An asset's name is the hash of its content, so one that is there need not be sent again."""
     try:
         s3.head_object(Bucket=bucket, Key=key)
@@ -138,7 +138,7 @@ def _is_there(s3: Any, bucket: str, key: str) -> bool:
     return True
 
 
-def _zipped(folder: Path) -> bytes:
+def _build_zip(folder: Path) -> bytes:
     """A folder as a zip file that keeps the run bits; stored, since it does not travel."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:

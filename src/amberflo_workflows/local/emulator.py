@@ -13,16 +13,16 @@ from typing import Any, Final
 
 import requests
 
-from amberflo_workflows.local.home import keep
-from amberflo_workflows.local.processes import Server, free_port, last_lines, port_is_free, python, spawn
+from amberflo_workflows.local.home import write_atomically
+from amberflo_workflows.local.processes import Server, find_free_port, is_port_free, python_path, read_last_lines, spawn
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.loopback import LOOPBACK, LOOPBACK_SESSION
 
 DEFAULT_PORT: Final = 4566
 REGION: Final = "us-east-1"
-READY_WITHIN_SECONDS: Final = 60.0
+MAX_STARTUP_SECONDS: Final = 60.0
 _NO_PROFILE: Final = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
-_GONE: Final = "The emulator ended while it started; the end of its log {log}:\n{lines}"
+_EXITED_MESSAGE: Final = "The emulator ended while it started; the end of its log {log}:\n{lines}"
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,13 @@ def client(url: str, service: str) -> Any:
 
 def choose_port(asked: int | None) -> int:
     """The requested port, else the default, else any. Raises :class:`OperatorError` if the requested one is taken."""
-    if asked is not None and not port_is_free(asked):
+    if asked is not None and not is_port_free(asked):
         raise OperatorError(
             f"Port {asked} is taken. Choose another with --port, or leave it out to have a free one chosen."
         )
     if asked is not None:
         return asked
-    return DEFAULT_PORT if port_is_free(DEFAULT_PORT) else free_port()
+    return DEFAULT_PORT if is_port_free(DEFAULT_PORT) else find_free_port()
 
 
 def start(folder: Path, *, port: int | None, wait_scale: float = 1.0) -> Emulator:
@@ -92,10 +92,10 @@ def start(folder: Path, *, port: int | None, wait_scale: float = 1.0) -> Emulato
     try:
         return _start(folder, chosen, wait_scale)
     except OperatorError:
-        if port is not None or port_is_free(chosen):
+        if port is not None or is_port_free(chosen):
             raise
         # Another system that was started at the same moment was faster.
-        return _start(folder, free_port(), wait_scale)
+        return _start(folder, find_free_port(), wait_scale)
 
 
 def _start(folder: Path, port: int, wait_scale: float) -> Emulator:
@@ -104,8 +104,8 @@ def _start(folder: Path, port: int, wait_scale: float) -> Emulator:
     shutil.rmtree(folders["tmp"], ignore_errors=True)
     for path in folders.values():
         path.mkdir(parents=True, exist_ok=True)
-    _make_visible(folders["state"] / "sqs.json")
-    _hold_back(folders["state"] / "lambda.json")
+    _make_messages_visible(folders["state"] / "sqs.json")
+    _disable_queue_consumers(folders["state"] / "lambda.json")
     url, log = f"http://{LOOPBACK}:{port}", folder / "emulator.log"
     server = spawn("ministack", environment=_environment(folders, port, wait_scale), folder=folder, log=log)
     try:
@@ -119,14 +119,14 @@ def _start(folder: Path, port: int, wait_scale: float) -> Emulator:
 @contextlib.contextmanager
 def running_emulator(folder: Path, *, wait_scale: float = 1.0) -> Iterator[Emulator]:
     """A private emulator on a free port, which ends with the ``with`` block or with this process."""
-    emulator = start(folder, port=free_port(), wait_scale=wait_scale)
+    emulator = start(folder, port=find_free_port(), wait_scale=wait_scale)
     try:
         yield emulator
     finally:
         emulator.server.end()
 
 
-def take_up(emulator: Emulator) -> None:
+def enable_queue_consumers(emulator: Emulator) -> None:
     """Hand queued messages out, which an emulator with an earlier state does not do by itself."""
     functions = emulator.client("lambda")
     for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
@@ -134,12 +134,12 @@ def take_up(emulator: Emulator) -> None:
             functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
 
-def forget_secrets(folder: Path) -> None:
+def delete_saved_secrets(folder: Path) -> None:
     """Take the secrets, among them Amberflo's key, out of what a stopped emulator saved."""
     (folder / "state" / "secretsmanager.json").unlink(missing_ok=True)
 
 
-def _make_visible(saved: Path) -> None:
+def _make_messages_visible(saved: Path) -> None:
     """Messages at work when the emulator stopped would stay hidden for their visibility time, half an hour."""
     if not saved.exists():
         return
@@ -147,24 +147,24 @@ def _make_visible(saved: Path) -> None:
     for queue in state["payload"]["queues"]["data"].values():
         for message in queue["messages"]:
             message["visible_at"] = 0
-    keep(saved, json.dumps(state))
+    write_atomically(saved, json.dumps(state))
 
 
-def _hold_back(saved: Path) -> None:
-    """Nothing is to be taken from a queue by a stack that is about to be updated: see :func:`take_up`."""
+def _disable_queue_consumers(saved: Path) -> None:
+    """Keep a stack that is about to be updated from taking messages of a queue: see :func:`enable_queue_consumers`."""
     if not saved.exists():
         return
     state = json.loads(saved.read_text())
     for mapping in state["payload"]["esms"]["data"].values():
         mapping |= {"Enabled": False, "State": "Disabled"}
-    keep(saved, json.dumps(state))
+    write_atomically(saved, json.dumps(state))
 
 
 def _environment(folders: dict[str, Path], port: int, wait_scale: float) -> dict[str, str]:
     """All that the emulator and the Lambdas in it see of this machine's environment: nothing of the user's own."""
     return {
         "PATH": os.defpath,
-        "PYTHON": python(),
+        "PYTHON": python_path(),
         "LANG": "C.UTF-8",
         # Without it boto3 in a Lambda would look up the user's own home and read their AWS settings.
         "HOME": str(folders["tmp"]),
@@ -184,10 +184,10 @@ def _environment(folders: dict[str, Path], port: int, wait_scale: float) -> dict
 
 
 def _wait_until_ready(url: str, port: int, server: Server, log: Path) -> None:
-    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    deadline = time.monotonic() + MAX_STARTUP_SECONDS
     while time.monotonic() < deadline:
         if not server.is_alive:
-            raise OperatorError(_GONE.format(log=log, lines=last_lines(log)))
+            raise OperatorError(_EXITED_MESSAGE.format(log=log, lines=read_last_lines(log)))
         with contextlib.suppress(requests.RequestException):
             if server.listens(port) and LOOPBACK_SESSION.get(f"{url}/_ministack/health", timeout=2).ok:
                 return

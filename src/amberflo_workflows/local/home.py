@@ -20,7 +20,7 @@ def home() -> Path:
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningState:
     """What a later command needs to know of a system that was started; it holds no Amberflo key.
 
     ``sandbox_pid`` is 0 and ``sandbox_url`` empty when the system talks to the real Amberflo.
@@ -36,7 +36,7 @@ class Running:
     outputs: dict[str, str]
 
 
-def keep(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
     """Write a file for its owner's eyes, whole or not at all: the next start must not trip over half of one."""
     made = path.with_name(f"{path.name}.new")
     made.unlink(missing_ok=True)
@@ -49,7 +49,7 @@ def keep(path: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def lock(folder: Path) -> Iterator[None]:
     """Keep other commands from starting or stopping the same system. Raises :class:`OperatorError` if one is at it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
@@ -62,19 +62,19 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def load(folder: Path) -> Running | None:
+def load_state(folder: Path) -> RunningState | None:
     """What was started from a folder, or ``None``; it may have died since."""
     try:
-        return Running(**json.loads((folder / STATE_FILE).read_text()))
+        return RunningState(**json.loads((folder / STATE_FILE).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def save(folder: Path, running: Running) -> None:
+def save_state(folder: Path, running: RunningState) -> None:
     """Remember what was started."""
-    keep(folder / STATE_FILE, json.dumps(asdict(running), indent=2))
+    write_atomically(folder / STATE_FILE, json.dumps(asdict(running), indent=2))
 
 
-def forget(folder: Path) -> None:
+def delete_state(folder: Path) -> None:
     """Nothing runs from here any more."""
     (folder / STATE_FILE).unlink(missing_ok=True)

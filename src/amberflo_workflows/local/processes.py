@@ -16,15 +16,15 @@ import psutil
 
 from amberflo_workflows.operate.loopback import LOOPBACK
 
-ENDS_WITHIN_SECONDS: Final = 10.0
+MAX_STOP_SECONDS: Final = 10.0
 
 
-def python() -> str:
+def python_path() -> str:
     """The interpreter that runs us, links not resolved: a virtual environment is found by its name."""
     return sys.executable
 
 
-def port_is_free(port: int) -> bool:
+def is_port_free(port: int) -> bool:
     """Whether a server could listen on a loopback port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -35,7 +35,7 @@ def port_is_free(port: int) -> bool:
         return True
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     """A loopback port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
@@ -75,7 +75,7 @@ class Server:
 
         False if it had to be killed, or was dead before.
         """
-        was_alive, deadline = self.is_alive, time.monotonic() + ENDS_WITHIN_SECONDS
+        was_alive, deadline = self.is_alive, time.monotonic() + MAX_STOP_SECONDS
         if was_alive:
             os.kill(self.pid, signal.SIGTERM)
         while self.is_alive and time.monotonic() < deadline:
@@ -101,7 +101,7 @@ class Server:
             self.process.stdin.close()
 
     def _kill(self, spare: int = 0) -> None:
-        for process in _members(self.pid, self.started):
+        for process in _session_processes(self.pid, self.started):
             with contextlib.suppress(psutil.NoSuchProcess):
                 if process.pid != spare:
                     process.kill()
@@ -111,7 +111,7 @@ def spawn(module: str, *arguments: str, environment: Mapping[str, str], folder: 
     """Start a Python module as the leader of a session of its own; it ends when we do, however, unless let go."""
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [python(), "-m", "amberflo_workflows.local.supervision", module, *arguments],
+            [python_path(), "-m", "amberflo_workflows.local.supervision", module, *arguments],
             env=dict(environment),
             cwd=folder,
             stdin=subprocess.PIPE,
@@ -122,11 +122,11 @@ def spawn(module: str, *arguments: str, environment: Mapping[str, str], folder: 
     return Server(process.pid, psutil.Process(process.pid).create_time(), process)
 
 
-def _members(session: int, since: float) -> Iterator[psutil.Process]:
+def _session_processes(session: int, since: float) -> Iterator[psutil.Process]:
     """What lives of a session that was begun at a time. It may be there after its leader has died, and its id is not
     given away before it is empty; by then another may bear it.
     """
-    if _is_of_another(session, since):
+    if _belongs_to_another_session(session, since):
         return
     for process in psutil.process_iter():
         # Elsewhere than on Linux one may not ask for another user's.
@@ -135,7 +135,7 @@ def _members(session: int, since: float) -> Iterator[psutil.Process]:
                 yield process
 
 
-def _is_of_another(session: int, since: float) -> bool:
+def _belongs_to_another_session(session: int, since: float) -> bool:
     if psutil.boot_time() > since + 1:
         return True
     with contextlib.suppress(psutil.NoSuchProcess):
@@ -143,7 +143,7 @@ def _is_of_another(session: int, since: float) -> bool:
     return False
 
 
-def last_lines(log: Path, count: int = 5) -> str:
+def read_last_lines(log: Path, count: int = 5) -> str:
     """The end of a log, for a message."""
     try:
         return "\n".join(log.read_text(errors="replace").splitlines()[-count:])

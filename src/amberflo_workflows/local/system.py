@@ -17,20 +17,20 @@ import requests
 from amberflo_workflows.local import emulator as aws
 from amberflo_workflows.local import home
 from amberflo_workflows.local.emulator import Emulator
-from amberflo_workflows.local.home import Running
-from amberflo_workflows.local.processes import Server, free_port, last_lines, port_is_free, spawn
-from amberflo_workflows.local.tokens import access_token
+from amberflo_workflows.local.home import RunningState
+from amberflo_workflows.local.processes import Server, find_free_port, is_port_free, read_last_lines, spawn
+from amberflo_workflows.local.tokens import fetch_access_token
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.loopback import LOOPBACK, LOOPBACK_SESSION
 from amberflo_workflows.sandbox.client import SandboxClient
 
 STACK: Final = "AmberfloMetering"
 SECRET: Final = "AmberfloApiKey"  # noqa: S105 - a secret's name is not a secret
-LOST: Final = (
+LOST_MESSAGE: Final = (
     "The emulator did not end cleanly. What it took in since it was started is lost: queued events, refused usage, "
     "dead events, executions. Usage that was counted is not."
 )
-Tell = Callable[[str], None]
+MessageCallback = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class System:
     @property
     def access_token(self) -> str:
         """A fresh bearer token of the machine client, for reading and changing."""
-        return access_token(self.emulator, self.outputs)
+        return fetch_access_token(self.emulator, self.outputs)
 
     @property
     def state_machine_arns(self) -> dict[str, str]:
@@ -82,7 +82,7 @@ def start(
     port: int | None = None,
     wait_scale: float = 1.0,
     environment: Mapping[str, str] = MappingProxyType({}),
-    tell: Tell = lambda _: None,
+    tell: MessageCallback = lambda _: None,
 ) -> System:
     """Start everything under ``folder`` and deploy the stack; it ends with this process. Raises :class:`OperatorError`.
 
@@ -113,7 +113,7 @@ def start(
         tell("Deploying the stack")
         outputs = deploy(emulator, synthesised, STACK)
         # Earlier, queued usage might fail, with a Lambda that is being replaced, and would hide for half an hour.
-        aws.take_up(emulator)
+        aws.enable_queue_consumers(emulator)
         undo.pop_all()
     client = SandboxClient(amberflo_url) if sandbox else None
     return System(emulator, outputs, client, sandbox, amberflo_url)
@@ -121,28 +121,28 @@ def start(
 
 @contextlib.contextmanager
 def running_system(
-    folder: Path, *, port: int | None = None, wait_scale: float = 1.0, tell: Tell = lambda _: None
+    folder: Path, *, port: int | None = None, wait_scale: float = 1.0, tell: MessageCallback = lambda _: None
 ) -> Iterator[System]:
     """A private system, always with a sandbox; it ends with the ``with`` block or with this process.
 
     Without a ``port`` of its emulator it takes a free one.
     """
-    system = start(folder, port=port or free_port(), wait_scale=wait_scale, tell=tell)
+    system = start(folder, port=port or find_free_port(), wait_scale=wait_scale, tell=tell)
     try:
         yield system
     finally:
         system.stop()
 
 
-def up(folder: Path, port: int | None, tell: Tell, warn: Tell) -> System:
+def up(folder: Path, port: int | None, tell: MessageCallback, warn: MessageCallback) -> System:
     """Start the system that stays, and remember it. Raises :class:`OperatorError`.
 
     What is left of one of which a part has died is ended first; ``warn`` is told if that has lost anything.
     """
-    with home.alone(folder):
-        _clean_up(folder, warn)
+    with home.lock(folder):
+        _stop_remains(folder, warn)
         system = start(folder, port=port, environment=os.environ, tell=tell)
-        home.save(folder, _as_running(system))
+        home.save_state(folder, _to_state(system))
         # Had this process been ended before here, they would have ended with it.
         system.emulator.server.let_go()
         if system.sandbox_server:
@@ -150,27 +150,27 @@ def up(folder: Path, port: int | None, tell: Tell, warn: Tell) -> System:
     return system
 
 
-def current(folder: Path) -> System | None:
+def find_running(folder: Path) -> System | None:
     """The system that was started from ``folder`` and still runs, whole; ``None`` if none does."""
-    running = home.load(folder)
-    system = _as_system(running) if running else None
+    running = home.load_state(folder)
+    system = _from_state(running) if running else None
     if system is None or not system.emulator.server.is_alive:
         return None
     return system if system.sandbox_server is None or system.sandbox_server.is_alive else None
 
 
-def clean_up(folder: Path, warn: Tell) -> bool:
+def down(folder: Path, warn: MessageCallback) -> bool:
     """End what was started from ``folder``, all of it or what is left; false if nothing was.
 
     ``warn`` is told if anything was lost.
     """
-    with home.alone(folder):
-        return _clean_up(folder, warn)
+    with home.lock(folder):
+        return _stop_remains(folder, warn)
 
 
-def died(folder: Path) -> str | None:
+def describe_dead_part(folder: Path) -> str | None:
     """Which part of the system that was started from ``folder`` has ended by itself, and where to read why."""
-    running = home.load(folder)
+    running = home.load_state(folder)
     if running is None:
         return None
     if not Server(running.emulator_pid, running.emulator_started).is_alive:
@@ -180,27 +180,27 @@ def died(folder: Path) -> str | None:
     return None
 
 
-def _clean_up(folder: Path, warn: Tell) -> bool:
-    running = home.load(folder)
+def _stop_remains(folder: Path, warn: MessageCallback) -> bool:
+    running = home.load_state(folder)
     if running is None:
         return False
-    if not _as_system(running).stop():
-        warn(LOST)
-    aws.forget_secrets(folder / "emulator")
-    home.forget(folder)
+    if not _from_state(running).stop():
+        warn(LOST_MESSAGE)
+    aws.delete_saved_secrets(folder / "emulator")
+    home.delete_state(folder)
     return True
 
 
-def _as_system(running: Running) -> System:
+def _from_state(running: RunningState) -> System:
     emulator = Emulator(running.emulator_url, Server(running.emulator_pid, running.emulator_started))
     sandbox = SandboxClient(running.sandbox_url) if running.sandbox_url else None
     server = Server(running.sandbox_pid, running.sandbox_started) if running.sandbox_pid else None
     return System(emulator, running.outputs, sandbox, server, running.amberflo_url)
 
 
-def _as_running(system: System) -> Running:
+def _to_state(system: System) -> RunningState:
     sandbox = system.sandbox_server
-    return Running(
+    return RunningState(
         emulator_pid=system.emulator.server.pid,
         emulator_started=system.emulator.server.started,
         emulator_url=system.emulator.url,
@@ -241,15 +241,15 @@ def _sandbox_key(folder: Path) -> str:
     """The sandbox's own key, made once: what it keeps outlives a restart, so its key does too."""
     path = folder / "sandbox.key"
     if not path.exists():
-        home.keep(path, secrets.token_hex(16))
+        home.write_atomically(path, secrets.token_hex(16))
     return path.read_text()
 
 
 def _sandbox_port(folder: Path) -> int:
     """The port that the sandbox had last, if it is free: an unchanged address is an unchanged stack."""
     path = folder / "sandbox.port"
-    if not path.exists() or not port_is_free(int(path.read_text())):
-        home.keep(path, str(free_port()))
+    if not path.exists() or not is_port_free(int(path.read_text())):
+        home.write_atomically(path, str(find_free_port()))
     return int(path.read_text())
 
 
@@ -262,11 +262,11 @@ def _start_sandbox(folder: Path, url: str, key: str) -> Server:
         folder=folder,
         log=log,
     )
-    deadline = time.monotonic() + aws.READY_WITHIN_SECONDS
+    deadline = time.monotonic() + aws.MAX_STARTUP_SECONDS
     while time.monotonic() < deadline and server.is_alive:
         with contextlib.suppress(requests.RequestException):
             if server.listens(int(port)) and LOOPBACK_SESSION.get(f"{url}/_sandbox/health", timeout=2).ok:
                 return server
         time.sleep(0.05)
     server.end()
-    raise OperatorError(f"The sandbox did not start; the end of its log {log}:\n{last_lines(log)}")
+    raise OperatorError(f"The sandbox did not start; the end of its log {log}:\n{read_last_lines(log)}")

@@ -18,11 +18,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from amberflo_workflows.sandbox import customers, ingest, meters, usage
-from amberflo_workflows.sandbox.errors import Refused
+from amberflo_workflows.sandbox.control import CONTROL_ROUTES
+from amberflo_workflows.sandbox.errors import RequestRejected
 from amberflo_workflows.sandbox.faults import FaultMiddleware, Faults
 from amberflo_workflows.sandbox.settings import SandboxSettings
 from amberflo_workflows.sandbox.store import Store
-from amberflo_workflows.sandbox.switches import OWN_ROUTES
 
 Endpoint = Callable[["Sandbox", Request], Awaitable[Response]]
 _RECENT = 200
@@ -74,7 +74,7 @@ class Sandbox:
             self.store.close()
 
         routes = [Route(path, self._served(path, endpoint), methods=[method]) for method, path, endpoint in _ROUTES]
-        routes += [Route(path, self._own(endpoint), methods=[method]) for method, path, endpoint in OWN_ROUTES]
+        routes += [Route(path, self._own(endpoint), methods=[method]) for method, path, endpoint in CONTROL_ROUTES]
         inner = Starlette(
             routes=routes,
             middleware=[Middleware(GZipMiddleware, minimum_size=1000)],
@@ -105,7 +105,7 @@ class Sandbox:
     async def _guarded(self, endpoint: Endpoint, request: Request) -> Response:
         try:
             return await endpoint(self, request)
-        except Refused as refused:
+        except RequestRejected as refused:
             return refused.response()
         except msgspec.MsgspecError as error:
             return JSONResponse({"errorMessage": f"Invalid request: {error}"}, 400)
@@ -131,16 +131,16 @@ def _count(query: Mapping[str, str], name: str, default: int) -> int:
 
 
 async def _create_meter(sandbox: Sandbox, request: Request) -> Response:
-    return JSONResponse(meters.create(sandbox.store, sandbox.settings, await _body(request)))
+    return JSONResponse(meters.create_meter(sandbox.store, sandbox.settings, await _body(request)))
 
 
 async def _update_meter(sandbox: Sandbox, request: Request) -> Response:
-    return JSONResponse(meters.update(sandbox.store, sandbox.settings, await _body(request)))
+    return JSONResponse(meters.update_meter(sandbox.store, sandbox.settings, await _body(request)))
 
 
 async def _list_meters(sandbox: Sandbox, request: Request) -> Response:
     query = request.query_params
-    return JSONResponse(meters.listed(sandbox.store, query.get("meterApiName"), query.get("label")))
+    return JSONResponse(meters.list_meters(sandbox.store, query.get("meterApiName"), query.get("label")))
 
 
 async def _get_meter(sandbox: Sandbox, request: Request) -> Response:
@@ -151,22 +151,22 @@ async def _get_meter(sandbox: Sandbox, request: Request) -> Response:
 
 
 async def _delete_meter(sandbox: Sandbox, request: Request) -> Response:
-    return JSONResponse(meters.delete(sandbox.store, request.path_params["id"]))
+    return JSONResponse(meters.delete_meter(sandbox.store, request.path_params["id"]))
 
 
 async def _ingest(sandbox: Sandbox, request: Request) -> Response:
     body = await request.body()
-    given = ingest.parse(body, request.headers.get("content-encoding", ""), sandbox.settings)
+    given = ingest.parse_records(body, request.headers.get("content-encoding", ""), sandbox.settings)
     sandbox.store.add([record for records in given for record in records])
     sandbox.records += len(given)
-    return PlainTextResponse(ingest.reply(len(given)))
+    return PlainTextResponse(ingest.build_response_text(len(given)))
 
 
 def _usage(*, sparse: bool, batch: bool) -> Endpoint:
     async def serve(sandbox: Sandbox, request: Request) -> Response:
         questions = msgspec.convert(await _body(request), list[Any]) if batch else [await _body(request)]
         reports = [
-            await run_in_threadpool(usage.report, sandbox.store, sandbox.settings, question, sparse=sparse)
+            await run_in_threadpool(usage.build_report, sandbox.store, sandbox.settings, question, sparse=sparse)
             for question in questions
         ]
         return JSONResponse(reports if batch else reports[0])
@@ -185,10 +185,10 @@ async def _usage_of_all(sandbox: Sandbox, request: Request) -> Response:
         "groupBy": [query["groupBy"]] if query.get("groupBy") else [],
         "filter": {"customerId": [query["customerId"]]} if query.get("customerId") else {},
     }
-    names = [meter["meterApiName"] for meter in meters.listed(sandbox.store, None, None)]
+    names = [meter["meterApiName"] for meter in meters.list_meters(sandbox.store, None, None)]
     reports = [
         await run_in_threadpool(
-            usage.report, sandbox.store, sandbox.settings, {**question, "meterApiName": name}, sparse=False
+            usage.build_report, sandbox.store, sandbox.settings, {**question, "meterApiName": name}, sparse=False
         )
         for name in names
     ]
@@ -208,40 +208,44 @@ async def _list_rules(sandbox: Sandbox, request: Request) -> Response:
 
 
 async def _create_customer(sandbox: Sandbox, request: Request) -> Response:
-    return JSONResponse(customers.create(sandbox.store, await _body(request)))
+    return JSONResponse(customers.create_customer(sandbox.store, await _body(request)))
 
 
 async def _replace_customer(sandbox: Sandbox, request: Request) -> Response:
-    return JSONResponse(customers.replace(sandbox.store, await _body(request)))
+    return JSONResponse(customers.replace_customer(sandbox.store, await _body(request)))
 
 
 async def _customers(sandbox: Sandbox, request: Request) -> Response:
     customer_id = request.query_params.get("customerId")
-    return JSONResponse(customers.one(sandbox.store, customer_id) if customer_id else customers.listed(sandbox.store))
+    return JSONResponse(
+        customers.get_customer(sandbox.store, customer_id) if customer_id else customers.list_customers(sandbox.store)
+    )
 
 
 async def _customer(sandbox: Sandbox, request: Request) -> Response:
-    return JSONResponse(customers.one(sandbox.store, request.path_params["id"]))
+    return JSONResponse(customers.get_customer(sandbox.store, request.path_params["id"]))
 
 
 async def _customer_page(sandbox: Sandbox, request: Request) -> Response:
     query = request.query_params
     number, limit = _count(query, "page", 1), _count(query, "limit", 25)
-    return JSONResponse(customers.page(sandbox.store, number, limit, query.get("search", "")))
+    return JSONResponse(customers.build_page(sandbox.store, number, limit, query.get("search", "")))
 
 
 async def _hide_customer(sandbox: Sandbox, request: Request) -> Response:
-    return JSONResponse(customers.hide(sandbox.store, request.path_params["id"]))
+    return JSONResponse(customers.hide_customer(sandbox.store, request.path_params["id"]))
 
 
 async def _move_customer(sandbox: Sandbox, request: Request) -> Response:
     body = await _object(request)
-    return JSONResponse(customers.move(sandbox.store, str(body.get("customerId")), str(body.get("lifecycleStage"))))
+    return JSONResponse(
+        customers.move_customer(sandbox.store, str(body.get("customerId")), str(body.get("lifecycleStage")))
+    )
 
 
 async def _reinstate_customer(sandbox: Sandbox, request: Request) -> Response:
     body = await _object(request)
-    return JSONResponse(customers.reinstate(sandbox.store, str(body.get("customerId"))))
+    return JSONResponse(customers.reinstate_customer(sandbox.store, str(body.get("customerId"))))
 
 
 _ROUTES: list[tuple[str, str, Endpoint]] = [

@@ -3,7 +3,7 @@
 from starlette.responses import JSONResponse
 
 
-class Refused(Exception):
+class RequestRejected(Exception):
     """400 with ``{"errorMessage": …}``; the wording is that of the live service where it is known."""
 
     def __init__(self, message: str, status: int = 400) -> None:

@@ -54,7 +54,7 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @dataclass
-class _Armed:
+class _ActiveFault:
     fault: Fault
     chance: random.Random
     met: int = 0
@@ -78,11 +78,11 @@ class _Armed:
 class Faults:
     """The faults in force; the first that strikes a call is the one it gets."""
 
-    _armed: list[_Armed] = field(default_factory=list)
+    _armed: list[_ActiveFault] = field(default_factory=list)
 
     def arm(self, faults: list[Fault]) -> None:
         """Replace all faults."""
-        self._armed = [_Armed(fault, random.Random(fault.seed)) for fault in faults]  # noqa: S311 - has to be repeatable
+        self._armed = [_ActiveFault(fault, random.Random(fault.seed)) for fault in faults]  # noqa: S311 - has to be repeatable
 
     def described(self) -> list[dict[str, Any]]:
         """The faults and how often each has struck."""
@@ -117,39 +117,39 @@ class FaultMiddleware:
             kept = [(name, value) for name, value in scope["headers"] if name != b"x-api-key"]
             await self._app({**scope, "headers": kept}, receive, send)
         elif fault.kind in {"drop", "hang"}:
-            await _until_gone(receive, fault.seconds if fault.kind == "hang" else 0)
-            _drop(receive)
+            await _wait_for_disconnect(receive, fault.seconds if fault.kind == "hang" else 0)
+            _drop_connection(receive)
         elif fault.kind == "trickle":
             await _trickle(send, fault.seconds)
         elif fault.kind == "cut_off":
-            await _cut_off(receive, send)
+            await _send_half(receive, send)
         elif fault.kind in {"accept_then_drop", "accept_then_status"}:
-            await self._app(scope, receive, _into_the_void)
+            await self._app(scope, receive, _discard)
             if fault.kind == "accept_then_drop":
-                _drop(receive)
+                _drop_connection(receive)
             else:
-                await _canned(fault)(scope, receive, send)
+                await _build_response(fault)(scope, receive, send)
         else:
-            await _canned(fault)(scope, receive, send)
+            await _build_response(fault)(scope, receive, send)
 
 
-def _canned(fault: Fault) -> Response:
+def _build_response(fault: Fault) -> Response:
     if fault.kind == "garbage":
         return Response(fault.body or "<html>not what you asked for", 200, fault.headers)
     if fault.kind == "bomb":
-        return Response(_bomb(), 200, {"Content-Encoding": "gzip"}, media_type="application/json")
+        return Response(_build_bomb(), 200, {"Content-Encoding": "gzip"}, media_type="application/json")
     status = 307 if fault.kind == "redirect" else fault.status
     text = fault.body if fault.body is not None else '{"message": "a fault of the sandbox"}'
     return Response(text, status, fault.headers, media_type="application/json")
 
 
 @cache
-def _bomb() -> bytes:
+def _build_bomb() -> bytes:
     """Ten megabytes of nothing in ten kilobytes, as often as makes two gigabytes: gzip may have many parts."""
     return gzip.compress(bytes(10_000_000), mtime=0) * 200
 
 
-async def _until_gone(receive: Receive, seconds: float) -> None:
+async def _wait_for_disconnect(receive: Receive, seconds: float) -> None:
     """Wait, but no longer than the caller does."""
 
     async def gone() -> None:
@@ -171,7 +171,7 @@ async def _trickle(send: Send, seconds: float) -> None:
     await send({"type": "http.response.body", "body": b"{}"})
 
 
-async def _cut_off(receive: Receive, send: Send) -> None:
+async def _send_half(receive: Receive, send: Send) -> None:
     """Half an answer: it says how long it will be, and the connection is closed before it is."""
     headers = [(b"content-type", b"application/json"), (b"content-length", b"20")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -179,7 +179,7 @@ async def _cut_off(receive: Receive, send: Send) -> None:
     _transport(receive).close()
 
 
-def _drop(receive: Receive) -> None:
+def _drop_connection(receive: Receive) -> None:
     """Close the connection without an answer."""
     _transport(receive).abort()
 
@@ -190,5 +190,5 @@ def _transport(receive: Receive) -> asyncio.Transport:
     return transport
 
 
-async def _into_the_void(_message: Message) -> None:
+async def _discard(_message: Message) -> None:
     return

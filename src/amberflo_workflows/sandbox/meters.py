@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from amberflo_workflows.sandbox.errors import Refused
+from amberflo_workflows.sandbox.errors import RequestRejected
 from amberflo_workflows.sandbox.settings import SandboxSettings
 from amberflo_workflows.sandbox.store import Store
 
@@ -33,10 +33,10 @@ _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,50}")
 _SERVER_FIELDS: Final = {"id", "createTime", "updateTime", "aggregation", "accountId"}
 
 
-def create(store: Store, settings: SandboxSettings, body: Any) -> dict[str, Any]:
-    """Make a meter under an id of the server's. Raises :class:`Refused`."""
-    meter = _checked(body, settings)
-    _refuse_taken(store, meter, own_id="")
+def create_meter(store: Store, settings: SandboxSettings, body: Any) -> dict[str, Any]:
+    """Make a meter under an id of the server's. Raises :class:`RequestRejected`."""
+    meter = _check(body, settings)
+    _check_unique(store, meter, own_id="")
     now = int(time.time() * 1000)
     made = {
         "lockingStatus": "open",
@@ -51,16 +51,16 @@ def create(store: Store, settings: SandboxSettings, body: Any) -> dict[str, Any]
     return made
 
 
-def update(store: Store, settings: SandboxSettings, body: Any) -> dict[str, Any]:
-    """Replace the meter whose id is in the body; without an id this is a create. Raises :class:`Refused`."""
+def update_meter(store: Store, settings: SandboxSettings, body: Any) -> dict[str, Any]:
+    """Replace the meter whose id is in the body; without an id this is a create. Raises :class:`RequestRejected`."""
     if not isinstance(body, dict) or not body.get("id"):
-        return create(store, settings, body)
+        return create_meter(store, settings, body)
     found = store.documents(KIND).get(str(body["id"]))
     if found is None:
-        raise Refused(f"Invalid request: meter '{body['id']}' does not exist")
-    meter = _checked(body, settings)
-    _refuse_locked(found, meter)
-    _refuse_taken(store, meter, own_id=found["id"])
+        raise RequestRejected(f"Invalid request: meter '{body['id']}' does not exist")
+    meter = _check(body, settings)
+    _check_locks(found, meter)
+    _check_unique(store, meter, own_id=found["id"])
     kept = {key: found[key] for key in ("id", "accountId", "createTime")}
     made = {
         "lockingStatus": found["lockingStatus"],
@@ -73,7 +73,7 @@ def update(store: Store, settings: SandboxSettings, body: Any) -> dict[str, Any]
     return made
 
 
-def listed(store: Store, meter_api_name: str | None, label: str | None) -> list[dict[str, Any]]:
+def list_meters(store: Store, meter_api_name: str | None, label: str | None) -> list[dict[str, Any]]:
     """All meters, or those of a name or label."""
     return [
         meter
@@ -82,49 +82,51 @@ def listed(store: Store, meter_api_name: str | None, label: str | None) -> list[
     ]
 
 
-def delete(store: Store, meter_id: str) -> dict[str, Any]:
-    """Delete a deprecated meter; of an unknown one, or of a name, nothing is said. Raises :class:`Refused`."""
+def delete_meter(store: Store, meter_id: str) -> dict[str, Any]:
+    """Delete a deprecated meter; of an unknown one, or of a name, nothing is said. Raises :class:`RequestRejected`."""
     found = store.documents(KIND).get(meter_id)
     if found is None:
         return {}
     if found["lockingStatus"] != "deprecated":
-        raise Refused(f"Invalid request: 'lockingStatus' {found['lockingStatus']} prevents meter from being deleted.")
+        raise RequestRejected(
+            f"Invalid request: 'lockingStatus' {found['lockingStatus']} prevents meter from being deleted."
+        )
     store.delete_document(KIND, meter_id)
     return found
 
 
-def _checked(body: Any, settings: SandboxSettings) -> dict[str, Any]:
+def _check(body: Any, settings: SandboxSettings) -> dict[str, Any]:
     if not isinstance(body, dict):
-        raise Refused("Invalid request: the body must be an object")
+        raise RequestRejected("Invalid request: the body must be an object")
     for field in ("label", "meterApiName", "meterType"):
         if not isinstance(body.get(field), str) or not body[field]:
-            raise Refused(f"Invalid request: '{field}' is required")
+            raise RequestRejected(f"Invalid request: '{field}' is required")
     if body["meterType"] not in (_STRICT_TYPES if settings.strict else TYPES):
-        raise Refused("Invalid request: Invalid meter type")
+        raise RequestRejected("Invalid request: Invalid meter type")
     if not _NAME.fullmatch(body["meterApiName"]):
-        raise Refused("Invalid request: 'meterApiName' is too long or has an invalid character")
+        raise RequestRejected("Invalid request: 'meterApiName' is too long or has an invalid character")
     if body["meterType"] == "active_users" and not body.get("aggregationDimensions"):
-        raise Refused("Invalid request: 'aggregationDimensions' is required")
+        raise RequestRejected("Invalid request: 'aggregationDimensions' is required")
     for field in ("dimensions", "aggregationDimensions"):
         msgspec.convert(body.get(field), list[str] | None)
     if body.get("lockingStatus", "open") not in [*_LOCKS]:
-        raise Refused("Invalid request: Invalid lockingStatus")
+        raise RequestRejected("Invalid request: Invalid lockingStatus")
     return body
 
 
-def _refuse_taken(store: Store, meter: dict[str, Any], own_id: str) -> None:
+def _check_unique(store: Store, meter: dict[str, Any], own_id: str) -> None:
     for other in store.documents(KIND).values():
         if other["id"] == own_id:
             continue
         if other["meterApiName"] == meter["meterApiName"]:
-            raise Refused(f"Invalid request: Meter already exists with 'meterApiName': {meter['meterApiName']}")
+            raise RequestRejected(f"Invalid request: Meter already exists with 'meterApiName': {meter['meterApiName']}")
         if other["label"] == meter["label"]:
-            raise Refused(f"Invalid request: Meter already exists with 'label': {meter['label']}")
+            raise RequestRejected(f"Invalid request: Meter already exists with 'label': {meter['label']}")
 
 
-def _refuse_locked(found: dict[str, Any], meter: dict[str, Any]) -> None:
+def _check_locks(found: dict[str, Any], meter: dict[str, Any]) -> None:
     old, new = found["lockingStatus"], meter.get("lockingStatus", found["lockingStatus"])
     if _LOCKS[new] < _LOCKS[old] or (_LOCKS[new] == _LOCKS[old] and new != old):
-        raise Refused(f"Invalid request: Invalid lockingStatus transition from {old} to {new}")
+        raise RequestRejected(f"Invalid request: Invalid lockingStatus transition from {old} to {new}")
     if old != "open" and any(found[field] != meter[field] for field in _FIXED):
-        raise Refused(f"Invalid request: 'lockingStatus' {old} prevents meter from being changed.")
+        raise RequestRejected(f"Invalid request: 'lockingStatus' {old} prevents meter from being changed.")

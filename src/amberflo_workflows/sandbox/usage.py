@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from amberflo_workflows.sandbox.errors import Refused
+from amberflo_workflows.sandbox.errors import RequestRejected
 from amberflo_workflows.sandbox.settings import SandboxSettings
 from amberflo_workflows.sandbox.store import Store
 
@@ -29,7 +29,7 @@ counted AS (
       AND k.ingested >= r.since AND k.ingested < r.until))
 """
 _LATEST: Final = "QUALIFY row_number() OVER (PARTITION BY customer, at_ms, unique_id, dimensions ORDER BY seq DESC) = 1"
-_INTERVALS: Final = ("HOUR", "DAY", "WEEK", "MONTH")
+_INTERVAL_NAMES: Final = ("HOUR", "DAY", "WEEK", "MONTH")
 _AGGREGATES: Final = {"SUM": "sum(value)", "COUNT": "count(*)", "MIN": "min(value)", "MAX": "max(value)"}
 # The meter's own aggregation. Durations and running totals are summed, which is an approximation.
 _NATURAL: Final = {"max_usage": "MAX", "active_users": "UNIQUE", "unique_count": "UNIQUE"}
@@ -40,7 +40,7 @@ class _Take(msgspec.Struct):
     isAscending: bool = False  # noqa: N815 - as it is on the wire
 
 
-class _Asked(msgspec.Struct):
+class _RequestParts(msgspec.Struct):
     """The parts of a request whose form matters before their content does."""
 
     groupBy: list[str] | None = None  # noqa: N815
@@ -49,7 +49,7 @@ class _Asked(msgspec.Struct):
 
 
 @dataclass(frozen=True)
-class Question:
+class ReportQuery:
     """A usage request that was understood. Times are epoch seconds."""
 
     meter: dict[str, Any]
@@ -63,21 +63,23 @@ class Question:
     ascending: bool
 
 
-def report(store: Store, settings: SandboxSettings, body: Any, *, sparse: bool) -> dict[str, Any]:
-    """The answer to one usage request. Raises :class:`Refused`, or msgspec's error for a part of the wrong type."""
-    question = _understood(store, body)
-    intervals = list(_intervals(question))
-    by_bucket, totals = _read(store, settings, question, intervals)
-    groups = sorted(totals, key=lambda group: totals[group], reverse=not question.ascending)[: question.limit]
+def build_report(store: Store, settings: SandboxSettings, body: Any, *, sparse: bool) -> dict[str, Any]:
+    """Answer one usage request. Raises :class:`RequestRejected`, or msgspec's error for a part of the wrong type."""
+    question = _parse_query(store, body)
+    intervals = list(_interval_starts(question))
+    by_bucket, compute_totals = _read_groups(store, settings, question, intervals)
+    groups = sorted(compute_totals, key=lambda group: compute_totals[group], reverse=not question.ascending)[
+        : question.limit
+    ]
     if not groups and not question.group_by:
-        groups, totals = [()], {(): 0.0}
+        groups, compute_totals = [()], {(): 0.0}
     answer: dict[str, Any] = {
         "metadata": {**body, "timeRange": {"startTimeInSeconds": question.start, "endTimeInSeconds": question.end}},
         "clientMeters": [
             {
                 "group": {"groupInfo": dict(zip(question.group_by, group, strict=True))},
-                "groupValue": totals[group],
-                "values": list(_values(by_bucket.get(group, {}), intervals, sparse=sparse)),
+                "groupValue": compute_totals[group],
+                "values": list(_build_values(by_bucket.get(group, {}), intervals, sparse=sparse)),
             }
             for group in groups
         ],
@@ -85,16 +87,16 @@ def report(store: Store, settings: SandboxSettings, body: Any, *, sparse: bool) 
     return answer if sparse else {**answer, "secondsSinceEpochIntervals": intervals}
 
 
-def totals(store: Store, settings: SandboxSettings, meter: str) -> dict[str, float]:
+def compute_totals(store: Store, settings: SandboxSettings, meter: str) -> dict[str, float]:
     """Plain sums by customer, for tests: no ranges, no groups, no meter needed."""
     rows = store.query(
-        _counted(settings) + "SELECT customer, sum(value) FROM counted GROUP BY customer ORDER BY customer",
+        _counted_sql(settings) + "SELECT customer, sum(value) FROM counted GROUP BY customer ORDER BY customer",
         _parameters(settings, meter),
     )
     return dict(rows)
 
 
-def _counted(settings: SandboxSettings) -> str:
+def _counted_sql(settings: SandboxSettings) -> str:
     return _COUNTED.format(latest=_LATEST if settings.same_key_new_value == "keep_latest" else "")
 
 
@@ -107,51 +109,51 @@ def _parameters(settings: SandboxSettings, meter: str) -> dict[str, Any]:
     }
 
 
-def _understood(store: Store, body: Any) -> Question:
+def _parse_query(store: Store, body: Any) -> ReportQuery:
     if not isinstance(body, dict):
-        raise Refused("Invalid request: the body must be an object")
+        raise RequestRejected("Invalid request: the body must be an object")
     meters = store.documents("meter").values()
     meter = next((found for found in meters if found["meterApiName"] == body.get("meterApiName")), None)
     if meter is None:
-        raise Refused(f"Invalid request: meter '{body.get('meterApiName')}' does not exist")
+        raise RequestRejected(f"Invalid request: meter '{body.get('meterApiName')}' does not exist")
     known = {"customerId", *(meter.get("dimensions") or [])}
-    asked = msgspec.convert(body, _Asked, strict=False)
+    asked = msgspec.convert(body, _RequestParts, strict=False)
     group_by, filters, take = asked.groupBy or [], asked.filter or {}, asked.take or _Take()
     unknown = [key for key in [*group_by, *filters] if key not in known]
     if unknown:
-        raise Refused(f"Invalid request: unknown dimension '{unknown[0]}'")
+        raise RequestRejected(f"Invalid request: unknown dimension '{unknown[0]}'")
     interval = str(body.get("timeGroupingInterval") or "HOUR").upper()
     aggregation = str(body.get("aggregation") or _NATURAL.get(meter["meterType"], "SUM")).upper()
-    if interval not in _INTERVALS:
-        raise Refused("Invalid request: 'timeGroupingInterval' is not valid")
+    if interval not in _INTERVAL_NAMES:
+        raise RequestRejected("Invalid request: 'timeGroupingInterval' is not valid")
     if aggregation not in {*_AGGREGATES, "UNIQUE"}:
-        raise Refused("Invalid request: 'aggregation' is not valid")
-    start, end = _time_range(body.get("timeRange"))
-    return Question(meter, start, end, interval, aggregation, group_by, filters, take.limit, take.isAscending)
+        raise RequestRejected("Invalid request: 'aggregation' is not valid")
+    start, end = _parse_time_range(body.get("timeRange"))
+    return ReportQuery(meter, start, end, interval, aggregation, group_by, filters, take.limit, take.isAscending)
 
 
-def _time_range(given: Any) -> tuple[int, int]:
+def _parse_time_range(given: Any) -> tuple[int, int]:
     """Numeric strings and a null end are taken, as the npm package sends them; an end ahead is now."""
     now = int(time.time())
     try:
         start = int(given["startTimeInSeconds"])
         end = min(int(given.get("endTimeInSeconds") or now), now)
     except (TypeError, KeyError, ValueError):
-        raise Refused("Invalid request: 'timeRange' is not valid") from None
+        raise RequestRejected("Invalid request: 'timeRange' is not valid") from None
     if start >= end:
-        raise Refused("Invalid request: 'timeRange' is empty")
+        raise RequestRejected("Invalid request: 'timeRange' is empty")
     return start, end
 
 
-def _intervals(question: Question) -> Iterator[int]:
+def _interval_starts(question: ReportQuery) -> Iterator[int]:
     """Where each interval begins, from the one of the start to the one of the end."""
-    moment = floor(question.start, question.interval)
+    moment = interval_start(question.start, question.interval)
     while moment < question.end:
         yield moment
-        moment = _next(moment, question.interval)
+        moment = _next_interval(moment, question.interval)
 
 
-def floor(seconds: int, interval: str) -> int:
+def interval_start(seconds: int, interval: str) -> int:
     """The beginning of the interval that a moment is in; weeks begin on Monday."""
     moment = datetime.fromtimestamp(seconds, UTC).replace(minute=0, second=0, microsecond=0)
     if interval != "HOUR":
@@ -163,45 +165,45 @@ def floor(seconds: int, interval: str) -> int:
     return int(moment.timestamp())
 
 
-def _next(seconds: int, interval: str) -> int:
+def _next_interval(seconds: int, interval: str) -> int:
     lengths = {"HOUR": 3600, "DAY": 86_400, "WEEK": 7 * 86_400}
     if interval in lengths:
         return seconds + lengths[interval]
-    return floor(seconds + 32 * 86_400, "MONTH")
+    return interval_start(seconds + 32 * 86_400, "MONTH")
 
 
 Group = tuple[str, ...]
 
 
-def _read(
-    store: Store, settings: SandboxSettings, question: Question, intervals: list[int]
+def _read_groups(
+    store: Store, settings: SandboxSettings, question: ReportQuery, intervals: list[int]
 ) -> tuple[dict[Group, dict[int, float]], dict[Group, float]]:
     parameters = _parameters(settings, question.meter["meterApiName"])
     parameters["since"] = intervals[0] * 1000
-    parameters["until"] = _next(intervals[-1], question.interval) * 1000
+    parameters["until"] = _next_interval(intervals[-1], question.interval) * 1000
     where = ["at_ms >= $since", "at_ms < $until"]
     for number, (key, values) in enumerate(question.filters.items()):
         parameters[f"f{number}"] = values
-        where.append(f"list_contains($f{number}, {_column(key, parameters)})")
-    columns = [_column(key, parameters) for key in question.group_by]
-    aggregate = _aggregate(question, parameters)
-    source = f"{_counted(settings)} SELECT {{columns}} FROM counted WHERE {' AND '.join(where)} GROUP BY ALL"
+        where.append(f"list_contains($f{number}, {_column_sql(key, parameters)})")
+    columns = [_column_sql(key, parameters) for key in question.group_by]
+    aggregate = _aggregate_sql(question, parameters)
+    source = f"{_counted_sql(settings)} SELECT {{columns}} FROM counted WHERE {' AND '.join(where)} GROUP BY ALL"
     bucket = f"CAST(epoch(date_trunc('{question.interval.lower()}', make_timestamp(at_ms * 1000))) AS BIGINT)"
     by_bucket: dict[Group, dict[int, float]] = {}
     for *group, begin, value in store.query(
         source.format(columns=", ".join([*columns, bucket, aggregate])), parameters
     ):
-        by_bucket.setdefault(_named(group), {})[begin] = float(value)
+        by_bucket.setdefault(_to_group(group), {})[begin] = float(value)
     rows = store.query(source.format(columns=", ".join([*columns, aggregate])), parameters)
     # Without a group there is always a row, with nothing in it if nothing matched.
-    return by_bucket, {_named(group): float(value or 0) for *group, value in rows}
+    return by_bucket, {_to_group(group): float(value or 0) for *group, value in rows}
 
 
-def _named(group: list[str | None]) -> Group:
+def _to_group(group: list[str | None]) -> Group:
     return tuple(value or "" for value in group)
 
 
-def _column(key: str, parameters: dict[str, Any]) -> str:
+def _column_sql(key: str, parameters: dict[str, Any]) -> str:
     if key == "customerId":
         return "customer"
     name = f"k{len(parameters)}"
@@ -209,14 +211,14 @@ def _column(key: str, parameters: dict[str, Any]) -> str:
     return f"json_extract_string(dimensions, ${name})"
 
 
-def _aggregate(question: Question, parameters: dict[str, Any]) -> str:
+def _aggregate_sql(question: ReportQuery, parameters: dict[str, Any]) -> str:
     if question.aggregate != "UNIQUE":
         return _AGGREGATES[question.aggregate]
     keys = question.meter.get("aggregationDimensions") or ["customerId"]
-    return f"count(DISTINCT ({', '.join(_column(key, parameters) for key in keys)}))"
+    return f"count(DISTINCT ({', '.join(_column_sql(key, parameters) for key in keys)}))"
 
 
-def _values(found: dict[int, float], intervals: list[int], *, sparse: bool) -> Iterator[dict[str, Any]]:
+def _build_values(found: dict[int, float], intervals: list[int], *, sparse: bool) -> Iterator[dict[str, Any]]:
     previous: float | None = None
     for begin in intervals:
         value = found.get(begin, 0.0)

@@ -16,7 +16,7 @@ from amberflo_workflows.local.system import System
 from tests.conftest import sandbox_of
 from tests.infra.sbt.conftest import SbtEnvironment
 from tests.infra.sbt.parts import select_metering
-from tests.polling import soon
+from tests.polling import wait_until
 
 pytestmark = pytest.mark.emulator
 
@@ -145,7 +145,7 @@ def test_its_own_rule_forwards_usage_events(plane: DeployedControlPlane) -> None
     tenant = f"tenant-{uuid.uuid4()}"
     usage = {"tenantId": tenant, "meterApiName": "api-calls", "meterValue": 7}
     plane.put_event("applicationPlaneEventSource", "ingestUsage", usage)
-    assert soon(lambda: sandbox_of(plane.system).totals("api-calls") == {tenant: 7})
+    assert wait_until(lambda: sandbox_of(plane.system).totals("api-calls") == {tenant: 7})
 
 
 def test_its_own_rules_forward_tenant_events(plane: DeployedControlPlane) -> None:
@@ -153,10 +153,10 @@ def test_its_own_rules_forward_tenant_events(plane: DeployedControlPlane) -> Non
     sandbox = sandbox_of(plane.system)
     onboarding = {"tenantId": tenant, "tenantData": {"tenantName": "Acme", "email": "a@example.com", "tier": "basic"}}
     plane.put_event("controlPlaneEventSource", "onboardingRequest", onboarding)
-    assert soon(lambda: tenant in sandbox.customers())
+    assert wait_until(lambda: tenant in sandbox.customers())
     assert sandbox.customers()[tenant]["customerName"] == "Acme"
     plane.put_event("controlPlaneEventSource", "offboardingRequest", {"tenantId": tenant})
-    assert soon(lambda: sandbox.customers()[tenant]["lifecycleStage"] == "OFFBOARDED")
+    assert wait_until(lambda: sandbox.customers()[tenant]["lifecycleStage"] == "OFFBOARDED")
 
 
 def test_a_usage_event_that_is_delivered_twice_counts_once(plane: DeployedControlPlane) -> None:
@@ -165,8 +165,8 @@ def test_a_usage_event_that_is_delivered_twice_counts_once(plane: DeployedContro
     event = _build_event("ingestUsage", usage)
     for _ in range(2):
         assert plane.invoke("UsageEvent", event) == (None, None)
-    assert soon(lambda: sandbox_of(plane.system).totals("api-calls") == {tenant: 3})
-    assert soon(lambda: _count_messages(plane) == 0)
+    assert wait_until(lambda: sandbox_of(plane.system).totals("api-calls") == {tenant: 3})
+    assert wait_until(lambda: _count_messages(plane) == 0)
     assert sandbox_of(plane.system).totals("api-calls") == {tenant: 3}
 
 
@@ -189,7 +189,7 @@ def test_a_tenant_event_that_is_delivered_twice_starts_one_execution(
     event = _build_event("anyDetailType", {"tenantId": tenant})
     for _ in range(2):
         assert plane.invoke(function, event) == (None, None)
-        assert soon(lambda: sandbox_of(plane.system).customers().get(tenant, {}).get("lifecycleStage") == stage)
+        assert wait_until(lambda: sandbox_of(plane.system).customers().get(tenant, {}).get("lifecycleStage") == stage)
     arns = [arn for arn in _list_executions(plane, function) if arn.endswith(event["id"])]
     assert len(arns) == 1
 
@@ -210,4 +210,4 @@ def test_processes_an_event_whose_id_cannot_be_an_execution_name(plane: Deployed
     tenant = f"tenant-{uuid.uuid4()}"
     event = {**_build_event("onboardingRequest", {"tenantId": tenant}), "id": "invalid as the name/of an execution"}
     assert plane.invoke("CreateCustomerEvent", event) == (None, None)
-    assert soon(lambda: tenant in sandbox_of(plane.system).customers())
+    assert wait_until(lambda: tenant in sandbox_of(plane.system).customers())

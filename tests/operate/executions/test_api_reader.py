@@ -14,7 +14,7 @@ from amberflo_workflows.operate.executions.reader import NoSuchExecution, Query
 from amberflo_workflows.operate.executions.start import start_execution
 from tests.conftest import sandbox_of
 from tests.operate.executions.histories import outline
-from tests.polling import soon
+from tests.polling import wait_until
 
 pytestmark = pytest.mark.emulator
 
@@ -170,7 +170,7 @@ def test_executions_that_overlap_are_listed_by_their_start(system: System, execu
     # Every attempt of the long execution hangs until the short one has ended.
     sandbox_of(system).set_faults([{"kind": "hang", "path": "/meters", "seconds": 60}])
     long = start_execution(system, executions.machines.get("list_meters"), "{}", wait=False).arn
-    assert soon(lambda: sandbox_of(system).faults()[0]["struck"] > 0)
+    assert wait_until(lambda: sandbox_of(system).faults()[0]["struck"] > 0)
     short = start_execution(system, executions.machines.get("get_meter"), '{"meterId": "none"}', wait=True).arn
     sandbox_of(system).clear_faults()
     *_, ended = executions.follow(long)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from amberflo_workflows.local.system import System
-from tests.polling import soon
+from tests.polling import wait_until
 from tests.workflows.faults.cells import (
     BATCH_REJECTED,
     SOAK,
@@ -43,7 +43,7 @@ def test_a_state_that_times_out(system: System, cell: Cell) -> None:
     with changed_state(system, cell, lambda state: state.update(TimeoutSeconds=STATE_SECONDS)):
         outcome = start(system, cell, build_faults(cell, kind="hang", seconds=STATE_SECONDS + 0.5))
     # The processes of attempts that timed out are still running.
-    assert soon(lambda: actual_calls(system) == expected_calls(cell))
+    assert wait_until(lambda: actual_calls(system) == expected_calls(cell))
     check(system, cell, outcome)
     assert outcome.http != 504 or "timed out" in outcome.body["message"]
 

@@ -39,7 +39,7 @@ class Demo:
     def run(self, usages: Sequence[Usage]) -> bool:
         """True if all that was fetched is what was expected."""
         first, later = usages[: len(usages) * 2 // 3], usages[len(usages) * 2 // 3 :]
-        self._since = _earliest(usages)
+        self._since = _report_start(usages)
         self._create_meters(sorted({usage["meterApiName"] for usage in usages}))
         self._send("Usage events on the bus", first)
         good = self._compare("After the first events, by name", compute_totals(first), by_id=False)
@@ -105,15 +105,15 @@ class Demo:
         with self._progress() as progress:
             task = progress.add_task("Counting", total=1.0)
             fetched, quiet_since = self._fetch(by_id=by_id), time.monotonic()
-            while not _agree(expected, fetched) and time.monotonic() - quiet_since < QUIET_SECONDS:
+            while not _are_equal(expected, fetched) and time.monotonic() - quiet_since < QUIET_SECONDS:
                 progress.update(task, completed=min(sum(fetched.values()) / (sum(expected.values()) or 1), 1.0))
                 time.sleep(0.3)
                 before, fetched = fetched, self._fetch(by_id=by_id)
                 if fetched != before or not self._queue_is_empty():
                     quiet_since = time.monotonic()
             progress.update(task, completed=1.0)
-        self._console.print(_table(title, expected, fetched))
-        return _agree(expected, fetched)
+        self._console.print(_build_table(title, expected, fetched))
+        return _are_equal(expected, fetched)
 
     def _queue_is_empty(self) -> bool:
         attributes = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -159,19 +159,19 @@ def batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _earliest(usages: Sequence[Usage]) -> int:
+def _report_start(usages: Sequence[Usage]) -> int:
     """Epoch seconds of the first usage, or of an hour ago for usages that take the time of their event."""
     now = int(time.time())
     times: list[int] = [usage.get("meterTimeInMillis") or now * 1000 for usage in usages]
     return min(times) // 1000 - 3600
 
 
-def _agree(expected: Totals, fetched: Totals) -> bool:
+def _are_equal(expected: Totals, fetched: Totals) -> bool:
     keys = expected.keys() | fetched.keys()
     return all(math.isclose(expected.get(key, 0), fetched.get(key, 0), rel_tol=1e-9, abs_tol=1e-9) for key in keys)
 
 
-def _table(title: str, expected: Totals, fetched: Totals) -> Table:
+def _build_table(title: str, expected: Totals, fetched: Totals) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("meter")
     table.add_column("tenant")

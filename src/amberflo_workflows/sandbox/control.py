@@ -57,7 +57,7 @@ async def _put_keys(sandbox: "Sandbox", request: Request) -> Response:
 
 async def _totals(sandbox: "Sandbox", request: Request) -> Response:
     name = request.query_params.get("meterApiName", "")
-    return JSONResponse(await run_in_threadpool(usage.totals, sandbox.store, sandbox.settings, name))
+    return JSONResponse(await run_in_threadpool(usage.compute_totals, sandbox.store, sandbox.settings, name))
 
 
 async def _customers(sandbox: "Sandbox", _request: Request) -> Response:
@@ -69,7 +69,7 @@ async def _reset(sandbox: "Sandbox", request: Request) -> Response:
     return await _forget_requests(sandbox, request)
 
 
-OWN_ROUTES: list[tuple[str, str, "Callable[[Sandbox, Request], Awaitable[Response]]"]] = [
+CONTROL_ROUTES: list[tuple[str, str, "Callable[[Sandbox, Request], Awaitable[Response]]"]] = [
     ("GET", "/_sandbox/health", _health),
     ("GET", "/_sandbox/requests", _requests),
     ("DELETE", "/_sandbox/requests", _forget_requests),
