@@ -164,7 +164,7 @@ def test_a_chart_of_a_thousand_intervals_scrolls(open_page: OpenPage) -> None:
 
 
 INVALID_QUERIES = (
-    ("meter=no-such-meter", 404, "The API answered 404"),
+    ("meter=no-such-meter", 404, "The API responded with 404"),
     ("meter=api-calls&group=nosuch", 400, "nosuch"),
     ("meter=api-calls&range=400d&interval=hour", 400, "9,600 hours; at most 3,000 can be shown"),
     ("meter=api-calls&range=soon", 400, "'soon' is not a valid duration"),
