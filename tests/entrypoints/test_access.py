@@ -11,6 +11,7 @@ from amberflo_workflows.infra.app import synth
 from amberflo_workflows.infra.settings import READ_SCOPE, WRITE_SCOPE, Settings
 from amberflo_workflows.local import tokens
 from amberflo_workflows.local.deploy import deploy
+from amberflo_workflows.local.expired_tokens import build_expired_token
 from amberflo_workflows.local.system import System
 from tests.entrypoints.calls import Api
 from tests.entrypoints.test_api import ROUTES
@@ -34,7 +35,7 @@ def test_each_route_requires_its_scope(system: System, method: str, path: str, b
 def test_an_expired_token_is_rejected(system: System, system_folder: Path) -> None:
     api = Api(system)
     assert api.call("GET", "meters").status == 200
-    expired = tokens.build_expired_token(api.token, system_folder / "emulator", system.outputs["UserPoolId"])
+    expired = build_expired_token(api.token, system_folder / "emulator", system.outputs["UserPoolId"])
     assert Api(system, expired).call("GET", "meters").status == 401
 
 

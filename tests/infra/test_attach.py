@@ -26,6 +26,7 @@ from amberflo_workflows.infra.operations import OPERATIONS
 from amberflo_workflows.infra.settings import InvalidSetting, Settings
 from amberflo_workflows.local import tokens
 from amberflo_workflows.local.deploy import deploy
+from amberflo_workflows.local.expired_tokens import build_expired_token
 from amberflo_workflows.local.system import System
 from tests.conftest import sandbox_of
 from tests.infra.conftest import get_resources
@@ -162,7 +163,7 @@ def test_routes_accept_only_the_control_planes_tokens(attached: Attached, system
     for valid in (user, attached.fetch_machine_token()):
         assert attached.fetch_status(valid) == 200
     assert attached.fetch_status(user, "POST", "meters", METER) == 201
-    expired = tokens.build_expired_token(user, system_folder / "emulator", pool)
+    expired = build_expired_token(user, system_folder / "emulator", pool)
     for invalid in ("", "garbage", attached.system.access_token, expired, _remove_signature(user)):
         assert attached.fetch_status(invalid) == 401
 
@@ -172,7 +173,7 @@ def test_a_second_authorizer_accepts_only_tokens_of_its_client(attached: Attache
     attached.deploy(own_authorizer=True)
     user, pool = attached.fetch_user_token(), attached.plane.outputs["ControlPlaneIdpUserPoolId"]
     assert attached.fetch_status(user) == 200
-    expired = tokens.build_expired_token(user, system_folder / "emulator", pool)
+    expired = build_expired_token(user, system_folder / "emulator", pool)
     # The machine client is a different audience, and the local system's pool a different issuer.
     for invalid in ("", attached.fetch_machine_token(), attached.system.access_token, expired, _remove_signature(user)):
         assert attached.fetch_status(invalid) == 401

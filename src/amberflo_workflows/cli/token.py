@@ -10,6 +10,7 @@ from amberflo_workflows.cli.context import get_stack, reported_errors, require_l
 from amberflo_workflows.cli.options import Json
 from amberflo_workflows.cli.output import fail
 from amberflo_workflows.local import tokens
+from amberflo_workflows.local.expired_tokens import build_expired_token
 from amberflo_workflows.local.home import home
 from amberflo_workflows.local.system import System
 
@@ -44,4 +45,4 @@ def _local_token(system: System, scope: TokenScope, *, expired: bool) -> str:
     access_token = tokens.fetch_access_token(system.emulator, system.outputs, tokens.SCOPES[scope.value])
     if not expired:
         return access_token
-    return tokens.build_expired_token(access_token, home() / "emulator", system.outputs["UserPoolId"])
+    return build_expired_token(access_token, home() / "emulator", system.outputs["UserPoolId"])

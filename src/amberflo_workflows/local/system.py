@@ -14,8 +14,13 @@ from typing import Any, Final
 
 import requests
 
+from amberflo_workflows.infra.app import synth
+from amberflo_workflows.infra.bundle import BundleFailed
+from amberflo_workflows.infra.node import NodeMissing
+from amberflo_workflows.infra.settings import READ_SCOPE, WRITE_SCOPE, InvalidSetting, Settings
 from amberflo_workflows.local import emulator as aws
 from amberflo_workflows.local import home
+from amberflo_workflows.local.deploy import deploy, put_secret
 from amberflo_workflows.local.emulator import Emulator
 from amberflo_workflows.local.home import RunningState
 from amberflo_workflows.local.processes import Server, find_free_port, is_port_free, read_last_lines, spawn
@@ -106,8 +111,6 @@ def start(
         emulator = aws.start(folder / "emulator", port=port, wait_scale=wait_scale)
         # An interrupted deployment that is saved could never be updated.
         undo.callback(emulator.server.kill)
-        from amberflo_workflows.local.deploy import deploy, put_secret  # noqa: PLC0415 - imports botocore
-
         put_secret(emulator, SECRET, {"apiKey": key})
         synthesised = assembly.result()
         tell("Deploying the stack")
@@ -213,16 +216,6 @@ def _to_state(system: System) -> RunningState:
 
 
 def _synth(outdir: Path, amberflo_url: str) -> Path:
-    from amberflo_workflows.infra.app import synth  # noqa: PLC0415 - starts Node
-    from amberflo_workflows.infra.bundle import BundleFailed  # noqa: PLC0415 - as above
-    from amberflo_workflows.infra.node import NodeMissing  # noqa: PLC0415 - as above
-    from amberflo_workflows.infra.settings import (  # noqa: PLC0415 - as above
-        READ_SCOPE,
-        WRITE_SCOPE,
-        InvalidSetting,
-        Settings,
-    )
-
     try:
         settings = Settings(
             stack_name=STACK,
