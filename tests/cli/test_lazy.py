@@ -31,10 +31,11 @@ def test_the_help_lists_all_commands_without_importing_them() -> None:
     assert modules.isdisjoint({*SLOW_MODULES, *(command.module for command in COMMANDS.values())})
 
 
-def test_the_help_of_a_command_imports_no_other_command() -> None:
-    output, modules = _run("meters", "list", "--help")
-    assert "List all meters, sorted by name." in output
-    assert modules & {command.module for command in COMMANDS.values()} == {COMMANDS["meters"].module}
+@pytest.mark.parametrize("arguments", [("meters", "list"), ("status",), ("env",), ("token",)])
+def test_a_command_imports_no_other_command_and_no_aws_sdk(arguments: tuple[str, ...]) -> None:
+    output, modules = _run(*arguments, "--help")
+    assert f" {' '.join(arguments)} [OPTIONS]" in output
+    assert modules & {command.module for command in COMMANDS.values()} == {COMMANDS[arguments[0]].module}
     assert modules.isdisjoint({"boto3", "aws_cdk"})
 
 
