@@ -1,4 +1,4 @@
-"""Wait for a condition, and look at processes: those of a session, and the addresses that they listen on."""
+"""Wait for a condition, and list processes and their open ports."""
 
 import os
 import time
@@ -8,7 +8,7 @@ import psutil
 
 
 def session_processes(session: int) -> list[int]:
-    """Ids of the running processes of a session."""
+    """Return the ids of a session's running processes."""
     pids = []
     for process in psutil.process_iter(["pid", "status"]):
         try:
@@ -20,7 +20,7 @@ def session_processes(session: int) -> list[int]:
 
 
 def listening_addresses(pid: int) -> set[tuple[str, int]]:
-    """Addresses and ports that a process listens on."""
+    """Return the addresses and ports that a process listens on."""
     connections = psutil.Process(pid).net_connections(kind="inet")
     return {
         (connection.laddr.ip, connection.laddr.port)
@@ -30,7 +30,7 @@ def listening_addresses(pid: int) -> set[tuple[str, int]]:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> bool:
-    """Wait until ``condition`` is true. Returns false if it is not after ``seconds``, which a slow machine may need."""
+    """Poll a condition; whether it becomes true before the timeout, which is long enough for a busy machine."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

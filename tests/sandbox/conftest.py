@@ -1,3 +1,4 @@
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,33 +13,33 @@ from amberflo_workflows.sandbox.settings import SandboxSettings
 from amberflo_workflows.sandbox.testing import running_sandbox
 
 KEY = "key-1"
-# Once: two records that are meant to be the same must not fall on both sides of a second.
+# Computed once, so that two equal records have the same time.
 _AN_HOUR_AGO = int(time.time() - 3_600) * 1000
 METER = {"label": "API calls", "meterApiName": "api-calls", "meterType": "sum_of_all_usage", "dimensions": ["region"]}
 
 
 @dataclass(frozen=True)
 class Amberflo:
-    """The sandbox, called as Amberflo is."""
+    """Calls a sandbox as if it were Amberflo."""
 
     sandbox: SandboxClient
 
-    def call(self, method: str, path: str, body: Any = None, **arguments: Any) -> requests.Response:
-        given = {"X-API-KEY": KEY, **arguments.pop("headers", {})}
+    def call(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
+        headers = {"X-API-KEY": KEY, **options.pop("headers", {})}
         return requests.request(
-            method, self.sandbox.url + path, json=body, headers=given, timeout=arguments.pop("timeout", 10), **arguments
+            method, self.sandbox.url + path, json=body, headers=headers, timeout=options.pop("timeout", 60), **options
         )
 
     def json(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self.call(method, path, body)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        response = self.call(method, path, body)
+        assert response.status_code == 200, response.text
+        return response.json()
 
-    def refusal(self, method: str, path: str, body: Any = None) -> str:
-        """Amberflo's word for what is wrong."""
-        answer = self.call(method, path, body)
-        assert answer.status_code == 400, answer.text
-        return str(answer.json()["errorMessage"])
+    def error_message(self, method: str, path: str, body: Any = None) -> str:
+        """Return the message of an expected 400."""
+        response = self.call(method, path, body)
+        assert response.status_code == 400, response.text
+        return str(response.json()["errorMessage"])
 
     def create_meter(self, **fields: Any) -> Any:
         return self.json("POST", "/meters", {**METER, **fields})
@@ -46,15 +47,19 @@ class Amberflo:
     def ingest(self, *records: dict[str, Any]) -> None:
         assert self.call("POST", "/ingest", list(records)).text == f"{len(records)} records were ingested"
 
-    def usage(self, **question: Any) -> Any:
-        now = int(time.time())
-        asked = {"meterApiName": "api-calls", "timeRange": {"startTimeInSeconds": now - 7_200}, **question}
-        return self.json("POST", "/usage", asked)
+    def usage(self, **query: Any) -> Any:
+        start = _AN_HOUR_AGO // 1000 - 3_600
+        body = {"meterApiName": "api-calls", "timeRange": {"startTimeInSeconds": start}, **query}
+        return self.json("POST", "/usage", body)
+
+    def total(self, meter_api_name: str = "api-calls") -> float:
+        """Return the sum of a meter's usage over all customers."""
+        return sum(self.sandbox.totals(meter_api_name).values())
 
 
 def record(**fields: Any) -> dict[str, Any]:
-    """A record that Amberflo takes, an hour old."""
-    made = {
+    """Build a valid record, an hour old."""
+    defaults = {
         "customerId": "acme",
         "meterApiName": "api-calls",
         "meterValue": 1,
@@ -62,32 +67,29 @@ def record(**fields: Any) -> dict[str, Any]:
         "uniqueId": "u",
         "dimensions": {"region": "eu"},
     }
-    return {**made, **fields}
+    return {**defaults, **fields}
 
 
 @pytest.fixture(scope="session")
-def shared() -> Iterator[SandboxClient]:
+def shared_sandbox() -> Iterator[SandboxClient]:
     with running_sandbox(api_key=KEY) as running:
         yield running
 
 
 @pytest.fixture
-def amberflo(shared: SandboxClient) -> Iterator[Amberflo]:
-    shared.reset()
-    yield Amberflo(shared)
-    shared.clear_faults()
-    shared.set_keys([KEY])
+def amberflo(shared_sandbox: SandboxClient) -> Iterator[Amberflo]:
+    shared_sandbox.reset()
+    yield Amberflo(shared_sandbox)
+    shared_sandbox.clear_faults()
+    shared_sandbox.set_keys([KEY])
 
 
 @pytest.fixture
-def started() -> Iterator[Callable[..., Amberflo]]:
-    """Starts a sandbox with other settings."""
-    running = []
+def start_sandbox() -> Iterator[Callable[..., Amberflo]]:
+    """Starts sandboxes with other settings, which end with the test."""
+    with contextlib.ExitStack() as stack:
 
-    def start(data: Path | None = None, **settings: Any) -> Amberflo:
-        running.append(running_sandbox(KEY, data, SandboxSettings(**settings)))
-        return Amberflo(running[-1].__enter__())
+        def start(data: Path | None = None, **settings: Any) -> Amberflo:
+            return Amberflo(stack.enter_context(running_sandbox(KEY, data, SandboxSettings(**settings))))
 
-    yield start
-    for one in running:
-        one.__exit__(None, None, None)
+        yield start

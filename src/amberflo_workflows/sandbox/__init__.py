@@ -1,5 +1,5 @@
-"""A stand-in for the Amberflo SaaS: its HTTP contract over an embedded database, so that usage really adds up.
+"""A substitute for the Amberflo SaaS: its HTTP API over an embedded database, so that usage is really counted.
 
-What it does is taken from Amberflo's documentation and its own SDKs; where those say nothing, a choice was made
-that :class:`~amberflo_workflows.sandbox.settings.SandboxSettings` can change.
+Its behaviour follows Amberflo's documentation and SDKs. Where those say nothing, the behaviour is an assumption that
+:class:`~amberflo_workflows.sandbox.settings.SandboxSettings` can change.
 """

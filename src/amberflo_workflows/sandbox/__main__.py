@@ -1,6 +1,7 @@
 """``python -m amberflo_workflows.sandbox``: serve the sandbox on loopback until SIGTERM.
 
-The key that callers have to send comes from the environment, ``SANDBOX_API_KEY``: a command line is for all to see.
+The API key that callers must send comes from the environment variable ``SANDBOX_API_KEY``, because every user of the
+machine can read a command line.
 """
 
 import argparse
@@ -17,10 +18,10 @@ from amberflo_workflows.sandbox.settings import SandboxSettings
 from amberflo_workflows.sandbox.store import Store
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m amberflo_workflows.sandbox", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--data", type=Path, help="database file; without it nothing is kept")
+    parser.add_argument("--data", type=Path, help="database file; default: in memory")
     hints = typing.get_type_hints(SandboxSettings)
     for field in dataclasses.fields(SandboxSettings):
         option, hint = f"--{field.name.replace('_', '-')}", hints[field.name]
@@ -34,15 +35,15 @@ def _arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Serve."""
-    given = vars(_arguments())
-    port, data = given.pop("port"), given.pop("data")
+    """Serve until SIGTERM; 2 if there is no API key."""
+    options = vars(_parse_arguments())
+    port, data = options.pop("port"), options.pop("data")
     key = os.environ.get("SANDBOX_API_KEY")
     if not key:
-        print("SANDBOX_API_KEY is not set; it is the key that callers have to send.", file=sys.stderr)
+        print("SANDBOX_API_KEY is not set. Set it to the API key that callers must send.", file=sys.stderr)
         return 2
-    sandbox = Sandbox(Store(data), {key}, SandboxSettings(**given))
-    uvicorn.run(sandbox.app(), host="127.0.0.1", port=port, log_level="warning", http="h11")
+    sandbox = Sandbox(Store(data), {key}, SandboxSettings(**options))
+    uvicorn.run(sandbox.build_app(), host="127.0.0.1", port=port, log_level="warning", http="h11")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Amberflo's routes, behind an API key; the sandbox's own are in ``switches``."""
+"""The ASGI application with Amberflo's routes, which need an API key; ``control`` has the sandbox's own routes."""
 
 import contextlib
 from collections import Counter, deque
@@ -25,7 +25,7 @@ from amberflo_workflows.sandbox.settings import SandboxSettings
 from amberflo_workflows.sandbox.store import Store
 
 Endpoint = Callable[["Sandbox", Request], Awaitable[Response]]
-_RECENT = 200
+_MAX_RECENT_CALLS = 200
 _Text = Annotated[str, Meta(min_length=1)]
 _Seconds = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
@@ -36,9 +36,9 @@ class _Window(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Rule(msgspec.Struct, forbid_unknown_fields=True):
-    """A rule without a property filter: the shape of one is not documented.
+    """A filtering rule without a property filter, whose form is not documented.
 
-    To apply half of a rule would cancel other tenants' usage, so an unknown part is refused.
+    Ignoring a part of a rule would cancel other tenants' usage, so a rule with unknown members is rejected.
     """
 
     id: _Text
@@ -48,7 +48,7 @@ class _Rule(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Sandbox:
-    """One Amberflo account: its data, its keys, what was asked of it and what is to go wrong."""
+    """An Amberflo account: its data, API keys, counted calls and active faults."""
 
     def __init__(self, store: Store, keys: set[str], settings: SandboxSettings) -> None:
         self.store = store
@@ -56,86 +56,88 @@ class Sandbox:
         self.settings = settings
         self.faults = Faults()
         self.calls: Counter[tuple[str, str, int]] = Counter()
-        self.recent: deque[dict[str, Any]] = deque(maxlen=_RECENT)
+        self.recent: deque[dict[str, Any]] = deque(maxlen=_MAX_RECENT_CALLS)
         self.records = 0
 
-    def note(self, request: Request, template: str, status: int) -> None:
-        """Remember a call, with its path as it came; never a header or a body."""
+    def log_call(self, request: Request, template: str, status: int) -> None:
+        """Log a call with its raw path, without headers and body."""
         self.calls[request.method, template, status] += 1
         path = request.scope["raw_path"].decode("ascii", "backslashreplace")
         self.recent.append({"method": request.method, "path": path, "status": status})
 
-    def app(self) -> FaultMiddleware:
-        """The ASGI application."""
+    def build_app(self) -> FaultMiddleware:
+        """Build the ASGI application; it closes the store when it ends."""
 
         @contextlib.asynccontextmanager
         async def lifespan(_app: Starlette) -> AsyncIterator[None]:
             yield
             self.store.close()
 
-        routes = [Route(path, self._served(path, endpoint), methods=[method]) for method, path, endpoint in _ROUTES]
-        routes += [Route(path, self._own(endpoint), methods=[method]) for method, path, endpoint in CONTROL_ROUTES]
+        routes = [Route(path, self._with_key(path, endpoint), methods=[method]) for method, path, endpoint in _ROUTES]
+        routes += [
+            Route(path, self._without_key(endpoint), methods=[method]) for method, path, endpoint in CONTROL_ROUTES
+        ]
         inner = Starlette(
             routes=routes,
             middleware=[Middleware(GZipMiddleware, minimum_size=1000)],
-            exception_handlers={HTTPException: self._gateway_says},
+            exception_handlers={HTTPException: self._handle_gateway_error},
             lifespan=lifespan,
         )
-        # Paths with and without a slash at the end are both in use; a redirect would lose the body.
+        # Clients use paths with and without a slash at the end; a redirect would lose the body.
         inner.router.redirect_slashes = False
         return FaultMiddleware(inner, self.faults)
 
-    def _served(self, template: str, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    def _with_key(self, template: str, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         async def serve(request: Request) -> Response:
             if request.headers.get("x-api-key") not in self.keys:
                 response: Response = JSONResponse({"message": "Unauthorized"}, 401)
             else:
-                response = await self._guarded(endpoint, request)
-            self.note(request, template, response.status_code)
+                response = await self._handle_errors(endpoint, request)
+            self.log_call(request, template, response.status_code)
             return response
 
         return serve
 
-    def _own(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    def _without_key(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         async def serve(request: Request) -> Response:
-            return await self._guarded(endpoint, request)
+            return await self._handle_errors(endpoint, request)
 
         return serve
 
-    async def _guarded(self, endpoint: Endpoint, request: Request) -> Response:
+    async def _handle_errors(self, endpoint: Endpoint, request: Request) -> Response:
         try:
             return await endpoint(self, request)
-        except RequestRejected as refused:
-            return refused.response()
+        except RequestRejected as error:
+            return error.build_response()
         except msgspec.MsgspecError as error:
             return JSONResponse({"errorMessage": f"Invalid request: {error}"}, 400)
 
-    async def _gateway_says(self, request: Request, error: Exception) -> Response:
-        """No such path, or no such method there."""
+    async def _handle_gateway_error(self, request: Request, error: Exception) -> Response:
+        """Respond to an unknown path or method."""
         status = error.status_code if isinstance(error, HTTPException) else 500
-        self.note(request, "", status)
+        self.log_call(request, "", status)
         return JSONResponse({"message": HTTPStatus(status).phrase}, status)
 
 
-async def _body(request: Request) -> Any:
+async def _read_json(request: Request) -> Any:
     return msgspec.json.decode(await request.body())
 
 
-async def _object(request: Request) -> dict[str, Any]:
+async def _read_object(request: Request) -> dict[str, Any]:
     return msgspec.json.decode(await request.body(), type=dict[str, Any])
 
 
-def _count(query: Mapping[str, str], name: str, default: int) -> int:
+def _read_count(query: Mapping[str, str], name: str, default: int) -> int:
     count: int = msgspec.convert(query.get(name, default), Annotated[int, Meta(ge=1)], strict=False)
     return count
 
 
 async def _create_meter(sandbox: Sandbox, request: Request) -> Response:
-    return JSONResponse(meters.create_meter(sandbox.store, sandbox.settings, await _body(request)))
+    return JSONResponse(meters.create_meter(sandbox.store, sandbox.settings, await _read_json(request)))
 
 
 async def _update_meter(sandbox: Sandbox, request: Request) -> Response:
-    return JSONResponse(meters.update_meter(sandbox.store, sandbox.settings, await _body(request)))
+    return JSONResponse(meters.update_meter(sandbox.store, sandbox.settings, await _read_json(request)))
 
 
 async def _list_meters(sandbox: Sandbox, request: Request) -> Response:
@@ -144,10 +146,10 @@ async def _list_meters(sandbox: Sandbox, request: Request) -> Response:
 
 
 async def _get_meter(sandbox: Sandbox, request: Request) -> Response:
-    found = sandbox.store.documents(meters.KIND).get(request.path_params["id"])
-    if found is None and sandbox.settings.missing_meter == "404":
+    meter = sandbox.store.documents(meters.KIND).get(request.path_params["id"])
+    if meter is None and sandbox.settings.missing_meter == "404":
         return JSONResponse({"message": "Not Found"}, 404)
-    return JSONResponse(found or {})
+    return JSONResponse(meter or {})
 
 
 async def _delete_meter(sandbox: Sandbox, request: Request) -> Response:
@@ -156,39 +158,39 @@ async def _delete_meter(sandbox: Sandbox, request: Request) -> Response:
 
 async def _ingest(sandbox: Sandbox, request: Request) -> Response:
     body = await request.body()
-    given = ingest.parse_records(body, request.headers.get("content-encoding", ""), sandbox.settings)
-    sandbox.store.add([record for records in given for record in records])
-    sandbox.records += len(given)
-    return PlainTextResponse(ingest.build_response_text(len(given)))
+    records_by_item = ingest.parse_records(body, request.headers.get("content-encoding", ""), sandbox.settings)
+    sandbox.store.add([record for records in records_by_item for record in records])
+    sandbox.records += len(records_by_item)
+    return PlainTextResponse(ingest.build_response_text(len(records_by_item)))
 
 
-def _usage(*, sparse: bool, batch: bool) -> Endpoint:
+def _report_usage(*, sparse: bool, batch: bool) -> Endpoint:
     async def serve(sandbox: Sandbox, request: Request) -> Response:
-        questions = msgspec.convert(await _body(request), list[Any]) if batch else [await _body(request)]
+        queries = msgspec.convert(await _read_json(request), list[Any]) if batch else [await _read_json(request)]
         reports = [
-            await run_in_threadpool(usage.build_report, sandbox.store, sandbox.settings, question, sparse=sparse)
-            for question in questions
+            await run_in_threadpool(usage.build_report, sandbox.store, sandbox.settings, query, sparse=sparse)
+            for query in queries
         ]
         return JSONResponse(reports if batch else reports[0])
 
     return serve
 
 
-async def _usage_of_all(sandbox: Sandbox, request: Request) -> Response:
-    query = request.query_params
-    question: dict[str, Any] = {
+async def _report_all_usage(sandbox: Sandbox, request: Request) -> Response:
+    params = request.query_params
+    query: dict[str, Any] = {
         "timeRange": {
-            "startTimeInSeconds": query.get("startTimeInSeconds"),
-            "endTimeInSeconds": query.get("endTimeInSeconds"),
+            "startTimeInSeconds": params.get("startTimeInSeconds"),
+            "endTimeInSeconds": params.get("endTimeInSeconds"),
         },
-        "timeGroupingInterval": query.get("timeGroupingInterval"),
-        "groupBy": [query["groupBy"]] if query.get("groupBy") else [],
-        "filter": {"customerId": [query["customerId"]]} if query.get("customerId") else {},
+        "timeGroupingInterval": params.get("timeGroupingInterval"),
+        "groupBy": [params["groupBy"]] if params.get("groupBy") else [],
+        "filter": {"customerId": [params["customerId"]]} if params.get("customerId") else {},
     }
     names = [meter["meterApiName"] for meter in meters.list_meters(sandbox.store, None, None)]
     reports = [
         await run_in_threadpool(
-            usage.build_report, sandbox.store, sandbox.settings, {**question, "meterApiName": name}, sparse=False
+            usage.build_report, sandbox.store, sandbox.settings, {**query, "meterApiName": name}, sparse=False
         )
         for name in names
     ]
@@ -208,27 +210,27 @@ async def _list_rules(sandbox: Sandbox, request: Request) -> Response:
 
 
 async def _create_customer(sandbox: Sandbox, request: Request) -> Response:
-    return JSONResponse(customers.create_customer(sandbox.store, await _body(request)))
+    return JSONResponse(customers.create_customer(sandbox.store, await _read_json(request)))
 
 
 async def _replace_customer(sandbox: Sandbox, request: Request) -> Response:
-    return JSONResponse(customers.replace_customer(sandbox.store, await _body(request)))
+    return JSONResponse(customers.replace_customer(sandbox.store, await _read_json(request)))
 
 
-async def _customers(sandbox: Sandbox, request: Request) -> Response:
+async def _find_customers(sandbox: Sandbox, request: Request) -> Response:
     customer_id = request.query_params.get("customerId")
     return JSONResponse(
         customers.get_customer(sandbox.store, customer_id) if customer_id else customers.list_customers(sandbox.store)
     )
 
 
-async def _customer(sandbox: Sandbox, request: Request) -> Response:
+async def _get_customer(sandbox: Sandbox, request: Request) -> Response:
     return JSONResponse(customers.get_customer(sandbox.store, request.path_params["id"]))
 
 
-async def _customer_page(sandbox: Sandbox, request: Request) -> Response:
+async def _list_customer_page(sandbox: Sandbox, request: Request) -> Response:
     query = request.query_params
-    number, limit = _count(query, "page", 1), _count(query, "limit", 25)
+    number, limit = _read_count(query, "page", 1), _read_count(query, "limit", 25)
     return JSONResponse(customers.build_page(sandbox.store, number, limit, query.get("search", "")))
 
 
@@ -237,14 +239,14 @@ async def _hide_customer(sandbox: Sandbox, request: Request) -> Response:
 
 
 async def _move_customer(sandbox: Sandbox, request: Request) -> Response:
-    body = await _object(request)
+    body = await _read_object(request)
     return JSONResponse(
         customers.move_customer(sandbox.store, str(body.get("customerId")), str(body.get("lifecycleStage")))
     )
 
 
 async def _reinstate_customer(sandbox: Sandbox, request: Request) -> Response:
-    body = await _object(request)
+    body = await _read_object(request)
     return JSONResponse(customers.reinstate_customer(sandbox.store, str(body.get("customerId"))))
 
 
@@ -257,23 +259,23 @@ _ROUTES: list[tuple[str, str, Endpoint]] = [
     ("POST", "/", _ingest),
     ("POST", "/ingest", _ingest),
     ("POST", "/ingest/", _ingest),
-    ("POST", "/usage", _usage(sparse=False, batch=False)),
-    ("POST", "/usage/", _usage(sparse=False, batch=False)),
-    ("POST", "/usage/batch", _usage(sparse=False, batch=True)),
-    ("POST", "/usage/sparse", _usage(sparse=True, batch=False)),
-    ("POST", "/usage/sparse/batch", _usage(sparse=True, batch=True)),
-    ("GET", "/usage/all", _usage_of_all),
+    ("POST", "/usage", _report_usage(sparse=False, batch=False)),
+    ("POST", "/usage/", _report_usage(sparse=False, batch=False)),
+    ("POST", "/usage/batch", _report_usage(sparse=False, batch=True)),
+    ("POST", "/usage/sparse", _report_usage(sparse=True, batch=False)),
+    ("POST", "/usage/sparse/batch", _report_usage(sparse=True, batch=True)),
+    ("GET", "/usage/all", _report_all_usage),
     ("POST", "/ingest-snapshot/custom-filtering-rules", _put_rule),
     ("GET", "/ingest-snapshot/custom-filtering-rules", _list_rules),
     ("POST", "/customers", _create_customer),
     ("POST", "/customers/", _create_customer),
     ("PUT", "/customers", _replace_customer),
     ("PUT", "/customers/", _replace_customer),
-    ("GET", "/customers", _customers),
-    ("GET", "/customers/", _customers),
-    ("GET", "/customers/paging", _customer_page),
+    ("GET", "/customers", _find_customers),
+    ("GET", "/customers/", _find_customers),
+    ("GET", "/customers/paging", _list_customer_page),
     ("PUT", "/customers/stage", _move_customer),
     ("PUT", "/customers/reinstate", _reinstate_customer),
-    ("GET", "/customers/{id}", _customer),
+    ("GET", "/customers/{id}", _get_customer),
     ("DELETE", "/customers/{id}", _hide_customer),
 ]

@@ -1,63 +1,63 @@
-"""Talk to a sandbox that runs: its switches, for tests and the command line."""
+"""Client of a running sandbox's control routes, for tests and the command line."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import requests
 
-# For calls to this machine: no proxy, whatever the user's environment says.
+# Calls to this machine never go through the user's proxy.
 _HTTP = requests.Session()
 _HTTP.trust_env = False
 
 
 @dataclass(frozen=True)
 class SandboxClient:
-    """A sandbox by its address."""
+    """A running sandbox at ``url``."""
 
     url: str
 
     def set_faults(self, faults: list[dict[str, Any]]) -> None:
-        """Replace the faults in force."""
+        """Replace all active faults."""
         self._call("PUT", "faults", faults)
 
     def clear_faults(self) -> None:
-        """Behave again."""
+        """Remove all faults."""
         self._call("DELETE", "faults")
 
     def faults(self) -> list[dict[str, Any]]:
-        """The faults in force and how often each has struck."""
-        found: list[dict[str, Any]] = self._call("GET", "faults")
-        return found
+        """The active faults; ``struck`` counts the calls that each one affected."""
+        faults: list[dict[str, Any]] = self._call("GET", "faults")
+        return faults
 
     def set_keys(self, keys: list[str]) -> None:
-        """Replace the keys that are taken."""
+        """Replace the accepted API keys."""
         self._call("PUT", "keys", {"keys": keys})
 
     def requests(self) -> dict[str, Any]:
-        """What was asked of the sandbox: ``total``, ``records``, ``counts``, ``recent``."""
-        found: dict[str, Any] = self._call("GET", "requests")
-        return found
+        """The calls so far: ``total``, ``records``, ``counts``, ``recent``."""
+        calls: dict[str, Any] = self._call("GET", "requests")
+        return calls
 
     def clear_requests(self) -> None:
-        """Count from zero."""
+        """Reset the counts of calls and records to zero."""
         self._call("DELETE", "requests")
 
     def totals(self, meter_api_name: str) -> dict[str, float]:
-        """What is counted of a meter, by customer."""
-        found: dict[str, float] = self._call("GET", f"totals?meterApiName={meter_api_name}")
-        return found
+        """The sum of a meter's usage by customer id."""
+        totals: dict[str, float] = self._call("GET", f"totals?meterApiName={meter_api_name}")
+        return totals
 
     def customers(self) -> dict[str, dict[str, Any]]:
-        """All customers by their id, the hidden ones too."""
-        found: dict[str, dict[str, Any]] = self._call("GET", "customers")
-        return found
+        """All customers by id, including hidden ones."""
+        customers: dict[str, dict[str, Any]] = self._call("GET", "customers")
+        return customers
 
     def reset(self) -> None:
-        """Empty everything."""
+        """Delete all data and reset the counts; faults and keys stay."""
         self._call("POST", "reset")
 
     def _call(self, method: str, path: str, body: object = None) -> Any:
         response = _HTTP.request(method, f"{self.url}/_sandbox/{path}", json=body, timeout=30)
         if not response.ok:
-            raise ValueError(f"the sandbox refused {method} {path}: {response.text}")
+            raise ValueError(f"the sandbox rejected {method} {path}: {response.text}")
         return response.json()

@@ -1,4 +1,4 @@
-"""The sandbox's own routes, under ``/_sandbox/``: faults, keys, what was asked of it, what it has counted."""
+"""The sandbox's control routes, under ``/_sandbox/``: faults, API keys, counted calls, totals."""
 
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ async def _requests(sandbox: "Sandbox", _request: Request) -> Response:
     return JSONResponse({"total": total, "records": sandbox.records, "counts": counts, "recent": list(sandbox.recent)})
 
 
-async def _forget_requests(sandbox: "Sandbox", _request: Request) -> Response:
+async def _clear_requests(sandbox: "Sandbox", _request: Request) -> Response:
     sandbox.calls.clear()
     sandbox.recent.clear()
     sandbox.records = 0
@@ -37,16 +37,16 @@ async def _forget_requests(sandbox: "Sandbox", _request: Request) -> Response:
 
 
 async def _faults(sandbox: "Sandbox", _request: Request) -> Response:
-    return JSONResponse(sandbox.faults.described())
+    return JSONResponse(sandbox.faults.describe())
 
 
-async def _arm_faults(sandbox: "Sandbox", request: Request) -> Response:
-    sandbox.faults.arm(msgspec.json.decode(await request.body(), type=list[Fault]))
-    return JSONResponse(sandbox.faults.described())
+async def _replace_faults(sandbox: "Sandbox", request: Request) -> Response:
+    sandbox.faults.replace(msgspec.json.decode(await request.body(), type=list[Fault]))
+    return JSONResponse(sandbox.faults.describe())
 
 
-async def _disarm_faults(sandbox: "Sandbox", _request: Request) -> Response:
-    sandbox.faults.arm([])
+async def _clear_faults(sandbox: "Sandbox", _request: Request) -> Response:
+    sandbox.faults.replace([])
     return JSONResponse([])
 
 
@@ -66,16 +66,16 @@ async def _customers(sandbox: "Sandbox", _request: Request) -> Response:
 
 async def _reset(sandbox: "Sandbox", request: Request) -> Response:
     sandbox.store.clear()
-    return await _forget_requests(sandbox, request)
+    return await _clear_requests(sandbox, request)
 
 
 CONTROL_ROUTES: list[tuple[str, str, "Callable[[Sandbox, Request], Awaitable[Response]]"]] = [
     ("GET", "/_sandbox/health", _health),
     ("GET", "/_sandbox/requests", _requests),
-    ("DELETE", "/_sandbox/requests", _forget_requests),
+    ("DELETE", "/_sandbox/requests", _clear_requests),
     ("GET", "/_sandbox/faults", _faults),
-    ("PUT", "/_sandbox/faults", _arm_faults),
-    ("DELETE", "/_sandbox/faults", _disarm_faults),
+    ("PUT", "/_sandbox/faults", _replace_faults),
+    ("DELETE", "/_sandbox/faults", _clear_faults),
     ("PUT", "/_sandbox/keys", _put_keys),
     ("GET", "/_sandbox/totals", _totals),
     ("GET", "/_sandbox/customers", _customers),

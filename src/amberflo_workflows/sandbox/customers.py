@@ -1,4 +1,4 @@
-"""Customers: replaced whole by a PUT, hidden rather than deleted, moved forward through their stages."""
+"""Customers: a PUT replaces all fields, a DELETE hides, and lifecycle stages only move forward."""
 
 import time
 from typing import Any, Final
@@ -11,7 +11,7 @@ _STAGES: Final = ("ONBOARDING", "TRIAL", "ACTIVE", "OFFBOARDED")
 
 
 def create_customer(store: Store, body: Any) -> dict[str, Any]:
-    """Make a customer. Raises :class:`RequestRejected` when the id is taken (not documented; assumed)."""
+    """Create a customer. Raises :class:`RequestRejected` if the id exists already (not documented; assumed)."""
     customer = _check(body)
     if customer["customerId"] in store.documents(KIND):
         raise RequestRejected(f"Invalid request: Customer already exists with 'customerId': {customer['customerId']}")
@@ -19,61 +19,61 @@ def create_customer(store: Store, body: Any) -> dict[str, Any]:
 
 
 def replace_customer(store: Store, body: Any) -> dict[str, Any]:
-    """Replace a customer whole, or make it: what is left out is lost (Amberflo's reference)."""
+    """Replace or create a customer; omitted fields are removed (Amberflo's reference)."""
     customer = _check(body)
-    found = store.documents(KIND).get(customer["customerId"], {})
-    return _store(store, customer, created=found.get("createTime", int(time.time() * 1000)))
+    existing = store.documents(KIND).get(customer["customerId"], {})
+    return _store(store, customer, created=existing.get("createTime", int(time.time() * 1000)))
 
 
 def get_customer(store: Store, customer_id: str) -> dict[str, Any]:
-    """A customer, or ``{}``."""
-    found = store.documents(KIND).get(customer_id, {})
-    return {} if found.get("deleteTime") else found
+    """Return a customer, or ``{}`` if there is none or it is hidden."""
+    customer = store.documents(KIND).get(customer_id, {})
+    return {} if customer.get("deleteTime") else customer
 
 
 def list_customers(store: Store) -> list[dict[str, Any]]:
-    """All that are not hidden."""
+    """Return all customers that are not hidden."""
     return [customer for customer in store.documents(KIND).values() if not customer.get("deleteTime")]
 
 
 def build_page(store: Store, number: int, limit: int, search: str) -> dict[str, Any]:
-    """A page of customers, the first being 1."""
-    everyone = list_customers(store)
-    found = [customer for customer in everyone if search.lower() in str(customer).lower()]
+    """Return a page of the customers that match a search; the first page is 1."""
+    customers = list_customers(store)
+    matches = [customer for customer in customers if search.lower() in str(customer).lower()]
     return {
-        "items": found[(number - 1) * limit : number * limit],
+        "items": matches[(number - 1) * limit : number * limit],
         "metadata": {
-            "totalRowCount": len(everyone),
-            "filteredRowCount": len(found),
+            "totalRowCount": len(customers),
+            "filteredRowCount": len(matches),
             "limit": limit,
             "page": number,
-            "totalFilteredPages": -(-len(found) // limit),
+            "totalFilteredPages": -(-len(matches) // limit),
         },
     }
 
 
 def hide_customer(store: Store, customer_id: str) -> dict[str, Any]:
-    """Hide a customer; its usage stays."""
+    """Hide a customer; its usage is not deleted."""
     return _change(store, customer_id, {"deleteTime": int(time.time() * 1000), "lifecycleStage": "OFFBOARDED"})
 
 
 def reinstate_customer(store: Store, customer_id: str) -> dict[str, Any]:
-    """Show a hidden customer again; its stage stays what it is."""
+    """Make a hidden customer visible again; its stage does not change."""
     return _change(store, customer_id, {"deleteTime": None})
 
 
 def move_customer(store: Store, customer_id: str, stage: str) -> dict[str, Any]:
     """Move a customer to a later stage. Raises :class:`RequestRejected` for an earlier one."""
-    wanted = _parse_stage(stage)
+    target = _parse_stage(stage)
     current = store.documents(KIND).get(customer_id, {}).get("lifecycleStage", _STAGES[0])
-    if _STAGES.index(wanted) < _STAGES.index(current):
-        raise RequestRejected(f"Invalid request: Invalid lifecycleStage transition from {current} to {wanted}")
-    return _change(store, customer_id, {"lifecycleStage": wanted})
+    if _STAGES.index(target) < _STAGES.index(current):
+        raise RequestRejected(f"Invalid request: Invalid lifecycleStage transition from {current} to {target}")
+    return _change(store, customer_id, {"lifecycleStage": target})
 
 
-def _parse_stage(given: Any) -> str:
-    """A stage in Amberflo's upper case."""
-    stage = str(given).upper()
+def _parse_stage(text: Any) -> str:
+    """Return a stage in upper case, as Amberflo does."""
+    stage = str(text).upper()
     if stage not in _STAGES:
         raise RequestRejected("Invalid request: Invalid lifecycleStage")
     return stage
@@ -89,7 +89,7 @@ def _check(body: Any) -> dict[str, Any]:
 
 def _store(store: Store, customer: dict[str, Any], created: int) -> dict[str, Any]:
     stage = _parse_stage(customer.get("lifecycleStage") or _STAGES[0])
-    made = {
+    document = {
         "traits": {},
         **customer,
         "lifecycleStage": stage,
@@ -97,14 +97,14 @@ def _store(store: Store, customer: dict[str, Any], created: int) -> dict[str, An
         "createTime": created,
         "updateTime": int(time.time() * 1000),
     }
-    store.put_document(KIND, made["id"], made)
-    return made
+    store.put_document(KIND, document["id"], document)
+    return document
 
 
 def _change(store: Store, customer_id: str, change: dict[str, Any]) -> dict[str, Any]:
-    found = store.documents(KIND).get(customer_id)
-    if found is None:
+    customer = store.documents(KIND).get(customer_id)
+    if customer is None:
         raise RequestRejected(f"Invalid request: customer '{customer_id}' does not exist")
-    made = {**found, **change, "updateTime": int(time.time() * 1000)}
-    store.put_document(KIND, customer_id, made)
-    return made
+    changed = {**customer, **change, "updateTime": int(time.time() * 1000)}
+    store.put_document(KIND, customer_id, changed)
+    return changed

@@ -1,15 +1,15 @@
-"""Refusals in Amberflo's two shapes: ``errorMessage`` from its services, ``message`` from its gateway."""
+"""The error that Amberflo's services return; its gateway's errors have ``message`` instead of ``errorMessage``."""
 
 from starlette.responses import JSONResponse
 
 
 class RequestRejected(Exception):
-    """400 with ``{"errorMessage": …}``; the wording is that of the live service where it is known."""
+    """A 4xx response with ``{"errorMessage": …}``, in the words of the live service where they are known."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
         self.status = status
 
-    def response(self) -> JSONResponse:
-        """As an HTTP answer."""
+    def build_response(self) -> JSONResponse:
+        """Build the HTTP response."""
         return JSONResponse({"errorMessage": str(self)}, self.status)

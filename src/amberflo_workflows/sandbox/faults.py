@@ -1,4 +1,4 @@
-"""Misbehaviour on demand, in front of the sandbox's own answers."""
+"""Faults that a test can switch on, in front of the sandbox's own responses."""
 
 import asyncio
 import fnmatch
@@ -27,17 +27,15 @@ Kind = Literal[
     "cut_off",
     "bomb",
 ]
-
-
 _TRICKLE_SECONDS = 0.5
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True):
-    """What goes wrong, where and how often.
+    """A kind of fault and the calls that it affects.
 
-    ``path`` is a pattern with ``*``. ``times`` is for how many matching calls, after letting ``skip`` pass;
-    ``share`` the part of them that is struck, by chance from ``seed``. ``seconds`` is how long a delay, hang or
-    trickle lasts.
+    ``path`` is a pattern with ``*``. The first ``skip`` matching calls pass; then up to ``times`` calls are affected,
+    or all. With ``share`` below 1, each is affected with that probability, from a generator with ``seed``. ``seconds``
+    is the duration of a delay, hang or trickle.
     """
 
     kind: Kind
@@ -56,19 +54,19 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
 @dataclass
 class _ActiveFault:
     fault: Fault
-    chance: random.Random
-    met: int = 0
+    rng: random.Random
+    matched: int = 0
     struck: int = 0
 
-    def strikes(self, method: str, path: str) -> bool:
-        """Whether this call is one of those it is meant for."""
+    def applies(self, method: str, path: str) -> bool:
+        """Count a call; whether the fault affects it."""
         fault = self.fault
         if fault.method not in {None, method} or not fnmatch.fnmatchcase(path, fault.path):
             return False
-        self.met += 1
-        if self.met <= fault.skip or (fault.times is not None and self.struck >= fault.times):
+        self.matched += 1
+        if self.matched <= fault.skip or (fault.times is not None and self.struck >= fault.times):
             return False
-        if fault.share < 1 and self.chance.random() >= fault.share:
+        if fault.share < 1 and self.rng.random() >= fault.share:
             return False
         self.struck += 1
         return True
@@ -76,51 +74,51 @@ class _ActiveFault:
 
 @dataclass
 class Faults:
-    """The faults in force; the first that strikes a call is the one it gets."""
+    """The active faults. A call gets the first fault that applies to it."""
 
-    _armed: list[_ActiveFault] = field(default_factory=list)
+    _active: list[_ActiveFault] = field(default_factory=list)
 
-    def arm(self, faults: list[Fault]) -> None:
+    def replace(self, faults: list[Fault]) -> None:
         """Replace all faults."""
-        self._armed = [_ActiveFault(fault, random.Random(fault.seed)) for fault in faults]  # noqa: S311 - has to be repeatable
+        self._active = [_ActiveFault(fault, random.Random(fault.seed)) for fault in faults]  # noqa: S311 - must be repeatable
 
-    def described(self) -> list[dict[str, Any]]:
-        """The faults and how often each has struck."""
-        return [{**msgspec.to_builtins(armed.fault), "struck": armed.struck} for armed in self._armed]
+    def describe(self) -> list[dict[str, Any]]:
+        """Return the faults; ``struck`` counts the calls that each one affected."""
+        return [{**msgspec.to_builtins(active.fault), "struck": active.struck} for active in self._active]
 
-    def for_call(self, method: str, path: str) -> Fault | None:
-        """The fault that strikes this call."""
-        return next((armed.fault for armed in self._armed if armed.strikes(method, path)), None)
+    def find_fault(self, method: str, path: str) -> Fault | None:
+        """Return the fault for a call, or ``None``."""
+        return next((active.fault for active in self._active if active.applies(method, path)), None)
 
 
 class FaultMiddleware:
-    """Outermost, so that a dropped connection is one: it reaches through to the server's transport."""
+    """The outermost layer of the application, because dropping a connection needs the server's transport."""
 
     def __init__(self, app: ASGIApp, faults: Faults) -> None:
         self._app = app
         self._faults = faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a call, with its fault."""
+        """Serve a call, with a fault if one applies."""
         is_call = scope["type"] == "http" and not scope["path"].startswith("/_sandbox/")
-        fault = self._faults.for_call(scope["method"], scope["path"]) if is_call else None
+        fault = self._faults.find_fault(scope["method"], scope["path"]) if is_call else None
         if fault is None:
             await self._app(scope, receive, send)
         else:
-            await self._misbehave(fault, scope, receive, send)
+            await self._apply(fault, scope, receive, send)
 
-    async def _misbehave(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _apply(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         if fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
             await self._app(scope, receive, send)
         elif fault.kind == "wrong_key":
-            kept = [(name, value) for name, value in scope["headers"] if name != b"x-api-key"]
-            await self._app({**scope, "headers": kept}, receive, send)
+            headers = [(name, value) for name, value in scope["headers"] if name != b"x-api-key"]
+            await self._app({**scope, "headers": headers}, receive, send)
         elif fault.kind in {"drop", "hang"}:
             await _wait_for_disconnect(receive, fault.seconds if fault.kind == "hang" else 0)
             _drop_connection(receive)
         elif fault.kind == "trickle":
-            await _trickle(send, fault.seconds)
+            await _send_slowly(send, fault.seconds)
         elif fault.kind == "cut_off":
             await _send_half(receive, send)
         elif fault.kind in {"accept_then_drop", "accept_then_status"}:
@@ -145,25 +143,25 @@ def _build_response(fault: Fault) -> Response:
 
 @cache
 def _build_bomb() -> bytes:
-    """Ten megabytes of nothing in ten kilobytes, as often as makes two gigabytes: gzip may have many parts."""
+    """Build 2 MB of gzip that inflate to 2 GB: 200 members of 10 MB of zeros, since gzip may have several members."""
     return gzip.compress(bytes(10_000_000), mtime=0) * 200
 
 
 async def _wait_for_disconnect(receive: Receive, seconds: float) -> None:
-    """Wait, but no longer than the caller does."""
+    """Wait for some seconds, or until the caller disconnects."""
 
-    async def gone() -> None:
+    async def disconnected() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
 
     try:
-        await asyncio.wait_for(gone(), seconds)
+        await asyncio.wait_for(disconnected(), seconds)
     except TimeoutError:
         return
 
 
-async def _trickle(send: Send, seconds: float) -> None:
-    """An answer that never quite ends: each byte comes in time, all of it does not."""
+async def _send_slowly(send: Send, seconds: float) -> None:
+    """Send a response one byte at a time: each byte is in time for a read timeout, the complete response is not."""
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
     for _ in range(int(seconds / _TRICKLE_SECONDS)):
         await send({"type": "http.response.body", "body": b" ", "more_body": True})
@@ -172,7 +170,7 @@ async def _trickle(send: Send, seconds: float) -> None:
 
 
 async def _send_half(receive: Receive, send: Send) -> None:
-    """Half an answer: it says how long it will be, and the connection is closed before it is."""
+    """Send fewer bytes than ``Content-Length`` says, then close the connection."""
     headers = [(b"content-type", b"application/json"), (b"content-length", b"20")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b'{"data": ', "more_body": True})
@@ -180,12 +178,12 @@ async def _send_half(receive: Receive, send: Send) -> None:
 
 
 def _drop_connection(receive: Receive) -> None:
-    """Close the connection without an answer."""
+    """Close the connection without a response."""
     _transport(receive).abort()
 
 
 def _transport(receive: Receive) -> asyncio.Transport:
-    """ASGI has no word for the connection; uvicorn's cycle, of which ``receive`` is a bound method, holds it."""
+    """Return the connection. ASGI does not expose it; ``receive`` is a bound method of uvicorn's object that has it."""
     transport: asyncio.Transport = receive.__self__.transport  # type: ignore[attr-defined] # see above
     return transport
 

@@ -1,7 +1,7 @@
-"""Records that were acknowledged and are not in the database yet, in a file: they outlive a process that is killed.
+"""A file of records that were acknowledged but are not in the database yet, so that a killed process loses none.
 
-The database takes milliseconds for a commit and the file microseconds for a line, so the database is written once a
-second. A record that was written to it already changes nothing when it is written again: it counts once.
+A commit to the database takes milliseconds and a line in the file takes microseconds, so the database is written once
+a second. A record that is written to the database twice counts once.
 """
 
 from collections.abc import Sequence
@@ -25,28 +25,28 @@ class Record(NamedTuple):
 
 
 class UsageJournal:
-    """One file with a record a line."""
+    """A file with one record per line."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        # What is written has to leave the process before it is acknowledged.
+        # Unbuffered: a record must leave the process before it is acknowledged.
         self._file = path.open("ab", buffering=0)
 
-    def left(self) -> list[Record]:
-        """What a process that was killed has left. A last line without an end was not acknowledged, and goes."""
+    def load(self) -> list[Record]:
+        """Read the records of a killed process. An incomplete last line was not acknowledged and is removed."""
         text = self._path.read_bytes()
-        *lines, torn = text.split(b"\n")
-        self._file.truncate(len(text) - len(torn))
+        *lines, incomplete = text.split(b"\n")
+        self._file.truncate(len(text) - len(incomplete))
         return [msgspec.json.decode(line, type=Record) for line in lines]
 
-    def note(self, records: Sequence[Record]) -> None:
-        """Keep records."""
+    def append(self, records: Sequence[Record]) -> None:
+        """Append records."""
         self._file.write(b"".join(msgspec.json.encode(record) + b"\n" for record in records))
 
     def clear(self) -> None:
-        """All of it is in the database."""
+        """Empty the file, when the database has its records."""
         self._file.truncate(0)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()

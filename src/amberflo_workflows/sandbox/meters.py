@@ -1,6 +1,6 @@
-"""Meters: unique names and labels, a lock that only closes, deletion only when deprecated.
+"""Meters: names and labels are unique, a locking status only moves forward, only deprecated meters can be deleted.
 
-The wording of refusals is that of the live service as third-party clients quote it; they match on parts of it.
+The error messages are those of the live service as third-party clients quote them; these clients match parts of them.
 """
 
 import re
@@ -25,20 +25,20 @@ TYPES: Final = {
     "duration_snapshot": "duration",
 }
 _STRICT_TYPES: Final = {"sum_of_all_usage", "active_users", "event_duration"}
-# One way only, in this order; the two middle ones are alternatives.
-_LOCKS: Final = {"open": 0, "close_to_changes": 1, "close_to_deletion": 1, "deprecated": 2}
-_FIXED: Final = ("meterApiName", "meterType")
+# A status may only change to one with a higher number.
+_LOCK_LEVELS: Final = {"open": 0, "close_to_changes": 1, "close_to_deletion": 1, "deprecated": 2}
+_LOCKED_FIELDS: Final = ("meterApiName", "meterType")
 # Not documented; assumed.
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,50}")
 _SERVER_FIELDS: Final = {"id", "createTime", "updateTime", "aggregation", "accountId"}
 
 
 def create_meter(store: Store, settings: SandboxSettings, body: Any) -> dict[str, Any]:
-    """Make a meter under an id of the server's. Raises :class:`RequestRejected`."""
+    """Create a meter with a new id. Raises :class:`RequestRejected`."""
     meter = _check(body, settings)
     _check_unique(store, meter, own_id="")
     now = int(time.time() * 1000)
-    made = {
+    document = {
         "lockingStatus": "open",
         **{key: value for key, value in meter.items() if key not in _SERVER_FIELDS},
         "id": str(uuid.uuid4()),
@@ -47,34 +47,33 @@ def create_meter(store: Store, settings: SandboxSettings, body: Any) -> dict[str
         "createTime": now,
         "updateTime": now,
     }
-    store.put_document(KIND, made["id"], made)
-    return made
+    store.put_document(KIND, document["id"], document)
+    return document
 
 
 def update_meter(store: Store, settings: SandboxSettings, body: Any) -> dict[str, Any]:
-    """Replace the meter whose id is in the body; without an id this is a create. Raises :class:`RequestRejected`."""
+    """Replace the meter whose id is in the body; without an id, create one. Raises :class:`RequestRejected`."""
     if not isinstance(body, dict) or not body.get("id"):
         return create_meter(store, settings, body)
-    found = store.documents(KIND).get(str(body["id"]))
-    if found is None:
+    existing = store.documents(KIND).get(str(body["id"]))
+    if existing is None:
         raise RequestRejected(f"Invalid request: meter '{body['id']}' does not exist")
     meter = _check(body, settings)
-    _check_locks(found, meter)
-    _check_unique(store, meter, own_id=found["id"])
-    kept = {key: found[key] for key in ("id", "accountId", "createTime")}
-    made = {
-        "lockingStatus": found["lockingStatus"],
+    _check_locks(existing, meter)
+    _check_unique(store, meter, own_id=existing["id"])
+    document = {
+        "lockingStatus": existing["lockingStatus"],
         **{key: value for key, value in meter.items() if key not in _SERVER_FIELDS},
-        **kept,
+        **{key: existing[key] for key in ("id", "accountId", "createTime")},
         "aggregation": TYPES[meter["meterType"]],
         "updateTime": int(time.time() * 1000),
     }
-    store.put_document(KIND, made["id"], made)
-    return made
+    store.put_document(KIND, document["id"], document)
+    return document
 
 
 def list_meters(store: Store, meter_api_name: str | None, label: str | None) -> list[dict[str, Any]]:
-    """All meters, or those of a name or label."""
+    """Return all meters, or those with a name or label."""
     return [
         meter
         for meter in store.documents(KIND).values()
@@ -83,16 +82,16 @@ def list_meters(store: Store, meter_api_name: str | None, label: str | None) -> 
 
 
 def delete_meter(store: Store, meter_id: str) -> dict[str, Any]:
-    """Delete a deprecated meter; of an unknown one, or of a name, nothing is said. Raises :class:`RequestRejected`."""
-    found = store.documents(KIND).get(meter_id)
-    if found is None:
+    """Delete a deprecated meter and return it; ``{}`` for an unknown id. Raises :class:`RequestRejected`."""
+    meter = store.documents(KIND).get(meter_id)
+    if meter is None:
         return {}
-    if found["lockingStatus"] != "deprecated":
+    if meter["lockingStatus"] != "deprecated":
         raise RequestRejected(
-            f"Invalid request: 'lockingStatus' {found['lockingStatus']} prevents meter from being deleted."
+            f"Invalid request: 'lockingStatus' {meter['lockingStatus']} prevents meter from being deleted."
         )
     store.delete_document(KIND, meter_id)
-    return found
+    return meter
 
 
 def _check(body: Any, settings: SandboxSettings) -> dict[str, Any]:
@@ -109,7 +108,7 @@ def _check(body: Any, settings: SandboxSettings) -> dict[str, Any]:
         raise RequestRejected("Invalid request: 'aggregationDimensions' is required")
     for field in ("dimensions", "aggregationDimensions"):
         msgspec.convert(body.get(field), list[str] | None)
-    if body.get("lockingStatus", "open") not in [*_LOCKS]:
+    if body.get("lockingStatus", "open") not in [*_LOCK_LEVELS]:
         raise RequestRejected("Invalid request: Invalid lockingStatus")
     return body
 
@@ -124,9 +123,9 @@ def _check_unique(store: Store, meter: dict[str, Any], own_id: str) -> None:
             raise RequestRejected(f"Invalid request: Meter already exists with 'label': {meter['label']}")
 
 
-def _check_locks(found: dict[str, Any], meter: dict[str, Any]) -> None:
-    old, new = found["lockingStatus"], meter.get("lockingStatus", found["lockingStatus"])
-    if _LOCKS[new] < _LOCKS[old] or (_LOCKS[new] == _LOCKS[old] and new != old):
+def _check_locks(existing: dict[str, Any], meter: dict[str, Any]) -> None:
+    old, new = existing["lockingStatus"], meter.get("lockingStatus", existing["lockingStatus"])
+    if _LOCK_LEVELS[new] < _LOCK_LEVELS[old] or (_LOCK_LEVELS[new] == _LOCK_LEVELS[old] and new != old):
         raise RequestRejected(f"Invalid request: Invalid lockingStatus transition from {old} to {new}")
-    if old != "open" and any(found[field] != meter[field] for field in _FIXED):
+    if old != "open" and any(existing[field] != meter[field] for field in _LOCKED_FIELDS):
         raise RequestRejected(f"Invalid request: 'lockingStatus' {old} prevents meter from being changed.")

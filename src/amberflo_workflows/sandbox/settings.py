@@ -1,4 +1,4 @@
-"""What Amberflo does not document, and what the sandbox does instead."""
+"""Behaviour that Amberflo does not document, as settings of the sandbox."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,13 +6,15 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class SandboxSettings:
-    """Choices; each is also an option of the command line.
+    """Settings of the sandbox; each one is also an option of the command line.
 
-    ``strict``: refuse records that are too old, too far ahead or have odd dimensions, instead of taking them.
-    ``same_key_new_value``: what a record does to one that differs in its value only.
-    ``missing_meter``: the answer to an unknown meter id. ``max_body_bytes``: a larger ingest body gets a 413.
-    ``visibility_delay_seconds``: how long usage takes to show. ``rule_delay_seconds``: how long a filtering rule
-    takes to work.
+    ``strict``: reject records that are too old, too far in the future or have invalid dimensions, and meter types
+    that only older clients know.
+    ``same_key_new_value``: what happens to a record when another one differs from it only in its value.
+    ``missing_meter``: the response to an unknown meter id.
+    ``max_body_bytes``: a larger ingest body gets status 413.
+    ``visibility_delay_seconds``: time until ingested usage appears in reports.
+    ``rule_delay_seconds``: time until a filtering rule takes effect.
     """
 
     strict: bool = False

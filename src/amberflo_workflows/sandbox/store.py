@@ -1,8 +1,8 @@
-"""What the sandbox keeps, in DuckDB: usage records as they came, filtering rules, meters and customers.
+"""The sandbox's data in DuckDB: usage records as received, filtering rules, meters and customers.
 
-Records are only ever appended. Duplicates, cancellations and rules take effect when usage is read, as Amberflo's
-own documentation has it. New records wait in memory for the next read or the next second, and in a journal, from
-where the next start takes them if this process is killed.
+Records are only appended. Duplicates, cancellations and rules take effect when usage is read, as Amberflo's
+documentation says. New records wait in memory until the next read or the next second. They are also in a journal,
+from which the next start loads them if this process is killed.
 """
 
 import json
@@ -34,34 +34,34 @@ SELECT unnest($1::VARCHAR[]), unnest($2::VARCHAR[]), unnest($3::BIGINT[]), unnes
 
 
 class Store:
-    """One database; safe to call from several threads."""
+    """One database; thread-safe."""
 
     def __init__(self, path: Path | None) -> None:
-        """Open or make the database at ``path``; ``None`` keeps it in memory."""
+        """Open or create the database at ``path``; ``None`` means in memory."""
         self._database = duckdb.connect(str(path) if path else ":memory:")
         self._database.execute(_SCHEMA)
         self._lock = threading.RLock()
         self._journal = UsageJournal(path.with_suffix(".journal")) if path else None
-        self._pending = self._journal.left() if self._journal else []
+        self._pending = self._journal.load() if self._journal else []
         self._closed = threading.Event()
-        threading.Thread(target=self._flush_now_and_then, daemon=True).start()
+        threading.Thread(target=self._flush_periodically, daemon=True).start()
 
     def add(self, records: Sequence[Record]) -> None:
-        """Take records in; what this has returned from is not lost."""
+        """Add records. Once this returns, they are not lost if the process is killed."""
         with self._lock:
             if self._journal:
-                self._journal.note(records)
+                self._journal.append(records)
             self._pending.extend(records)
 
     def query(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
-        """Read, with everything that was taken in."""
+        """Run a query over all data, including pending records."""
         with self._lock:
             self._flush()
             rows: list[tuple[Any, ...]] = self._database.execute(sql, parameters).fetchall()
             return rows
 
     def put_rule(self, rule: dict[str, Any]) -> None:
-        """Keep a filtering rule under its id."""
+        """Store a filtering rule under its id."""
         window = rule["ingestionTimeRange"]
         values = [rule["id"], json.dumps(rule), rule["meterApiName"], window["startTimeInSeconds"]]
         values += [window["endTimeInSeconds"], time.time()]
@@ -69,30 +69,30 @@ class Store:
             self._database.execute("INSERT OR REPLACE INTO rules VALUES ($1, $2, $3, $4, $5, $6)", values)
 
     def documents(self, kind: str) -> dict[str, dict[str, Any]]:
-        """All meters or customers by id."""
+        """All documents of a kind (meters or customers) by id."""
         rows = self.query("SELECT id, body FROM documents WHERE kind = $1 ORDER BY rowid", [kind])
         return {row_id: json.loads(body) for row_id, body in rows}
 
     def put_document(self, kind: str, document_id: str, body: dict[str, Any]) -> None:
-        """Keep a meter or a customer."""
+        """Store a meter or a customer."""
         with self._lock:
             values = [kind, document_id, json.dumps(body)]
             self._database.execute("INSERT OR REPLACE INTO documents VALUES ($1, $2, $3)", values)
 
     def delete_document(self, kind: str, document_id: str) -> None:
-        """Forget a meter or a customer."""
+        """Delete a meter or a customer."""
         with self._lock:
             self._database.execute("DELETE FROM documents WHERE kind = $1 AND id = $2", [kind, document_id])
 
     def clear(self) -> None:
-        """Empty everything."""
+        """Delete all data."""
         with self._lock:
-            self._forget_pending()
+            self._clear_pending()
             for table in ("records", "rules", "documents"):
                 self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - the three names above
 
     def close(self) -> None:
-        """Write what waits and close; once is enough."""
+        """Write pending records and close the database; further calls do nothing."""
         with self._lock:
             if not self._closed.is_set():
                 self._closed.set()
@@ -105,14 +105,14 @@ class Store:
         if self._pending:
             columns = [list(column) for column in zip(*self._pending, strict=True)]
             self._database.execute(_INSERT, columns)
-            self._forget_pending()
+            self._clear_pending()
 
-    def _forget_pending(self) -> None:
+    def _clear_pending(self) -> None:
         self._pending.clear()
         if self._journal:
             self._journal.clear()
 
-    def _flush_now_and_then(self) -> None:
+    def _flush_periodically(self) -> None:
         while not self._closed.wait(FLUSH_SECONDS):
             with self._lock:
                 if not self._closed.is_set():

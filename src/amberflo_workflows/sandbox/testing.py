@@ -1,4 +1,4 @@
-"""A sandbox inside this process, for tests."""
+"""Run a sandbox inside the current process, for tests."""
 
 import contextlib
 import socket
@@ -19,23 +19,23 @@ from amberflo_workflows.sandbox.store import Store
 def running_sandbox(
     api_key: str, data: Path | None = None, settings: SandboxSettings | None = None
 ) -> Iterator[SandboxClient]:
-    """Serve a sandbox on a free port for the length of the ``with`` block."""
+    """Serve a sandbox on a free port until the ``with`` block ends."""
     sandbox = Sandbox(Store(data), {api_key}, settings or SandboxSettings())
-    # Only of a socket that says it is TCP does asyncio turn off Nagle's delay, 40 ms for each call.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(sandbox.app(), log_level="warning", http="h11"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    # asyncio turns off Nagle's delay, 40 ms per call, only for a socket whose protocol is TCP.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(sandbox.build_app(), log_level="warning", http="h11"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         while not server.started:
             time.sleep(0.01)
         try:
-            yield SandboxClient(f"http://127.0.0.1:{listening.getsockname()[1]}")
+            yield SandboxClient(f"http://127.0.0.1:{listener.getsockname()[1]}")
         finally:
-            # An open connection of a client would otherwise hold the server for its keep-alive time.
+            # Otherwise a client's open connection would delay the end until its keep-alive timeout.
             server.force_exit = True
             server.should_exit = True
             thread.join()
-            # In that haste the application is not told that it ends.
+            # A forced exit skips the application's own shutdown, which closes the store.
             sandbox.store.close()

@@ -1,4 +1,4 @@
-"""Usage reports, after Amberflo's reference: ranges widened to whole UTC intervals, gaps filled, groups by value."""
+"""Usage reports as in Amberflo's reference: full UTC intervals, zeros for empty ones, groups ordered by their total."""
 
 import time
 from collections.abc import Iterator
@@ -13,26 +13,29 @@ from amberflo_workflows.sandbox.errors import RequestRejected
 from amberflo_workflows.sandbox.settings import SandboxSettings
 from amberflo_workflows.sandbox.store import Store
 
-# The records that count: each once, the latest value where only that differs, less what was cancelled or filtered.
-_COUNTED: Final = """
+# The records that count: without duplicates, and without records that were cancelled or that a rule filters out. Of
+# records that differ only in their value, the latest counts.
+_COUNTED_SQL: Final = """
 WITH arrived AS (
   SELECT meter, customer, at_ms, value, unique_id, dimensions, cancels, min(seq) AS seq, min(ingested) AS ingested
   FROM records WHERE meter = $meter AND ingested <= $visible GROUP BY ALL),
-kept AS (
+active AS (
   SELECT * FROM arrived a WHERE NOT cancels AND NOT EXISTS (
     SELECT 1 FROM arrived c WHERE c.cancels AND c.customer = a.customer AND c.at_ms = a.at_ms AND c.value = a.value
       AND c.unique_id = a.unique_id AND c.dimensions = a.dimensions)
   {latest}),
 counted AS (
-  SELECT * FROM kept k WHERE NOT EXISTS (
+  SELECT * FROM active a WHERE NOT EXISTS (
     SELECT 1 FROM rules r WHERE r.meter = $meter AND r.made <= $effective
-      AND k.ingested >= r.since AND k.ingested < r.until))
+      AND a.ingested >= r.since AND a.ingested < r.until))
 """
-_LATEST: Final = "QUALIFY row_number() OVER (PARTITION BY customer, at_ms, unique_id, dimensions ORDER BY seq DESC) = 1"
+_LATEST_SQL: Final = (
+    "QUALIFY row_number() OVER (PARTITION BY customer, at_ms, unique_id, dimensions ORDER BY seq DESC) = 1"
+)
 _INTERVAL_NAMES: Final = ("HOUR", "DAY", "WEEK", "MONTH")
 _AGGREGATES: Final = {"SUM": "sum(value)", "COUNT": "count(*)", "MIN": "min(value)", "MAX": "max(value)"}
-# The meter's own aggregation. Durations and running totals are summed, which is an approximation.
-_NATURAL: Final = {"max_usage": "MAX", "active_users": "UNIQUE", "unique_count": "UNIQUE"}
+# The default aggregation by meter type; SUM for others. For durations and running totals that is an approximation.
+_DEFAULT_AGGREGATES: Final = {"max_usage": "MAX", "active_users": "UNIQUE", "unique_count": "UNIQUE"}
 
 
 class _Take(msgspec.Struct):
@@ -41,7 +44,7 @@ class _Take(msgspec.Struct):
 
 
 class _RequestParts(msgspec.Struct):
-    """The parts of a request whose form matters before their content does."""
+    """The parts of a request whose types are checked first."""
 
     groupBy: list[str] | None = None  # noqa: N815
     filter: dict[str, list[str]] | None = None
@@ -50,7 +53,7 @@ class _RequestParts(msgspec.Struct):
 
 @dataclass(frozen=True)
 class ReportQuery:
-    """A usage request that was understood. Times are epoch seconds."""
+    """A valid usage request. Times are epoch seconds."""
 
     meter: dict[str, Any]
     start: int
@@ -64,31 +67,32 @@ class ReportQuery:
 
 
 def build_report(store: Store, settings: SandboxSettings, body: Any, *, sparse: bool) -> dict[str, Any]:
-    """Answer one usage request. Raises :class:`RequestRejected`, or msgspec's error for a part of the wrong type."""
-    question = _parse_query(store, body)
-    intervals = list(_interval_starts(question))
-    by_bucket, compute_totals = _read_groups(store, settings, question, intervals)
-    groups = sorted(compute_totals, key=lambda group: compute_totals[group], reverse=not question.ascending)[
-        : question.limit
-    ]
-    if not groups and not question.group_by:
-        groups, compute_totals = [()], {(): 0.0}
-    answer: dict[str, Any] = {
-        "metadata": {**body, "timeRange": {"startTimeInSeconds": question.start, "endTimeInSeconds": question.end}},
+    """Build the report for a request body.
+
+    Raises :class:`RequestRejected`, or msgspec's error for a part of the wrong type.
+    """
+    query = _parse_query(store, body)
+    intervals = list(_interval_starts(query))
+    by_bucket, totals = _read_groups(store, settings, query, intervals)
+    groups = sorted(totals, key=lambda group: totals[group], reverse=not query.ascending)[: query.limit]
+    if not groups and not query.group_by:
+        groups, totals = [()], {(): 0.0}
+    report: dict[str, Any] = {
+        "metadata": {**body, "timeRange": {"startTimeInSeconds": query.start, "endTimeInSeconds": query.end}},
         "clientMeters": [
             {
-                "group": {"groupInfo": dict(zip(question.group_by, group, strict=True))},
-                "groupValue": compute_totals[group],
+                "group": {"groupInfo": dict(zip(query.group_by, group, strict=True))},
+                "groupValue": totals[group],
                 "values": list(_build_values(by_bucket.get(group, {}), intervals, sparse=sparse)),
             }
             for group in groups
         ],
     }
-    return answer if sparse else {**answer, "secondsSinceEpochIntervals": intervals}
+    return report if sparse else {**report, "secondsSinceEpochIntervals": intervals}
 
 
 def compute_totals(store: Store, settings: SandboxSettings, meter: str) -> dict[str, float]:
-    """Plain sums by customer, for tests: no ranges, no groups, no meter needed."""
+    """Sum all usage of a meter by customer id, for tests; the meter need not exist."""
     rows = store.query(
         _counted_sql(settings) + "SELECT customer, sum(value) FROM counted GROUP BY customer ORDER BY customer",
         _parameters(settings, meter),
@@ -97,7 +101,7 @@ def compute_totals(store: Store, settings: SandboxSettings, meter: str) -> dict[
 
 
 def _counted_sql(settings: SandboxSettings) -> str:
-    return _COUNTED.format(latest=_LATEST if settings.same_key_new_value == "keep_latest" else "")
+    return _COUNTED_SQL.format(latest=_LATEST_SQL if settings.same_key_new_value == "keep_latest" else "")
 
 
 def _parameters(settings: SandboxSettings, meter: str) -> dict[str, Any]:
@@ -113,17 +117,17 @@ def _parse_query(store: Store, body: Any) -> ReportQuery:
     if not isinstance(body, dict):
         raise RequestRejected("Invalid request: the body must be an object")
     meters = store.documents("meter").values()
-    meter = next((found for found in meters if found["meterApiName"] == body.get("meterApiName")), None)
+    meter = next((meter for meter in meters if meter["meterApiName"] == body.get("meterApiName")), None)
     if meter is None:
         raise RequestRejected(f"Invalid request: meter '{body.get('meterApiName')}' does not exist")
     known = {"customerId", *(meter.get("dimensions") or [])}
-    asked = msgspec.convert(body, _RequestParts, strict=False)
-    group_by, filters, take = asked.groupBy or [], asked.filter or {}, asked.take or _Take()
+    parts = msgspec.convert(body, _RequestParts, strict=False)
+    group_by, filters, take = parts.groupBy or [], parts.filter or {}, parts.take or _Take()
     unknown = [key for key in [*group_by, *filters] if key not in known]
     if unknown:
         raise RequestRejected(f"Invalid request: unknown dimension '{unknown[0]}'")
     interval = str(body.get("timeGroupingInterval") or "HOUR").upper()
-    aggregation = str(body.get("aggregation") or _NATURAL.get(meter["meterType"], "SUM")).upper()
+    aggregation = str(body.get("aggregation") or _DEFAULT_AGGREGATES.get(meter["meterType"], "SUM")).upper()
     if interval not in _INTERVAL_NAMES:
         raise RequestRejected("Invalid request: 'timeGroupingInterval' is not valid")
     if aggregation not in {*_AGGREGATES, "UNIQUE"}:
@@ -132,12 +136,12 @@ def _parse_query(store: Store, body: Any) -> ReportQuery:
     return ReportQuery(meter, start, end, interval, aggregation, group_by, filters, take.limit, take.isAscending)
 
 
-def _parse_time_range(given: Any) -> tuple[int, int]:
-    """Numeric strings and a null end are taken, as the npm package sends them; an end ahead is now."""
+def _parse_time_range(time_range: Any) -> tuple[int, int]:
+    """Return start and end; an end in the future becomes now. The npm package sends numeric strings and a null end."""
     now = int(time.time())
     try:
-        start = int(given["startTimeInSeconds"])
-        end = min(int(given.get("endTimeInSeconds") or now), now)
+        start = int(time_range["startTimeInSeconds"])
+        end = min(int(time_range.get("endTimeInSeconds") or now), now)
     except (TypeError, KeyError, ValueError):
         raise RequestRejected("Invalid request: 'timeRange' is not valid") from None
     if start >= end:
@@ -145,24 +149,24 @@ def _parse_time_range(given: Any) -> tuple[int, int]:
     return start, end
 
 
-def _interval_starts(question: ReportQuery) -> Iterator[int]:
-    """Where each interval begins, from the one of the start to the one of the end."""
-    moment = interval_start(question.start, question.interval)
-    while moment < question.end:
-        yield moment
-        moment = _next_interval(moment, question.interval)
+def _interval_starts(query: ReportQuery) -> Iterator[int]:
+    """Yield the starts of the intervals that overlap the range, in epoch seconds."""
+    start = interval_start(query.start, query.interval)
+    while start < query.end:
+        yield start
+        start = _next_interval(start, query.interval)
 
 
 def interval_start(seconds: int, interval: str) -> int:
-    """The beginning of the interval that a moment is in; weeks begin on Monday."""
-    moment = datetime.fromtimestamp(seconds, UTC).replace(minute=0, second=0, microsecond=0)
+    """Return the start of the interval that contains a time, in epoch seconds; weeks start on Monday."""
+    start = datetime.fromtimestamp(seconds, UTC).replace(minute=0, second=0, microsecond=0)
     if interval != "HOUR":
-        moment = moment.replace(hour=0)
+        start = start.replace(hour=0)
     if interval == "WEEK":
-        moment -= timedelta(days=moment.weekday())
+        start -= timedelta(days=start.weekday())
     if interval == "MONTH":
-        moment = moment.replace(day=1)
-    return int(moment.timestamp())
+        start = start.replace(day=1)
+    return int(start.timestamp())
 
 
 def _next_interval(seconds: int, interval: str) -> int:
@@ -176,26 +180,27 @@ Group = tuple[str, ...]
 
 
 def _read_groups(
-    store: Store, settings: SandboxSettings, question: ReportQuery, intervals: list[int]
+    store: Store, settings: SandboxSettings, query: ReportQuery, intervals: list[int]
 ) -> tuple[dict[Group, dict[int, float]], dict[Group, float]]:
-    parameters = _parameters(settings, question.meter["meterApiName"])
+    """Return each group's values by the start of their interval, and each group's total."""
+    parameters = _parameters(settings, query.meter["meterApiName"])
     parameters["since"] = intervals[0] * 1000
-    parameters["until"] = _next_interval(intervals[-1], question.interval) * 1000
+    parameters["until"] = _next_interval(intervals[-1], query.interval) * 1000
     where = ["at_ms >= $since", "at_ms < $until"]
-    for number, (key, values) in enumerate(question.filters.items()):
+    for number, (key, values) in enumerate(query.filters.items()):
         parameters[f"f{number}"] = values
         where.append(f"list_contains($f{number}, {_column_sql(key, parameters)})")
-    columns = [_column_sql(key, parameters) for key in question.group_by]
-    aggregate = _aggregate_sql(question, parameters)
+    columns = [_column_sql(key, parameters) for key in query.group_by]
+    aggregate = _aggregate_sql(query, parameters)
     source = f"{_counted_sql(settings)} SELECT {{columns}} FROM counted WHERE {' AND '.join(where)} GROUP BY ALL"
-    bucket = f"CAST(epoch(date_trunc('{question.interval.lower()}', make_timestamp(at_ms * 1000))) AS BIGINT)"
+    bucket = f"CAST(epoch(date_trunc('{query.interval.lower()}', make_timestamp(at_ms * 1000))) AS BIGINT)"
     by_bucket: dict[Group, dict[int, float]] = {}
-    for *group, begin, value in store.query(
+    for *group, start, value in store.query(
         source.format(columns=", ".join([*columns, bucket, aggregate])), parameters
     ):
-        by_bucket.setdefault(_to_group(group), {})[begin] = float(value)
+        by_bucket.setdefault(_to_group(group), {})[start] = float(value)
     rows = store.query(source.format(columns=", ".join([*columns, aggregate])), parameters)
-    # Without a group there is always a row, with nothing in it if nothing matched.
+    # Without grouping there is always a row, with a null value if no record matches.
     return by_bucket, {_to_group(group): float(value or 0) for *group, value in rows}
 
 
@@ -211,20 +216,20 @@ def _column_sql(key: str, parameters: dict[str, Any]) -> str:
     return f"json_extract_string(dimensions, ${name})"
 
 
-def _aggregate_sql(question: ReportQuery, parameters: dict[str, Any]) -> str:
-    if question.aggregate != "UNIQUE":
-        return _AGGREGATES[question.aggregate]
-    keys = question.meter.get("aggregationDimensions") or ["customerId"]
+def _aggregate_sql(query: ReportQuery, parameters: dict[str, Any]) -> str:
+    if query.aggregate != "UNIQUE":
+        return _AGGREGATES[query.aggregate]
+    keys = query.meter.get("aggregationDimensions") or ["customerId"]
     return f"count(DISTINCT ({', '.join(_column_sql(key, parameters) for key in keys)}))"
 
 
-def _build_values(found: dict[int, float], intervals: list[int], *, sparse: bool) -> Iterator[dict[str, Any]]:
+def _build_values(by_start: dict[int, float], intervals: list[int], *, sparse: bool) -> Iterator[dict[str, Any]]:
     previous: float | None = None
-    for begin in intervals:
-        value = found.get(begin, 0.0)
-        if not sparse or begin in found:
+    for start in intervals:
+        value = by_start.get(start, 0.0)
+        if not sparse or start in by_start:
             yield {
-                "secondsSinceEpochUtc": begin,
+                "secondsSinceEpochUtc": start,
                 "value": value,
                 "percentageFromPrevious": _percentage(previous, value),
             }
@@ -232,7 +237,7 @@ def _build_values(found: dict[int, float], intervals: list[int], *, sparse: bool
 
 
 def _percentage(previous: float | None, value: float) -> float:
-    """Change from the interval before; from nothing to something is 100 (inferred from a documented report)."""
+    """Return the change from the previous interval; from 0 to any value is 100 (inferred from a documented report)."""
     if previous is None or previous == value:
         return 0.0
     return 100.0 if previous == 0 else (value - previous) / previous * 100
