@@ -126,7 +126,7 @@ def test_up_restarts_an_emulator_that_died(shell: Shell) -> None:
     os.kill(shell.pids[0], signal.SIGKILL)
     assert wait_until(lambda: shell("status").returncode == 3)
     error = shell("env").stderr
-    assert "the emulator has ended by itself" in error
+    assert "the emulator stopped unexpectedly" in error
     assert error.count("\n") == 1
     assert shell("up").returncode == 0
     assert shell("status").returncode == 0
@@ -169,7 +169,7 @@ def test_the_key_of_the_real_amberflo_is_not_stored(tmp_path: Path) -> None:
 def test_up_requires_both_settings_of_the_real_amberflo(tmp_path: Path) -> None:
     done = Shell(tmp_path)("up", AMBERFLO_API_KEY=REAL_KEY)
     assert done.returncode == 1
-    assert "AMBERFLO_BASE_URL and AMBERFLO_API_KEY go together" in done.stderr
+    assert "Set both AMBERFLO_BASE_URL and AMBERFLO_API_KEY" in done.stderr
 
 
 def test_killing_up_ends_all_processes(tmp_path: Path) -> None:

@@ -15,24 +15,24 @@ Invoke = Callable[[Emulator, str], Any]
 
 @pytest.fixture
 def invoke() -> Invoke:
-    """Deploys the text of a ``handler`` and gives its answer."""
+    """Deploys a Lambda with the code of a ``handler`` and returns its response."""
 
-    def run(emulator: Emulator, code: str) -> Any:
+    def deploy_and_invoke(emulator: Emulator, code: str) -> Any:
         client = emulator.client("lambda")
         client.create_function(
             FunctionName="tiny",
             Runtime="provided.al2023",
             Handler="tiny.handler",
             Role="arn:aws:iam::000000000000:role/tiny",
-            Code={"ZipFile": _zipped({"bootstrap": BOOTSTRAP, "tiny.py": code})},
+            Code={"ZipFile": _build_zip({"bootstrap": BOOTSTRAP, "tiny.py": code})},
             Timeout=20,
         )
         return json.loads(client.invoke(FunctionName="tiny")["Payload"].read())
 
-    return run
+    return deploy_and_invoke
 
 
-def _zipped(files: dict[str, str]) -> bytes:
+def _build_zip(files: dict[str, str]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in files.items():

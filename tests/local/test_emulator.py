@@ -1,9 +1,9 @@
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -19,10 +19,16 @@ from tests.polling import listening_addresses, session_processes, wait_until
 pytestmark = pytest.mark.emulator
 
 ENVIRONMENT = "import os\ndef handler(event, context): return dict(os.environ)\n"
-SLEEPY = "import time\ndef handler(event, context): time.sleep(event.get('seconds', 0))\n"
+SLEEPING = """
+import pathlib, time
+def handler(event, context):
+    if "marker" in event:
+        pathlib.Path(event["marker"]).touch()
+        time.sleep(19)
+"""
 
 
-def test_nothing_is_left_of_an_emulator_and_its_workers(tmp_path: Path, invoke: Invoke) -> None:
+def test_an_emulator_ends_with_its_workers(tmp_path: Path, invoke: Invoke) -> None:
     with running_emulator(tmp_path) as emulator:
         invoke(emulator, ENVIRONMENT)
         assert len(session_processes(emulator.server.pid)) == 2
@@ -34,67 +40,70 @@ def test_nothing_is_left_of_an_emulator_and_its_workers(tmp_path: Path, invoke: 
 def test_it_listens_on_loopback_only(tmp_path: Path, invoke: Invoke) -> None:
     with running_emulator(tmp_path) as emulator:
         invoke(emulator, ENVIRONMENT)
-        found = listening_addresses(emulator.server.pid)
-    assert {address for address, _ in found} == {LOOPBACK}
-    assert int(emulator.url.rsplit(":", 1)[1]) in {port for _, port in found}
+        addresses = listening_addresses(emulator.server.pid)
+    assert {address for address, _ in addresses} == {LOOPBACK}
+    assert int(emulator.url.rsplit(":", 1)[1]) in {port for _, port in addresses}
 
 
-def test_a_lambda_sees_nothing_of_the_environment_that_the_emulator_was_started_in(
+def test_a_lambda_has_no_variable_of_the_users_environment(
     tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-user")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("SOME_TOKEN", "of-the-user")
     with running_emulator(tmp_path) as emulator:
-        seen = invoke(emulator, ENVIRONMENT)
-    assert "of-the-user" not in seen.values()
-    assert not {"HTTPS_PROXY", "SOME_TOKEN"} & seen.keys()
-    assert seen["HOME"].startswith(str(tmp_path))
-    assert seen["AWS_ENDPOINT_URL"] == emulator.url
+        environment = invoke(emulator, ENVIRONMENT)
+    assert "of-the-user" not in environment.values()
+    assert not {"HTTPS_PROXY", "SOME_TOKEN"} & environment.keys()
+    assert environment["HOME"].startswith(str(tmp_path))
+    assert environment["AWS_ENDPOINT_URL"] == emulator.url
 
 
-def test_two_emulators_run_side_by_side(tmp_path: Path) -> None:
-    with running_emulator(tmp_path / "a") as one, running_emulator(tmp_path / "b") as other:
-        one.client("sqs").create_queue(QueueName="mine")
-        assert other.client("sqs").list_queues().get("QueueUrls", []) == []
+def test_two_emulators_share_nothing(tmp_path: Path) -> None:
+    with running_emulator(tmp_path / "a") as first, running_emulator(tmp_path / "b") as second:
+        first.client("sqs").create_queue(QueueName="mine")
+        assert second.client("sqs").list_queues().get("QueueUrls", []) == []
 
 
-def test_the_profile_and_the_proxy_of_the_user_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_profile_and_proxy_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "not-there")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     with running_emulator(tmp_path) as emulator:
         assert emulator.client("sts").get_caller_identity()["Account"] == "000000000000"
 
 
-def test_a_port_that_was_asked_for_and_is_taken_is_named() -> None:
-    with socket.create_server((LOOPBACK, 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(OperatorError, match=f"Port {port} is taken. Choose another with --port"):
+def test_a_requested_port_in_use_is_an_error() -> None:
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(OperatorError, match=f"Port {port} is in use. Choose another with --port"):
             choose_port(port)
 
 
-def test_the_end_of_the_log_is_shown_when_it_ends_while_it_starts(tmp_path: Path) -> None:
-    with socket.create_server((LOOPBACK, 0)) as taken, pytest.raises(OperatorError, match="is already in use") as told:
-        _start(tmp_path, taken.getsockname()[1], 1.0)
-    assert str(tmp_path / "emulator.log") in str(told.value)
+def test_a_failed_start_shows_the_end_of_the_log(tmp_path: Path) -> None:
+    with (
+        socket.create_server((LOOPBACK, 0)) as listener,
+        pytest.raises(OperatorError, match="is already in use") as raised,
+    ):
+        _start(tmp_path, listener.getsockname()[1], 1.0)
+    assert str(tmp_path / "emulator.log") in str(raised.value)
 
 
-def test_of_two_that_are_started_at_the_same_moment_each_has_its_own(
+def test_a_start_whose_port_was_taken_meanwhile_uses_another(
     emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken = int(emulator.url.rsplit(":", 1)[1])
-    # Both find the usual port free, and one is faster: a moment that cannot be had otherwise.
-    monkeypatch.setattr(module, "choose_port", lambda _: taken)
-    late = start(tmp_path, port=None)
+    port = int(emulator.url.rsplit(":", 1)[1])
+    # Two starts choose the same free port, and the other one is faster.
+    monkeypatch.setattr(module, "choose_port", lambda _: port)
+    second = start(tmp_path, port=None)
     try:
-        assert late.url != emulator.url
-        assert late.server.listens(int(late.url.rsplit(":", 1)[1]))
-        assert not late.server.listens(taken)
+        assert second.url != emulator.url
+        assert second.server.listens_on(int(second.url.rsplit(":", 1)[1]))
+        assert not second.server.listens_on(port)
     finally:
-        late.server.end()
+        second.server.stop()
 
 
-def test_it_ends_with_a_starter_that_is_killed(tmp_path: Path) -> None:
+def test_an_emulator_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from amberflo_workflows.local.emulator import start\n"
         f"print(start(Path({str(tmp_path)!r}), port={find_free_port()}).server.pid, flush=True); time.sleep(60)"
@@ -114,22 +123,22 @@ def test_workers_end_when_their_emulator_is_killed(tmp_path: Path, invoke: Invok
     assert session_processes(emulator.server.pid) == []
 
 
-def test_what_was_queued_is_there_again_at_once_though_a_lambda_was_at_work(tmp_path: Path, invoke: Invoke) -> None:
+def test_messages_in_flight_are_visible_after_a_restart(tmp_path: Path, invoke: Invoke) -> None:
     port = find_free_port()
     emulator = start(tmp_path, port=port)
     queues = emulator.client("sqs")
     url = queues.create_queue(QueueName="q", Attributes={"VisibilityTimeout": "1620"})["QueueUrl"]
     queues.send_message(QueueUrl=url, MessageBody="precious")
     assert queues.receive_message(QueueUrl=url)["Messages"]
-    invoke(emulator, SLEEPY)
-    busy = emulator.client("lambda")
-    busy.invoke(FunctionName="tiny", InvocationType="Event", Payload=b'{"seconds": 19}')
-    time.sleep(0.5)
-    started = time.monotonic()
-    emulator.server.end()
-    assert time.monotonic() - started < 8
-    again = start(tmp_path, port=port)
+    invoke(emulator, SLEEPING)
+    marker = tmp_path / "marker"
+    payload = json.dumps({"marker": str(marker)})
+    emulator.client("lambda").invoke(FunctionName="tiny", InvocationType="Event", Payload=payload)
+    assert wait_until(marker.exists)
+    # The emulator saves its state without waiting for the Lambda; otherwise it would be killed after 10 seconds.
+    assert emulator.server.stop()
+    restarted = start(tmp_path, port=port)
     try:
-        assert again.client("sqs").receive_message(QueueUrl=url)["Messages"][0]["Body"] == "precious"
+        assert restarted.client("sqs").receive_message(QueueUrl=url)["Messages"][0]["Body"] == "precious"
     finally:
-        again.server.end()
+        restarted.server.stop()

@@ -99,7 +99,7 @@ def test_a_sandbox_that_is_killed_is_started_again_by_up_and_all_counts_once(she
     send_usages(system, given)
     assert wait_until(lambda: sandbox_of(system).totals(METER).get(given[0]["tenantId"], 0) > 0)
     os.kill(shell.pids[1], signal.SIGKILL)
-    assert wait_until(lambda: "the sandbox has ended by itself" in shell("status").stderr)
+    assert wait_until(lambda: "the sandbox stopped unexpectedly" in shell("status").stderr)
     assert _up(shell) == ""
     assert _are_all_counted_once(shell, given)
 
@@ -175,7 +175,7 @@ def _sandbox(folder: Path) -> tuple[Server, SandboxClient]:
 
 def test_a_session_that_bears_the_id_of_one_that_ended_is_left_alone() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True) as other:
-        Server(other.pid, psutil.Process(other.pid).create_time() - 3_600).end()
+        Server(other.pid, psutil.Process(other.pid).create_time() - 3_600).stop()
         time.sleep(0.2)
         assert other.poll() is None
         other.communicate(b"\n")

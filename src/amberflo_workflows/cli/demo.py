@@ -29,7 +29,7 @@ def demo(
         usages = read_usage_list(events) if events else generate_usages()
         with reported_errors(), tempfile.TemporaryDirectory(prefix="metering-demo-") as folder, ExitStack() as stack:
             with show_progress() as report:
-                system = stack.enter_context(systems.running_system(Path(folder), tell=report))
+                system = stack.enter_context(systems.running_system(Path(folder), on_progress=report))
             is_correct = Demo(system, console).run(usages)
     except (InvalidFile, DemoFailed) as error:
         raise fail(error) from None

@@ -1,4 +1,4 @@
-"""The console of the local system as a process that stays, like the emulator and the sandbox."""
+"""Start and stop the console of the local system as a background process."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ _MAX_STARTUP_SECONDS: Final = 30.0
 
 @dataclass(frozen=True)
 class RunningConsole:
-    """A console that was started, and its address."""
+    """The state of a running console."""
 
     pid: int
     started: float
@@ -30,44 +30,44 @@ class RunningConsole:
 
     @property
     def server(self) -> Server:
-        """Its process."""
+        """The console's process."""
         return Server(self.pid, self.started)
 
 
 def choose_port() -> int:
-    """The usual one, else any that is free."""
+    """Return the default port, or any free one if that is in use."""
     return DEFAULT_PORT if is_port_free(DEFAULT_PORT) else find_free_port()
 
 
 def find_running(folder: Path) -> RunningConsole | None:
-    """The console that was started from a folder and still runs."""
+    """Return the running console of the system in a folder, or ``None``."""
     try:
-        found = RunningConsole(**json.loads((folder / _STATE_FILE).read_text()))
+        console = RunningConsole(**json.loads((folder / _STATE_FILE).read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    return found if found.server.is_alive else None
+    return console if console.server.is_alive else None
 
 
 def start(folder: Path) -> str:
-    """Start the console of the local system in ``folder``, unless it runs; gives its address.
+    """Start the console of the local system in ``folder``, unless it runs, and return its address.
 
     Raises :class:`OperatorError`.
     """
-    found = find_running(folder)
-    if found:
-        return found.url
+    console = find_running(folder)
+    if console:
+        return console.url
     packages, port = install_packages(), choose_port()
     try:
         server, url = _start(folder, packages, port)
     except OperatorError:
         if is_port_free(port):
             raise
-        # Another console that was started at the same moment was faster.
+        # Another console took the port since it was chosen.
         server, url = _start(folder, packages, find_free_port())
     state = folder / _STATE_FILE
     state.touch(mode=0o600)
     state.write_text(json.dumps({"pid": server.pid, "started": server.started, "url": url}))
-    server.let_go()
+    server.detach()
     return url
 
 
@@ -83,16 +83,16 @@ def _start(folder: Path, packages: Path, port: int) -> tuple[Server, str]:
     try:
         _wait_until_ready(url, port, server, log)
     except BaseException:
-        server.end()
+        server.stop()
         raise
     return server, url
 
 
 def stop(folder: Path) -> None:
-    """End it, if it runs."""
-    found = find_running(folder)
-    if found:
-        found.server.end()
+    """Stop the console, if it runs."""
+    console = find_running(folder)
+    if console:
+        console.server.stop()
     (folder / _STATE_FILE).unlink(missing_ok=True)
 
 
@@ -100,7 +100,7 @@ def _wait_until_ready(url: str, port: int, server: Server, log: Path) -> None:
     deadline = time.monotonic() + _MAX_STARTUP_SECONDS
     while time.monotonic() < deadline and server.is_alive:
         with contextlib.suppress(requests.RequestException):
-            if server.listens(port) and LOOPBACK_SESSION.get(f"{url}static/icon.svg", timeout=2).ok:
+            if server.listens_on(port) and LOOPBACK_SESSION.get(f"{url}static/icon.svg", timeout=2).ok:
                 return
         time.sleep(0.05)
-    raise OperatorError(f"The console did not start; the end of its log {log}:\n{read_last_lines(log)}")
+    raise OperatorError(f"The console did not start. The end of its log {log}:\n{read_last_lines(log)}")

@@ -9,7 +9,7 @@ from amberflo_workflows.local.home import home
 from amberflo_workflows.operate.errors import OperatorError
 
 if __name__ == "__main__":
-    found = system.find_running(home())
-    if found is None:
-        raise OperatorError("Nothing is running here; start it with: metering up")
-    serve(found, int(sys.argv[1]), Path(sys.argv[2]))
+    local_system = system.find_running(home())
+    if local_system is None:
+        raise OperatorError("No local system is running here. Start it with: metering up")
+    serve(local_system, int(sys.argv[1]), Path(sys.argv[2]))

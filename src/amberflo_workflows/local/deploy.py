@@ -1,4 +1,4 @@
-"""Deploy a CDK assembly to the emulator with plain AWS calls, as the CDK command line would, in a second."""
+"""Deploy a CDK assembly to the emulator in about a second, with the AWS calls that the CDK command line makes."""
 
 import io
 import json
@@ -22,7 +22,7 @@ _BOOTSTRAP: Final = ("/cdk-bootstrap/hnb659fds/version", "30")
 
 
 def put_secret(emulator: Emulator, name: str, value: dict[str, str]) -> None:
-    """Create or replace a secret, given as the members of its JSON."""
+    """Create or replace a secret whose value is a JSON object."""
     secrets, text = emulator.client("secretsmanager"), json.dumps(value)
     try:
         secrets.put_secret_value(SecretId=name, SecretString=text)
@@ -38,7 +38,7 @@ def deploy(
     emulator.client("ssm").put_parameter(Name=parameter, Value=version, Type="String", Overwrite=True)
     template_url = _upload_assets(emulator, assembly, stack)
     cloudformation = emulator.client("cloudformation")
-    arguments = {
+    options = {
         "StackName": stack,
         "TemplateURL": template_url,
         "Capabilities": ["CAPABILITY_IAM"],
@@ -46,19 +46,19 @@ def deploy(
     }
     try:
         if _prepare_update(cloudformation, stack):
-            cloudformation.update_stack(**arguments)
+            cloudformation.update_stack(**options)
         else:
-            cloudformation.create_stack(**arguments)
+            cloudformation.create_stack(**options)
         _wait_until_deployed(cloudformation, stack)
     except ClientError as error:
         if "No updates" not in str(error):
-            raise OperatorError(f"The emulator did not take the stack {stack}: {error}") from None
-    described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
-    return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+            raise OperatorError(f"The emulator rejected the stack {stack}: {error}") from None
+    description = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
 
 
 def _prepare_update(cloudformation: Any, stack: str) -> bool:
-    """Whether the stack is there and whole; what a failure left of it is deleted, else it could never be mended."""
+    """Whether the stack exists and can be updated. Deletes a stack that failed, since it can never be updated."""
     status = _status(cloudformation, stack)
     if status.endswith("_FAILED") or status == "ROLLBACK_COMPLETE":
         cloudformation.delete_stack(StackName=stack)
@@ -68,7 +68,7 @@ def _prepare_update(cloudformation: Any, stack: str) -> bool:
 
 
 def _status(cloudformation: Any, stack: str) -> str:
-    """The stack's status, empty if there is none."""
+    """Return the stack's status, or an empty text if there is no stack."""
     try:
         status: str = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
     except ClientError:
@@ -85,7 +85,7 @@ def _wait_until_settled(cloudformation: Any, stack: str) -> str:
 def _wait_until_deployed(cloudformation: Any, stack: str) -> None:
     status = _wait_until_settled(cloudformation, stack)
     if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
-        raise OperatorError(f"The stack {stack} ended as {status}: {_first_failure(cloudformation, stack)}")
+        raise OperatorError(f"The stack {stack} has the status {status}: {_first_failure(cloudformation, stack)}")
 
 
 def _first_failure(cloudformation: Any, stack: str) -> str:
@@ -95,14 +95,14 @@ def _first_failure(cloudformation: Any, stack: str) -> str:
         event for event in events if event["ResourceStatus"].endswith("FAILED") and event["LogicalResourceId"] != stack
     ]
     if not failed:
-        return "no resource says why."
-    first = failed[-1]
-    reason = first.get("ResourceStatusReason", "no reason given")
-    return f"{first['LogicalResourceId']} ({first['ResourceType']}): {reason}"
+        return "no resource has an error."
+    event = failed[-1]
+    reason = event.get("ResourceStatusReason", "no reason")
+    return f"{event['LogicalResourceId']} ({event['ResourceType']}): {reason}"
 
 
 def _upload_assets(emulator: Emulator, assembly: Path, stack: str) -> str:
-    """Put the stack's assets where its template looks for them; gives the template's address."""
+    """Upload the stack's assets to the buckets that its template names, and return the template's URL."""
     s3 = emulator.client("s3")
     manifest = json.loads((assembly / f"{stack}.assets.json").read_text())
     template_url = ""
@@ -130,7 +130,7 @@ def _ensure_bucket(s3: Any, bucket: str) -> None:
 
 
 def _exists(s3: Any, bucket: str, key: str) -> bool:
-    """An asset's name is the hash of its content, so one that is there need not be sent again."""
+    """Whether an asset was uploaded before; its key is the hash of its content."""
     try:
         s3.head_object(Bucket=bucket, Key=key)
     except ClientError:
@@ -139,7 +139,7 @@ def _exists(s3: Any, bucket: str, key: str) -> bool:
 
 
 def _build_zip(folder: Path) -> bytes:
-    """A folder as a zip file that keeps the run bits; stored, since it does not travel."""
+    """Zip a folder without compression, keeping which files are executable."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(folder.rglob("*")):

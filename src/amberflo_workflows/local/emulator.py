@@ -1,4 +1,4 @@
-"""The AWS emulator: MiniStack on loopback, with its state in a folder of its own."""
+"""The AWS emulator: MiniStack on loopback, with its state in a folder."""
 
 import contextlib
 import json
@@ -22,26 +22,26 @@ DEFAULT_PORT: Final = 4566
 REGION: Final = "us-east-1"
 MAX_STARTUP_SECONDS: Final = 60.0
 _NO_PROFILE: Final = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
-_EXITED_MESSAGE: Final = "The emulator ended while it started; the end of its log {log}:\n{lines}"
+_EXITED_MESSAGE: Final = "The emulator stopped during startup. The end of its log {log}:\n{lines}"
 
 
 @dataclass(frozen=True)
 class Emulator:
-    """An emulator that answers at ``url``."""
+    """A running emulator at ``url``."""
 
     url: str
     server: Server
 
     @property
     def environment(self) -> dict[str, str]:
-        """What points an AWS SDK at it; the credentials are those that it takes for nobody's."""
+        """Environment variables with which AWS SDKs call the emulator."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
-            # StartSyncExecution goes to a host of its own on AWS.
+            # On AWS, StartSyncExecution has another host name.
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         }
 
@@ -52,55 +52,56 @@ class Emulator:
 
 @cache
 def client(url: str, service: str) -> Any:
-    """A boto3 client of a service at an emulator's address; one for all, since making one takes a tenth of a second."""
-    import boto3  # noqa: PLC0415 - a third of a second that most commands need not wait
+    """Return a boto3 client of a service of an emulator; cached, since creating one takes 0.1 seconds."""
+    import boto3  # noqa: PLC0415 - takes 0.3 seconds, and most commands do not need it
     from botocore.config import Config  # noqa: PLC0415 - as above
     from botocore.session import Session  # noqa: PLC0415 - as above
 
-    # The user's own profile and settings are for their own AWS.
-    own = Session({name: (None, None, value, None) for name, value in _NO_PROFILE.items()})
-    # The type stubs know each service by its literal name only.
-    make: Any = boto3.Session(botocore_session=own).client
-    return make(
+    # The user's profile and settings are for AWS, not for the emulator.
+    session = Session({name: (None, None, value, None) for name, value in _NO_PROFILE.items()})
+    # The type stubs accept only literal service names.
+    create_client: Any = boto3.Session(botocore_session=session).client
+    return create_client(
         service,
         endpoint_url=url,
         region_name=REGION,
         aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
+        aws_secret_access_key="test",  # noqa: S106 - the emulator accepts any
         config=Config(inject_host_prefix=False, proxies={}, read_timeout=300, retries={"total_max_attempts": 1}),
     )
 
 
-def choose_port(asked: int | None) -> int:
-    """The requested port, else the default, else any. Raises :class:`OperatorError` if the requested one is taken."""
-    if asked is not None and not is_port_free(asked):
-        raise OperatorError(
-            f"Port {asked} is taken. Choose another with --port, or leave it out to have a free one chosen."
-        )
-    if asked is not None:
-        return asked
+def choose_port(requested: int | None) -> int:
+    """Return the requested port, or the default, or any free one.
+
+    Raises :class:`OperatorError` if the requested port is in use.
+    """
+    if requested is not None and not is_port_free(requested):
+        raise OperatorError(f"Port {requested} is in use. Choose another with --port, or omit it to use a free port.")
+    if requested is not None:
+        return requested
     return DEFAULT_PORT if is_port_free(DEFAULT_PORT) else find_free_port()
 
 
 def start(folder: Path, *, port: int | None, wait_scale: float = 1.0) -> Emulator:
-    """Start an emulator with its state under ``folder`` and wait until it answers. Raises :class:`OperatorError`.
+    """Start an emulator with its state in ``folder`` and wait until it responds. Raises :class:`OperatorError`.
 
-    It ends with this process, unless its server is let go. Without a ``port`` it takes the usual one, or any.
-    ``wait_scale`` shortens the waits of workflows; 0 leaves them out.
+    It ends with this process, unless its server is detached. Without a ``port`` it uses the default one, or any free
+    one. ``wait_scale`` multiplies the waits of workflows; 0 skips them.
     """
-    chosen = choose_port(port)
+    chosen_port = choose_port(port)
     try:
-        return _start(folder, chosen, wait_scale)
+        return _start(folder, chosen_port, wait_scale)
     except OperatorError:
-        if port is not None or is_port_free(chosen):
+        if port is not None or is_port_free(chosen_port):
             raise
-        # Another system that was started at the same moment was faster.
+        # Another process took the port since it was chosen.
         return _start(folder, find_free_port(), wait_scale)
 
 
 def _start(folder: Path, port: int, wait_scale: float) -> Emulator:
     folders = {name: folder / name for name in ("tmp", "state", "s3")}
-    # Unpacked Lambda code of an earlier run.
+    # Lambda code that an earlier emulator unpacked.
     shutil.rmtree(folders["tmp"], ignore_errors=True)
     for path in folders.values():
         path.mkdir(parents=True, exist_ok=True)
@@ -118,16 +119,16 @@ def _start(folder: Path, port: int, wait_scale: float) -> Emulator:
 
 @contextlib.contextmanager
 def running_emulator(folder: Path, *, wait_scale: float = 1.0) -> Iterator[Emulator]:
-    """A private emulator on a free port, which ends with the ``with`` block or with this process."""
+    """Run an emulator on a free port until the ``with`` block or this process ends."""
     emulator = start(folder, port=find_free_port(), wait_scale=wait_scale)
     try:
         yield emulator
     finally:
-        emulator.server.end()
+        emulator.server.stop()
 
 
 def enable_queue_consumers(emulator: Emulator) -> None:
-    """Hand queued messages out, which an emulator with an earlier state does not do by itself."""
+    """Enable the Lambda functions' queue consumers, which an emulator with saved state starts without."""
     functions = emulator.client("lambda")
     for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
         if mapping["State"] != "Enabled":
@@ -135,38 +136,41 @@ def enable_queue_consumers(emulator: Emulator) -> None:
 
 
 def delete_saved_secrets(folder: Path) -> None:
-    """Take the secrets, among them Amberflo's key, out of what a stopped emulator saved."""
+    """Delete the secrets, one of them Amberflo's API key, from the saved state of a stopped emulator."""
     (folder / "state" / "secretsmanager.json").unlink(missing_ok=True)
 
 
-def _make_messages_visible(saved: Path) -> None:
-    """Messages at work when the emulator stopped would stay hidden for their visibility time, half an hour."""
-    if not saved.exists():
+def _make_messages_visible(state_file: Path) -> None:
+    """Make all messages of the saved queues visible now.
+
+    Messages in flight when the emulator stopped would stay hidden for their visibility timeout, half an hour.
+    """
+    if not state_file.exists():
         return
-    state = json.loads(saved.read_text())
+    state = json.loads(state_file.read_text())
     for queue in state["payload"]["queues"]["data"].values():
         for message in queue["messages"]:
             message["visible_at"] = 0
-    write_atomically(saved, json.dumps(state))
+    write_atomically(state_file, json.dumps(state))
 
 
-def _disable_queue_consumers(saved: Path) -> None:
+def _disable_queue_consumers(state_file: Path) -> None:
     """Keep a stack that is about to be updated from taking messages of a queue: see :func:`enable_queue_consumers`."""
-    if not saved.exists():
+    if not state_file.exists():
         return
-    state = json.loads(saved.read_text())
+    state = json.loads(state_file.read_text())
     for mapping in state["payload"]["esms"]["data"].values():
         mapping |= {"Enabled": False, "State": "Disabled"}
-    write_atomically(saved, json.dumps(state))
+    write_atomically(state_file, json.dumps(state))
 
 
 def _environment(folders: dict[str, Path], port: int, wait_scale: float) -> dict[str, str]:
-    """All that the emulator and the Lambdas in it see of this machine's environment: nothing of the user's own."""
+    """Build the environment of the emulator and its Lambdas, with no variable of the user's environment."""
     return {
         "PATH": os.defpath,
         "PYTHON": python_path(),
         "LANG": "C.UTF-8",
-        # Without it boto3 in a Lambda would look up the user's own home and read their AWS settings.
+        # Otherwise boto3 in a Lambda would read the AWS settings in the user's home.
         "HOME": str(folders["tmp"]),
         "BIND_HOST": LOOPBACK,
         "GATEWAY_PORT": str(port),
@@ -189,7 +193,7 @@ def _wait_until_ready(url: str, port: int, server: Server, log: Path) -> None:
         if not server.is_alive:
             raise OperatorError(_EXITED_MESSAGE.format(log=log, lines=read_last_lines(log)))
         with contextlib.suppress(requests.RequestException):
-            if server.listens(port) and LOOPBACK_SESSION.get(f"{url}/_ministack/health", timeout=2).ok:
+            if server.listens_on(port) and LOOPBACK_SESSION.get(f"{url}/_ministack/health", timeout=2).ok:
                 return
         time.sleep(0.05)
-    raise OperatorError(f"The emulator does not answer at {url}; see its log {log}.")
+    raise OperatorError(f"The emulator does not respond at {url}. See its log {log}.")

@@ -20,13 +20,13 @@ def build_expired_token(token: str, emulator_folder: Path, pool: str) -> str:
     """
     header, claims, _ = token.split(".")
     expiry = int(time.time()) - 3600
-    signed = f"{header}.{_encode_claims(_decode_claims(claims) | {'iat': expiry - 3600, 'exp': expiry})}"
+    signing_input = f"{header}.{_encode_claims(_decode_claims(claims) | {'iat': expiry - 3600, 'exp': expiry})}"
     key_file = emulator_folder / "state" / "cognito-pool-keys" / f"{pool}-access.pem"
     key = load_pem_private_key(key_file.read_bytes(), password=None)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise OperatorError(f"The key in {key_file} must be an RSA key. Stop the local system and start it again.")
-    signature = key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
-    return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+    signature = key.sign(signing_input.encode(), padding.PKCS1v15(), hashes.SHA256())
+    return f"{signing_input}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
 def _decode_claims(part: str) -> dict[str, Any]:

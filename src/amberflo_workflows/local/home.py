@@ -1,4 +1,4 @@
-"""Where the local system keeps what it keeps, and what is running from there."""
+"""The folder of the local system, its lock, and the state of the running system in it."""
 
 import contextlib
 import fcntl
@@ -15,15 +15,16 @@ STATE_FILE: Final = "running.json"
 
 
 def home() -> Path:
-    """``.metering`` in the current folder, or ``METERING_HOME``."""
+    """Return ``METERING_HOME``, or ``.metering`` in the current folder."""
     return Path(os.environ.get("METERING_HOME", ".metering")).absolute()
 
 
 @dataclass(frozen=True)
 class RunningState:
-    """What a later command needs to know of a system that was started; it holds no Amberflo key.
+    """The processes, addresses and outputs of a running system, for later commands; without the Amberflo API key.
 
-    ``sandbox_pid`` is 0 and ``sandbox_url`` empty when the system talks to the real Amberflo.
+    ``…_started`` is the start time of a process in epoch seconds. ``sandbox_pid`` is 0 and ``sandbox_url`` is empty if
+    the system calls the real Amberflo.
     """
 
     emulator_pid: int
@@ -37,44 +38,47 @@ class RunningState:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file for its owner's eyes, whole or not at all: the next start must not trip over half of one."""
-    made = path.with_name(f"{path.name}.new")
-    made.unlink(missing_ok=True)
-    made.touch(mode=0o600)
-    with made.open("w") as file:
+    """Write a file that only its owner can read, completely or not at all, even if this process is killed."""
+    new_path = path.with_name(f"{path.name}.new")
+    new_path.unlink(missing_ok=True)
+    new_path.touch(mode=0o600)
+    with new_path.open("w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    made.replace(path)
+    new_path.replace(path)
 
 
 @contextlib.contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """Keep other commands from starting or stopping the same system. Raises :class:`OperatorError` if one is at it."""
+    """Keep other commands from starting or stopping the same system.
+
+    Raises :class:`OperatorError` if another command holds the lock.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with (folder / "lock").open("w") as file:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise OperatorError(
-                f"Another command is starting or stopping the system in {folder}; wait for it."
+                f"Another command is starting or stopping the system in {folder}. Wait until it has finished."
             ) from None
         yield
 
 
 def load_state(folder: Path) -> RunningState | None:
-    """What was started from a folder, or ``None``; it may have died since."""
+    """Read the state of the system in a folder, or ``None``; its processes may have ended since."""
     try:
         return RunningState(**json.loads((folder / STATE_FILE).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def save_state(folder: Path, running: RunningState) -> None:
-    """Remember what was started."""
-    write_atomically(folder / STATE_FILE, json.dumps(asdict(running), indent=2))
+def save_state(folder: Path, state: RunningState) -> None:
+    """Store the state of a running system."""
+    write_atomically(folder / STATE_FILE, json.dumps(asdict(state), indent=2))
 
 
 def delete_state(folder: Path) -> None:
-    """Nothing runs from here any more."""
+    """Delete the state, when no system runs in the folder."""
     (folder / STATE_FILE).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Start and end processes so that none is left behind, and never end one that is not ours."""
+"""Start and stop server processes: none of them outlives its system, and no other process is ever stopped."""
 
 import contextlib
 import os
@@ -20,12 +20,12 @@ MAX_STOP_SECONDS: Final = 10.0
 
 
 def python_path() -> str:
-    """The interpreter that runs us, links not resolved: a virtual environment is found by its name."""
+    """Return the path of this interpreter, with links: Python finds its virtual environment by the path."""
     return sys.executable
 
 
 def is_port_free(port: int) -> bool:
-    """Whether a server could listen on a loopback port now."""
+    """Whether a server can listen on a loopback port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -36,7 +36,7 @@ def is_port_free(port: int) -> bool:
 
 
 def find_free_port() -> int:
-    """A loopback port that nothing listens on."""
+    """Return a loopback port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -45,9 +45,9 @@ def find_free_port() -> int:
 
 @dataclass(frozen=True)
 class Server:
-    """A process that was started, by its id and its start: together they name it for good, since ids come again.
+    """A server process, identified by its id and its start time in epoch seconds, since ids are reused.
 
-    ``process`` is there in the process that started it, and holds the pipe that both their lives hang on.
+    ``process`` is set only in the process that started it. When its standard input closes, the server ends.
     """
 
     pid: int
@@ -56,66 +56,66 @@ class Server:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it still runs."""
+        """Whether the process runs."""
         try:
-            found = psutil.Process(self.pid)
-            return abs(found.create_time() - self.started) < 1 and found.status() != psutil.STATUS_ZOMBIE
+            process = psutil.Process(self.pid)
+            return abs(process.create_time() - self.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
 
-    def listens(self, port: int) -> bool:
-        """Whether it is this one that listens on a port: another program may have been faster there."""
+    def listens_on(self, port: int) -> bool:
+        """Whether this process, not another program, listens on a port."""
         with contextlib.suppress(psutil.Error):
-            found = psutil.Process(self.pid).net_connections(kind="tcp")
-            return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in found)
+            connections = psutil.Process(self.pid).net_connections(kind="tcp")
+            return any(item.status == psutil.CONN_LISTEN and item.laddr.port == port for item in connections)
         return False
 
-    def end(self) -> bool:
-        """End it and what it started: kindly first, so that it saves its state, then for certain.
+    def stop(self) -> bool:
+        """Stop the process and its children: first with SIGTERM, so that it saves its state, then with SIGKILL.
 
-        False if it had to be killed, or was dead before.
+        Returns false if it had to be killed or had ended before.
         """
         was_alive, deadline = self.is_alive, time.monotonic() + MAX_STOP_SECONDS
         if was_alive:
             os.kill(self.pid, signal.SIGTERM)
         while self.is_alive and time.monotonic() < deadline:
-            # The emulator saves nothing before the Lambdas at work have answered, which may take minutes.
-            self._kill(spare=self.pid)
+            # The emulator saves its state only after all running Lambdas have returned, which can take minutes.
+            self._kill_session(except_pid=self.pid)
             time.sleep(0.05)
-        ended = was_alive and not self.is_alive
+        is_clean = was_alive and not self.is_alive
         self.kill()
-        return ended
+        return is_clean
 
     def kill(self) -> None:
-        """End it and what it started as they are: nothing of what it has half done is saved."""
-        self._kill()
+        """Kill the process and its children; no state is saved."""
+        self._kill_session()
         if self.process:
             self.process.wait()
             if self.process.stdin:
                 self.process.stdin.close()
 
-    def let_go(self) -> None:
-        """From now on it outlives us."""
+    def detach(self) -> None:
+        """Let the process outlive its starter."""
         if self.process and self.process.stdin:
             self.process.stdin.write(b".")
             self.process.stdin.close()
 
-    def _kill(self, spare: int = 0) -> None:
+    def _kill_session(self, except_pid: int = 0) -> None:
         for process in _session_processes(self.pid, self.started):
             with contextlib.suppress(psutil.NoSuchProcess):
-                if process.pid != spare:
+                if process.pid != except_pid:
                     process.kill()
 
 
 def spawn(module: str, *arguments: str, environment: Mapping[str, str], folder: Path, log: Path) -> Server:
-    """Start a Python module as the leader of a session of its own; it ends when we do, however, unless let go."""
-    with log.open("ab") as out:
+    """Start a Python module as the leader of a new session. It ends with this process, unless it is detached."""
+    with log.open("ab") as output:
         process = subprocess.Popen(
             [python_path(), "-m", "amberflo_workflows.local.supervision", module, *arguments],
             env=dict(environment),
             cwd=folder,
             stdin=subprocess.PIPE,
-            stdout=out,
+            stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
@@ -123,13 +123,15 @@ def spawn(module: str, *arguments: str, environment: Mapping[str, str], folder: 
 
 
 def _session_processes(session: int, since: float) -> Iterator[psutil.Process]:
-    """What lives of a session that was begun at a time. It may be there after its leader has died, and its id is not
-    given away before it is empty; by then another may bear it.
+    """Yield the running processes of the session with an id and a start time.
+
+    A session can outlive its leader. The system reuses its id only when the session is empty, so a session with this id
+    can also be a newer one.
     """
     if _belongs_to_another_session(session, since):
         return
     for process in psutil.process_iter():
-        # Elsewhere than on Linux one may not ask for another user's.
+        # Outside of Linux, reading the session of another user's process is not allowed.
         with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
             if os.getsid(process.pid) == session and process.create_time() >= since - 1:
                 yield process
@@ -144,7 +146,7 @@ def _belongs_to_another_session(session: int, since: float) -> bool:
 
 
 def read_last_lines(log: Path, count: int = 5) -> str:
-    """The end of a log, for a message."""
+    """Return the last lines of a log, or an empty text if it cannot be read."""
     try:
         return "\n".join(log.read_text(errors="replace").splitlines()[-count:])
     except OSError:

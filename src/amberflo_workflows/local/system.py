@@ -1,4 +1,4 @@
-"""The local system: the emulator with the stack in it, and the sandbox beside it."""
+"""The local system: the emulator with the deployed stack, and the sandbox."""
 
 import contextlib
 import json
@@ -32,15 +32,15 @@ from amberflo_workflows.sandbox.client import SandboxClient
 STACK: Final = "AmberfloMetering"
 SECRET: Final = "AmberfloApiKey"  # noqa: S105 - a secret's name is not a secret
 LOST_MESSAGE: Final = (
-    "The emulator did not end cleanly. What it took in since it was started is lost: queued events, refused usage, "
-    "dead events, executions. Usage that was counted is not."
+    "The emulator was not stopped cleanly. Its data since its start is lost: queued events, rejected usage, "
+    "dead events, executions. Usage that was counted is not lost."
 )
 MessageCallback = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class System:
-    """A local system that runs."""
+    """A running local system."""
 
     emulator: Emulator
     outputs: dict[str, str]
@@ -50,34 +50,34 @@ class System:
 
     @property
     def stack(self) -> str:
-        """The name of its stack."""
+        """The name of the stack."""
         return STACK
 
     @property
     def api_endpoint(self) -> str:
-        """The HTTP API's address, with a slash at its end."""
+        """The URL of the HTTP API, with a slash at the end."""
         return f"{self.emulator.url}/_aws/execute-api/{self.outputs['HttpApiId']}/$default/"
 
     @property
     def access_token(self) -> str:
-        """A fresh bearer token of the machine client, for reading and changing."""
+        """A new bearer token of the machine client, with the read and the write scope."""
         return fetch_access_token(self.emulator, self.outputs)
 
     @property
     def state_machine_arns(self) -> dict[str, str]:
-        """ARN of each workflow by its name."""
+        """The ARN of each workflow by its name."""
         arns: dict[str, str] = json.loads(self.outputs["StateMachineArns"])
         return arns
 
     def client(self, service: str) -> Any:
-        """A boto3 client of a service."""
+        """Return a boto3 client of a service."""
         return self.emulator.client(service)
 
     def stop(self) -> bool:
-        """End everything; false if the emulator could not save what it held."""
-        saved = self.emulator.server.end()
+        """Stop all processes; false if the emulator could not save its state."""
+        saved = self.emulator.server.stop()
         if self.sandbox_server:
-            self.sandbox_server.end()
+            self.sandbox_server.stop()
         return saved
 
 
@@ -87,35 +87,35 @@ def start(
     port: int | None = None,
     wait_scale: float = 1.0,
     environment: Mapping[str, str] = MappingProxyType({}),
-    tell: MessageCallback = lambda _: None,
+    on_progress: MessageCallback = lambda _: None,
 ) -> System:
-    """Start everything under ``folder`` and deploy the stack; it ends with this process. Raises :class:`OperatorError`.
+    """Start a system in ``folder`` and deploy the stack; it ends with this process. Raises :class:`OperatorError`.
 
-    With ``AMBERFLO_BASE_URL`` and ``AMBERFLO_API_KEY`` in ``environment`` the system talks to that Amberflo instead
-    of a sandbox.
+    With ``AMBERFLO_BASE_URL`` and ``AMBERFLO_API_KEY`` in ``environment`` the system calls that Amberflo instead of a
+    sandbox.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     real_url, key = environment.get("AMBERFLO_BASE_URL"), environment.get("AMBERFLO_API_KEY")
     if bool(real_url) != bool(key):
         raise OperatorError(
-            "AMBERFLO_BASE_URL and AMBERFLO_API_KEY go together: set both for the real Amberflo, or neither."
+            "Set both AMBERFLO_BASE_URL and AMBERFLO_API_KEY for the real Amberflo, or neither for the sandbox."
         )
     key = key or _sandbox_key(folder)
     amberflo_url = real_url or f"http://{LOOPBACK}:{_sandbox_port(folder)}"
     with contextlib.ExitStack() as undo, ThreadPoolExecutor() as pool:
-        tell("Starting the emulator and the sandbox, synthesising the stack")
+        on_progress("Starting the emulator and the sandbox, synthesising the stack")
         assembly = pool.submit(_synth, folder / "cdk.out", amberflo_url)
         sandbox = None if real_url else _start_sandbox(folder, amberflo_url, key)
         if sandbox:
-            undo.callback(sandbox.end)
+            undo.callback(sandbox.stop)
         emulator = aws.start(folder / "emulator", port=port, wait_scale=wait_scale)
-        # An interrupted deployment that is saved could never be updated.
+        # Not stop(): an incomplete stack in the saved state could never be updated.
         undo.callback(emulator.server.kill)
         put_secret(emulator, SECRET, {"apiKey": key})
-        synthesised = assembly.result()
-        tell("Deploying the stack")
-        outputs = deploy(emulator, synthesised, STACK)
-        # Earlier, queued usage might fail, with a Lambda that is being replaced, and would hide for half an hour.
+        assembly_path = assembly.result()
+        on_progress("Deploying the stack")
+        outputs = deploy(emulator, assembly_path, STACK)
+        # Only now: a Lambda that is being replaced could fail, and its messages would stay hidden for half an hour.
         aws.enable_queue_consumers(emulator)
         undo.pop_all()
     client = SandboxClient(amberflo_url) if sandbox else None
@@ -124,37 +124,37 @@ def start(
 
 @contextlib.contextmanager
 def running_system(
-    folder: Path, *, port: int | None = None, wait_scale: float = 1.0, tell: MessageCallback = lambda _: None
+    folder: Path, *, port: int | None = None, wait_scale: float = 1.0, on_progress: MessageCallback = lambda _: None
 ) -> Iterator[System]:
-    """A private system, always with a sandbox; it ends with the ``with`` block or with this process.
+    """Run a system with a sandbox until the ``with`` block or this process ends.
 
-    Without a ``port`` of its emulator it takes a free one.
+    Without a ``port``, its emulator uses a free one.
     """
-    system = start(folder, port=port or find_free_port(), wait_scale=wait_scale, tell=tell)
+    system = start(folder, port=port or find_free_port(), wait_scale=wait_scale, on_progress=on_progress)
     try:
         yield system
     finally:
         system.stop()
 
 
-def up(folder: Path, port: int | None, tell: MessageCallback, warn: MessageCallback) -> System:
-    """Start the system that stays, and remember it. Raises :class:`OperatorError`.
+def up(folder: Path, port: int | None, on_progress: MessageCallback, on_warning: MessageCallback) -> System:
+    """Start a system that outlives this process, and store its state. Raises :class:`OperatorError`.
 
-    What is left of one of which a part has died is ended first; ``warn`` is told if that has lost anything.
+    First stops what still runs of an earlier system; ``on_warning`` is called if that one lost data.
     """
     with home.lock(folder):
-        _stop_remains(folder, warn)
-        system = start(folder, port=port, environment=os.environ, tell=tell)
+        _stop_remains(folder, on_warning)
+        system = start(folder, port=port, environment=os.environ, on_progress=on_progress)
         home.save_state(folder, _to_state(system))
-        # Had this process been ended before here, they would have ended with it.
-        system.emulator.server.let_go()
+        # Until here, the servers end if this process is killed.
+        system.emulator.server.detach()
         if system.sandbox_server:
-            system.sandbox_server.let_go()
+            system.sandbox_server.detach()
     return system
 
 
 def find_running(folder: Path) -> System | None:
-    """The system that was started from ``folder`` and still runs, whole; ``None`` if none does."""
+    """Return the running system of ``folder``, or ``None`` if it or a part of it does not run."""
     running = home.load_state(folder)
     system = _from_state(running) if running else None
     if system is None or not system.emulator.server.is_alive:
@@ -162,33 +162,33 @@ def find_running(folder: Path) -> System | None:
     return system if system.sandbox_server is None or system.sandbox_server.is_alive else None
 
 
-def down(folder: Path, warn: MessageCallback) -> bool:
-    """End what was started from ``folder``, all of it or what is left; false if nothing was.
+def down(folder: Path, on_warning: MessageCallback) -> bool:
+    """Stop the system of ``folder``, or what still runs of it; false if there is none.
 
-    ``warn`` is told if anything was lost.
+    ``on_warning`` is called if data was lost.
     """
     with home.lock(folder):
-        return _stop_remains(folder, warn)
+        return _stop_remains(folder, on_warning)
 
 
 def describe_dead_part(folder: Path) -> str | None:
-    """Which part of the system that was started from ``folder`` has ended by itself, and where to read why."""
+    """Describe which part of the system of ``folder`` stopped unexpectedly, and name its log; ``None`` if none did."""
     running = home.load_state(folder)
     if running is None:
         return None
     if not Server(running.emulator_pid, running.emulator_started).is_alive:
-        return f"the emulator has ended by itself, see {folder / 'emulator' / 'emulator.log'}"
+        return f"the emulator stopped unexpectedly, see {folder / 'emulator' / 'emulator.log'}"
     if running.sandbox_pid and not Server(running.sandbox_pid, running.sandbox_started).is_alive:
-        return f"the sandbox has ended by itself, see {folder / 'sandbox.log'}"
+        return f"the sandbox stopped unexpectedly, see {folder / 'sandbox.log'}"
     return None
 
 
-def _stop_remains(folder: Path, warn: MessageCallback) -> bool:
+def _stop_remains(folder: Path, on_warning: MessageCallback) -> bool:
     running = home.load_state(folder)
     if running is None:
         return False
     if not _from_state(running).stop():
-        warn(LOST_MESSAGE)
+        on_warning(LOST_MESSAGE)
     aws.delete_saved_secrets(folder / "emulator")
     home.delete_state(folder)
     return True
@@ -221,7 +221,7 @@ def _synth(outdir: Path, amberflo_url: str) -> Path:
             stack_name=STACK,
             amberflo_api_key_secret_name=SECRET,
             amberflo_base_url=amberflo_url,
-            # So that a token for reading only can be tried.
+            # With scopes, so that a token with only one of them can be tested.
             read_scope=READ_SCOPE,
             write_scope=WRITE_SCOPE,
         )
@@ -231,7 +231,7 @@ def _synth(outdir: Path, amberflo_url: str) -> Path:
 
 
 def _sandbox_key(folder: Path) -> str:
-    """The sandbox's own key, made once: what it keeps outlives a restart, so its key does too."""
+    """Return the sandbox's API key; created once, since the sandbox keeps its data after a restart."""
     path = folder / "sandbox.key"
     if not path.exists():
         home.write_atomically(path, secrets.token_hex(16))
@@ -239,7 +239,7 @@ def _sandbox_key(folder: Path) -> str:
 
 
 def _sandbox_port(folder: Path) -> int:
-    """The port that the sandbox had last, if it is free: an unchanged address is an unchanged stack."""
+    """Return the sandbox's last port if it is free, since a new address would change the stack."""
     path = folder / "sandbox.port"
     if not path.exists() or not is_port_free(int(path.read_text())):
         home.write_atomically(path, str(find_free_port()))
@@ -258,8 +258,8 @@ def _start_sandbox(folder: Path, url: str, key: str) -> Server:
     deadline = time.monotonic() + aws.MAX_STARTUP_SECONDS
     while time.monotonic() < deadline and server.is_alive:
         with contextlib.suppress(requests.RequestException):
-            if server.listens(int(port)) and LOOPBACK_SESSION.get(f"{url}/_sandbox/health", timeout=2).ok:
+            if server.listens_on(int(port)) and LOOPBACK_SESSION.get(f"{url}/_sandbox/health", timeout=2).ok:
                 return server
         time.sleep(0.05)
-    server.end()
-    raise OperatorError(f"The sandbox did not start; the end of its log {log}:\n{read_last_lines(log)}")
+    server.stop()
+    raise OperatorError(f"The sandbox did not start. The end of its log {log}:\n{read_last_lines(log)}")

@@ -11,14 +11,14 @@ SCOPES: Final = {"read": (READ_SCOPE,), "write": (WRITE_SCOPE,), "both": (READ_S
 
 
 def fetch_access_token(emulator: Emulator, outputs: dict[str, str], scopes: tuple[str, ...] = SCOPES["both"]) -> str:
-    """Client credentials for a token, as on AWS; only the host differs. Raises :class:`OperatorError`."""
+    """Get a token with the client credentials grant, as on AWS. Raises :class:`OperatorError`."""
     pool, client_id = outputs["UserPoolId"], outputs["UserPoolClientId"]
-    # By hand: importing boto3 for one question would double what `metering env` takes.
-    described = LOOPBACK_SESSION.post(
+    # A plain HTTP call, because importing boto3 would double the duration of `metering env`.
+    description = LOOPBACK_SESSION.post(
         emulator.url,
         json={"UserPoolId": pool, "ClientId": client_id},
         headers={"X-Amz-Target": "AWSCognitoIdentityProviderService.DescribeUserPoolClient"},
         timeout=30,
     ).json()
-    secret = described["UserPoolClient"]["ClientSecret"]
+    secret = description["UserPoolClient"]["ClientSecret"]
     return request_token(f"{emulator.url}/oauth2/token", client_id, secret, scopes=scopes, http=LOOPBACK_SESSION)

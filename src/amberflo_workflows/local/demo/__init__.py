@@ -1,1 +1,1 @@
-"""The main job, run in front of the user: meters, usage events, totals, a cancellation, totals again."""
+"""The demo of ``metering demo``: meters, usage events, totals, a cancellation, and totals again."""

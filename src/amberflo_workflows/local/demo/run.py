@@ -1,4 +1,4 @@
-"""The steps of the demo, over a system that runs."""
+"""The steps of the demo on a running system."""
 
 import json
 import math
@@ -14,21 +14,21 @@ from rich.table import Table
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.usage_files import Totals, Usage, compute_totals
 
-# How long totals may stand still with nothing in the queue before they are taken for final.
+# Totals are final if they do not change for this time while the queue is empty.
 QUIET_SECONDS: Final = 5.0
-_RECORDS_AN_EVENT: Final = 100
-_EVENTS_A_CALL: Final = 10
+_RECORDS_PER_EVENT: Final = 100
+_EVENTS_PER_CALL: Final = 10
 _SINGLE_EVENTS: Final = 50
 
 Item = TypeVar("Item")
 
 
 class DemoFailed(Exception):
-    """A step of the demo did not do what it should; the message says which."""
+    """A step of the demo failed; the message says which one and why."""
 
 
 class Demo:
-    """One run of the main job against ``system``, told to ``console``."""
+    """Runs the demo on ``system`` and prints the results to ``console``."""
 
     def __init__(self, system: System, console: Console) -> None:
         self._system = system
@@ -37,34 +37,36 @@ class Demo:
         self._since = 0
 
     def run(self, usages: Sequence[Usage]) -> bool:
-        """True if all that was fetched is what was expected."""
+        """Run all steps; whether all fetched totals are the expected ones."""
         first, later = usages[: len(usages) * 2 // 3], usages[len(usages) * 2 // 3 :]
         self._since = _report_start(usages)
         self._create_meters(sorted({usage["meterApiName"] for usage in usages}))
         self._send("Usage events on the bus", first)
-        good = self._compare("After the first events, by name", compute_totals(first), by_id=False)
-        # Filtering rules know whole seconds of ingestion time: a clear second between what stays and what goes.
+        is_correct = self._compare("After the first events, by name", compute_totals(first), by_id=False)
+        # Filtering rules have a resolution of one second, so the later usage is ingested in another second.
         time.sleep(1.1)
-        begin = int(time.time())
+        start = int(time.time())
         self._send("More usage events", later)
-        good &= self._compare("After all events, by meter id", compute_totals(usages), by_id=True)
+        is_correct &= self._compare("After all events, by meter id", compute_totals(usages), by_id=True)
         meter = later[0]["meterApiName"]
-        self._cancel(meter, begin)
-        left = [*first, *(usage for usage in later if usage["meterApiName"] != meter)]
-        good &= self._compare(f"After cancelling the later usage of {meter}", compute_totals(left), by_id=False)
+        self._cancel(meter, start)
+        remaining = [*first, *(usage for usage in later if usage["meterApiName"] != meter)]
+        is_correct &= self._compare(
+            f"After cancelling the later usage of {meter}", compute_totals(remaining), by_id=False
+        )
         self._show_rejected()
-        return good
+        return is_correct
 
-    def _call(self, method: str, path: str, expected: int, **arguments: Any) -> Any:
+    def _call(self, method: str, path: str, expected_status: int, **options: Any) -> Any:
         response = requests.request(
             method,
             self._system.api_endpoint + path,
             headers={"Authorization": f"Bearer {self._system.access_token}"},
             timeout=60,
-            **arguments,
+            **options,
         )
-        if response.status_code != expected:
-            raise DemoFailed(f"{method} {path} answered {response.status_code}: {response.text}")
+        if response.status_code != expected_status:
+            raise DemoFailed(f"{method} {path} returned {response.status_code}: {response.text}")
         return response.json()["data"]
 
     def _create_meters(self, names: Sequence[str]) -> None:
@@ -79,17 +81,17 @@ class Demo:
         self._console.print(table)
 
     def _send(self, title: str, usages: Sequence[Usage]) -> None:
-        """Some as events of their own, the rest many to an event: what application code may do."""
-        single, together = usages[:_SINGLE_EVENTS], usages[_SINGLE_EVENTS:]
+        """Send some usages as single events and the others as lists, the two forms that applications can use."""
+        single, others = usages[:_SINGLE_EVENTS], usages[_SINGLE_EVENTS:]
         details: list[object] = list(single)
-        details += [{"records": list(batch)} for batch in batched(together, _RECORDS_AN_EVENT)]
+        details += [{"records": list(batch)} for batch in batched(others, _RECORDS_PER_EVENT)]
         events = self._system.client("events")
         with self._progress() as progress:
             task = progress.add_task(f"{title}: {len(usages)} usages in {len(details)} events", total=len(details))
-            for batch in batched(details, _EVENTS_A_CALL):
-                answer = events.put_events(Entries=[self._entry(detail) for detail in batch])
-                if answer["FailedEntryCount"]:
-                    raise DemoFailed(f"{answer['FailedEntryCount']} events were not taken by the bus: {answer}")
+            for batch in batched(details, _EVENTS_PER_CALL):
+                response = events.put_events(Entries=[self._entry(detail) for detail in batch])
+                if response["FailedEntryCount"]:
+                    raise DemoFailed(f"{response['FailedEntryCount']} events were rejected by the bus: {response}")
                 progress.advance(task, len(batch))
 
     def _entry(self, detail: object) -> Any:
@@ -101,7 +103,7 @@ class Demo:
         }
 
     def _compare(self, title: str, expected: Totals, *, by_id: bool) -> bool:
-        """Fetch until the totals are there or nothing more is to come, and show them beside what they should be."""
+        """Fetch totals until they are the expected ones or no longer change, and print both; whether they are equal."""
         with self._progress() as progress:
             task = progress.add_task("Counting", total=1.0)
             fetched, quiet_since = self._fetch(by_id=by_id), time.monotonic()
@@ -117,10 +119,10 @@ class Demo:
 
     def _queue_is_empty(self) -> bool:
         attributes = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        answer = self._system.client("sqs").get_queue_attributes(
+        response = self._system.client("sqs").get_queue_attributes(
             QueueUrl=self._system.outputs["UsageQueueUrl"], AttributeNames=attributes
         )
-        return all(int(number) == 0 for number in answer["Attributes"].values())
+        return all(int(number) == 0 for number in response["Attributes"].values())
 
     def _fetch(self, *, by_id: bool) -> Totals:
         query = f"startTimeInSeconds={self._since}&timeGroupingInterval=MONTH&groupBy=customerId"
@@ -131,21 +133,21 @@ class Demo:
                 fetched[name, group["group"]["groupInfo"]["customerId"]] = group["groupValue"]
         return fetched
 
-    def _cancel(self, meter: str, begin: int) -> None:
+    def _cancel(self, meter: str, start: int) -> None:
         end = int(time.time()) + 1
         rule = {
             "id": "demo-cancellation",
             "meterApiName": meter,
-            "ingestionTimeRange": {"startTimeInSeconds": begin, "endTimeInSeconds": end},
+            "ingestionTimeRange": {"startTimeInSeconds": start, "endTimeInSeconds": end},
         }
         self._call("DELETE", "usage", 200, json=rule)
-        self._console.print(f"Cancelled what {meter} took in between {begin} and {end}: DELETE usage\n")
+        self._console.print(f"Cancelled the usage of {meter} that was ingested from {start} to {end}: DELETE usage\n")
 
     def _show_rejected(self) -> None:
         table = self._system.outputs["RejectedTableName"]
         items = self._system.client("dynamodb").scan(TableName=table)["Items"]
         if items:
-            self._console.print(f"{len(items)} usages were rejected and wait in the table {table}, for instance:")
+            self._console.print(f"{len(items)} usages were rejected and are stored in the table {table}, for example:")
             for item in items[:5]:
                 self._console.print(f"  {item['uniqueId']['S']}: {item['reason']['S']}", markup=False)
 
@@ -155,12 +157,12 @@ class Demo:
 
 
 def batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    """Cut into runs of at most ``size``."""
+    """Split items into batches of at most ``size``."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _report_start(usages: Sequence[Usage]) -> int:
-    """Epoch seconds of the first usage, or of an hour ago for usages that take the time of their event."""
+    """Return the start of the reports, an hour before the earliest usage, in epoch seconds."""
     now = int(time.time())
     times: list[int] = [usage.get("meterTimeInMillis") or now * 1000 for usage in usages]
     return min(times) // 1000 - 3600
@@ -179,7 +181,9 @@ def _build_table(title: str, expected: Totals, fetched: Totals) -> Table:
     table.add_column("fetched", justify="right")
     table.add_column("")
     for key in sorted(expected.keys() | fetched.keys()):
-        wanted, got = expected.get(key, 0), fetched.get(key, 0)
-        same = math.isclose(wanted, got, rel_tol=1e-9, abs_tol=1e-9)
-        table.add_row(*key, f"{wanted:,.10g}", f"{got:,.10g}", "ok" if same else "[red]differs[/red]")
+        expected_value, fetched_value = expected.get(key, 0), fetched.get(key, 0)
+        is_equal = math.isclose(expected_value, fetched_value, rel_tol=1e-9, abs_tol=1e-9)
+        table.add_row(
+            *key, f"{expected_value:,.10g}", f"{fetched_value:,.10g}", "ok" if is_equal else "[red]differs[/red]"
+        )
     return table
