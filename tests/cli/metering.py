@@ -34,4 +34,6 @@ class Metering:
     @property
     def environment(self) -> dict[str, str]:
         variables = {"PATH": os.environ["PATH"], "COLUMNS": "200", "METERING_HOME": str(self.home)}
-        return {**variables, **self.system.emulator.environment}
+        # Set while coverage is measured, so that the command is measured as well.
+        coverage = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+        return {**variables, **coverage, **self.system.emulator.environment}
