@@ -43,9 +43,11 @@ def tracked_files() -> Iterator[Path]:
 
 
 def identifiers(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Names of variables, arguments, functions, classes and attributes, each with its line."""
+    """Names of variables, arguments, functions, classes and attributes, each with its line, but not imported names."""
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    imported = {alias.asname or alias.name for node in imports for alias in node.names}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
+        if isinstance(node, ast.Name) and node.id not in imported:
             yield node.lineno, node.id
         elif isinstance(node, ast.arg):
             yield node.lineno, node.arg

@@ -18,3 +18,8 @@ def test_a_name_that_says_what_its_value_is_is_not(name: str) -> None:
 def test_every_kind_of_name_is_looked_at() -> None:
     code = "def a(b, *c, **d):\n  for e in b: self.f = e\nclass G: pass\nh = lambda i: [j for j in i]"
     assert {name for _, name in identifiers(ast.parse(code))} == {*"abcdefGhij", "self"}
+
+
+def test_the_name_of_a_library_is_not_ours() -> None:
+    code = "from hypothesis import given\n@given(one)\ndef check(): pass"
+    assert [name for _, name in identifiers(ast.parse(code))] == ["check", "one"]
