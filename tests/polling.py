@@ -29,7 +29,7 @@ def listening_addresses(pid: int) -> set[tuple[str, int]]:
     }
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> bool:
     """Poll a condition; whether it becomes true before the timeout, which is long enough for a busy machine."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -1,4 +1,4 @@
-"""The alarms as they were deployed, and what the emulator has of the metrics that they watch."""
+"""The deployed alarms, and the metrics that Lambdas emit for them on the emulator."""
 
 import json
 import re
@@ -8,15 +8,17 @@ from typing import Any
 from amberflo_workflows.infra.operations import OPERATIONS
 from amberflo_workflows.local.system import STACK, System
 
-# CDK puts the construct's id before a resource's name, and a hash behind it.
+# A logical id is the construct's id, the resource's name and a hash.
 _NAME = re.compile(r"Monitoring(\w+)[0-9A-F]{8}")
-_OF_EACH_WORKFLOW = re.compile("^(" + "|".join(one.pascal_name for one in OPERATIONS) + ")(?=(Failed|TimedOut)$)")
-_OF_EACH_RULE = re.compile("^.*(?=EventsLost$)")
+_WORKFLOW_PREFIX = re.compile(
+    "^(" + "|".join(operation.pascal_name for operation in OPERATIONS) + ")(?=(Failed|TimedOut)$)"
+)
+_RULE_PREFIX = re.compile("^.*(?=EventsLost$)")
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """What an alarm watches, and from where on it rings."""
+    """The metric of an alarm and its threshold."""
 
     namespace: str
     metric: str
@@ -26,51 +28,51 @@ class Alarm:
 
 
 def alarm_names(template: dict[str, Any]) -> dict[str, str]:
-    """The names of the alarms in a template, by their logical ids."""
-    found = {}
+    """Return the names of a template's alarms by their logical ids."""
+    names_by_id = {}
     for logical_id, resource in template["Resources"].items():
         if resource["Type"] == "AWS::CloudWatch::Alarm":
             match = _NAME.fullmatch(logical_id)
             assert match, logical_id
-            found[logical_id] = match[1]
-    return found
+            names_by_id[logical_id] = match[1]
+    return names_by_id
 
 
 def section_title(name: str) -> str:
-    """An alarm's section in the runbook: those of each workflow and of each rule have one together."""
-    return _OF_EACH_RULE.sub("…", _OF_EACH_WORKFLOW.sub("…", name))
+    """Return the title of an alarm's section in the runbook; "…" stands for any workflow or rule."""
+    return _RULE_PREFIX.sub("…", _WORKFLOW_PREFIX.sub("…", name))
 
 
 def fetch_deployed(system: System, template: dict[str, Any]) -> dict[str, Alarm]:
-    """The alarms by their names, with what their dimensions stand for."""
+    """Return the deployed alarms by their names."""
     resources = system.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=STACK)
-    named = alarm_names(template)
-    by_physical = {
-        one["PhysicalResourceId"].rsplit(":", 1)[-1]: named[one["LogicalResourceId"]]
-        for one in resources.search("StackResourceSummaries[]")
-        if one["LogicalResourceId"] in named
+    names_by_id = alarm_names(template)
+    names_by_physical_id = {
+        resource["PhysicalResourceId"].rsplit(":", 1)[-1]: names_by_id[resource["LogicalResourceId"]]
+        for resource in resources.search("StackResourceSummaries[]")
+        if resource["LogicalResourceId"] in names_by_id
     }
     pages = system.client("cloudwatch").get_paginator("describe_alarms").paginate()
     return {
-        by_physical[one["AlarmName"]]: Alarm(
-            one["Namespace"],
-            one["MetricName"],
-            {dimension["Name"]: dimension["Value"] for dimension in one["Dimensions"]},
-            one["Statistic"],
-            one["Threshold"],
+        names_by_physical_id[alarm["AlarmName"]]: Alarm(
+            alarm["Namespace"],
+            alarm["MetricName"],
+            {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]},
+            alarm["Statistic"],
+            alarm["Threshold"],
         )
-        for one in pages.search("MetricAlarms[]")
-        if one["AlarmName"] in by_physical
+        for alarm in pages.search("MetricAlarms[]")
+        if alarm["AlarmName"] in names_by_physical_id
     }
 
 
 def sum_emitted(system: System, alarm: Alarm, since_millis: int) -> float:
-    """The sum of what Lambdas have counted in their logs for an alarm's metric, under its dimensions."""
+    """Sum the values of an alarm's metric, with its dimensions, in the logs of all Lambdas."""
     logs, total = system.client("logs"), 0.0
-    # Not by listing the log groups, which the emulator cannot while one is being made.
+    # Not from DescribeLogGroups, which fails on the emulator while a log group is being created.
     for group in _log_groups(system):
-        found = logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since_millis)
-        for message in found.search("events[].message"):
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since_millis)
+        for message in pages.search("events[].message"):
             total += _emitted_value(message, alarm)
     return total
 
@@ -85,8 +87,8 @@ def _emitted_value(message: str, alarm: Alarm) -> float:
         return 0
     line = json.loads(message[message.index("{") :])
     for directive in line["_aws"]["CloudWatchMetrics"]:
-        metrics = {one["Name"] for one in directive["Metrics"]}
-        dimensions = [{name: line[name] for name in alarm_names} for alarm_names in directive["Dimensions"]]
+        metrics = {metric["Name"] for metric in directive["Metrics"]}
+        dimensions = [{name: line[name] for name in names} for names in directive["Dimensions"]]
         if directive["Namespace"] == alarm.namespace and alarm.metric in metrics and alarm.dimensions in dimensions:
             return float(sum(line[alarm.metric]) if isinstance(line[alarm.metric], list) else line[alarm.metric])
     return 0

@@ -1,4 +1,4 @@
-"""Usage onto a deployment's bus, and what should come of it."""
+"""Send usage to a deployment's event bus, and compute the expected totals."""
 
 import json
 import uuid
@@ -12,18 +12,18 @@ METER = "api-calls"
 
 
 class Stack(Protocol):
-    """As much of a deployment as is needed here."""
+    """The part of a deployment that these functions need."""
 
     @property
     def outputs(self) -> dict[str, str]:
-        """Of its stack."""
+        """The outputs of the stack."""
 
     def client(self, service: str) -> Any:
-        """A boto3 client of a service."""
+        """Return a boto3 client of a service."""
 
 
 def build_usages(count: int) -> list[dict[str, Any]]:
-    """Usages of a tenant of their own."""
+    """Build usages of a new tenant."""
     tenant = f"tenant-{uuid.uuid4()}"
     return [
         {"tenantId": tenant, "meterApiName": METER, "meterValue": number % 7 + 1, "uniqueId": str(uuid.uuid4())}
@@ -31,9 +31,9 @@ def build_usages(count: int) -> list[dict[str, Any]]:
     ]
 
 
-def send_usages(deployment: Stack, given: Sequence[dict[str, Any]]) -> None:
-    """Each as an event."""
-    for batch in batched(given, 10):
+def send_usages(deployment: Stack, usages: Sequence[dict[str, Any]]) -> None:
+    """Send each usage as an event."""
+    for batch in batched(usages, 10):
         entries = [
             {
                 "EventBusName": deployment.outputs["EventBusName"],
@@ -46,16 +46,16 @@ def send_usages(deployment: Stack, given: Sequence[dict[str, Any]]) -> None:
         assert deployment.client("events").put_events(Entries=entries)["FailedEntryCount"] == 0
 
 
-def expected_totals(given: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """What is to be counted of them, by tenant."""
+def expected_totals(usages: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Sum usages by tenant."""
     sums: Counter[str] = Counter()
-    for usage in given:
+    for usage in usages:
         sums[usage["tenantId"]] += usage["meterValue"]
     return dict(sums)
 
 
 def count_messages(deployment: Stack, queue: str = "UsageQueueUrl") -> int:
-    """Messages in a queue, those at work included."""
+    """Count the messages of a queue, including those in flight."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    found = deployment.client("sqs").get_queue_attributes(QueueUrl=deployment.outputs[queue], AttributeNames=names)
-    return sum(int(number) for number in found["Attributes"].values())
+    response = deployment.client("sqs").get_queue_attributes(QueueUrl=deployment.outputs[queue], AttributeNames=names)
+    return sum(int(number) for number in response["Attributes"].values())

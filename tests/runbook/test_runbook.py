@@ -1,4 +1,4 @@
-"""The runbook has what rings, and what it tells to type can be typed."""
+"""The runbook has a section for each alarm, and its commands exist."""
 
 import re
 import shlex
@@ -27,16 +27,16 @@ def _commands() -> Iterator[str]:
 
 
 @pytest.mark.system
-def test_every_alarm_has_its_section_and_every_section_an_alarm(template: dict[str, Any]) -> None:
+def test_each_alarm_has_a_section_and_each_section_an_alarm(template: dict[str, Any]) -> None:
     assert _sections() - OTHER_SECTIONS == {section_title(name) for name in alarm_names(template).values()}
-    described = [
+    descriptions = [
         template["Resources"][logical_id]["Properties"]["AlarmDescription"] for logical_id in alarm_names(template)
     ]
-    assert all("docs/runbook.md" in text for text in described)
+    assert all("docs/runbook.md" in text for text in descriptions)
 
 
 @pytest.mark.parametrize("command", sorted(set(_commands())))
-def test_every_command_is_one_that_there_is(command: str) -> None:
+def test_each_command_of_the_runbook_exists(command: str) -> None:
     # Parsed, not run: the tests of the alarms do what the runbook says.
     words = shlex.split(command)[1:]
     group: Any = typer.main.get_command(app)
