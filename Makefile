@@ -45,6 +45,7 @@ lint: setup ## Check style, types, import layers and vocabulary
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@mkdir -p build; $(BIN)/lint-imports --no-logo --no-cache >build/imports.log || { cat build/imports.log; exit 1; }
+	@$(BIN)/python -m tools.vocabulary
 
 format: setup ## Format the code
 	@$(BIN)/ruff check --fix --quiet .
