@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from amberflo_workflows.local import emulator as module
-from amberflo_workflows.local.emulator import Emulator, _start, choose_port, running_emulator, start
+from amberflo_workflows.local.emulator import (
+    Emulator,
+    _start,
+    choose_port,
+    enable_queue_consumers,
+    running_emulator,
+    start,
+)
 from amberflo_workflows.local.processes import find_free_port
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.loopback import LOOPBACK
@@ -19,6 +26,12 @@ from tests.polling import listening_addresses, session_processes, wait_until
 pytestmark = pytest.mark.emulator
 
 ENVIRONMENT = "import os\ndef handler(event, context): return dict(os.environ)\n"
+MARKING = """
+import pathlib
+def handler(event, context):
+    for record in event.get("Records", []):
+        pathlib.Path(record["body"]).touch()
+"""
 SLEEPING = """
 import pathlib, time
 def handler(event, context):
@@ -121,6 +134,22 @@ def test_workers_end_when_their_emulator_is_killed(tmp_path: Path, invoke: Invok
         invoke(emulator, ENVIRONMENT)
         os.kill(emulator.server.pid, signal.SIGKILL)
     assert session_processes(emulator.server.pid) == []
+
+
+def test_queued_messages_are_consumed_after_a_restart_on_another_port(tmp_path: Path, invoke: Invoke) -> None:
+    marker = tmp_path / "marker"
+    with running_emulator(tmp_path) as emulator:
+        invoke(emulator, MARKING)
+        sqs = emulator.client("sqs")
+        url = sqs.create_queue(QueueName="q")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        functions = emulator.client("lambda")
+        functions.create_event_source_mapping(EventSourceArn=arn, FunctionName="tiny", Enabled=False)
+        sqs.send_message(QueueUrl=url, MessageBody=str(marker))
+    with running_emulator(tmp_path) as restarted:
+        assert restarted.url != emulator.url
+        enable_queue_consumers(restarted)
+        assert wait_until(marker.exists)
 
 
 def test_messages_in_flight_are_visible_after_a_restart(tmp_path: Path, invoke: Invoke) -> None:

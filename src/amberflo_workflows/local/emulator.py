@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -105,7 +106,7 @@ def _start(folder: Path, port: int, wait_scale: float) -> Emulator:
     shutil.rmtree(folders["tmp"], ignore_errors=True)
     for path in folders.values():
         path.mkdir(parents=True, exist_ok=True)
-    _make_messages_visible(folders["state"] / "sqs.json")
+    _prepare_queues(folders["state"] / "sqs.json", port)
     _disable_queue_consumers(folders["state"] / "lambda.json")
     url, log = f"http://{LOOPBACK}:{port}", folder / "emulator.log"
     server = spawn("ministack", environment=_environment(folders, port, wait_scale), folder=folder, log=log)
@@ -140,18 +141,27 @@ def delete_saved_secrets(folder: Path) -> None:
     (folder / "state" / "secretsmanager.json").unlink(missing_ok=True)
 
 
-def _make_messages_visible(state_file: Path) -> None:
-    """Make all messages of the saved queues visible now.
+def _prepare_queues(state_file: Path, port: int) -> None:
+    """Make the messages of the saved queues visible and change the queues' URLs to the new port.
 
-    Messages in flight when the emulator stopped would stay hidden for their visibility timeout, half an hour.
+    Messages in flight when the emulator stopped would stay hidden for their visibility timeout, half an hour. The
+    emulator finds the queue of a consumer by its URL, so a queue with the URL of another port would have no consumer.
     """
     if not state_file.exists():
         return
     state = json.loads(state_file.read_text())
-    for queue in state["payload"]["queues"]["data"].values():
+    queues, urls = state["payload"]["queues"], state["payload"]["queue_name_to_url"]
+    for queue in queues["data"].values():
+        queue["url"] = _change_port(queue["url"], port)
         for message in queue["messages"]:
             message["visible_at"] = 0
+    queues["data"] = {_change_port(key, port): queue for key, queue in queues["data"].items()}
+    urls["data"] = {key: _change_port(url, port) for key, url in urls["data"].items()}
     write_atomically(state_file, json.dumps(state))
+
+
+def _change_port(queue_url: str, port: int) -> str:
+    return re.sub(r"(http://[^/:]+):\d+", rf"\g<1>:{port}", queue_url)
 
 
 def _disable_queue_consumers(state_file: Path) -> None:
