@@ -160,34 +160,37 @@ def test_following_a_failed_execution_fails(metering: Metering) -> None:
 
 
 def test_the_timeline_is_redrawn_on_a_terminal(metering: Metering) -> None:
-    with _fault(metering, kind="delay", seconds=3, times=1):
+    ours, theirs = os.openpty()
+    environment = {**metering.environment, "TERM": "xterm", "LINES": "60"}
+    # The execution cannot end before the screen has shown that it is running.
+    with _fault(metering, kind="hang", seconds=60):
         request = json.dumps({"meterId": HOSTILE})
         arn = metering.json("executions", "start", "get_meter", "--input", request, "--no-wait")["arn"]
-        ours, theirs = os.openpty()
         command = metering.command("executions", "follow", arn)
-        environment = {**metering.environment, "TERM": "xterm", "LINES": "60"}
-        with subprocess.Popen(command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs) as process:
-            os.close(theirs)
-            screen = _read(ours)
-    assert process.returncode == 0, screen
-    assert "▷" in screen
+        process = subprocess.Popen(command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        screen = _read(ours, until="▷")
+    screen += _read(ours)
+    os.close(ours)
+    assert process.wait() == 0, screen
     assert "running after" in screen
     assert "succeeded after" in screen
     assert "\x1b[2J" not in screen
     assert "\x1b]0;title" not in screen
 
 
-def _read(terminal: int) -> str:
-    parts: list[bytes] = []
-    while True:
+def _read(terminal: int, until: str | None = None) -> str:
+    """Read a terminal up to a text, or to its end."""
+    output = b""
+    while until is None or until.encode() not in output:
         try:
             part = os.read(terminal, 65536)
         except OSError:
             part = b""
         if not part:
-            os.close(terminal)
-            return b"".join(parts).decode()
-        parts.append(part)
+            break
+        output += part
+    return output.decode(errors="replace")
 
 
 def test_a_workflow_starts_with_an_example_or_an_input(metering: Metering, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from amberflo_workflows.console.server import serve
+from amberflo_workflows.console.server import listen, serve
 from amberflo_workflows.local import system
 from amberflo_workflows.local.home import home
 from amberflo_workflows.operate.errors import OperatorError
@@ -12,4 +12,4 @@ if __name__ == "__main__":
     local_system = system.find_running(home())
     if local_system is None:
         raise OperatorError("No local system is running here. Start it with: metering up")
-    serve(local_system, int(sys.argv[1]), Path(sys.argv[2]))
+    serve(local_system, listen(int(sys.argv[1])), Path(sys.argv[2]))
