@@ -176,7 +176,8 @@ def test_an_item_of_a_distributed_map_is_a_child_execution(system: System, open_
 
 
 def test_a_running_execution_is_updated_until_its_end(system: System, open_page: OpenPage) -> None:
-    sandbox_of(system).set_faults([{"kind": "delay", "seconds": 3, "path": "/meters", "times": 1}])
+    # The execution cannot end before the page has shown that it is running.
+    sandbox_of(system).set_faults([{"kind": "hang", "seconds": 60, "path": "/meters"}])
     client = system.client("stepfunctions")
     arn = client.start_execution(stateMachineArn=system.state_machine_arns["list_meters"], input='{"limit": 3}')
     page = open_page(f"executions/{arn['executionArn']}?state=ListMeters")
@@ -186,6 +187,7 @@ def test_a_running_execution_is_updated_until_its_end(system: System, open_page:
     page.locator("#state .json summary").first.click()
     expect(page.locator("#state .json details").first).not_to_have_attribute("open", "")
     _node(page, "ListMeters").focus()
+    sandbox_of(system).clear_faults()
     expect(page.locator(".lead")).to_contain_text("succeeded", timeout=TIMEOUT_MS)
     expect(_node(page, "ListMeters")).to_have_class("node succeeded")
     expect(_node(page, "ListMeters")).to_be_focused()
