@@ -2,9 +2,12 @@
 
 Request: ``{"question", "meterApiName"}``. The workflow looks up the latter if the caller did not pass it. The question
 is the query of ``GET /usage/{meterId}``, flat, as strings or typed: ``meterId``, ``meterApiName``,
-``startTimeInSeconds``, ``endTimeInSeconds``, ``timeGroupingInterval``, ``aggregation``, ``groupBy`` (comma separated),
-``filter.KEY`` (comma separated), ``tenantId`` (short for ``filter.customerId``), ``take``. Response: 200 with
-Amberflo's report, or a claim to it if it is large; 400; 413 if it is larger than a response may be.
+``startTimeInSeconds``, ``endTimeInSeconds``, ``timeGroupingInterval``, ``aggregation``, ``groupBy`` (a list, or comma
+separated), ``filter.KEY`` (a value, or a list of values), ``tenantId`` (short for ``filter.customerId``), ``take``.
+Response: 200 with Amberflo's report, or a claim to it if it is large; 400; 413 if it is larger than a response may be.
+
+The value of a filter is taken as it is: a comma may be part of a tenant's name. An empty one is a 400, since without
+the filter one customer would see the usage of all.
 """
 
 import time
@@ -24,6 +27,9 @@ DEFAULT_RANGE_SECONDS: Final = 24 * 60 * 60
 TOO_LARGE_ADVICE: Final = (
     "Use a shorter range, a longer timeGroupingInterval, fewer groups (take, filter.KEY) or no groupBy."
 )
+
+# If these were ignored when empty, the report would have more than the caller limited it to.
+_LIMITS: Final = ("startTimeInSeconds", "endTimeInSeconds", "take")
 
 # Epoch seconds until the year 2286. A time in milliseconds is later, and is rejected.
 Seconds = Annotated[int, Meta(ge=0, lt=10_000_000_000)]
@@ -51,6 +57,9 @@ def _build_query(request: Any) -> dict[str, Any]:
     fields = {
         name: value for name, value in parameters.items() if name != "tenantId" and not name.startswith("filter.")
     }
+    for name in _LIMITS:
+        if fields.get(name) == "":
+            raise msgspec.ValidationError(f"It is empty. Set a value or omit it - at `$.{name}`")
     if isinstance(fields.get("groupBy"), str):
         fields["groupBy"] = _split(fields["groupBy"])
     for name in ("timeGroupingInterval", "aggregation"):
@@ -89,22 +98,32 @@ def _build_time_range(question: UsageQuestion) -> dict[str, int]:
 
 def _build_filters(parameters: dict[str, Any]) -> dict[str, list[str]]:
     filters = {
-        name.removeprefix("filter."): _split(value) for name, value in parameters.items() if name.startswith("filter.")
+        name.removeprefix("filter."): _parse_values(name, value)
+        for name, value in parameters.items()
+        if name.startswith("filter.")
     }
     if "tenantId" in parameters:
-        tenants = _split(parameters["tenantId"])
+        tenants = _parse_values("tenantId", parameters["tenantId"])
         if filters.get("customerId", tenants) != tenants:
             raise msgspec.ValidationError("It contradicts `filter.customerId` - at `$.tenantId`")
         filters["customerId"] = tenants
-    for key, values in filters.items():
-        if not key or not values:
-            raise msgspec.ValidationError(f"A filter requires a name and a value - at `$.filter.{key}`")
     return filters
 
 
-def _split(value: Any) -> list[str]:
-    items = value.split(",") if isinstance(value, str) else msgspec.convert(value, list[str])
-    return [item.strip() for item in items if item.strip()]
+def _parse_values(name: str, value: Any) -> list[str]:
+    """Return the values of a filter, exactly as they are."""
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list) or not all(isinstance(text, str) for text in values):
+        raise msgspec.ValidationError(f"It must be text or a list of texts - at `$.{name}`")
+    if name == "filter." or not values or not all(text.strip() for text in values):
+        raise msgspec.ValidationError(
+            f"A filter requires a name and a value. To get the usage of all, omit the filter - at `$.{name}`"
+        )
+    return values
+
+
+def _split(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
 
 
 @step(_build_query)

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from amberflo_workflows.local.system import System
+from tests.cli.local_metering import create_meter
 from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
+from tests.entrypoints.calls import Api
 from tests.polling import wait_until
 
 pytestmark = pytest.mark.emulator
@@ -127,6 +129,17 @@ def test_a_dry_run_reports_totals_and_counts_nothing(metering: Metering, tmp_pat
     report = metering.json("backfill", file, "--map", "tenantId=customer", "--dry-run")
     assert report["totals"] == {"api-calls": sum(row["meterValue"] for row in rows)}
     assert sandbox_of(metering.system).totals("api-calls") == {}
+
+
+def test_a_constant_stays_the_text_that_was_entered(metering: Metering, tmp_path: Path) -> None:
+    meter = create_meter(metering.system, "api-calls", dimensions=["version"])
+    data = _csv(_rows(3))
+    for number, file in enumerate((_write(tmp_path / "a.csv", data), _upload(metering.system, "b.csv", data)), 1):
+        options = ("--map", "tenantId=customer", "--set", "version=1.10", "--set", "meterValue=2")
+        report = metering.json("backfill", file, *options)
+        assert report["accepted"] == 3
+        (group,) = Api(metering.system).call("GET", f"usage/{meter['id']}?groupBy=version").body["data"]["clientMeters"]
+        assert (group["group"]["groupInfo"], group["groupValue"]) == ({"version": "1.10"}, 6 * number)
 
 
 def test_an_interrupted_backfill_resumes(metering: Metering, tmp_path: Path) -> None:

@@ -100,6 +100,8 @@ def test_dropping_an_event_that_is_too_large_for_an_item_stores_its_beginning(me
     [
         (("redrive",), 2, "select events"),
         (("drop", "some-id", "--all"), 2, "select events"),
+        (("drop", "--tenant", ""), 2, "--tenant is empty; set a value, or omit the option"),
+        (("list", "--tenant", " "), 2, "--tenant is empty"),
         (("redrive", "no-such-id"), 1, "no dead event has the id no-such-id"),
         (("show", "no-such-id"), 1, "no dead event has the id no-such-id"),
     ],

@@ -61,6 +61,22 @@ def test_redrive_with_changes_and_history(metering: Metering, tenant: str) -> No
     assert [step["what"] for step in shown["history"]] == ["edited", "sent", "counted"]
 
 
+def test_a_dimension_stays_the_text_that_was_entered(metering: Metering, tenant: str) -> None:
+    sets = (
+        "meterValue=5",
+        "meterApiName=calls",
+        "version=1.10",
+        "build=007",
+        "trial=true",
+        'dimensions={"region": "eu"}',
+    )
+    options = [part for text in sets for part in ("--set", text)]
+    assert metering("rejected", "redrive", "--tenant", tenant, *options).returncode == 0
+    (usage, _) = [item["original"]["usage"] for item in metering.json("rejected", "list", "--all", "--tenant", tenant)]
+    members = {"meterValue": 5, "version": "1.10", "build": "007", "trial": "true", "dimensions": {"region": "eu"}}
+    assert members.items() <= usage.items()
+
+
 def test_usage_that_is_rejected_again_fails_the_command(metering: Metering, tenant: str) -> None:
     done = metering("rejected", "redrive", "--tenant", tenant, "--set", "meterApiName=calls")
     assert done.returncode == 1
@@ -103,6 +119,10 @@ def test_no_item_is_changed_if_one_cannot_be(metering: Metering, tenant: str) ->
         (("drop", "some-id", "--all"), 2, "select items"),
         (("redrive", "no-such-id"), 1, "Rejected usage no-such-id was not found"),
         (("show", "no-such-id"), 1, "Rejected usage no-such-id was not found"),
+        (("list", "--tenant", ""), 2, "--tenant is empty; set a value, or omit the option"),
+        (("drop", "--meter", "api-calls", "--tenant", ""), 2, "--tenant is empty"),
+        (("redrive", "--tenant", "acme", "--meter", " "), 2, "--meter is empty"),
+        (("redrive", "--all", "--reason", ""), 2, "--reason is empty"),
         (("redrive", "--all", "--set", "novalue"), 2, "--set must be NAME=VALUE, not 'novalue'"),
     ],
 )

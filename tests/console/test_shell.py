@@ -77,8 +77,16 @@ def test_a_get_request_has_a_query_string() -> None:
     request = {"meterId": "m", "groupBy": ["a", "b c"], "take": 5, "filter.region": "e&u", "meterApiName": "x"}
     url = urlsplit(_url(_curl("fetch_usage", request)))
     assert url.path == "usage/m"
-    expected = {"groupBy": ["a,b c"], "take": ["5"], "filter.region": ["e&u"], "meterApiName": ["x"]}
+    expected = {"groupBy": ["a", "b c"], "take": ["5"], "filter.region": ["e&u"], "meterApiName": ["x"]}
     assert parse_qs(url.query) == expected
+
+
+def test_the_values_of_a_filter_stay_apart() -> None:
+    request = {"meterId": "m", "tenantId": ["Acme, Inc.", "b"], "filter.region": "eu,us", "filter.method": []}
+    query = urlsplit(_url(_curl("fetch_usage", request))).query
+    # An empty list is rejected, and so is the empty value.
+    expected = {"tenantId": ["Acme, Inc.", "b"], "filter.region": ["eu,us"], "filter.method": [""]}
+    assert parse_qs(query, keep_blank_values=True) == expected
 
 
 def test_usages_keep_their_id_and_time() -> None:

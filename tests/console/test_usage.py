@@ -98,7 +98,7 @@ def test_the_options_are_in_the_url(system_with_usage: System, open_page: OpenPa
     page.get_by_label("customerId").check()
     page.locator("[name=range]").select_option("24h")
     page.locator("[name=interval]").select_option("hour")
-    page.get_by_label("Tenants").fill("acme,nobody")
+    page.get_by_label("Tenants").fill("acme\nnobody")
     page.get_by_role("button", name="Apply").click()
     expect(page.locator(".totals tbody tr")).to_have_count(1)
     cells = _cells(page.locator(".totals tbody tr"))
@@ -106,6 +106,19 @@ def test_the_options_are_in_the_url(system_with_usage: System, open_page: OpenPa
     shared = open_page(page.url.split("/", 3)[3])
     assert _cells(shared.locator(".totals tbody tr")) == cells
     expect(shared.get_by_label("Filter by region")).to_have_value("eu")
+
+
+def test_a_comma_is_part_of_a_filters_value(system_with_usage: System, open_page: OpenPage) -> None:
+    usage = {"tenantId": "acme, globex", "meterApiName": "api-calls", "meterValue": 1000, "region": "eu,us"}
+    count_usages(system_with_usage, [usage])
+    for label, text in (("Tenants", "acme, globex"), ("Filter by region", "eu,us")):
+        page = open_page("usage?meter=api-calls&range=24h&group=customerId")
+        expect(page.locator(".totals tbody tr")).to_have_count(4)
+        page.get_by_label(label).fill(text)
+        page.get_by_role("button", name="Apply").click()
+        expect(page.locator(".totals tbody tr")).to_have_count(1)
+        assert _cells(page.locator(".totals tbody tr")) == [["acme, globex", "1,000"]]
+        expect(page.get_by_label(label)).to_have_value(text)
 
 
 @pytest.mark.usefixtures("system_with_usage")

@@ -136,6 +136,81 @@ def test_an_invalid_request_is_a_400_that_names_the_field(
     assert field in response.body["message"]
 
 
+@pytest.fixture
+def usage_path(api: Api) -> str:
+    """The path of a meter's usage: 1 of ``Acme`` in eu, 10 of ``Inc.`` in us, 100 of ``Acme, Inc.`` in ``eu,us``."""
+    meter = api.call("POST", "meters", {**METER, "dimensions": ["region"]}).body["data"]
+    usages = [
+        {"tenantId": tenant, "meterApiName": "api-calls", "meterValue": value, "region": region}
+        for tenant, value, region in (("Acme", 1, "eu"), ("Inc.", 10, "us"), ("Acme, Inc.", 100, "eu,us"))
+    ]
+    assert api.call("POST", "ingest", {"records": usages}).body["data"]["accepted"] == 3
+    return f"usage/{meter['id']}"
+
+
+@pytest.mark.parametrize(
+    ("query", "totals"),
+    [
+        ("", [111]),
+        ("tenantId=Acme,+Inc.", [100]),
+        ("tenantId=Acme%2C%20Inc.", [100]),
+        ("tenantId=Acme&tenantId=Inc.", [11]),
+        ("filter.customerId=Acme, Inc.&filter.customerId=Inc.", [110]),
+        ("filter.region=eu,us", [100]),
+        ("filter.region=eu&filter.region=us", [11]),
+        ("filter.region=eu&filter.region=us&tenantId=Inc.", [10]),
+        ("groupBy=customerId,region", [100, 10, 1]),
+        ("groupBy=customerId&groupBy=region", [100, 10, 1]),
+        ("groupBy=customerId,region&groupBy=&meterApiName=&aggregation=", [100, 10, 1]),
+    ],
+)
+def test_a_usage_query_returns_only_what_matches(api: Api, usage_path: str, query: str, totals: list[int]) -> None:
+    response = api.call("GET", f"{usage_path}?{query}")
+    assert response.status == 200, response
+    assert [group["groupValue"] for group in response.body["data"]["clientMeters"]] == totals
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("tenantId=", "tenantId"),
+        ("tenantId", "tenantId"),
+        ("tenantId=%20", "tenantId"),
+        ("tenantId=Acme&tenantId=", "tenantId"),
+        ("filter.region=", "filter.region"),
+        ("filter.customerId=+", "filter.customerId"),
+        ("filter.=", "filter"),
+        ("tenant=", "tenant"),
+        ("startTimeInSeconds=", "startTimeInSeconds"),
+        ("endTimeInSeconds=", "endTimeInSeconds"),
+        ("take=", "take"),
+        ("take=1&take=2", "take"),
+        ("meterApiName=a&meterApiName=b", "meterApiName"),
+    ],
+)
+def test_an_empty_or_repeated_parameter_never_widens_a_usage_query(
+    api: Api, usage_path: str, query: str, field: str
+) -> None:
+    response = api.call("GET", f"{usage_path}?{query}")
+    assert (response.status, [detail["field"] for detail in response.body["details"]]) == (400, [field])
+    assert field in response.body["message"]
+
+
+def test_a_repeated_parameter_is_a_list_in_the_input_of_the_execution(api: Api, usage_path: str) -> None:
+    response = api.call("GET", f"{usage_path}?tenantId=a,b&tenantId=c&groupBy=customerId")
+    client = api.system.client("stepfunctions")
+    execution = client.describe_execution(executionArn=response.headers["x-execution-arn"])
+    meter_id = usage_path.removeprefix("usage/")
+    expected = {"tenantId": ["a,b", "c"], "groupBy": "customerId", "meterId": meter_id}
+    assert json.loads(execution["input"]) == expected
+
+
+def test_an_empty_page_size_is_the_default(api: Api) -> None:
+    create_meter(api)
+    assert len(api.call("GET", "meters?limit=&next_token=").body["data"]) == 1
+    assert api.call("GET", "meters?limit=1&limit=2").status == 400
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"5", b'"text"', b"null", b"\xff\xfe", b'{"a": NaN}', b"[" * 100_000]
 )

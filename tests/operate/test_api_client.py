@@ -108,6 +108,11 @@ def test_an_id_is_escaped_in_the_path(server: FakeServer, client: ApiClient) -> 
     assert server.path == "/meters/..%2Fusage%3Fx%3D1%23y"
 
 
+def test_a_query_parameter_with_a_list_is_repeated(server: FakeServer, client: ApiClient) -> None:
+    client.call("GET", "usage", query={"tenantId": ["Acme, Inc.", "b"], "take": 5})
+    assert server.path == "/usage?tenantId=Acme%2C+Inc.&tenantId=b&take=5"
+
+
 def test_an_unreachable_api_is_an_error() -> None:
     unused_url = f"http://{LOOPBACK}:{find_free_port()}/"
     with requests.Session() as session, pytest.raises(OperatorError, match="cannot be reached"):

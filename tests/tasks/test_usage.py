@@ -107,7 +107,7 @@ def test_filters_groups_and_ranges_are_passed_to_amberflo(steps: Steps) -> None:
     assert _total(steps) == 14
     assert _total(steps, tenantId="t1") == 7
     assert _total(steps, tenantId="t1", **{"filter.region": "us"}) == 5
-    assert _total(steps, **{"filter.region": "eu,us", "filter.customerId": "t2"}) == 7
+    assert _total(steps, **{"filter.region": ["eu", "us"], "filter.customerId": "t2"}) == 7
     groups = _fetch(steps, groupBy="customerId,region", timeGroupingInterval="hour")["body"]["data"]["clientMeters"]
     assert [group["groupValue"] for group in groups] == [7, 5, 2]
     assert _total(steps, groupBy="customerId", take="1") == 7
@@ -127,8 +127,13 @@ def test_filters_groups_and_ranges_are_passed_to_amberflo(steps: Steps) -> None:
         ({"aggregation": "AVG"}, "aggregation"),
         ({"take": "0"}, "take"),
         ({"filter.": "x"}, "filter"),
-        ({"filter.region": ","}, "filter.region"),
+        ({"filter.region": 5}, "filter.region"),
+        ({"filter.region": ["eu", 5]}, "filter.region"),
+        ({"tenantId": {"a": "b"}}, "tenantId"),
         ({"tenantId": "a", "filter.customerId": "b"}, "tenantId"),
+        ({"startTimeInSeconds": ""}, "startTimeInSeconds"),
+        ({"endTimeInSeconds": ""}, "endTimeInSeconds"),
+        ({"take": ""}, "take"),
         ({"endTimeInSecond": "1"}, "endTimeInSecond"),
     ],
 )
@@ -137,6 +142,31 @@ def test_an_invalid_question_is_rejected_without_a_call_to_amberflo(steps: Steps
     response = _fetch(steps, **question)
     assert (response["statusCode"], response["body"]["details"][0]["field"]) == (400, field)
     assert steps.sandbox.requests()["total"] == 0
+
+
+def test_a_comma_is_part_of_a_filters_value(steps: Steps) -> None:
+    steps.create_meter(dimensions=["region"])
+    usages = [
+        _usage(number, tenantId=tenant, region=region, meterValue=10**number)
+        for number, (tenant, region) in enumerate([("Acme", "eu"), ("Inc.", "us"), ("Acme, Inc.", "eu,us")])
+    ]
+    steps.run("send_usages", {"usages": usages})
+    for name, values in (("tenantId", ["Acme", "Inc.", "Acme, Inc."]), ("filter.region", ["eu", "us", "eu,us"])):
+        assert [_total(steps, **{name: value}) for value in values] == [1, 10, 100]
+        assert [_total(steps, **{name: [value]}) for value in values] == [1, 10, 100]
+        assert _total(steps, **{name: values[1:]}) == 110
+        # Neither is the name of a tenant or region.
+        assert _total(steps, **{name: f" {values[0]}"}) == 0
+        assert _total(steps, **{name: f"{values[0]},"}) == 0
+
+
+@pytest.mark.parametrize("name", ["tenantId", "filter.customerId", "filter.region"])
+@pytest.mark.parametrize("value", ["", " \t", [], [""], ["t1", " "], None])
+def test_an_empty_filter_is_rejected(steps: Steps, name: str, value: Any) -> None:
+    steps.create_meter(dimensions=["region"])
+    steps.run("send_usages", {"usages": [_usage()]})
+    response = _fetch(steps, **{name: value})
+    assert (response["statusCode"], response["body"]["details"][0]["field"]) == (400, name)
 
 
 def test_a_rule_cancels_usage_that_was_ingested_in_its_range(steps: Steps) -> None:

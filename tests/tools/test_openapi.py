@@ -84,6 +84,16 @@ def test_the_document_has_every_parameter_of_a_usage_query() -> None:
     assert names == fields - {"meterId"} | {"tenantId", "filter"}
 
 
+def test_the_document_repeats_a_filter_and_has_no_empty_value() -> None:
+    (fetch_usage,) = (operation for operation in ROUTED if operation.name == "fetch_usage")
+    parameters = {parameter["name"]: parameter for parameter in _operation_object(fetch_usage)["parameters"]}
+    tenants, filters = (parameters[name] for name in ("tenantId", "filter"))
+    assert (tenants["explode"], filters["explode"]) == (True, True)
+    for value, is_valid in (("Acme, Inc.", True), ("", False), (" ", False)):
+        assert jsonschema_rs.is_valid(tenants["schema"], [value]) == is_valid
+        assert jsonschema_rs.is_valid(filters["schema"], {"filter.region": value}) == is_valid
+
+
 def test_the_document_and_the_code_accept_a_meter_as_the_api_returned_it() -> None:
     meter = {**METER, "id": "i", **dict.fromkeys(READ_ONLY_FIELDS, "x")}
     assert parse_new_meter(meter)

@@ -11,6 +11,8 @@ from amberflo_workflows.tasks.list_meters import ListMeters
 
 Parameter: TypeAlias = dict[str, Any]
 
+# The pattern excludes blank text, which the step rejects.
+_FILTER_VALUE: Final = {"type": "string", "minLength": 1, "pattern": r"\S"}
 _COMMA_SEPARATED: Final = {"style": "form", "explode": False}
 _DESCRIPTIONS: Final = {
     "limit": "Meters per page.",
@@ -53,22 +55,24 @@ FETCH_USAGE: Final = (
     {
         "name": "tenantId",
         "in": "query",
-        "description": "The same as `filter.customerId`.",
-        "schema": {"type": "array", "items": {"type": "string"}, "minItems": 1},
-        **_COMMA_SEPARATED,
+        "description": "The same as `filter.customerId`. Repeat the parameter for several tenants. A comma is part of "
+        "the tenant's ID.",
+        "schema": {"type": "array", "items": _FILTER_VALUE, "minItems": 1},
+        "style": "form",
+        "explode": True,
     },
     {
         # Each member of the object is a separate parameter with the name of the member.
         "name": "filter",
         "in": "query",
-        "description": "`filter.KEY=VALUES`: `KEY` is `customerId` or a dimension, and the values are comma separated. "
-        "All filters must match.",
+        "description": "`filter.KEY=VALUE`: `KEY` is `customerId` or a dimension. Repeat the parameter for several "
+        "values of a key. A comma is part of the value. All filters must match.",
         "style": "form",
         "explode": True,
         "schema": {
             "type": "object",
             "propertyNames": {"pattern": r"^filter\.."},
-            "additionalProperties": {"type": "string", "minLength": 1},
+            "additionalProperties": _FILTER_VALUE,
         },
     },
 )

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -20,6 +20,7 @@ from amberflo_workflows.operate.backfill.journal import ProgressJournal
 from amberflo_workflows.operate.backfill.run import BackfillReport
 from amberflo_workflows.operate.backfill.source import LocalFile, S3File, UsageSource
 from amberflo_workflows.operate.deployment import Deployment
+from amberflo_workflows.operate.usage_members import parse_member
 
 app = typer.Typer(add_completion=False)
 
@@ -58,7 +59,7 @@ def backfill(
                 format=file_format or detect_format(source.file_name),
                 columns=dict(_parse_pair("--map", text) for text in columns or []),
                 constants={
-                    member: _parse_value(text)
+                    member: parse_member(member, text)
                     for member, text in (_parse_pair("--set", pair) for pair in constants or [])
                 },
                 ignore=ignore or [],
@@ -91,13 +92,6 @@ def _parse_pair(option: str, text: str) -> tuple[str, str]:
     if not (member and equals and value):
         raise fail(f"{option} must be MEMBER=…, not '{text}'", 2)
     return member, value
-
-
-def _parse_value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _send_from_here(

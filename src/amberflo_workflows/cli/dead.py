@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from amberflo_workflows.cli.context import get_deployment, reported_errors
-from amberflo_workflows.cli.options import Json
+from amberflo_workflows.cli.options import Json, reject_empty
 from amberflo_workflows.cli.output import fail, say, with_progress
 from amberflo_workflows.operate.rejected.dead_letters import DeadEvent, DeadLetters
 
@@ -18,7 +18,7 @@ app = typer.Typer(
 )
 
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids of events. Default: select with the options.")]
-Tenant = Annotated[str | None, typer.Option(help="Only events of this tenant.")]
+Tenant = Annotated[str | None, typer.Option(callback=reject_empty, help="Only events of this tenant.")]
 All = Annotated[bool, typer.Option("--all", help="All waiting events.")]
 
 

@@ -1,6 +1,6 @@
 """Options that several commands have."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import typer
 
@@ -14,6 +14,16 @@ FileFormat = Annotated[
     Literal["csv", "ndjson"] | None,
     typer.Option("--format", help="The file's format. Default: from the extension of its name."),
 ]
+
+OptionText = TypeVar("OptionText", str | None, list[str] | None)
+
+
+def reject_empty(parameter: typer.CallbackParam, value: OptionText) -> OptionText:
+    """Fail if an option that limits a command to some tenants or usages is empty: its variable may not be set."""
+    texts = [value] if isinstance(value, str) else value or []
+    if not all(text.strip() for text in texts):
+        raise fail(f"{parameter.opts[0]} is empty; set a value, or omit the option", 2)
+    return value
 
 
 def parse_time_option(option: str, text: str, now: int) -> int:

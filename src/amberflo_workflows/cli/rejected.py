@@ -8,19 +8,20 @@ from typing import Annotated, Any
 import typer
 
 from amberflo_workflows.cli.context import get_deployment, reported_errors
-from amberflo_workflows.cli.options import Json
+from amberflo_workflows.cli.options import Json, reject_empty
 from amberflo_workflows.cli.output import fail, say, with_progress
 from amberflo_workflows.core.rejected_item import OPEN_STATUSES, STATUSES, RejectedItem
 from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.redrive import redrive as redrive_items
 from amberflo_workflows.operate.rejected.table import RejectedTable
+from amberflo_workflows.operate.usage_members import parse_member
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="List, fix, redrive and drop rejected usage.")
 
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids of items. Default: select with the options.")]
-Tenant = Annotated[str | None, typer.Option(help="Only items of this tenant.")]
-Meter = Annotated[str | None, typer.Option(help="Only items of this meter.")]
-Reason = Annotated[str | None, typer.Option(help="Only items whose reason contains this text.")]
+Tenant = Annotated[str | None, typer.Option(callback=reject_empty, help="Only items of this tenant.")]
+Meter = Annotated[str | None, typer.Option(callback=reject_empty, help="Only items of this meter.")]
+Reason = Annotated[str | None, typer.Option(callback=reject_empty, help="Only items whose reason contains this text.")]
 All = Annotated[bool, typer.Option("--all", help="All waiting items.")]
 
 
@@ -72,7 +73,7 @@ def redrive(
     select_all: All = False,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", help="NAME=VALUE: change a member before sending; the value is JSON or text."),
+        typer.Option("--set", help="NAME=VALUE: change a member before sending; a dimension is text."),
     ] = None,
     usage: Annotated[str | None, typer.Option(help="Replace the usage by this JSON object before sending.")] = None,
 ) -> None:
@@ -128,19 +129,19 @@ def _parse_pair(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise fail(f"--set must be NAME=VALUE, not '{text}'", 2)
-    return name, _parse_value(value)
+    return name, parse_member(name, value)
 
 
 def _fix(item: RejectedItem, new_members: dict[str, Any], new_usage: str | None) -> dict[str, Any]:
     if item.is_event:
         raise fail(f"{item.id} is an event, not a usage. Fix its sender and have it sent again, or drop it.")
-    usage = item.original["usage"] if new_usage is None else _parse_value(new_usage)
+    usage = item.original["usage"] if new_usage is None else _parse_json(new_usage)
     if not isinstance(usage, dict):
         raise fail(f"{item.id} is not a JSON object, so --set cannot change it; replace it with --usage", 2)
     return {**usage, **new_members}
 
 
-def _parse_value(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:

@@ -8,11 +8,12 @@ from typing import Annotated, Final, Literal
 import typer
 
 from amberflo_workflows.cli.context import get_api_client, reported_errors
-from amberflo_workflows.cli.options import Json, Meter, parse_time_option
+from amberflo_workflows.cli.options import Json, Meter, parse_time_option, reject_empty
 from amberflo_workflows.cli.output import fail, show_status
 from amberflo_workflows.cli.usage_cancel import cancel
 from amberflo_workflows.cli.usage_views import show_as_bars, show_as_table
 from amberflo_workflows.operate import usage_report
+from amberflo_workflows.operate.api_client import Query
 from amberflo_workflows.operate.times import InvalidTime, parse_duration
 from amberflo_workflows.operate.usage_report import MeterUsage
 
@@ -41,13 +42,16 @@ def _build_command(show: Callable[[MeterUsage], None]) -> Callable[..., None]:
         ] = None,
         filters: Annotated[
             list[str] | None,
-            typer.Option("--filter", metavar="KEY=V1,V2", help="Only these values of a dimension; can be repeated."),
+            typer.Option("--filter", metavar="KEY=VALUE", help="Only this value of a dimension; can be repeated."),
         ] = None,
-        tenant: Annotated[str | None, typer.Option(help="Only this tenant.")] = None,
+        tenants: Annotated[
+            list[str] | None,
+            typer.Option("--tenant", callback=reject_empty, help="Only this tenant; can be repeated."),
+        ] = None,
         take: Annotated[int | None, typer.Option(min=1, help="Only this many groups, the largest first.")] = None,
         as_json: Json = False,
     ) -> None:
-        query = _build_query(group_by, filters, tenant, take)
+        query = _build_query(group_by, filters, tenants, take)
         time_range = _parse_range(start, end, last)
         with reported_errors(), show_status("Fetching the usage"):
             client = get_api_client(context)
@@ -71,33 +75,37 @@ app.command()(cancel)
 
 def _parse_range(start_text: str | None, end_text: str | None, last: str | None) -> tuple[int, int]:
     """Parse the options into start and end, in epoch seconds."""
-    if start_text and last:
+    if start_text is not None and last is not None:
         raise fail("--from and --last both set the start; use one of them", 2)
     now = int(time.time())
-    end = parse_time_option("--to", end_text, now) if end_text else now
-    if start_text:
+    end = parse_time_option("--to", end_text, now) if end_text is not None else now
+    if start_text is not None:
         return parse_time_option("--from", start_text, now), end
     try:
-        return end - parse_duration(last or DEFAULT_LAST), end
+        return end - parse_duration(DEFAULT_LAST if last is None else last), end
     except InvalidTime as error:
         raise fail(f"--last: {error}", 2) from None
 
 
 def _build_query(
-    group_by: list[str] | None, filters: list[str] | None, tenant: str | None, take: int | None
-) -> dict[str, str | int]:
-    query: dict[str, str | int] = {}
+    group_by: list[str] | None, filters: list[str] | None, tenants: list[str] | None, take: int | None
+) -> Query:
+    query: dict[str, str | int | list[str]] = dict(_parse_filters(filters or []))
     if group_by:
         query["groupBy"] = ",".join(group_by)
-    for text in filters or []:
-        key, equals, values = text.partition("=")
-        if not (key and equals and values):
-            raise fail(f"--filter must be KEY=V1,V2, not '{text}'", 2)
-        if f"filter.{key}" in query:
-            raise fail(f"--filter {key} is repeated; give all values in one option: {key}=V1,V2", 2)
-        query[f"filter.{key}"] = values
-    if tenant:
-        query["tenantId"] = tenant
+    if tenants:
+        query["tenantId"] = tenants
     if take:
         query["take"] = take
+    return query
+
+
+def _parse_filters(filters: list[str]) -> dict[str, list[str]]:
+    """Return the values of each key. A comma is part of a value."""
+    query: dict[str, list[str]] = {}
+    for text in filters:
+        key, equals, value = text.partition("=")
+        if not (key.strip() and equals and value.strip()):
+            raise fail(f"--filter must be KEY=VALUE, not '{text}'; repeat it for more values", 2)
+        query.setdefault(f"filter.{key}", []).append(value)
     return query

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from starlette.datastructures import QueryParams
 
+from amberflo_workflows.operate.api_client import Query
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.times import InvalidTime, parse_duration, parse_time
 from amberflo_workflows.operate.usage_report import choose_interval
@@ -22,30 +23,30 @@ _FILTER: Final = "filter."
 
 @dataclass(frozen=True)
 class UsageQuery:
-    """The options of the form, as text. ``filters`` maps a dimension to its comma-separated values."""
+    """The options of the form, as text. ``filters`` has the values of each dimension that is limited to some."""
 
     meter: str = ""
-    tenant: str = ""
+    tenants: tuple[str, ...] = ()
     interval: str = ""
     groups: tuple[str, ...] = ()
-    filters: Mapping[str, str] = field(default_factory=dict)
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     range: str = DEFAULT_RANGE
     since: str = ""
     until: str = ""
 
     @classmethod
     def parse(cls, params: QueryParams) -> "UsageQuery":
-        """Parse URL parameters; empty ones count as missing."""
+        """Parse URL parameters; empty ones count as missing, since a form also sends the fields without input."""
         filters = {
-            name.removeprefix(_FILTER): value.strip() for name, value in params.items() if name.startswith(_FILTER)
+            name.removeprefix(_FILTER): _parse_lines(params, name) for name in params if name.startswith(_FILTER)
         }
         since, until = params.get("from", "").strip(), params.get("to", "").strip()
         return cls(
             meter=params.get("meter", ""),
-            tenant=params.get("tenant", "").strip(),
+            tenants=_parse_lines(params, "tenant"),
             interval=params.get("interval", ""),
             groups=tuple(group for group in params.getlist("group") if group),
-            filters={name: value for name, value in filters.items() if name and value},
+            filters={name: values for name, values in filters.items() if name and values},
             range=params.get("range") or (CUSTOM_RANGE if since else DEFAULT_RANGE),
             since=since,
             until=until,
@@ -78,14 +79,20 @@ class UsageQuery:
             )
         return interval
 
-    def api_parameters(self) -> dict[str, Any]:
+    def api_parameters(self) -> Query:
         """The parameters of the API request, except for meter, time range and interval."""
-        parameters = {f"{_FILTER}{name}": value for name, value in self.filters.items()}
+        parameters = {f"{_FILTER}{name}": list(values) for name, values in self.filters.items()}
         if self.groups:
-            parameters["groupBy"] = ",".join(self.groups)
-        if self.tenant:
-            parameters["tenantId"] = self.tenant
+            parameters["groupBy"] = list(self.groups)
+        if self.tenants:
+            parameters["tenantId"] = list(self.tenants)
         return parameters
+
+
+def _parse_lines(params: QueryParams, name: str) -> tuple[str, ...]:
+    """The values of a parameter that has one in each line, or is repeated. A comma may be part of a value."""
+    lines = [line.strip() for text in params.getlist(name) for line in text.split("\n")]
+    return tuple(line for line in lines if line)
 
 
 def parse_seconds(field_name: str, text: str, now: int) -> int:

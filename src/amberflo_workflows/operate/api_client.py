@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
 import msgspec
@@ -10,6 +10,8 @@ import requests
 
 from amberflo_workflows.operate.errors import OperatorError
 
+# Query parameters; one with a list of values is repeated.
+Query: TypeAlias = Mapping[str, str | int | list[str]]
 CONNECT_SECONDS: Final = 5
 # API Gateway ends a call after 30 s.
 READ_SECONDS: Final = 35
@@ -35,9 +37,7 @@ class ApiClient:
     http: requests.Session
     command: str = "metering"
 
-    def call(
-        self, method: str, *path: str, query: Mapping[str, str | int] | None = None, body: object = None
-    ) -> dict[str, Any]:
+    def call(self, method: str, *path: str, query: Query | None = None, body: object = None) -> dict[str, Any]:
         """Call the API and return the JSON object of the response, which has a member ``data``."""
         url = self.endpoint + "/".join(quote(part, safe="") for part in path)
         try:
@@ -69,7 +69,7 @@ class ApiClient:
 
     def list_meters(self) -> Iterator[dict[str, Any]]:
         """Yield all meters, sorted by name."""
-        query: dict[str, str | int] = {}
+        query: Query = {}
         while True:
             page = self.call("GET", "meters", query=query)
             yield from page["data"]

@@ -1,13 +1,12 @@
 """Read Amberflo's usage report: groups with a value for each interval."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
 
-from amberflo_workflows.operate.api_client import ApiClient
+from amberflo_workflows.operate.api_client import ApiClient, Query
 from amberflo_workflows.operate.errors import OperatorError
 
 # Meter types whose groups can be added up. A sum of maximums, levels or distinct counts has no meaning.
@@ -83,7 +82,7 @@ class MeterUsage(NamedTuple):
 
 
 def fetch_usage(
-    client: ApiClient, meter: dict[str, Any], time_range: tuple[int, int], interval: str, query: Mapping[str, str | int]
+    client: ApiClient, meter: dict[str, Any], time_range: tuple[int, int], interval: str, query: Query
 ) -> MeterUsage:
     """Fetch a meter's usage between epoch seconds; ``query`` is passed to the API. Raises :class:`OperatorError`."""
     start, end = time_range

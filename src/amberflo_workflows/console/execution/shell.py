@@ -46,7 +46,7 @@ def _build_request(endpoint: str, route: Route, request: dict[str, Any]) -> tupl
     if "{meterId}" in path:
         path = path.replace("{meterId}", quote(str(members.pop("meterId", "")), safe=""))
     if route.method == "GET":
-        query = urlencode({name: _format_query_value(value) for name, value in members.items()})
+        query = urlencode([(name, text) for name, value in members.items() for text in _build_query_values(value)])
         return f"{endpoint}{path}" + (f"?{query}" if query else ""), None
     if route.method == "DELETE" and "{meterId}" in route.path:
         return f"{endpoint}{path}", None
@@ -73,10 +73,10 @@ def _millis(iso: Any) -> int | None:
         return None
 
 
-def _format_query_value(value: Any) -> str:
-    if isinstance(value, list):
-        return ",".join(map(_format_query_value, value))
-    return value if isinstance(value, str) else json.dumps(value)
+def _build_query_values(value: Any) -> list[str]:
+    """The values of a parameter, which is repeated for a list; an empty list is an empty value, not a missing one."""
+    values = (value or [""]) if isinstance(value, list) else [value]
+    return [item if isinstance(item, str) else json.dumps(item) for item in values]
 
 
 def _append_data(command: str, option: str, stdin: str, data: str) -> str:
