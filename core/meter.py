@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from amberflo_workflows.core.canonical import normalize_text
 from amberflo_workflows.core.response import PayloadTooLarge, json_size
 
 # Letters, digits and ``-_.``, at most 50 of them: what Amberflo is known to accept. The lookahead is there because
@@ -67,6 +68,13 @@ class MeterFields(Struct, rename="camel", forbid_unknown_fields=True, omit_defau
     view_grouping_interval: Any = UNSET
     locking_status: LockingStatus | UnsetType = UNSET
     unit: str | UnsetType | None = UNSET
+
+    def __post_init__(self) -> None:
+        """Name dimensions as the records of usage do."""
+        if isinstance(self.dimensions, list):
+            self.dimensions = [normalize_text(name) for name in self.dimensions]
+        if isinstance(self.aggregation_dimensions, list):
+            self.aggregation_dimensions = [normalize_text(name) for name in self.aggregation_dimensions]
 
 
 class NewMeter(MeterFields, kw_only=True):

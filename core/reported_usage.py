@@ -8,6 +8,8 @@ from typing import Any, Final, TypedDict
 import msgspec
 from msgspec import Struct
 
+from amberflo_workflows.core.canonical import normalize_text
+
 
 class ReportedUsage(Struct, rename="camel", omit_defaults=True):
     """A usage, with the id and the time (ISO 8601) of the event that brought it.
@@ -74,6 +76,6 @@ def _compute_id(reported: ReportedUsage) -> str:
 
 
 def text_member(usage: Any, name: str) -> str:
-    """Return a member as text, at most 200 characters, or an empty text. The usage may be any JSON value."""
+    """Return a member as canonical text, at most 200 characters, or an empty text. The usage may be any JSON value."""
     value = usage.get(name) if isinstance(usage, dict) else None
-    return str(value)[:200] if isinstance(value, str | int) else ""
+    return normalize_text(str(value))[:200] if isinstance(value, str | int) else ""

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from amberflo_workflows.core.canonical import normalize_text
 from amberflo_workflows.core.names import find_name_error
 from amberflo_workflows.core.usage_record import MAX_TEXT_LENGTH
 
@@ -67,5 +68,6 @@ def _read_text(source: dict[str, Any], members: tuple[str, ...]) -> str:
     for member in members:
         value = source.get(member)
         if isinstance(value, str) and value.strip():
-            return value.strip() if member == "tenantId" else value.strip()[:MAX_TEXT_LENGTH]
+            text = normalize_text(value.strip())
+            return text if member == "tenantId" else text[:MAX_TEXT_LENGTH]
     return ""

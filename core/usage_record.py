@@ -1,16 +1,18 @@
 """The record that Amberflo counts, as a pure function of the reported usage.
 
 Amberflo compares complete records to recognize duplicates. So the same usage must give the same bytes in every
-delivery: no clock, no random id, and dimensions in a fixed order.
+delivery, whatever way it came: no clock, no random id, dimensions in a fixed order, and each member in its
+:mod:`canonical form <amberflo_workflows.core.canonical>`.
 """
 
 import math
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
+from amberflo_workflows.core.canonical import format_number, normalize_number, normalize_text, to_millis
 from amberflo_workflows.core.json_text import DUPLICATE_MEMBER
 from amberflo_workflows.core.names import find_name_error
 
@@ -54,7 +56,7 @@ def build_record(usage: Any, *, event_id: str, event_time: str) -> UsageRecord:
         meter_api_name=_parse_text(usage, "meterApiName", MAX_METER_NAME_LENGTH),
         meter_value=_parse_value(usage),
         meter_time_in_millis=_parse_time(usage, event_time),
-        unique_id=_parse_text(usage, "uniqueId") if usage.get("uniqueId") is not None else event_id,
+        unique_id=_parse_unique_id(usage, event_id),
         dimensions=_parse_dimensions(usage),
     )
     try:
@@ -96,9 +98,18 @@ def _parse_text(usage: dict[str, Any], member: str, max_length: int = MAX_TEXT_L
         raise InvalidUsage(f"{member} must be text, not {_describe_type(value)}")
     if not value.strip():
         raise InvalidUsage(f"{member} is empty")
+    value = normalize_text(value)
     if len(value) > max_length:
         raise InvalidUsage(f"{member} has {len(value)} characters, at most {max_length} are allowed")
     return value
+
+
+def _parse_unique_id(usage: dict[str, Any], event_id: str) -> str:
+    """Return the identity of a usage, without the whitespace around it, which a form or a spreadsheet may add."""
+    value = usage.get("uniqueId")
+    if isinstance(value, str):
+        usage = {"uniqueId": value.strip()}
+    return normalize_text(event_id.strip()) if value is None else _parse_text(usage, "uniqueId")
 
 
 def _parse_value(usage: dict[str, Any]) -> int | float:
@@ -107,19 +118,20 @@ def _parse_value(usage: dict[str, Any]) -> int | float:
         raise InvalidUsage("meterValue is missing")
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidUsage(f"meterValue must be a number, not {_describe_type(value)}")
-    try:
-        finite = math.isfinite(value)
-    except OverflowError:
-        finite = False
-    if not finite:
+    if isinstance(value, float) and not math.isfinite(value):
         raise InvalidUsage("meterValue is not a finite number")
-    return value
+    try:
+        return normalize_number(value)
+    except OverflowError:
+        raise InvalidUsage("meterValue is not a finite number") from None
 
 
 def _parse_time(usage: dict[str, Any], event_time: str) -> int:
     value = usage.get("meterTimeInMillis")
     if value is None:
         return parse_time_in_millis(event_time)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
         raise InvalidUsage("meterTimeInMillis must be a positive whole number: milliseconds since 1970")
     return value
@@ -128,8 +140,7 @@ def _parse_time(usage: dict[str, Any], event_time: str) -> int:
 def parse_time_in_millis(iso: str) -> int:
     """Return epoch milliseconds of a time in ISO 8601, in UTC if it has no offset. Raises :class:`InvalidUsage`."""
     try:
-        time = datetime.fromisoformat(iso)
-        return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+        return to_millis(datetime.fromisoformat(iso))
     except (ValueError, OverflowError):
         raise InvalidUsage("there is no time: set meterTimeInMillis (milliseconds since 1970)") from None
 
@@ -139,24 +150,31 @@ def _parse_dimensions(usage: dict[str, Any]) -> dict[str, str]:
     if not isinstance(inner, dict):
         raise InvalidUsage(f"dimensions must be an object, not {_describe_type(inner)}")
     outer = {name: value for name, value in usage.items() if name not in _OWN_MEMBERS}
-    for name in outer.keys() & inner.keys():
-        if _format_value(name, outer[name]) != _format_value(name, inner[name]):
+    dimensions: dict[str, str] = {}
+    for raw_name, raw_value in (*outer.items(), *inner.items()):
+        name = _parse_name(raw_name)
+        value = _format_value(name, raw_value)
+        if dimensions.setdefault(name, value) != value:
             raise InvalidUsage(f"the dimension '{_shorten(name)}' occurs twice, with different values")
-    pairs = ((name, _format_value(name, value)) for name, value in sorted({**outer, **inner}.items()))
-    return {name: value for name, value in pairs if value}
+    return {name: value for name, value in sorted(dimensions.items()) if value}
+
+
+def _parse_name(name: str) -> str:
+    name = normalize_text(name)
+    if not 1 <= len(name) <= MAX_TEXT_LENGTH:
+        raise InvalidUsage(f"a dimension's name has {len(name)} characters, 1 to {MAX_TEXT_LENGTH} are allowed")
+    return name
 
 
 def _format_value(name: str, value: Any) -> str:
     """Return a dimension's value as text. Null and empty text both mean that the dimension is absent."""
-    if not 1 <= len(name) <= MAX_TEXT_LENGTH:
-        raise InvalidUsage(f"a dimension's name has {len(name)} characters, 1 to {MAX_TEXT_LENGTH} are allowed")
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
         raise InvalidUsage(f"the dimension '{_shorten(name)}' must be a plain value, not {_describe_type(value)}")
-    text = str(value)
+    text = normalize_text(value) if isinstance(value, str) else format_number(value)
     if len(text) > MAX_TEXT_LENGTH:
         raise InvalidUsage(
             f"the dimension '{_shorten(name)}' has {len(text)} characters, at most {MAX_TEXT_LENGTH} are allowed"

@@ -82,7 +82,8 @@ def _extract_usages(record: dict[str, Any]) -> Iterator[tuple[str, ReportedUsage
     sent = datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC).isoformat()
     try:
         if isinstance(envelope, dict) and "detail" in envelope:
-            event_id, event_time = _encodable(envelope.get("id", message_id)), _encodable(envelope.get("time", sent))
+            event_id = _read_text(envelope.get("id"), default=message_id)
+            event_time = _read_text(envelope.get("time"), default=sent)
             usages = extract_usages(envelope["detail"], event_id=event_id, event_time=event_time)
         else:
             usages = extract_usages(body, event_id=message_id, event_time=sent)
@@ -92,8 +93,14 @@ def _extract_usages(record: dict[str, Any]) -> Iterator[tuple[str, ReportedUsage
         yield message_id, usage
 
 
-def _encodable(value: object) -> str:
-    """Return an id or a time as text that can be encoded, whatever the message has in its place."""
+def _read_text(value: object, default: str) -> str:
+    """Return an event's id or time as text that can be encoded.
+
+    The default is for a message that has none: absent, null, blank or not a plain value. Messages without an id would
+    otherwise all have the same identity, and count as one.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or not str(value).strip():
+        return default
     return str(value).encode("utf-8", "replace").decode()
 
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from amberflo_workflows.core.canonical import normalize_text
 from amberflo_workflows.core.claim_check import store_if_large
 from amberflo_workflows.core.meter import ApiName
 from amberflo_workflows.core.response import ClaimResponse, StepResponse, success
@@ -75,7 +76,7 @@ def _build_query(request: Any) -> dict[str, Any]:
     if question.aggregation:
         body["aggregation"] = question.aggregation
     if question.group_by:
-        body["groupBy"] = question.group_by
+        body["groupBy"] = [normalize_text(name) for name in question.group_by]
     if filters:
         body["filter"] = filters
     if question.take:
@@ -98,7 +99,7 @@ def _build_time_range(question: UsageQuestion) -> dict[str, int]:
 
 def _build_filters(parameters: dict[str, Any]) -> dict[str, list[str]]:
     filters = {
-        name.removeprefix("filter."): _parse_values(name, value)
+        normalize_text(name.removeprefix("filter.")): _parse_values(name, value)
         for name, value in parameters.items()
         if name.startswith("filter.")
     }
@@ -111,7 +112,7 @@ def _build_filters(parameters: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def _parse_values(name: str, value: Any) -> list[str]:
-    """Return the values of a filter, exactly as they are."""
+    """Return the values of a filter, in the form that records have, and else exactly as they are."""
     values = [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not all(isinstance(text, str) for text in values):
         raise msgspec.ValidationError(f"It must be text or a list of texts - at `$.{name}`")
@@ -119,7 +120,7 @@ def _parse_values(name: str, value: Any) -> list[str]:
         raise msgspec.ValidationError(
             f"A filter requires a name and a value. To get the usage of all, omit the filter - at `$.{name}`"
         )
-    return values
+    return [normalize_text(text) for text in values]
 
 
 def _split(text: str) -> list[str]:

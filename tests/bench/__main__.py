@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from amberflo_workflows.local.system import running_system
-from tests.bench import costs, drain, imports, pages, scale, throughput
+from tests.bench import costs, drain, imports, pages, records, scale, throughput
 from tests.bench.prices import PRICES_SOURCE
 
-PARTS = ("imports", "throughput", "costs", "drain", "scale", "pages")
+PARTS = ("imports", "records", "throughput", "costs", "drain", "scale", "pages")
 console = Console()
 
 
@@ -28,6 +28,9 @@ def main(args: list[str]) -> int:
     results: dict[str, Any] = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "cpus": os.cpu_count()}
     if "imports" in parts:
         results["imports"] = _print_table("Importing a handler, cold", imports.measure())
+    if "records" in parts:
+        title = "CPU time of a usage in the step that sends it, without its calls"
+        results["records"] = _print_table(title, records.measure())
     with tempfile.TemporaryDirectory() as folder, running_system(Path(folder)) as system:
         if "throughput" in parts:
             title = "Usages per second through one worker, best of three, and with one HTTP call for each usage"

@@ -170,3 +170,17 @@ def test_a_value_that_cannot_be_encoded_does_not_affect_other_usage(system: Syst
 def test_an_invalid_envelope_does_not_affect_other_messages(system: System, name: str, value: Any) -> None:
     assert _invoke(system, [json.dumps({**_event(_usage()), name: value}), json.dumps(_event(_usage()))]) == []
     assert sandbox_of(system).totals("api-calls")["t1"] >= 1
+
+
+@pytest.mark.parametrize("event_id", [None, "", " ", {}, [], True, False])
+def test_messages_without_an_id_are_different_usages(system: System, event_id: Any) -> None:
+    message = json.dumps({**_event(_usage()), "id": event_id})
+    assert _invoke(system, [message] * 3) == []
+    assert sandbox_of(system).totals("api-calls") == {"t1": 3}
+
+
+@pytest.mark.parametrize("event_time", [None, "", " ", {}, False])
+def test_a_message_without_a_time_has_the_time_at_which_it_was_sent(system: System, event_time: Any) -> None:
+    assert _invoke(system, [json.dumps({**_event(_usage()), "time": event_time})]) == []
+    assert sandbox_of(system).totals("api-calls") == {"t1": 1}
+    assert _items(system) == []

@@ -21,6 +21,7 @@ from amberflo_workflows.operate.backfill.run import BackfillReport
 from amberflo_workflows.operate.backfill.source import LocalFile, S3File, UsageSource
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.usage_members import parse_member
+from amberflo_workflows.operate.usage_report import format_number
 
 app = typer.Typer(add_completion=False)
 
@@ -142,7 +143,7 @@ def _show_report(report: BackfillReport, verb: str, as_json: bool) -> None:
     else:
         say(f"{report.accepted:,} {verb}, {report.rejected:,} rejected.")
         for meter, total in sorted(report.totals.items()):
-            say(f"  {meter}: {total:,.10g} in total")
+            say(f"  {meter}: {format_number(total)} in total")
         for reason, count in report.reasons.most_common():
             say(f"  {count:,} x {reason}, at byte")
             for example in report.examples[reason]:

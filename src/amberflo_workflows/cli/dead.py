@@ -11,6 +11,7 @@ import typer
 from amberflo_workflows.cli.context import get_deployment, reported_errors
 from amberflo_workflows.cli.options import Json, reject_empty
 from amberflo_workflows.cli.output import fail, say, with_progress
+from amberflo_workflows.core.canonical import normalize_text
 from amberflo_workflows.operate.rejected.dead_letters import DeadEvent, DeadLetters
 
 app = typer.Typer(
@@ -31,7 +32,7 @@ def list_(
 ) -> None:
     """List the waiting events. Redriven and dropped ones are in: metering rejected list --all."""
     with _open_letters(context) as (_, waiting):
-        events = [event for event in waiting if tenant is None or tenant in event.tenants]
+        events = [event for event in waiting if tenant is None or normalize_text(tenant) in event.tenants]
     if as_json:
         print(json.dumps([_build_facts(event) for event in events], indent=2))
         return
@@ -101,7 +102,7 @@ def _select(
     return [
         event
         for event in events
-        if select_all or event.id in (ids or ()) or (tenant is not None and tenant in event.tenants)
+        if select_all or event.id in (ids or ()) or (tenant is not None and normalize_text(tenant) in event.tenants)
     ]
 
 

@@ -1,11 +1,12 @@
 """Usages of a file or a stream: CSV with a header, or NDJSON, in the format of ``metering backfill``."""
 
-import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import chain, tee
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.core.usage_file import FileOptions, Format, InvalidFile, parse_row, read_layout, read_rows
@@ -57,15 +58,18 @@ def validate_usages(path: Path, reported: Iterable[ReportedUsage], default_time:
 
 
 def compute_totals(usages: Iterable[Usage]) -> Totals:
-    """Add up the values of usages; equal usages with a ``uniqueId`` count once, as in Amberflo."""
+    """Add up the values of valid usages. Those with the same record count once, as in Amberflo.
+
+    A usage without a ``uniqueId`` gets another one, so it counts each time.
+    """
     totals: Totals = {}
-    counted: set[str] = set()
-    for usage in usages:
-        if usage.get("uniqueId") is not None:
-            text = json.dumps(usage, sort_keys=True)
-            if text in counted:
-                continue
+    counted: set[bytes] = set()
+    for number, usage in enumerate(usages):
+        # Usages without a time get the same one when they are sent together, so any time will do.
+        record = build_record(usage, event_id=f"usage {number}", event_time="1970-01-01")
+        text = msgspec.json.encode(record)
+        if text not in counted:
             counted.add(text)
-        key = (str(usage["meterApiName"]), str(usage["tenantId"]))
-        totals[key] = totals.get(key, 0) + usage["meterValue"]
+            key = (record.meter_api_name, record.customer_id)
+            totals[key] = totals.get(key, 0) + record.meter_value
     return totals

@@ -1,6 +1,7 @@
 """Read Amberflo's usage report: groups with a value for each interval."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
@@ -15,6 +16,8 @@ _FORMATS: Final = {"HOUR": "%Y-%m-%d %H:%M", "DAY": "%Y-%m-%d", "WEEK": "%Y-%m-%
 _DAY: Final = 86_400
 # The relative error of a sum of many doubles.
 _NOISE: Final = 2e-14
+_MIN_PLAIN: Final = 1e-12
+_MAX_PLAIN: Final = 1e21
 # Up to the year 9999, the last one of `datetime`.
 _Seconds = Annotated[int, Meta(ge=0, lt=253_402_300_800)]
 
@@ -116,6 +119,13 @@ def format_time(seconds: int) -> str:
 
 
 def format_number(value: float) -> str:
-    """Format a value without the rounding errors of binary fractions and their sums."""
+    """Format a value with all its digits, but without the rounding errors of binary fractions and their sums.
+
+    Only numbers that no bill has, from 10²¹ and below 10⁻¹², are in scientific notation.
+    """
+    if value and not _MIN_PLAIN <= abs(value) < _MAX_PLAIN:
+        return f"{value:.12g}"
+    if value == int(value):
+        return f"{int(value):,}"
     short = f"{value:.12g}"
-    return f"{value:,.12g}" if abs(float(short) - value) <= abs(value) * _NOISE else f"{value:,.15g}"
+    return f"{Decimal(short if abs(float(short) - value) <= abs(value) * _NOISE else f'{value:.15g}'):,f}"

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.usage_files import Totals, Usage, compute_totals
+from amberflo_workflows.operate.usage_report import format_number
 
 # Totals are final if they do not change for this time while the queue is empty.
 QUIET_SECONDS: Final = 5.0
@@ -184,6 +185,9 @@ def _build_table(title: str, expected: Totals, fetched: Totals) -> Table:
         expected_value, fetched_value = expected.get(key, 0), fetched.get(key, 0)
         is_equal = math.isclose(expected_value, fetched_value, rel_tol=1e-9, abs_tol=1e-9)
         table.add_row(
-            *key, f"{expected_value:,.10g}", f"{fetched_value:,.10g}", "ok" if is_equal else "[red]differs[/red]"
+            *key,
+            format_number(expected_value),
+            format_number(fetched_value),
+            "ok" if is_equal else "[red]differs[/red]",
         )
     return table

@@ -14,6 +14,7 @@ from typing import Any, Final
 from amberflo_workflows.core.chunks import extract_usages
 from amberflo_workflows.core.json_text import parse_json
 from amberflo_workflows.core.rejected_item import EVENT_ID_PREFIX
+from amberflo_workflows.core.reported_usage import text_member
 from amberflo_workflows.core.tenant import InvalidTenantEvent, parse_tenant
 from amberflo_workflows.infra.operations import OPERATIONS
 from amberflo_workflows.operate.deployment import Deployment
@@ -71,7 +72,7 @@ class DeadEvent:
                 return [parse_tenant(parse_json(self.text)).id]
             except InvalidTenantEvent:
                 return []
-        return sorted({str(usage.get("tenantId")) for usage in self.usages if isinstance(usage, dict)})
+        return sorted({tenant for usage in self.usages if (tenant := text_member(usage, "tenantId"))})
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from amberflo_workflows.core.canonical import normalize_text
 from amberflo_workflows.core.rejected_item import OPEN_STATUSES, RejectedItem, Status
 
 
@@ -18,7 +19,12 @@ class ItemFilter:
         """Whether an item matches."""
         return (
             item.status in self.statuses
-            and self.tenant in {None, item.tenant_id}
-            and self.meter in {None, item.meter_api_name}
+            and _is_same(self.tenant, item.tenant_id)
+            and _is_same(self.meter, item.meter_api_name)
             and (self.reason is None or self.reason.lower() in item.reason.lower())
         )
+
+
+def _is_same(criterion: str | None, name: str) -> bool:
+    # Both are normalized: items that were stored by version 0.1 have their names as they were sent.
+    return criterion is None or normalize_text(criterion) == normalize_text(name)
