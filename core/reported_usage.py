@@ -16,6 +16,7 @@ class ReportedUsage(Struct, rename="camel", omit_defaults=True):
 
     ``index`` is its position in the event or call, by which the response refers to it; the record and its identity do
     not depend on it. ``rejected_id`` is the id of its item in the rejected table, if it is redriven from there.
+    ``reason`` says why a row of a file cannot be read, if ``usage`` is its text.
     """
 
     event_id: str
@@ -23,6 +24,7 @@ class ReportedUsage(Struct, rename="camel", omit_defaults=True):
     index: int
     usage: Any
     rejected_id: str | None = None
+    reason: str = ""
 
 
 # In bytes of JSON, since a reason may quote any characters. The rejections of all 300 usages of a chunk have to fit

@@ -1,13 +1,14 @@
 """Read an S3 object as a stream of bytes, from any byte on."""
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from amberflo_workflows.core import aws
-from amberflo_workflows.core.usage_file import InvalidFile
+from amberflo_workflows.core.file_encoding import InvalidFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -39,14 +40,22 @@ def read_object(s3: "S3Client", s3_object: S3Object, start: int = 0) -> Iterator
 
     Raises :class:`InvalidFile` for a broken gzip file, and botocore's errors, also if the object has changed.
     """
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - slow to import
+
     if s3_object.is_compressed:
         body = s3.get_object(Bucket=s3_object.bucket, Key=s3_object.key, IfMatch=s3_object.etag)["Body"]
         with gzip.GzipFile(fileobj=body) as file:
             yield from read_gzip(file, s3_object.key, start)
     else:
-        response = s3.get_object(
-            Bucket=s3_object.bucket, Key=s3_object.key, IfMatch=s3_object.etag, Range=f"bytes={start}-"
-        )
+        try:
+            response = s3.get_object(
+                Bucket=s3_object.bucket, Key=s3_object.key, IfMatch=s3_object.etag, Range=f"bytes={start}-"
+            )
+        except ClientError as error:
+            # There is no byte at or after ``start``.
+            if error.response["Error"]["Code"] == "InvalidRange":
+                return
+            raise
         yield from response["Body"].iter_chunks(_PIECE_BYTES)
 
 
@@ -57,5 +66,7 @@ def read_gzip(file: gzip.GzipFile, name: str, start: int) -> Iterator[bytes]:
             start -= len(skipped)
         while piece := file.read(_PIECE_BYTES):
             yield piece
-    except (gzip.BadGzipFile, EOFError, OSError) as error:
-        raise InvalidFile(f"{name} is not a complete gzip file: {error}") from None
+    except (zlib.error, EOFError, OSError) as error:
+        raise InvalidFile(
+            f"{name} is not a complete gzip file: {str(error).rstrip('.')}. Create or upload it again."
+        ) from None

@@ -1,18 +1,28 @@
 """A file of usages: CSV with a header, or one JSON object per line.
 
-A row is a line. Its identity is the file's name and the byte at which the row starts, so that the same file always
-gives the same identities and can be sent again without counting twice.
+A row is a line that ends with LF or CRLF; in CSV, a quoted field may extend over several lines. Its identity is the
+file's name and the byte at which the row starts, so that the same file always gives the same identities and can be sent
+again without counting twice.
 """
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
 
+from amberflo_workflows.core.file_encoding import (
+    BOM,
+    InvalidFile,
+    check_encoding,
+    check_line_ends,
+    describe_invalid_byte,
+)
 from amberflo_workflows.core.json_text import parse_json
-from amberflo_workflows.core.reported_usage import ReportedUsage
+from amberflo_workflows.core.reported_usage import ReportedUsage, truncate_reason
 
 Format = Literal["csv", "ndjson"]
 REQUIRED_MEMBERS: Final = ("tenantId", "meterApiName", "meterValue")
@@ -22,12 +32,11 @@ MAX_ROW_BYTES: Final = 1_000_000
 # The header and the options are part of the input of each range's state, of 262,144 bytes.
 MAX_HEADER_BYTES: Final = 50_000
 MAX_OPTIONS_BYTES: Final = 50_000
+MAX_NAME_LENGTH: Final = 150
 _NUMBER_MEMBERS: Final = ("meterValue", "meterTimeInMillis")
-_BOM: Final = b"\xef\xbb\xbf"
-
-
-class InvalidFile(ValueError):
-    """The file cannot be read as usages; the message says what is wrong and what to do."""
+# The usual form of a line whose quotes close on the line; any other is read quote by quote.
+_QUOTED: Final = rb'(?:"[^"]*(?:""[^"]*)*"(?=[,\r]|\Z)|[^",]*)'
+_HAS_CLOSED_QUOTES: Final = re.compile(rb"%b(?:,%b)*\r?" % (_QUOTED, _QUOTED)).fullmatch
 
 
 class FileOptions(Struct, rename="camel", forbid_unknown_fields=True):
@@ -38,7 +47,7 @@ class FileOptions(Struct, rename="camel", forbid_unknown_fields=True):
     are dimensions.
     """
 
-    name: Annotated[str, Meta(min_length=1, max_length=150)]
+    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)]
     format: Format
     columns: dict[str, str] = {}
     constants: dict[str, Any] = {}
@@ -57,7 +66,7 @@ class FileLayout(Struct, rename={"options": "reading", "rows_start": "rowsBegin"
 
 
 class FileRow(NamedTuple):
-    """A line that is not empty, and the bytes at which it starts and ends."""
+    """A row's text without its line end, and the bytes at which the row starts and ends."""
 
     start: int
     end: int
@@ -76,10 +85,12 @@ def detect_format(file_name: str) -> Format:
 
 def read_layout(options: FileOptions, data: Iterable[bytes]) -> FileLayout:
     """Return the layout of a file, from its first bytes. Raises :class:`InvalidFile`."""
-    size = len(msgspec.json.encode(options))
-    if size > MAX_OPTIONS_BYTES:
-        raise InvalidFile(f"The options have {size:,} bytes; the limit is {MAX_OPTIONS_BYTES:,}.")
-    first = next(read_rows(data, 0), None)
+    _check_options(options)
+    pieces = iter(data)
+    head = _read_head(pieces)
+    check_encoding(head)
+    check_line_ends(head)
+    first = next(read_rows(chain([head], pieces), 0, options.format), None)
     if first is None:
         raise InvalidFile("The file is empty.")
     if options.format == "ndjson":
@@ -88,13 +99,47 @@ def read_layout(options: FileOptions, data: Iterable[bytes]) -> FileLayout:
         raise InvalidFile(
             f"The header has {len(first.text):,} bytes; the limit is {MAX_HEADER_BYTES:,}. Is it a CSV file?"
         )
-    header = _parse_csv_line(first.text.removeprefix(_BOM)) or []
+    try:
+        header = _parse_csv_row(first)
+    except _InvalidRow as error:
+        raise InvalidFile(f"The header cannot be read: {error}") from None
     _check_header(header, options)
     return FileLayout(options, header, first.end)
 
 
+def _read_head(pieces: Iterator[bytes]) -> bytes:
+    """Take pieces until they have a line break, or more bytes than the longest header."""
+    head = b""
+    while b"\n" not in head and len(head) <= MAX_HEADER_BYTES and (piece := next(pieces, b"")):
+        head += piece
+    return head
+
+
+def _check_options(options: FileOptions) -> None:
+    try:
+        size = len(msgspec.json.encode(options))
+    except UnicodeEncodeError:
+        raise InvalidFile(
+            "The file's name or an option has bytes that are not UTF-8. Rename the file, or set another name for its "
+            "rows with --name (name)."
+        ) from None
+    if not 0 < len(options.name) <= MAX_NAME_LENGTH:
+        raise InvalidFile(
+            f"The name has {len(options.name)} characters; it must have 1 to {MAX_NAME_LENGTH}, as it is part of the "
+            "identity of each row. Rename the file, or set a shorter name with --name (name)."
+        )
+    if size > MAX_OPTIONS_BYTES:
+        raise InvalidFile(f"The options have {size:,} bytes; the limit is {MAX_OPTIONS_BYTES:,}.")
+
+
 def _check_header(header: list[str], options: FileOptions) -> None:
-    if len(set(header)) < len(header) or not all(header):
+    if not all(header):
+        raise InvalidFile(
+            f"Column {header.index('') + 1} of {len(header)} has no name, so --ignore cannot name it either. Give it a "
+            "name in the header, or export the file without it; the index of pandas is left out by "
+            f"to_csv(…, index=False). The columns are: {', '.join(header)}"
+        )
+    if len(set(header)) < len(header):
         raise InvalidFile(f"Each column of the header must have a different name. The columns are: {', '.join(header)}")
     for column in (*options.columns.values(), *options.ignore):
         if column not in header:
@@ -110,59 +155,160 @@ def _check_header(header: list[str], options: FileOptions) -> None:
             )
 
 
-def read_rows(data: Iterable[bytes], start: int) -> Iterator[FileRow]:
-    """Yield the rows of data that starts at a byte of the file. Raises :class:`InvalidFile` if a row is too long."""
+def read_rows(data: Iterable[bytes], start: int, file_format: Format) -> Iterator[FileRow]:
+    """Yield the rows of data that starts at a byte of the file, at which a row starts. Empty lines are left out.
+
+    Raises :class:`InvalidFile` if a row is too long or a quote of CSV does not close.
+    """
+    return _select_rows(_read_lines(data, start), file_format)
+
+
+def _select_rows(lines: Iterator[FileRow], file_format: Format) -> Iterator[FileRow]:
+    rows = _join_quoted_lines(lines) if file_format == "csv" else lines
+    return (row for row in rows if row.text.strip())
+
+
+def _join_quoted_lines(lines: Iterator[FileRow]) -> Iterator[FileRow]:
+    """Join the lines over which a quoted field extends. Raises :class:`InvalidFile`."""
+    for first in lines:
+        start, end, text = first
+        if b'"' not in text or not _is_quote_open(_remove_bom(first), is_open=False):
+            yield first
+            continue
+        texts, size, is_open = [text], len(text), True
+        while is_open:
+            line = next(lines, None)
+            size += len(line.text) + 1 if line else 0
+            if line is None or size > MAX_ROW_BYTES:
+                raise InvalidFile(_describe_open_quote(first, is_end=line is None))
+            texts.append(line.text)
+            end, is_open = line.end, _is_quote_open(line.text, is_open=True)
+        yield FileRow(start, end, b"\n".join(texts))
+
+
+def _is_quote_open(line: bytes, *, is_open: bool) -> bool:
+    """Whether a quoted field extends beyond a line, at whose start one is open or not.
+
+    As in the ``csv`` module, a quote opens a field only at the field's start; elsewhere it is text.
+    """
+    if not is_open and _HAS_CLOSED_QUOTES(line):
+        return False
+    position = 0
+    if not is_open:
+        is_open = line.startswith(b'"')
+        position = 1 if is_open else 0
+    while True:
+        if is_open:
+            quote = line.find(b'"', position)
+            if quote < 0:
+                return True
+            is_open = line.startswith(b'"', quote + 1)
+            position = quote + 2 if is_open else quote + 1
+        else:
+            field = line.find(b',"', position)
+            if field < 0:
+                return False
+            is_open, position = True, field + 2
+
+
+def _describe_open_quote(row: FileRow, *, is_end: bool) -> str:
+    where = "before the end of the file" if is_end else f"within {MAX_ROW_BYTES:,} bytes"
+    text = row.text[:80].decode(errors="backslashreplace").rstrip("\r")
+    return (
+        f"The row at byte {row.start:,} has a quote that does not close {where}. Close it. The row starts with: {text}"
+    )
+
+
+def _read_lines(data: Iterable[bytes], start: int) -> Iterator[FileRow]:
+    """Yield all lines, also empty ones. Raises :class:`InvalidFile` if a line is too long."""
     rest = b""
     for piece in data:
         *lines, rest = (rest + piece).split(b"\n")
         for line in lines:
             end = start + len(line) + 1
-            if line.strip():
-                yield FileRow(start, end, line)
+            yield FileRow(start, end, line)
             start = end
         if len(rest) > MAX_ROW_BYTES:
             raise InvalidFile(f"The line at byte {start:,} does not end within {MAX_ROW_BYTES:,} bytes.")
-    if rest.strip():
+    if rest:
         yield FileRow(start, start + len(rest), rest)
 
 
-def read_rows_between(read: Callable[[int], Iterable[bytes]], start: int, end: int | None) -> Iterator[FileRow]:
+def find_range_starts(rows: Iterable[FileRow], length: int) -> Iterator[int]:
+    """Yield the bytes at which the ranges start: each at the start of a row, ``length`` bytes or more apart."""
+    next_start = 0
+    for row in rows:
+        if row.start >= next_start:
+            yield row.start
+            next_start = row.start + length
+
+
+def read_rows_between(
+    read: Callable[[int], Iterable[bytes]], start: int, end: int | None, file_format: Format
+) -> Iterator[FileRow]:
     """Yield the rows that start in a range of bytes. ``read`` yields the file from a byte on.
 
+    A range of CSV must start at the start of a row if the file has quoted line breaks: :func:`find_range_starts`.
     Raises :class:`InvalidFile`.
     """
     # From one byte earlier, which is a line break if a row starts here. If not, that row belongs to the previous range.
     previous = max(start - 1, 0)
-    for row in read_rows(read(previous), previous):
-        if row.start < start:
-            continue
+    lines = _read_lines(read(previous), previous)
+    if start:
+        next(lines, None)
+    for row in _select_rows(lines, file_format):
         if end is not None and row.start >= end:
             return
         yield row
 
 
 def parse_row(row: FileRow, layout: FileLayout) -> ReportedUsage:
-    """Return the usage of a row, or the row's text as the usage if it cannot be parsed, so that it is rejected."""
+    """Return the usage of a row, or if it cannot be parsed, its text and the reason, so that it is rejected."""
     options = layout.options
     event_id = f"{options.name}:{row.start}"
-    members = _parse_members(row.text.removeprefix(_BOM) if row.start == 0 else row.text, layout)
-    if members is None:
-        return ReportedUsage(event_id, "", 0, row.text.decode(errors="backslashreplace"))
+    try:
+        members = _parse_csv_members(row, layout) if options.format == "csv" else _parse_json_members(row)
+    except _InvalidRow as error:
+        text = row.text.decode(errors="backslashreplace")
+        return ReportedUsage(event_id, "", 0, text, reason=truncate_reason(str(error)))
     usage = _apply_options(members, options)
     time = usage.pop(TIME_MEMBER, "")
     return ReportedUsage(event_id, time if isinstance(time, str) else "", 0, usage)
 
 
-def _parse_members(text: bytes, layout: FileLayout) -> dict[str, Any] | None:
-    if layout.options.format == "csv":
-        fields = _parse_csv_line(text)
-        return dict(zip(layout.header, fields, strict=True)) if fields and len(fields) == len(layout.header) else None
+class _InvalidRow(ValueError):
+    """A row cannot be parsed; the message says why."""
+
+
+def _parse_csv_members(row: FileRow, layout: FileLayout) -> dict[str, Any]:
+    fields = _parse_csv_row(row)
+    if len(fields) != len(layout.header):
+        raise _InvalidRow(f"the row has {len(fields):,} fields, and the header has {len(layout.header):,}")
+    return dict(zip(layout.header, fields, strict=True))
+
+
+def _parse_json_members(row: FileRow) -> dict[str, Any]:
     try:
-        value = parse_json(text.decode())
+        value = parse_json(_decode(row))
         msgspec.json.encode(value)
-    except (UnicodeError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+    except UnicodeError:
+        raise _InvalidRow("it contains text that is not valid Unicode") from None
+    except RecursionError:
+        raise _InvalidRow("it is nested too deeply") from None
+    if not isinstance(value, dict):
+        raise _InvalidRow("a usage must be an object, not text")
+    return value
+
+
+def _decode(row: FileRow) -> str:
+    try:
+        return _remove_bom(row).decode()
+    except UnicodeDecodeError as error:
+        raise _InvalidRow(describe_invalid_byte(error)) from None
+
+
+def _remove_bom(row: FileRow) -> bytes:
+    return row.text.removeprefix(BOM) if row.start == 0 else row.text
 
 
 def _apply_options(members: dict[str, Any], options: FileOptions) -> dict[str, Any]:
@@ -183,9 +329,12 @@ def _parse_number(text: str) -> Any:
     return number if isinstance(number, int | float) and not isinstance(number, bool) else text
 
 
-def _parse_csv_line(line: bytes) -> list[str] | None:
-    """Return the fields of a line of CSV, or ``None`` if it is invalid."""
+def _parse_csv_row(row: FileRow) -> list[str]:
+    """Return the fields of a row. Raises :class:`_InvalidRow`."""
+    text = _decode(row).rstrip("\r")
     try:
-        return next(csv.reader([line.decode().rstrip("\r")], strict=True), None)
-    except (UnicodeError, csv.Error):
-        return None
+        return next(csv.reader([text], strict=True), [])
+    except csv.Error as error:
+        if "new-line character" in str(error):
+            raise _InvalidRow("it has a CR outside quotes; a line must end with LF or CRLF") from None
+        raise _InvalidRow(f"it is not valid CSV: {error}") from None

@@ -42,14 +42,15 @@ class UsageRecord(Struct, rename="camel"):
     dimensions: dict[str, str]
 
 
-def build_record(usage: Any, *, event_id: str, event_time: str) -> UsageRecord:
+def build_record(usage: Any, *, event_id: str, event_time: str, reason: str = "") -> UsageRecord:
     """Return the record of ``{tenantId, meterApiName, meterValue, uniqueId?, meterTimeInMillis?, dimensions?, …}``.
 
     ``event_id`` and ``event_time`` (ISO 8601) apply if the usage has no ``uniqueId`` or ``meterTimeInMillis``. Any
-    other member is a dimension, as in the npm package. Raises :class:`InvalidUsage`.
+    other member is a dimension, as in the npm package. Raises :class:`InvalidUsage`, for
+    ``reason`` if the usage is the text of a row that cannot be read.
     """
     if not isinstance(usage, dict):
-        raise InvalidUsage(f"a usage must be an object, not {_describe_type(usage)}")
+        raise InvalidUsage(reason or f"a usage must be an object, not {_describe_type(usage)}")
     _check_duplicate_members(usage)
     record = UsageRecord(
         customer_id=_parse_text(usage, "tenantId"),

@@ -1,4 +1,7 @@
-"""First step of ``backfill_usage``: read the start of the object and split the object into ranges of bytes.
+"""First step of ``backfill_usage``: split the object into ranges of bytes.
+
+The ranges of CSV start at rows, so that none starts inside a quoted field. Only reading the file from its start shows
+where rows start, so CSV is read completely here. So is a gzip file, which shows whether it is damaged.
 
 Request: ``{"bucket", "key", "name"?, "format"?, "columns"?, "constants"?, "ignore"?}``, see
 :class:`~amberflo_workflows.core.usage_file.FileOptions`. Output: ``{"object": {bucket, key, etag}, "layout", "ranges":
@@ -6,15 +9,26 @@ Request: ``{"bucket", "key", "name"?, "format"?, "columns"?, "constants"?, "igno
 """
 
 import math
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, TypedDict
 
 import msgspec
 from aws_lambda_powertools import Logger
 from msgspec import Struct
 
+from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.core.response import StepResponse, error_response, validation_error_response
 from amberflo_workflows.core.s3_object import S3Object, read_object, s3_client
-from amberflo_workflows.core.usage_file import FileLayout, FileOptions, Format, InvalidFile, detect_format, read_layout
+from amberflo_workflows.core.usage_file import (
+    FileLayout,
+    FileOptions,
+    FileRow,
+    Format,
+    detect_format,
+    find_range_starts,
+    read_layout,
+    read_rows,
+)
 
 logger = Logger()
 
@@ -24,7 +38,16 @@ RANGE_BYTES: Final = 1 << 18
 MAX_RANGES: Final = 2_000
 # A compressed object cannot be split: one step has to read it within its 15 minutes.
 MAX_GZIP_BYTES: Final = 50_000_000
+# Uncompressed bytes of a CSV or gzip file, which this step reads completely within its time.
+MAX_READ_BYTES: Final = 2_000_000_000
 _NOT_READABLE_CODES: Final = {"403", "404", "AccessDenied", "NoSuchBucket", "NoSuchKey"}
+
+
+class PlannedRange(TypedDict):
+    """Bytes of the object, up to its end if ``end`` is ``None``."""
+
+    begin: int
+    end: int | None
 
 
 class BackfillRequest(Struct, rename="camel", forbid_unknown_fields=True):
@@ -58,8 +81,54 @@ def _plan(request: BackfillRequest) -> dict[str, Any]:
     options = request.file_options
     s3_object, size = _describe_object(request)
     layout = read_layout(options, read_object(s3_client(), s3_object) if size else [])
-    ranges = _split_into_ranges(layout, size, is_compressed=s3_object.is_compressed)
+    if s3_object.is_compressed:
+        ranges = _check_gzip(s3_object, layout, size)
+    elif options.format == "csv":
+        ranges = _split_csv(s3_object, layout, size)
+    else:
+        ranges = _split_into_ranges(size)
     return {"object": msgspec.to_builtins(s3_object), "layout": msgspec.to_builtins(layout), "ranges": ranges}
+
+
+def _check_gzip(s3_object: S3Object, layout: FileLayout, size: int) -> list[PlannedRange]:
+    """Return the only range of a gzip file. Raises :class:`InvalidFile` if the file cannot be read to its end."""
+    if size > MAX_GZIP_BYTES:
+        raise InvalidFile(
+            f"The gzip file has {size:,} bytes; the limit is {MAX_GZIP_BYTES:,}. Decompress it, so that it can be read "
+            "in parallel."
+        )
+    for _ in _read_all_rows(s3_object, layout):
+        pass
+    return [{"begin": layout.rows_start, "end": None}]
+
+
+def _split_csv(s3_object: S3Object, layout: FileLayout, size: int) -> list[PlannedRange]:
+    if size > MAX_READ_BYTES:
+        raise InvalidFile(_describe_large_file())
+    length = _compute_range_length(size)
+    starts = list(find_range_starts(_read_all_rows(s3_object, layout), length))
+    return [{"begin": start, "end": end} for start, end in zip(starts, [*starts, size][1:], strict=True)]
+
+
+def _read_all_rows(s3_object: S3Object, layout: FileLayout) -> Iterator[FileRow]:
+    pieces = _limit_bytes(read_object(s3_client(), s3_object, layout.rows_start))
+    return read_rows(pieces, layout.rows_start, layout.options.format)
+
+
+def _limit_bytes(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > MAX_READ_BYTES:
+            raise InvalidFile(_describe_large_file())
+        yield piece
+
+
+def _describe_large_file() -> str:
+    return (
+        f"The file has more than {MAX_READ_BYTES:,} uncompressed bytes, the limit for CSV and gzip. Split it into "
+        "several files, or convert it to uncompressed NDJSON, which has no limit."
+    )
 
 
 def _describe_object(request: BackfillRequest) -> tuple[S3Object, int]:
@@ -76,14 +145,11 @@ def _describe_object(request: BackfillRequest) -> tuple[S3Object, int]:
     return S3Object(request.bucket, request.key, head["ETag"]), head["ContentLength"]
 
 
-def _split_into_ranges(layout: FileLayout, size: int, *, is_compressed: bool) -> list[dict[str, int | None]]:
-    """Return the ranges of the object. A row belongs to the range in which it starts."""
-    if is_compressed:
-        if size > MAX_GZIP_BYTES:
-            raise InvalidFile(
-                f"The gzip file has {size:,} bytes; the limit is {MAX_GZIP_BYTES:,}. Decompress it, so that it can be "
-                "read in parallel."
-            )
-        return [{"begin": layout.rows_start, "end": None}]
-    length = max(RANGE_BYTES, math.ceil((size - layout.rows_start) / MAX_RANGES))
-    return [{"begin": start, "end": min(start + length, size)} for start in range(layout.rows_start, size, length)]
+def _split_into_ranges(size: int) -> list[PlannedRange]:
+    """Return the ranges of NDJSON, which may start anywhere. A row belongs to the range in which it starts."""
+    length = _compute_range_length(size)
+    return [{"begin": start, "end": min(start + length, size)} for start in range(0, size, length)]
+
+
+def _compute_range_length(size: int) -> int:
+    return max(RANGE_BYTES, math.ceil(size / MAX_RANGES))

@@ -99,7 +99,9 @@ def _validate(request: SendUsages) -> tuple[list[_ValidUsage], list[RejectedUsag
     now_in_millis = int(time.time() * 1000)
     for place, reported in enumerate(request.usages, request.first):
         try:
-            record = build_record(reported.usage, event_id=reported.event_id, event_time=reported.event_time)
+            record = build_record(
+                reported.usage, event_id=reported.event_id, event_time=reported.event_time, reason=reported.reason
+            )
             check_countable(record, now_in_millis=now_in_millis)
         except InvalidUsage as error:
             rejected.append(build_rejected_usage(reported, place, str(error)))

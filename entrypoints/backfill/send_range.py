@@ -50,7 +50,10 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, int]:
     )
     accepted = rejected = 0
     rows = read_rows_between(
-        lambda start: read_object(s3_client(), request.object, start), request.range.start, request.range.end
+        lambda start: read_object(s3_client(), request.object, start),
+        request.range.start,
+        request.range.end,
+        request.layout.options.format,
     )
     for chunk in send_rows(rows, request.layout, destination):
         accepted += chunk.accepted

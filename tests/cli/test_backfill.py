@@ -114,7 +114,7 @@ def test_invalid_rows_are_rejected_and_the_rest_is_counted(metering: Metering, t
         assert report["reasons"] == {
             "meterValue must be a number, not text": 1,
             "it is more than 60 days old": 2,
-            "a usage must be an object, not text": 1,
+            "the row has 2 fields, and the header has 5": 1,
         }
         assert _read_totals(metering) == ({} if option == "--dry-run" else _compute_totals(rows))
     text = _csv([*rows, *bad]).decode()
@@ -193,6 +193,86 @@ def test_a_range_that_fails_fails_the_backfill_and_repeating_it_succeeds(meterin
     sandbox_of(metering.system).clear_faults()
     assert metering("backfill", url, "--map", "tenantId=customer").returncode == 0
     assert _read_totals(metering) == _compute_totals(rows)
+
+
+def test_free_text_of_a_tenant_is_never_a_row(metering: Metering, tmp_path: Path) -> None:
+    rows = _rows(6_500, region='hello\nbolt,api-calls,5000,1700000000000,x\n"bye"')
+    files = [
+        _write(tmp_path / "text.csv", _csv(rows)),
+        _write(tmp_path / "text.csv.gz", gzip.compress(_csv(rows))),
+        _upload(metering.system, "text.csv", _csv(rows)),
+        _upload(metering.system, "text.csv.gz", gzip.compress(_csv(rows))),
+    ]
+    for file in files:
+        report = metering.json("backfill", file, "--map", "tenantId=customer", "--name", "text")
+        assert (report["accepted"], report["rejected"], report.get("ranges", 1) > 1) == (6_500, 0, file == files[2])
+        assert _read_totals(metering) == _compute_totals(rows)
+
+
+_HEADER = ",".join(COLUMNS).encode() + b"\n"
+
+
+@pytest.mark.parametrize("place", ["local", "dry run", "s3"])
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("open.csv", _HEADER + b'acme,m,1,1,"eu\nglobex,m,1,1,eu\n', "The row at byte 58 has a quote that does not"),
+        ("open.csv.gz", gzip.compress(_HEADER + b'acme,m,1,1,"eu\n'), "The row at byte 58 has a quote that does not"),
+        ("cut.csv.gz", gzip.compress(_HEADER + b"acme,m,1,1,eu\n" * 9_000)[:-20], "not a complete gzip file"),
+        ("damaged.ndjson.gz", gzip.compress(b"{}" * 99)[:12] + b"\xff" * 40, "not a complete gzip file"),
+        ("packed.csv", gzip.compress(_HEADER), "compressed with gzip. Decompress it, or give it a name"),
+        ("wide.csv", _HEADER.decode().encode("utf-16"), "looks like UTF-16. Save it as UTF-8"),
+        ("cr.csv", _HEADER.replace(b"\n", b"\r") * 3, "The lines of the file end with CR only"),
+        ("latin.csv", b"caf\xe9," + _HEADER, "the byte 0xe9 is not UTF-8; save the file as UTF-8"),
+        ("pandas.csv", b"," + _HEADER, "Column 1 of 6 has no name"),
+        ("n" * 150 + ".csv", _HEADER, "The name has 154 characters; it must have 1 to 150"),
+    ],
+)
+def test_an_odd_file_is_one_sentence(
+    metering: Metering, tmp_path: Path, *, place: str, name: str, data: bytes, message: str
+) -> None:
+    file = _upload(metering.system, name, data) if place == "s3" else _write(tmp_path / name, data)
+    options = ("--dry-run",) if place == "dry run" else ()
+    done = metering("backfill", file, "--map", "tenantId=customer", *options)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize("name", ["open.csv", "cut.csv.gz", "packed.ndjson", "n" * 150 + ".csv"])
+def test_the_workflow_returns_a_400_for_an_odd_file(metering: Metering, name: str) -> None:
+    contents = {
+        "open.csv": _HEADER + b'acme,m,1,1,"eu\n',
+        "cut.csv.gz": gzip.compress(_HEADER + b"acme,m,1,1,eu\n" * 9_000)[:-20],
+        "packed.ndjson": gzip.compress(b"{}"),
+    }
+    _upload(metering.system, name, contents.get(name, _HEADER))
+    client, machine = metering.system.client("stepfunctions"), metering.system.state_machine_arns["backfill_usage"]
+    request = {
+        "bucket": metering.system.outputs["BackfillBucketName"],
+        "key": name,
+        "columns": {"tenantId": "customer"},
+    }
+    arn = client.start_execution(stateMachineArn=machine, input=json.dumps(request))["executionArn"]
+    assert wait_until(lambda: client.describe_execution(executionArn=arn)["status"] != "RUNNING")
+    execution = client.describe_execution(executionArn=arn)
+    assert execution["status"] == "SUCCEEDED"
+    assert json.loads(execution["output"])["statusCode"] == 400
+
+
+def test_a_file_with_a_header_only_has_no_usage(metering: Metering, tmp_path: Path) -> None:
+    for file in (_write(tmp_path / "none.csv", _HEADER), _upload(metering.system, "none.csv", _HEADER)):
+        report = metering.json("backfill", file, "--map", "tenantId=customer")
+        assert (report["accepted"], report["rejected"]) == (0, 0)
+
+
+def test_a_file_name_that_is_not_utf_8_is_one_sentence(metering: Metering, tmp_path: Path) -> None:
+    rows = _rows(3)
+    file = _write(tmp_path / os.fsdecode(b"caf\xe9.csv"), _csv(rows))
+    done = metering("backfill", file, "--map", "tenantId=customer")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert "set another name for its rows with --name" in done.stderr
+    report = metering.json("backfill", file, "--map", "tenantId=customer", "--name", "cafe.csv")
+    assert (report["accepted"], report["rejected"]) == (3, 0)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,6 @@
+import csv
+import gzip
+import io
 import json
 from typing import Any
 
@@ -6,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.core.usage_file import (
     MAX_ROW_BYTES,
     FileLayout,
     FileOptions,
     FileRow,
-    InvalidFile,
     detect_format,
+    find_range_starts,
     parse_row,
     read_layout,
     read_rows,
@@ -100,7 +104,7 @@ def test_a_line_that_is_not_a_json_object_becomes_its_text(line: bytes) -> None:
     [
         (b"", {}, "The file is empty"),
         (b"tenantId,tenantId\n", {}, "must have a different name"),
-        (b"tenantId,,meterValue\n", {}, "must have a different name"),
+        (b"tenantId,,meterValue\n", {}, "Column 2 of 3 has no name"),
         (
             b"customer,meterApiName,meterValue\n",
             {},
@@ -139,7 +143,7 @@ def test_rows_do_not_depend_on_how_the_data_is_split(text: bytes, sizes: list[in
         pieces.append(text[start : start + size])
         start += size
     pieces.append(text[start:])
-    rows = list(read_rows(pieces, 0))
+    rows = list(read_rows(pieces, 0, "ndjson"))
     assert [row.text for row in rows] == [line for line in text.split(b"\n") if line.strip()]
     assert all(text[row.start :].startswith(row.text) for row in rows)
     assert [row.end for row in rows] == [min(row.start + len(row.text) + 1, len(text)) for row in rows]
@@ -153,6 +157,142 @@ def test_every_row_is_in_exactly_one_range(text: bytes, length: int) -> None:
     rows = [
         row
         for start in range(0, len(text), length)
-        for row in read_rows_between(read, start, min(start + length, len(text)))
+        for row in read_rows_between(read, start, min(start + length, len(text)), "ndjson")
     ]
-    assert rows == list(read_rows([text], 0))
+    assert rows == list(read_rows([text], 0, "ndjson"))
+
+
+fields = st.text(st.sampled_from('a",\r\n \u2028é'), max_size=6)
+tables = st.lists(st.lists(fields, min_size=2, max_size=2), max_size=8)
+
+
+def _write_csv(table: list[list[str]], line_end: str, quoting: Any) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator=line_end, quoting=quoting).writerows([["first", "second"], *table])
+    return text.getvalue().encode()
+
+
+# Not LF with as few quotes as possible: older versions of ``csv.writer`` leave a CR unquoted then.
+dialects = st.sampled_from([("\n", csv.QUOTE_ALL), ("\r\n", csv.QUOTE_ALL), ("\r\n", csv.QUOTE_MINIMAL)])
+
+
+@given(tables, dialects, st.integers(1, 40))
+def test_ranges_of_csv_have_each_row_once_and_no_other(
+    table: list[list[str]], dialect: tuple[str, int], length: int
+) -> None:
+    data = _write_csv(table, *dialect)
+
+    def read(start: int) -> list[bytes]:
+        return [data[byte : byte + 3] for byte in range(start, len(data), 3)]
+
+    constants = {"tenantId": "t", "meterApiName": "m", "meterValue": 1}
+    layout = read_layout(FileOptions("f.csv", "csv", constants=constants), read(0))
+    starts = list(find_range_starts(read_rows(read(layout.rows_start), layout.rows_start, "csv"), length))
+    rows = [
+        row
+        for start, end in zip(starts, [*starts, None][1:], strict=True)
+        for row in read_rows_between(read, start, end, "csv")
+    ]
+    assert [parse_row(row, layout).usage for row in rows] == [
+        {name: text for name, text in zip(("first", "second"), row, strict=True) if text} | constants for row in table
+    ]
+    assert rows == list(read_rows(read(layout.rows_start), layout.rows_start, "csv"))
+
+
+@given(st.lists(st.text(st.sampled_from('a"",\r '), max_size=8), max_size=8))
+def test_rows_without_quoted_line_breaks_have_the_bytes_of_their_lines(lines: list[str]) -> None:
+    """Also lines that ``csv.writer`` does not write, as long as the quotes of each close on it."""
+    lines = [line for line in lines if not _leaves_quote_open(line)]
+    data = "".join(f"{line}\n" for line in lines).encode()
+    assert list(read_rows([data], 0, "csv")) == list(read_rows([data], 0, "ndjson"))
+
+
+def _leaves_quote_open(line: str) -> bool:
+    return any("\n" in field for field in next(csv.reader([line.replace("\r", "x") + "\n", "x"])))
+
+
+def test_free_text_of_a_tenant_is_never_a_row() -> None:
+    text = b'acme,api-calls,1,1,"hello\r\nbolt,m,5000,1,x\r\n""bye"""\r\nacme,api-calls,2,1,say "hi\r\n'
+    first, second = [parse_row(row, _layout()) for row in read_rows([text], 0, "csv")]
+    assert first.usage["region"] == 'hello\r\nbolt,m,5000,1,x\r\n"bye"'
+    assert (second.event_id, second.usage["region"]) == (f"f.csv:{text.index(b'acme', 1)}", 'say "hi')
+
+
+@pytest.mark.parametrize(
+    ("rest", "limit"),
+    [(b"globex,m,2,1,eu\n", "before the end of the file"), (b"globex,m,2,1,eu\n" * 70_000, "within 1,000,000 bytes")],
+)
+def test_a_quote_that_never_closes_is_an_error_with_its_row(rest: bytes, limit: str) -> None:
+    rows = read_rows([b'acme,m,1,1,eu\nacme,m,1,1,"us\n', rest], 100, "csv")
+    assert next(rows).text == b"acme,m,1,1,eu"
+    with pytest.raises(InvalidFile, match=f"row at byte 114 has a quote that does not close {limit}.*: acme"):
+        next(rows)
+
+
+def test_a_range_of_an_earlier_plan_may_start_inside_a_row() -> None:
+    text = b'acme,m,1,1,"x, ""y"""\nglobex,m,2,1,eu\n'
+    for start in range(1, text.index(b"globex") + 1):
+        rows = read_rows_between(lambda byte: [text[byte:]], start, None, "csv")
+        assert [row.text for row in rows] == [b"globex,m,2,1,eu"]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"acme,api-calls", "the row has 2 fields, and the header has 5"),
+        (b"a,b,1,1,eu,more", "the row has 6 fields, and the header has 5"),
+        (b"acme,caf\xe9,1,1,eu", "the byte 0xe9 is not UTF-8; save the file as UTF-8"),
+        (b"acme,m,1,1,eu\racme,m,1,1,eu", "it has a CR outside quotes; a line must end with LF or CRLF"),
+        (b'acme,"m"x,1,1,eu', "it is not valid CSV: ',' expected after '\"'"),
+    ],
+)
+def test_a_row_that_cannot_be_parsed_has_the_reason(line: bytes, reason: str) -> None:
+    assert parse_row(FileRow(70, 99, line), _layout()).reason == reason
+
+
+@pytest.mark.parametrize("file_format", ["csv", "ndjson"])
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (HEADER.decode().encode("utf-16"), "looks like UTF-16. Save it as UTF-8"),
+        (HEADER.decode().encode("utf-16-be"), "looks like UTF-16. Save it as UTF-8"),
+        (gzip.compress(HEADER), "compressed with gzip. Decompress it, or give it a name that ends in .gz"),
+        (HEADER.replace(b"\n", b"\racme,m,1,1,eu\r") * 40_000, "end with CR only. Save it with line ends LF or CRLF"),
+    ],
+    ids=["utf-16", "utf-16-without-bom", "gzip", "cr"],
+)
+def test_a_file_in_another_encoding_is_an_error(file_format: Any, data: bytes, message: str) -> None:
+    pieces = [data[:40], data[40:]]
+    with pytest.raises(InvalidFile, match=message):
+        read_layout(FileOptions("f", file_format), pieces)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("n" * 151, "The name has 151 characters; it must have 1 to 150"),
+        ("", "The name has 0 characters"),
+        ("caf\udce9.csv", "has bytes that are not UTF-8. Rename the file, or set another name"),
+    ],
+)
+def test_a_name_that_cannot_identify_rows_is_an_error(name: str, message: str) -> None:
+    with pytest.raises(InvalidFile, match=message):
+        read_layout(FileOptions(name, "csv"), [HEADER])
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        (b",tenantId,meterApiName,meterValue\n", r"Column 1 of 4 has no name, so --ignore cannot .*index=False"),
+        (b"tenantId,caf\xe9\n", "header cannot be read: the byte 0xe9 is not UTF-8; save the file as UTF-8"),
+        (b'tenantId,"meterValue\n', "row at byte 0 has a quote that does not close before the end"),
+    ],
+)
+def test_a_header_that_cannot_be_read_is_an_error(header: bytes, message: str) -> None:
+    with pytest.raises(InvalidFile, match=message):
+        _layout(header)
+
+
+def test_only_a_line_feed_ends_a_line() -> None:
+    line = '{"a": "one\u2028two\x85\x0c\x1c"}'.encode()
+    assert [row.text for row in read_rows([line + b"\r\n" + line], 0, "ndjson")] == [line + b"\r", line]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from amberflo_workflows.core.usage_file import InvalidFile
+from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.operate.cancellation import read_records, split_into_calls
 
 

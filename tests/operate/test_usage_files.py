@@ -1,9 +1,12 @@
+import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from amberflo_workflows.core.usage_file import InvalidFile
+from amberflo_workflows.core.file_encoding import InvalidFile
+from amberflo_workflows.operate.cancellation import read_records
 from amberflo_workflows.operate.usage_files import compute_totals, read_usage_list, read_usages
 
 USAGE = {"tenantId": "t1", "meterApiName": "calls", "meterValue": 2, "region": "eu"}
@@ -65,3 +68,40 @@ def test_equal_usages_with_a_unique_id_count_once() -> None:
     null_id = {**without_id, "uniqueId": None}
     assert compute_totals([with_id, with_id]) == {("m", "t"): 2}
     assert compute_totals([without_id, without_id, null_id, null_id]) == {("m", "t"): 12}
+
+
+def _damage(data: bytes) -> bytes:
+    return data[:12] + b"\xff" * 20 + data[32:]
+
+
+@pytest.mark.parametrize("read", [read_usage_list, read_records])
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("usages.gz", _damage(gzip.compress(json.dumps(USAGE).encode() * 9)), "usages.gz is not a complete gzip file"),
+        ("usages", gzip.compress(b"{}"), "compressed with gzip. Decompress it"),
+        ("usages", json.dumps(USAGE).encode("utf-16"), "looks like UTF-16. Save it as UTF-8"),
+        ("usages", b'{"tenantId": "caf\xe9"}\n', "byte 0xe9 is not UTF-8; save the file as UTF-8"),
+        ("usages", b'{"tenantId": "t"}\r{"tenantId": "u"}\r', "end with CR only"),
+    ],
+    ids=["damaged", "gzip", "utf-16", "cp1252", "cr"],
+)
+def test_an_odd_file_is_one_sentence(tmp_path: Path, read: Any, name: str, data: bytes, message: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(InvalidFile, match=message) as error:
+        read(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("read", [read_usage_list, read_records])
+def test_only_a_line_feed_ends_a_line_of_json(tmp_path: Path, read: Any) -> None:
+    usage = {**USAGE, "region": "eu\u2028west\x85", "uniqueId": "u", "meterTimeInMillis": 1_700_000_000_000}
+    line = json.dumps(usage, ensure_ascii=False)
+    assert read(_file(tmp_path, f"{line}\n{line}\n")) == [usage, usage]
+
+
+def test_free_text_of_a_tenant_is_never_a_usage(tmp_path: Path) -> None:
+    text = 'tenantId,meterApiName,meterValue,note\nacme,m,1,"hello\nbolt,m,5000,x\nbye"\n'
+    usages = read_usage_list(_file(tmp_path, text))
+    assert [(usage["tenantId"], usage["meterValue"]) for usage in usages] == [("acme", 1)]

@@ -11,7 +11,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from amberflo_workflows.cli.context import get_deployment, reported_errors
 from amberflo_workflows.cli.options import FileFormat, Json
 from amberflo_workflows.cli.output import console, fail, say
-from amberflo_workflows.core.usage_file import FileLayout, FileOptions, InvalidFile, detect_format, read_layout
+from amberflo_workflows.core.file_encoding import InvalidFile
+from amberflo_workflows.core.usage_file import FileLayout, FileOptions, detect_format, read_layout
 from amberflo_workflows.entrypoints.backfill.sending import ChunkNotSent, RowDestination
 from amberflo_workflows.local.home import home
 from amberflo_workflows.operate.backfill import run as backfill_run

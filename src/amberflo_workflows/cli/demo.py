@@ -9,7 +9,7 @@ import typer
 
 from amberflo_workflows.cli.context import reported_errors
 from amberflo_workflows.cli.output import console, fail, show_progress
-from amberflo_workflows.core.usage_file import InvalidFile
+from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.local import system as systems
 from amberflo_workflows.local.demo.run import Demo, DemoFailed
 from amberflo_workflows.local.demo.usages import generate_usages

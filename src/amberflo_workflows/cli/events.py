@@ -11,8 +11,9 @@ import typer
 from amberflo_workflows.cli.context import get_deployment, reported_errors
 from amberflo_workflows.cli.options import FileFormat, Json
 from amberflo_workflows.cli.output import fail, say, show_status
+from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.core.reported_usage import ReportedUsage
-from amberflo_workflows.core.usage_file import InvalidFile, detect_format
+from amberflo_workflows.core.usage_file import detect_format
 from amberflo_workflows.operate import usage_sender
 from amberflo_workflows.operate.backfill.source import LocalFile
 from amberflo_workflows.operate.deployment import Deployment

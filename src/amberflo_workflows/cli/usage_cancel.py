@@ -10,7 +10,7 @@ import typer
 from amberflo_workflows.cli.context import get_api_client, reported_errors
 from amberflo_workflows.cli.options import Json, Yes, parse_time_option
 from amberflo_workflows.cli.output import confirm, fail, say, show_status, show_table
-from amberflo_workflows.core.usage_file import InvalidFile
+from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.operate.api_client import ApiClient
 from amberflo_workflows.operate.cancellation import build_rule, estimate_range, read_records, split_into_calls
 from amberflo_workflows.operate.errors import OperatorError

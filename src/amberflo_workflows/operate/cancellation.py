@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from amberflo_workflows.core.chunks import extract_usages
+from amberflo_workflows.core.file_encoding import InvalidFile, check_encoding, describe_invalid_byte
 from amberflo_workflows.core.json_text import parse_json
 from amberflo_workflows.core.reported_usage import ReportedUsage
-from amberflo_workflows.core.usage_file import InvalidFile
 from amberflo_workflows.operate.api_client import ApiClient
 from amberflo_workflows.operate.backfill.source import LocalFile
 from amberflo_workflows.operate.usage_files import Usage, read_usages, validate_usages
@@ -77,14 +77,16 @@ def read_records(path: Path) -> list[Usage]:
 
 def _read_records(path: Path) -> Iterable[ReportedUsage]:
     content = b"".join(LocalFile(path).read())
+    check_encoding(content)
     try:
         text = content.decode("utf-8-sig")
         document = parse_json(text)
         if not isinstance(document, str):
             records = {"records": document} if isinstance(document, list) else document
             return extract_usages(records, event_id="", event_time="")
-    except UnicodeDecodeError:
-        raise InvalidFile(f"{path} must be UTF-8.") from None
+    except UnicodeDecodeError as error:
+        position = error.start + len(content) - len(error.object)
+        raise InvalidFile(f"{path}, at {position:,}: {describe_invalid_byte(error)}.") from None
     except RecursionError:
         raise InvalidFile(f"{path} is nested too deeply.") from None
     if not text.lstrip().startswith("{"):

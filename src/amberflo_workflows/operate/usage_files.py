@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
+from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.core.reported_usage import ReportedUsage
-from amberflo_workflows.core.usage_file import FileOptions, Format, InvalidFile, parse_row, read_layout, read_rows
+from amberflo_workflows.core.usage_file import FileOptions, Format, parse_row, read_layout, read_rows
 from amberflo_workflows.core.usage_record import InvalidUsage, build_record
 from amberflo_workflows.operate.backfill.source import LocalFile
 
@@ -29,7 +30,7 @@ def read_usages(chunks: Iterable[bytes], name: str, file_format: Format | None) 
         file_format = "ndjson" if first.decode("utf-8-sig", errors="ignore").lstrip().startswith("{") else "csv"
     beginning, content = tee(chain([first], iterator))
     layout = read_layout(FileOptions(name, file_format), beginning)
-    return (parse_row(row, layout) for row in read_rows(content, 0) if row.start >= layout.rows_start)
+    return (parse_row(row, layout) for row in read_rows(content, 0, file_format) if row.start >= layout.rows_start)
 
 
 def read_usage_list(path: Path) -> list[Usage]:
@@ -47,7 +48,9 @@ def validate_usages(path: Path, reported: Iterable[ReportedUsage], default_time:
     usages: list[Usage] = []
     for number, row in enumerate(reported, 1):
         try:
-            record = build_record(row.usage, event_id=row.event_id, event_time=row.event_time or default_time)
+            record = build_record(
+                row.usage, event_id=row.event_id, event_time=row.event_time or default_time, reason=row.reason
+            )
         except InvalidUsage as error:
             raise InvalidFile(f"{path}, usage {number}: {error}.") from None
         time = {"meterTimeInMillis": record.meter_time_in_millis} if row.event_time else {}

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from amberflo_workflows.core.chunks import extract_usages
+from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.core.reported_usage import ReportedUsage
-from amberflo_workflows.core.usage_file import InvalidFile
 from amberflo_workflows.core.usage_record import build_record, check_countable
 from amberflo_workflows.emit import UsageEmitter
 from amberflo_workflows.emit.errors import get_error_code
@@ -80,7 +80,12 @@ def _record_all(
 def _record(reported: ReportedUsage, emitter: UsageEmitter) -> None:
     """Validate a usage as the workflow does, and record it with the emitter. Raises ``ValueError``."""
     now = datetime.now(UTC)
-    record = build_record(reported.usage, event_id=reported.event_id, event_time=reported.event_time or now.isoformat())
+    record = build_record(
+        reported.usage,
+        event_id=reported.event_id,
+        event_time=reported.event_time or now.isoformat(),
+        reason=reported.reason,
+    )
     check_countable(record, now_in_millis=int(now.timestamp() * 1000))
     emitter.record(
         record.customer_id,

@@ -24,7 +24,7 @@ class ProgressJournal:
     @classmethod
     def from_key(cls, folder: Path, *key: str) -> "ProgressJournal":
         """Return the journal for a key, which identifies file, options and deployment."""
-        name = hashlib.sha256("\0".join(key).encode()).hexdigest()[:16]
+        name = hashlib.sha256("\0".join(key).encode(errors="surrogateescape")).hexdigest()[:16]
         return cls(folder / f"{name}.json")
 
     def read(self) -> Progress | None:

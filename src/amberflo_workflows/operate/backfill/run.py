@@ -41,7 +41,7 @@ class BackfillReport:
 def dry_run(source: UsageSource, layout: FileLayout) -> Iterator[tuple[int, BackfillReport]]:
     """Validate the rows without sending them. Yields the byte after the last row read, and the report so far."""
     report, now = BackfillReport(), int(time.time() * 1000)
-    for row in read_rows(source.read(layout.rows_start), layout.rows_start):
+    for row in read_rows(source.read(layout.rows_start), layout.rows_start, layout.options.format):
         usage = parse_row(row, layout)
         if exceeds_chunk_limit([usage]):
             report.add_rejected(row, TOO_LARGE_REASON)
@@ -52,7 +52,7 @@ def dry_run(source: UsageSource, layout: FileLayout) -> Iterator[tuple[int, Back
 
 def _validate_row(row: FileRow, usage: ReportedUsage, report: BackfillReport, now_in_millis: int) -> None:
     try:
-        record = build_record(usage.usage, event_id=usage.event_id, event_time=usage.event_time)
+        record = build_record(usage.usage, event_id=usage.event_id, event_time=usage.event_time, reason=usage.reason)
         check_countable(record, now_in_millis=now_in_millis)
     except InvalidUsage as error:
         report.add_rejected(row, str(error))
@@ -70,7 +70,8 @@ def send_file(
     """
     progress = journal.read() or Progress(layout.rows_start)
     report, written = BackfillReport(progress.accepted, progress.rejected), 0.0
-    for sent in send_rows(read_rows(source.read(progress.through), progress.through), layout, destination):
+    rows = read_rows(source.read(progress.through), progress.through, layout.options.format)
+    for sent in send_rows(rows, layout, destination):
         report.accepted += sent.accepted
         for rejected in sent.rejected:
             report.add_rejected(rejected.row, rejected.reason)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
+from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.core.s3_object import S3Object, read_gzip, read_object
-from amberflo_workflows.core.usage_file import InvalidFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -92,7 +92,9 @@ class S3File:
             raise InvalidFile(f"{url} is not the address of an object, which has the form s3://BUCKET/KEY.")
         try:
             head = s3.head_object(Bucket=bucket, Key=key)
-        except ClientError as error:
+        except UnicodeEncodeError:
+            raise InvalidFile(f"{url} has bytes that are not UTF-8, which no key has.") from None
+        except (ClientError, ParamValidationError) as error:
             raise InvalidFile(f"{url} cannot be read: {error}") from None
         return cls(s3, S3Object(bucket, key, head["ETag"]), head["ContentLength"])
 
