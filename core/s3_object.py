@@ -1,32 +1,26 @@
 """Read an S3 object as a stream of bytes, from any byte on."""
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from amberflo_workflows.core import aws
-from amberflo_workflows.core.file_encoding import InvalidFile
+from amberflo_workflows.core.file_encoding import HEAD_BYTES, PIECE_BYTES, decode, is_encoded, skip_bytes
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_PIECE_BYTES: Final = 1 << 18
+_NO_SUCH_BYTES: Final = "InvalidRange"
 
 
-class S3Object(Struct):
-    """An object in the version that ``etag`` identifies."""
+class S3Object(Struct, rename="camel"):
+    """An object in the version that ``etag`` identifies, and whether it has to be decoded from its start."""
 
     bucket: str
     key: str
     etag: str
-
-    @property
-    def is_compressed(self) -> bool:
-        """Whether it is a gzip file, by its name."""
-        return self.key.lower().endswith(".gz")
+    is_encoded: bool
 
 
 def s3_client() -> "S3Client":
@@ -35,38 +29,36 @@ def s3_client() -> "S3Client":
     return s3
 
 
-def read_object(s3: "S3Client", s3_object: S3Object, start: int = 0) -> Iterator[bytes]:
-    """Yield an object in pieces, from a byte on. A gzip file is decompressed; ``start`` counts decompressed bytes.
+def describe_object(s3: "S3Client", bucket: str, key: str) -> tuple[S3Object, int]:
+    """Return the object and its size in bytes. Raises botocore's errors."""
+    head = s3.head_object(Bucket=bucket, Key=key)
+    s3_object = S3Object(bucket, key, head["ETag"], is_encoded=False)
+    start = b"".join(_read_from(s3, s3_object, 0, HEAD_BYTES - 1))
+    s3_object.is_encoded = is_encoded(start)
+    return s3_object, head["ContentLength"]
 
-    Raises :class:`InvalidFile` for a broken gzip file, and botocore's errors, also if the object has changed.
+
+def read_object(s3: "S3Client", s3_object: S3Object, start: int = 0) -> Iterator[bytes]:
+    """Yield an object in pieces, decoded, from a byte of the decoded text on.
+
+    Raises :class:`~amberflo_workflows.core.file_encoding.InvalidFile` for broken gzip or UTF-16, and botocore's
+    errors, also if the object has changed.
     """
+    if s3_object.is_encoded:
+        return skip_bytes(decode(_read_from(s3, s3_object, 0), s3_object.key), start)
+    return _read_from(s3, s3_object, start)
+
+
+def _read_from(s3: "S3Client", s3_object: S3Object, start: int, last: int | None = None) -> Iterator[bytes]:
+    """Yield the bytes of an object from ``start``, to ``last`` or its end."""
     from botocore.exceptions import ClientError  # noqa: PLC0415 - slow to import
 
-    if s3_object.is_compressed:
-        body = s3.get_object(Bucket=s3_object.bucket, Key=s3_object.key, IfMatch=s3_object.etag)["Body"]
-        with gzip.GzipFile(fileobj=body) as file:
-            yield from read_gzip(file, s3_object.key, start)
-    else:
-        try:
-            response = s3.get_object(
-                Bucket=s3_object.bucket, Key=s3_object.key, IfMatch=s3_object.etag, Range=f"bytes={start}-"
-            )
-        except ClientError as error:
-            # There is no byte at or after ``start``.
-            if error.response["Error"]["Code"] == "InvalidRange":
-                return
-            raise
-        yield from response["Body"].iter_chunks(_PIECE_BYTES)
-
-
-def read_gzip(file: gzip.GzipFile, name: str, start: int) -> Iterator[bytes]:
-    """Yield the decompressed bytes of a gzip file, from a byte on. Raises :class:`InvalidFile` if it is broken."""
+    byte_range = f"bytes={start}-{'' if last is None else last}"
     try:
-        while start > 0 and (skipped := file.read(min(_PIECE_BYTES, start))):
-            start -= len(skipped)
-        while piece := file.read(_PIECE_BYTES):
-            yield piece
-    except (zlib.error, EOFError, OSError) as error:
-        raise InvalidFile(
-            f"{name} is not a complete gzip file: {str(error).rstrip('.')}. Create or upload it again."
-        ) from None
+        response = s3.get_object(Bucket=s3_object.bucket, Key=s3_object.key, IfMatch=s3_object.etag, Range=byte_range)
+    except ClientError as error:
+        # There is no byte at or after ``start``.
+        if error.response["Error"]["Code"] == _NO_SUCH_BYTES:
+            return
+        raise
+    yield from response["Body"].iter_chunks(PIECE_BYTES)

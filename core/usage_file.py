@@ -14,13 +14,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
-from amberflo_workflows.core.file_encoding import (
-    BOM,
-    InvalidFile,
-    check_encoding,
-    check_line_ends,
-    describe_invalid_byte,
-)
+from amberflo_workflows.core.file_encoding import BOM, InvalidFile, check_encoding, describe_invalid_byte
 from amberflo_workflows.core.json_text import parse_json
 from amberflo_workflows.core.reported_usage import ReportedUsage, truncate_reason
 
@@ -89,7 +83,6 @@ def read_layout(options: FileOptions, data: Iterable[bytes]) -> FileLayout:
     pieces = iter(data)
     head = _read_head(pieces)
     check_encoding(head)
-    check_line_ends(head)
     first = next(read_rows(chain([head], pieces), 0, options.format), None)
     if first is None:
         raise InvalidFile("The file is empty.")

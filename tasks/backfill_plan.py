@@ -1,11 +1,11 @@
 """First step of ``backfill_usage``: split the object into ranges of bytes.
 
 The ranges of CSV start at rows, so that none starts inside a quoted field. Only reading the file from its start shows
-where rows start, so CSV is read completely here. So is a gzip file, which shows whether it is damaged.
+where rows start, so CSV is read completely here. So is a file that has to be decoded, which shows if it is damaged.
 
 Request: ``{"bucket", "key", "name"?, "format"?, "columns"?, "constants"?, "ignore"?}``, see
-:class:`~amberflo_workflows.core.usage_file.FileOptions`. Output: ``{"object": {bucket, key, etag}, "layout", "ranges":
-[{begin, end}…]}``, or a 400 response if the object cannot be read as usages.
+:class:`~amberflo_workflows.core.usage_file.FileOptions`. Output: ``{"object": {bucket, key, etag, isEncoded}, "layout",
+"ranges": [{begin, end}…]}``, or a 400 response if the object cannot be read as usages.
 """
 
 import math
@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.core.response import StepResponse, error_response, validation_error_response
-from amberflo_workflows.core.s3_object import S3Object, read_object, s3_client
+from amberflo_workflows.core.s3_object import S3Object, describe_object, read_object, s3_client
 from amberflo_workflows.core.usage_file import (
     FileLayout,
     FileOptions,
@@ -36,9 +36,9 @@ logger = Logger()
 RANGE_BYTES: Final = 1 << 18
 # The list of ranges is part of a state's output; with the layout it must stay under 262,144 bytes.
 MAX_RANGES: Final = 2_000
-# A compressed object cannot be split: one step has to read it within its 15 minutes.
-MAX_GZIP_BYTES: Final = 50_000_000
-# Uncompressed bytes of a CSV or gzip file, which this step reads completely within its time.
+# Gzip, UTF-16 and CR line ends are decoded from the start: one step has to read all of it within its 15 minutes.
+MAX_ENCODED_BYTES: Final = 50_000_000
+# Decoded bytes of a file, which this step reads completely within its time.
 MAX_READ_BYTES: Final = 2_000_000_000
 _NOT_READABLE_CODES: Final = {"403", "404", "AccessDenied", "NoSuchBucket", "NoSuchKey"}
 
@@ -81,8 +81,8 @@ def _plan(request: BackfillRequest) -> dict[str, Any]:
     options = request.file_options
     s3_object, size = _describe_object(request)
     layout = read_layout(options, read_object(s3_client(), s3_object) if size else [])
-    if s3_object.is_compressed:
-        ranges = _check_gzip(s3_object, layout, size)
+    if s3_object.is_encoded:
+        ranges = _check_encoded(s3_object, layout, size)
     elif options.format == "csv":
         ranges = _split_csv(s3_object, layout, size)
     else:
@@ -90,12 +90,12 @@ def _plan(request: BackfillRequest) -> dict[str, Any]:
     return {"object": msgspec.to_builtins(s3_object), "layout": msgspec.to_builtins(layout), "ranges": ranges}
 
 
-def _check_gzip(s3_object: S3Object, layout: FileLayout, size: int) -> list[PlannedRange]:
-    """Return the only range of a gzip file. Raises :class:`InvalidFile` if the file cannot be read to its end."""
-    if size > MAX_GZIP_BYTES:
+def _check_encoded(s3_object: S3Object, layout: FileLayout, size: int) -> list[PlannedRange]:
+    """Return the only range of such a file. Raises :class:`InvalidFile` if the file cannot be read to its end."""
+    if size > MAX_ENCODED_BYTES:
         raise InvalidFile(
-            f"The gzip file has {size:,} bytes; the limit is {MAX_GZIP_BYTES:,}. Decompress it, so that it can be read "
-            "in parallel."
+            f"The file has {size:,} bytes; the limit for gzip, UTF-16 and lines that end with CR is "
+            f"{MAX_ENCODED_BYTES:,}. Convert it to uncompressed UTF-8 with LF, so that it can be read in parallel."
         )
     for _ in _read_all_rows(s3_object, layout):
         pass
@@ -126,7 +126,7 @@ def _limit_bytes(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def _describe_large_file() -> str:
     return (
-        f"The file has more than {MAX_READ_BYTES:,} uncompressed bytes, the limit for CSV and gzip. Split it into "
+        f"The file has more than {MAX_READ_BYTES:,} decoded bytes, the limit for CSV and gzip. Split it into "
         "several files, or convert it to uncompressed NDJSON, which has no limit."
     )
 
@@ -136,13 +136,12 @@ def _describe_object(request: BackfillRequest) -> tuple[S3Object, int]:
     from botocore.exceptions import ClientError  # noqa: PLC0415 - slow to import
 
     try:
-        head = s3_client().head_object(Bucket=request.bucket, Key=request.key)
+        return describe_object(s3_client(), request.bucket, request.key)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         if code not in _NOT_READABLE_CODES:
             raise
         raise InvalidFile(f"s3://{request.bucket}/{request.key} does not exist or access is denied ({code}).") from None
-    return S3Object(request.bucket, request.key, head["ETag"]), head["ContentLength"]
 
 
 def _split_into_ranges(size: int) -> list[PlannedRange]:

@@ -79,12 +79,11 @@ def _damage(data: bytes) -> bytes:
     ("name", "data", "message"),
     [
         ("usages.gz", _damage(gzip.compress(json.dumps(USAGE).encode() * 9)), "usages.gz is not a complete gzip file"),
-        ("usages", gzip.compress(b"{}"), "compressed with gzip. Decompress it"),
-        ("usages", json.dumps(USAGE).encode("utf-16"), "looks like UTF-16. Save it as UTF-8"),
+        ("usages", json.dumps(USAGE).encode("utf-16-le"), "looks like UTF-16 or UTF-32. Save it as UTF-8"),
+        ("usages", json.dumps(USAGE).encode("utf-16")[:-1], "usages is not complete UTF-16"),
         ("usages", b'{"tenantId": "caf\xe9"}\n', "byte 0xe9 is not UTF-8; save the file as UTF-8"),
-        ("usages", b'{"tenantId": "t"}\r{"tenantId": "u"}\r', "end with CR only"),
     ],
-    ids=["damaged", "gzip", "utf-16", "cp1252", "cr"],
+    ids=["damaged", "utf-16 without a BOM", "cut utf-16", "cp1252"],
 )
 def test_an_odd_file_is_one_sentence(tmp_path: Path, read: Any, name: str, data: bytes, message: str) -> None:
     path = tmp_path / name
@@ -99,6 +98,21 @@ def test_only_a_line_feed_ends_a_line_of_json(tmp_path: Path, read: Any) -> None
     usage = {**USAGE, "region": "eu\u2028west\x85", "uniqueId": "u", "meterTimeInMillis": 1_700_000_000_000}
     line = json.dumps(usage, ensure_ascii=False)
     assert read(_file(tmp_path, f"{line}\n{line}\n")) == [usage, usage]
+
+
+@pytest.mark.parametrize("read", [read_usage_list, read_records])
+@pytest.mark.parametrize("name", ["usages", "usages.ndjson", "usages.gz"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gzip", "gzip of utf-16"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_the_content_decides_how_a_file_is_read(
+    tmp_path: Path, read: Any, *, name: str, encoding: str, line_end: str
+) -> None:
+    usage = {**USAGE, "region": "é한", "uniqueId": "u", "meterTimeInMillis": 1_700_000_000_000}
+    text = line_end.join([json.dumps(usage, ensure_ascii=False)] * 3)
+    data = text.encode(encoding.removeprefix("gzip of ") if encoding != "gzip" else "utf-8")
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(data) if encoding.startswith("gzip") else data)
+    assert read(path) == [usage] * 3
 
 
 def test_free_text_of_a_tenant_is_never_a_usage(tmp_path: Path) -> None:

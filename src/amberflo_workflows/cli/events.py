@@ -11,7 +11,7 @@ import typer
 from amberflo_workflows.cli.context import get_deployment, reported_errors
 from amberflo_workflows.cli.options import FileFormat, Json
 from amberflo_workflows.cli.output import fail, say, show_status
-from amberflo_workflows.core.file_encoding import InvalidFile
+from amberflo_workflows.core.file_encoding import InvalidFile, decode
 from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.core.usage_file import detect_format
 from amberflo_workflows.operate import usage_sender
@@ -88,7 +88,7 @@ def _read_file(file: str, file_format: Literal["csv", "ndjson"] | None) -> Itera
     try:
         if file == "-":
             # A new name each time, so that the same text in a later run is new usage.
-            return read_usages(_read_stdin(), str(uuid4()), file_format)
+            return read_usages(decode(_read_stdin(), "The standard input"), str(uuid4()), file_format)
         source = LocalFile(Path(file))
         return read_usages(source.read(), source.file_name, file_format or detect_format(source.file_name))
     except InvalidFile as error:

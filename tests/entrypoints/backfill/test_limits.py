@@ -52,7 +52,7 @@ def test_the_largest_layout_and_the_maximum_of_ranges_fit_into_a_state() -> None
     layout = read_layout(_options(50_000), [_header(50_000)])
     ranges = _split_into_ranges(MAX_OBJECT_BYTES)
     assert len(ranges) == MAX_RANGES
-    s3_object = S3Object("b" * 63, "k" * 1_024, "e" * 40)
+    s3_object = S3Object("b" * 63, "k" * 1_024, "e" * 40, is_encoded=False)
     plan = {"object": msgspec.to_builtins(s3_object), "layout": msgspec.to_builtins(layout), "ranges": ranges}
     assert 200_000 < _size(plan) <= STATE_BYTES
     outcomes = [{"accepted": 10**10, "rejected": 10**10, "failed": 0}] * MAX_RANGES
@@ -78,8 +78,8 @@ def test_options_that_are_too_long_are_an_error() -> None:
 def test_a_file_that_is_too_large_to_be_read_completely_is_an_error() -> None:
     """By its size, or as a small gzip file with a large content."""
     layout = read_layout(_options(), [_header(100)])
-    with pytest.raises(InvalidFile, match="more than 2,000,000,000 uncompressed bytes"):
-        _split_csv(S3Object("bucket", "key.csv", "etag"), layout, MAX_READ_BYTES + 1)
+    with pytest.raises(InvalidFile, match="more than 2,000,000,000 decoded bytes"):
+        _split_csv(S3Object("bucket", "key.csv", "etag", is_encoded=False), layout, MAX_READ_BYTES + 1)
 
     def read_zeros() -> Iterator[bytes]:
         piece = bytes(1 << 20)

@@ -1,20 +1,25 @@
 """Files of usages, on this machine or on S3."""
 
-import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import ClientError, ParamValidationError
 
-from amberflo_workflows.core.file_encoding import InvalidFile
-from amberflo_workflows.core.s3_object import S3Object, read_gzip, read_object
+from amberflo_workflows.core.file_encoding import (
+    HEAD_BYTES,
+    InvalidFile,
+    decode,
+    is_encoded,
+    read_pieces,
+    skip_bytes,
+)
+from amberflo_workflows.core.s3_object import S3Object, describe_object, read_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-_CHUNK_BYTES: Final = 1 << 18
 
 
 class UsageSource(Protocol):
@@ -28,15 +33,15 @@ class UsageSource(Protocol):
         """Return a text that is different after the file has changed."""
 
     def size(self) -> int | None:
-        """Return the number of uncompressed bytes, ``None`` if it is not known."""
+        """Return the number of decoded bytes, ``None`` if it is not known."""
 
     def read(self, begin: int = 0) -> Iterator[bytes]:
-        """Read the uncompressed bytes from a byte on."""
+        """Read the decoded bytes from a byte on."""
 
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A file on this machine; a name that ends in ``.gz`` is read as gzip."""
+    """A file on this machine."""
 
     path: Path
 
@@ -50,30 +55,33 @@ class LocalFile:
         try:
             stat = self.path.stat()
         except OSError as error:
-            raise InvalidFile(f"{self.path} cannot be read: {error.strerror}") from None
+            raise self._build_error(error) from None
         return f"{self.path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
 
     def size(self) -> int | None:
-        """Return the number of bytes, ``None`` for a gzip file."""
-        return None if self._is_gzip else self.path.stat().st_size
+        """Return the number of bytes, ``None`` for a file that is decoded."""
+        with self._open() as file:
+            return None if is_encoded(file.read(HEAD_BYTES)) else self.path.stat().st_size
 
     def read(self, begin: int = 0) -> Iterator[bytes]:
-        """Read the uncompressed bytes from a byte on."""
-        try:
-            if self._is_gzip:
-                with gzip.open(self.path) as uncompressed:
-                    yield from read_gzip(uncompressed, self.path.name, begin)
-                return
-            with self.path.open("rb") as file:
-                file.seek(begin)
-                while chunk := file.read(_CHUNK_BYTES):
-                    yield chunk
-        except OSError as error:
-            raise InvalidFile(f"{self.path} cannot be read: {error.strerror}") from None
+        """Read the decoded bytes from a byte on."""
+        with self._open() as file:
+            try:
+                encoded = is_encoded(file.read(HEAD_BYTES))
+                file.seek(0 if encoded else begin)
+                pieces = read_pieces(file)
+                yield from skip_bytes(decode(pieces, self.path.name), begin) if encoded else pieces
+            except OSError as error:
+                raise self._build_error(error) from None
 
-    @property
-    def _is_gzip(self) -> bool:
-        return self.path.name.lower().endswith(".gz")
+    def _open(self) -> BufferedReader:
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise self._build_error(error) from None
+
+    def _build_error(self, error: OSError) -> InvalidFile:
+        return InvalidFile(f"{self.path} cannot be read: {error.strerror}")
 
 
 @dataclass(frozen=True)
@@ -91,12 +99,12 @@ class S3File:
         if not (bucket and key):
             raise InvalidFile(f"{url} is not the address of an object, which has the form s3://BUCKET/KEY.")
         try:
-            head = s3.head_object(Bucket=bucket, Key=key)
+            s3_object, length = describe_object(s3, bucket, key)
         except UnicodeEncodeError:
             raise InvalidFile(f"{url} has bytes that are not UTF-8, which no key has.") from None
         except (ClientError, ParamValidationError) as error:
             raise InvalidFile(f"{url} cannot be read: {error}") from None
-        return cls(s3, S3Object(bucket, key, head["ETag"]), head["ContentLength"])
+        return cls(s3, s3_object, length)
 
     @property
     def file_name(self) -> str:
@@ -108,9 +116,9 @@ class S3File:
         return f"s3://{self.object.bucket}/{self.object.key} {self.object.etag}"
 
     def size(self) -> int | None:
-        """Return the number of bytes, ``None`` for a gzip object."""
-        return None if self.object.is_compressed else self.length
+        """Return the number of bytes, ``None`` for an object that is decoded."""
+        return None if self.object.is_encoded else self.length
 
     def read(self, begin: int = 0) -> Iterator[bytes]:
-        """Read the uncompressed bytes from a byte on."""
+        """Read the decoded bytes from a byte on."""
         return read_object(self.s3, self.object, begin)
