@@ -16,7 +16,7 @@ class ReportedUsage(Struct, rename="camel", omit_defaults=True):
 
     ``index`` is its position in the event or call, by which the response refers to it; the record and its identity do
     not depend on it. ``rejected_id`` is the id of its item in the rejected table, if it is redriven from there.
-    ``reason`` says why a row of a file cannot be read, if ``usage`` is its text.
+    ``reason`` says why a row of a file cannot be read, if ``usage`` is its text, or else why its time cannot be.
     """
 
     event_id: str

@@ -15,13 +15,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from amberflo_workflows.core.file_encoding import BOM, InvalidFile, check_encoding, describe_invalid_byte
+from amberflo_workflows.core.file_times import TimeOptions, check_time_options, take_time
 from amberflo_workflows.core.json_text import parse_json
 from amberflo_workflows.core.reported_usage import ReportedUsage, truncate_reason
 
 Format = Literal["csv", "ndjson"]
 REQUIRED_MEMBERS: Final = ("tenantId", "meterApiName", "meterValue")
-# Not a member of a usage: the time (ISO 8601) that applies if the usage has none of its own.
-TIME_MEMBER: Final = "time"
 MAX_ROW_BYTES: Final = 1_000_000
 # The header and the options are part of the input of each range's state, of 262,144 bytes.
 MAX_HEADER_BYTES: Final = 50_000
@@ -38,7 +37,8 @@ class FileOptions(Struct, rename="camel", forbid_unknown_fields=True):
 
     ``columns`` has the column (or JSON member) of each member of a usage that has another name in the file,
     ``constants`` the members that are the same in every row, and ``ignore`` the columns to leave out. All other columns
-    are dimensions.
+    are dimensions. ``time_format`` is the format of times that are neither ISO 8601 nor a number, and ``time_zone`` the
+    zone of times that have none.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)]
@@ -46,6 +46,13 @@ class FileOptions(Struct, rename="camel", forbid_unknown_fields=True):
     columns: dict[str, str] = {}
     constants: dict[str, Any] = {}
     ignore: list[str] = []
+    time_format: str = ""
+    time_zone: str = ""
+
+    @property
+    def times(self) -> TimeOptions:
+        """How to read times."""
+        return TimeOptions(self.time_format, self.time_zone)
 
 
 class FileLayout(Struct, rename={"options": "reading", "rows_start": "rowsBegin"}):
@@ -123,6 +130,7 @@ def _check_options(options: FileOptions) -> None:
         )
     if size > MAX_OPTIONS_BYTES:
         raise InvalidFile(f"The options have {size:,} bytes; the limit is {MAX_OPTIONS_BYTES:,}.")
+    check_time_options(options.times)
 
 
 def _check_header(header: list[str], options: FileOptions) -> None:
@@ -265,8 +273,8 @@ def parse_row(row: FileRow, layout: FileLayout) -> ReportedUsage:
         text = row.text.decode(errors="backslashreplace")
         return ReportedUsage(event_id, "", 0, text, reason=truncate_reason(str(error)))
     usage = _apply_options(members, options)
-    time = usage.pop(TIME_MEMBER, "")
-    return ReportedUsage(event_id, time if isinstance(time, str) else "", 0, usage)
+    time, reason = take_time(usage, options.times)
+    return ReportedUsage(event_id, time, 0, usage, reason=reason)
 
 
 class _InvalidRow(ValueError):

@@ -47,7 +47,7 @@ def build_record(usage: Any, *, event_id: str, event_time: str, reason: str = ""
 
     ``event_id`` and ``event_time`` (ISO 8601) apply if the usage has no ``uniqueId`` or ``meterTimeInMillis``. Any
     other member is a dimension, as in the npm package. Raises :class:`InvalidUsage`, for
-    ``reason`` if the usage is the text of a row that cannot be read.
+    ``reason`` if the usage is the text of a row that cannot be read, or has no time of its own.
     """
     if not isinstance(usage, dict):
         raise InvalidUsage(reason or f"a usage must be an object, not {_describe_type(usage)}")
@@ -56,7 +56,7 @@ def build_record(usage: Any, *, event_id: str, event_time: str, reason: str = ""
         customer_id=_parse_text(usage, "tenantId"),
         meter_api_name=_parse_text(usage, "meterApiName", MAX_METER_NAME_LENGTH),
         meter_value=_parse_value(usage),
-        meter_time_in_millis=_parse_time(usage, event_time),
+        meter_time_in_millis=_parse_time(usage, event_time, reason),
         unique_id=_parse_unique_id(usage, event_id),
         dimensions=_parse_dimensions(usage),
     )
@@ -127,8 +127,10 @@ def _parse_value(usage: dict[str, Any]) -> int | float:
         raise InvalidUsage("meterValue is not a finite number") from None
 
 
-def _parse_time(usage: dict[str, Any], event_time: str) -> int:
+def _parse_time(usage: dict[str, Any], event_time: str, reason: str) -> int:
     value = usage.get("meterTimeInMillis")
+    if value is None and reason:
+        raise InvalidUsage(reason)
     if value is None:
         return parse_time_in_millis(event_time)
     if isinstance(value, float) and value.is_integer():

@@ -3,7 +3,7 @@
 The ranges of CSV start at rows, so that none starts inside a quoted field. Only reading the file from its start shows
 where rows start, so CSV is read completely here. So is a file that has to be decoded, which shows if it is damaged.
 
-Request: ``{"bucket", "key", "name"?, "format"?, "columns"?, "constants"?, "ignore"?}``, see
+Request: ``{"bucket", "key", "name"?, "format"?, "columns"?, "constants"?, "ignore"?, "timeFormat"?, "timeZone"?}``, see
 :class:`~amberflo_workflows.core.usage_file.FileOptions`. Output: ``{"object": {bucket, key, etag, isEncoded}, "layout",
 "ranges": [{begin, end}…]}``, or a 400 response if the object cannot be read as usages.
 """
@@ -58,13 +58,16 @@ class BackfillRequest(Struct, rename="camel", forbid_unknown_fields=True):
     columns: dict[str, str] = {}
     constants: dict[str, Any] = {}
     ignore: list[str] = []
+    time_format: str = ""
+    time_zone: str = ""
 
     @property
     def file_options(self) -> FileOptions:
         """How to read the object. Its default name is the last part of the key. Raises :class:`InvalidFile`."""
         file_name = self.key.rsplit("/", 1)[-1]
         file_format = self.format or detect_format(file_name)
-        return FileOptions(self.name or file_name, file_format, self.columns, self.constants, self.ignore)
+        options = {field: getattr(self, field) for field in FileOptions.__struct_fields__}
+        return FileOptions(**{**options, "name": self.name or file_name, "format": file_format})
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any] | StepResponse:

@@ -39,6 +39,12 @@ def backfill(
         list[str] | None, typer.Option("--set", help="MEMBER=VALUE: a member with the same value in all rows.")
     ] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="A column that is not a dimension.")] = None,
+    time_format: Annotated[
+        str, typer.Option(help="The format of the times, such as %m/%d/%Y, if they are neither ISO 8601 nor a number.")
+    ] = "",
+    time_zone: Annotated[
+        str, typer.Option(help="The zone of times that have none: Europe/Berlin or +02:00. Default: UTC.")
+    ] = "",
     file_format: FileFormat = None,
     name: Annotated[
         str | None, typer.Option(help="The name that identifies the file's rows. Default: the file's name.")
@@ -49,7 +55,8 @@ def backfill(
 ) -> None:
     """Count the usage in a file.
 
-    The members of a usage are tenantId, meterApiName, meterValue, and a time: meterTimeInMillis, or time in ISO 8601.
+    The members of a usage are tenantId, meterApiName, meterValue, and a time: meterTimeInMillis, or time in ISO 8601
+    or in seconds, milliseconds or microseconds since 1970.
     A row is identified by its uniqueId, or by its position in the file if it has none, so that sending a file again
     counts nothing twice. The workflow backfill_usage reads a file on S3.
     """
@@ -65,6 +72,8 @@ def backfill(
                     for member, text in (_parse_pair("--set", pair) for pair in constants or [])
                 },
                 ignore=ignore or [],
+                time_format=time_format,
+                time_zone=time_zone,
             )
             layout = read_layout(options, source.read())
             if dry_run:
@@ -140,11 +149,14 @@ def _run_with_progress(steps: Iterable[tuple[int, BackfillReport]], title: str, 
 def _show_report(report: BackfillReport, verb: str, as_json: bool) -> None:
     if as_json:
         counts = {"accepted": report.accepted, "rejected": report.rejected, "totals": report.totals}
-        print(json.dumps({**counts, "reasons": report.reasons, "examples": report.examples}))
+        times = {"times": report.times} if report.times else {}
+        print(json.dumps({**counts, **times, "reasons": report.reasons, "examples": report.examples}))
     else:
         say(f"{report.accepted:,} {verb}, {report.rejected:,} rejected.")
         for meter, total in sorted(report.totals.items()):
             say(f"  {meter}: {format_number(total)} in total")
+        for form, count in report.times.most_common():
+            say(f"  {count:,} times were read as {form}")
         for reason, count in report.reasons.most_common():
             say(f"  {count:,} x {reason}, at byte")
             for example in report.examples[reason]:

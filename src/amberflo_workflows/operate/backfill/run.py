@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from amberflo_workflows.core.chunks import TOO_LARGE_REASON, exceeds_chunk_limit
+from amberflo_workflows.core.file_times import describe_time
 from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.core.usage_file import FileLayout, FileRow, parse_row, read_rows
 from amberflo_workflows.core.usage_record import InvalidUsage, build_record, check_countable
@@ -21,13 +22,17 @@ _JOURNAL_SECONDS: Final = 0.5
 
 @dataclass
 class BackfillReport:
-    """Accepted and rejected rows. ``examples`` has rows of each reason, with the byte at which each begins."""
+    """Accepted and rejected rows. ``examples`` has rows of each reason, with the byte at which each begins.
+
+    ``times`` counts, in a dry run, how the times of rows were read.
+    """
 
     accepted: int = 0
     rejected: int = 0
     totals: dict[str, float] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
+    times: Counter[str] = field(default_factory=Counter)
 
     def add_rejected(self, row: FileRow, reason: str) -> None:
         """Add a rejected row."""
@@ -43,6 +48,8 @@ def dry_run(source: UsageSource, layout: FileLayout) -> Iterator[tuple[int, Back
     report, now = BackfillReport(), int(time.time() * 1000)
     for row in read_rows(source.read(layout.rows_start), layout.rows_start, layout.options.format):
         usage = parse_row(row, layout)
+        if usage.event_time and (form := describe_time(usage, layout.options.times)):
+            report.times[form] += 1
         if exceeds_chunk_limit([usage]):
             report.add_rejected(row, TOO_LARGE_REASON)
         else:

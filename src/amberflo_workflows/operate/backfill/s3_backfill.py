@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from amberflo_workflows.core.s3_object import S3Object
 from amberflo_workflows.core.usage_file import FileOptions
 from amberflo_workflows.operate.deployment import Deployment
@@ -22,15 +24,9 @@ class RangeProgress(NamedTuple):
 
 def start(deployment: Deployment, s3_object: S3Object, options: FileOptions) -> str:
     """Start the workflow and return the ARN of its execution."""
-    request = {
-        "bucket": s3_object.bucket,
-        "key": s3_object.key,
-        "name": options.name,
-        "format": options.format,
-        "columns": options.columns,
-        "constants": options.constants,
-        "ignore": options.ignore,
-    }
+    # Only what is set, so that the workflow of an older stack accepts the options that it has.
+    chosen = {name: value for name, value in msgspec.to_builtins(options).items() if value}
+    request = {"bucket": s3_object.bucket, "key": s3_object.key, **chosen}
     machine = deployment.state_machine_arns["backfill_usage"]
     response = deployment.client("stepfunctions").start_execution(stateMachineArn=machine, input=json.dumps(request))
     arn: str = response["executionArn"]
