@@ -18,6 +18,7 @@ from amberflo_workflows.infra.backfill import Backfill
 from amberflo_workflows.infra.bundle import bundle
 from amberflo_workflows.infra.functions import Functions
 from amberflo_workflows.infra.ingest import FUNCTION_TIMEOUT_SECONDS, IngestPath
+from amberflo_workflows.infra.meter_locks import MeterLocks
 from amberflo_workflows.infra.operations import OPERATIONS, OperationKind, find_task_timeout, to_snake_case
 from amberflo_workflows.infra.response_bucket import ResponseBucket
 from amberflo_workflows.infra.settings import IngestLog, Runtime, Settings
@@ -27,6 +28,8 @@ from amberflo_workflows.infra.tenants import TenantPath
 # API Gateway responds with an error after 30 s, so the function ends earlier.
 API_TIMEOUT_SECONDS = 29
 DEFAULTS = Settings()
+# The one task that neither calls Amberflo nor knows its key.
+LOCKER: Final = "LockMeter"
 _API_KEY_OPERATIONS: Final = tuple(
     operation for operation in OPERATIONS if operation.kind is not OperationKind.BACKFILL
 )
@@ -42,8 +45,8 @@ class AmberfloMetering(Construct):
 
     Properties: ``api_function`` (for any HTTP API), ``queue_function``, ``answers`` (bucket for large responses),
     ``ingest`` (queue, dead-letter queue, rejected table), ``tenants`` (dead-letter queue), ``backfill`` (bucket),
-    ``tasks`` and ``state_machines`` by name, ``rules`` with their bus, ``functions`` (adds functions with the same
-    bundle).
+    ``meter_locks`` (table), ``tasks`` and ``state_machines`` by name, ``rules`` with their bus, ``functions`` (adds
+    functions with the same bundle).
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class AmberfloMetering(Construct):
             }
         )
         self._allow_tasks_to_read_secret(amberflo_api_key_secret_name, secret_key)
+        self.meter_locks = MeterLocks(self, "MeterLocks", locker=self.tasks[LOCKER])
         machines = StateMachines(self, "Workflows", retention=log_retention, ingest_log=ingest_log)
         self.state_machines = self._add_machines(machines)
         self.api_function = self._add_api_function()
@@ -116,14 +120,14 @@ class AmberfloMetering(Construct):
                 name,
                 module=f"tasks.{to_snake_case(name)}",
                 seconds=find_task_timeout(name) + 1,
-                environment=environment,
+                environment={} if name == LOCKER else environment,
             )
             for name in names
         }
 
     def _allow_tasks_to_read_secret(self, secret_name: str, secret_key: kms.IKey | None) -> None:
         secret = secretsmanager.Secret.from_secret_name_v2(self, "ApiKey", secret_name)
-        for task in self.tasks.values():
+        for task in (task for name, task in self.tasks.items() if name != LOCKER):
             task.add_to_role_policy(
                 iam.PolicyStatement(
                     actions=["secretsmanager:GetSecretValue"], resources=[f"{secret.secret_arn}-??????"]
@@ -136,6 +140,7 @@ class AmberfloMetering(Construct):
         resources = {
             "RejectedTableName": self.ingest.rejected.table_name,
             "TenantDeadLettersUrl": self.tenants.dead_letters.queue_url,
+            "MeterLocksTableName": self.meter_locks.table.table_name,
         }
         state_machines = {
             operation.name: machines.add(operation, self.tasks, resources) for operation in _API_KEY_OPERATIONS
@@ -143,6 +148,8 @@ class AmberfloMetering(Construct):
         for operation in _API_KEY_OPERATIONS:
             if "RejectedTableName" in operation.tokens:
                 self.ingest.rejected.grant(state_machines[operation.name], "dynamodb:PutItem")
+            if "MeterLocksTableName" in operation.tokens:
+                self.meter_locks.table.grant(state_machines[operation.name], "dynamodb:DeleteItem")
             if "TenantDeadLettersUrl" in operation.tokens:
                 self.tenants.dead_letters.grant_send_messages(state_machines[operation.name])
         return state_machines

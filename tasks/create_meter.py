@@ -28,7 +28,7 @@ def handler(meter: NewMeter, step: Step) -> StepResponse:
 
 def _fetch_from_earlier_attempt(meter: NewMeter, step: Step) -> Any:
     """Return the meter that an earlier attempt of this execution created, if the response of that attempt was lost."""
-    if step.retry_count == 0:
+    if not step.is_repeated:
         return None
     existing = _fetch(meter, step)
     if not is_meter(existing) or not _has_same_definition(existing, meter):

@@ -1,6 +1,6 @@
 """The decorator for every step that calls Amberflo: its input, validation, error responses and log context.
 
-The workflow calls a step with ``{"request", "apiKey": {"versionId"}, "execution": {"name", "startTime"},
+The workflow calls a step with ``{"request", "apiKey": {"versionId", "refreshed"}, "execution": {"name", "startTime"},
 "retryCount", "timeoutSeconds"}``; ``request`` is what the caller sent, unchanged.
 """
 
@@ -30,6 +30,7 @@ class ApiKeyVersion(msgspec.Struct, rename="camel"):
     """The output of ``ResolveApiKey``."""
 
     version_id: str
+    refreshed: bool = False
 
 
 class ExecutionContext(msgspec.Struct, rename="camel"):
@@ -55,6 +56,12 @@ class Step(msgspec.Struct):
     amberflo: AmberfloClient
     execution: ExecutionContext
     retry_count: int
+    key_refreshed: bool = False
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether an earlier attempt of this execution may have taken effect, although its response was lost."""
+        return self.retry_count > 0 or self.key_refreshed
 
 
 def step(
@@ -97,7 +104,7 @@ def _build_step(step_input: StepInput) -> Step:
         ingest_url=endpoints().ingest_url,
         timeout_seconds=step_input.timeout_seconds,
     )
-    return Step(client, step_input.execution, step_input.retry_count)
+    return Step(client, step_input.execution, step_input.retry_count, step_input.api_key.refreshed)
 
 
 def _build_error_response(error: AmberfloClientError) -> StepResponse:

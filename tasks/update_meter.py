@@ -13,6 +13,8 @@ import msgspec
 
 from amberflo_workflows.core.meter import MeterFields, MeterId, is_meter, parse_meter_changes, writable_fields
 from amberflo_workflows.core.response import StepResponse, field_error_response, success
+from amberflo_workflows.tasks.amberflo.client import build_path
+from amberflo_workflows.tasks.amberflo.errors import AmberfloClientError
 from amberflo_workflows.tasks.step import Step, step
 
 
@@ -39,5 +41,23 @@ def handler(request: UpdateMeter, step: Step) -> StepResponse:
     # Amberflo may return null for a list, and reject it in a request.
     for field in ("dimensions", "aggregationDimensions"):
         changed[field] = changed.get(field) or []
-    updated = step.amberflo.call("PUT", "/meters", changed)
+    try:
+        updated = step.amberflo.call("PUT", "/meters", changed)
+    except AmberfloClientError as error:
+        updated = _fetch_from_earlier_attempt(changed, step)
+        if updated is None:
+            raise error from None
     return success(200, updated if is_meter(updated) else changed)
+
+
+def _fetch_from_earlier_attempt(changed: dict[str, Any], step: Step) -> Any:
+    """Return the meter if an earlier attempt of this execution changed it, and the response of that was lost.
+
+    Amberflo rejects the second attempt if the first one locked the meter.
+    """
+    if not step.is_repeated:
+        return None
+    meter = step.amberflo.call("GET", build_path("meters", changed["id"]))
+    if not is_meter(meter):
+        return None
+    return meter if all((meter.get(name) or None) == (value or None) for name, value in changed.items()) else None

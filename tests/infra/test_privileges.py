@@ -54,6 +54,8 @@ def _expect_machine(name: str, *tasks: str, **grants: str) -> tuple[str, Grants]
 
 STORE_REJECTED = {"IngestRejected": "dynamodb:PutItem"}
 SEND_DEAD_LETTERS = {"TenantsDeadLetters": "sqs:GetQueueAttributes sqs:GetQueueUrl sqs:SendMessage"}
+CHANGE_METER = ("ResolveApiKey", "LockMeter", "GetMeter", "UpdateMeter")
+UNLOCK = {"MeterLocks": "dynamodb:DeleteItem"}
 START = "states:StartSyncExecution"
 ROLES: dict[str, Grants] = dict(
     [
@@ -62,6 +64,7 @@ ROLES: dict[str, Grants] = dict(
         _expect_task("GetMeter"),
         _expect_task("UpdateMeter"),
         _expect_task("DeleteMeter"),
+        _expect_function("LockMeter", MeterLocks="dynamodb:PutItem"),
         _expect_task("CancelUsage"),
         _expect_task("SendUsages"),
         _expect_task("CreateCustomer"),
@@ -92,8 +95,8 @@ ROLES: dict[str, Grants] = dict(
         _expect_machine("CreateMeter", "ResolveApiKey", "CreateMeter"),
         _expect_machine("ListMeters", "ResolveApiKey", "ListMeters"),
         _expect_machine("GetMeter", "ResolveApiKey", "GetMeter"),
-        _expect_machine("UpdateMeter", "ResolveApiKey", "GetMeter", "UpdateMeter"),
-        _expect_machine("DeleteMeter", "ResolveApiKey", "GetMeter", "UpdateMeter", "DeleteMeter"),
+        _expect_machine("UpdateMeter", *CHANGE_METER, **UNLOCK),
+        _expect_machine("DeleteMeter", *CHANGE_METER, "DeleteMeter", **UNLOCK),
         _expect_machine("FetchUsage", "ResolveApiKey", "GetMeter", "FetchUsage"),
         _expect_machine("CancelUsage", "ResolveApiKey", "CancelUsage"),
         _expect_machine("IngestUsage", "ResolveApiKey", "SendUsages", **STORE_REJECTED),
@@ -117,7 +120,7 @@ ASSUMED_BY = {
 }
 VARIABLES = {
     *("AMBERFLO_API_KEY_FIELD", "AMBERFLO_API_KEY_SECRET_ID", "AMBERFLO_BASE_URL", "AMBERFLO_INGEST_URL"),
-    *("ANSWERS_BUCKET_NAME", "IDEMPOTENCY_TABLE_NAME", "REJECTED_TABLE_NAME"),
+    *("ANSWERS_BUCKET_NAME", "IDEMPOTENCY_TABLE_NAME", "METER_LOCKS_TABLE_NAME", "REJECTED_TABLE_NAME"),
     *("STATE_MACHINE_ARNS", "INGEST_USAGE_STATE_MACHINE_ARN"),
     *("POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME"),
 }

@@ -22,6 +22,7 @@ class Steps:
     sandbox: SandboxClient
     emulator: Emulator
     retry_count: int = 0
+    key_refreshed: bool = False
     timeout_seconds: float = 6
     start_time: str = ""
 
@@ -32,7 +33,7 @@ class Steps:
         start_time = self.start_time or datetime.now(UTC).isoformat()
         event = {
             "request": request,
-            "apiKey": self.resolve(),
+            "apiKey": self.resolve() | {"refreshed": self.key_refreshed},
             "execution": {"name": "run-1", "startTime": start_time},
             "retryCount": self.retry_count,
             "timeoutSeconds": self.timeout_seconds,

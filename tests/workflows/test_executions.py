@@ -79,6 +79,44 @@ def test_a_meter_created_by_an_attempt_whose_response_was_lost_is_a_success(runn
     assert runner.run("create_meter", METER).output["statusCode"] == 409
 
 
+# What the second attempt meets: the meter is gone, or the key was rotated in the meantime.
+@pytest.mark.parametrize("second", [404, 401])
+def test_a_meter_deleted_by_an_attempt_whose_response_was_lost_is_a_success(runner: Runner, second: int) -> None:
+    meter_id = _create_meter(runner)["id"]
+    delete = {"path": "/meters/*", "method": "DELETE", "times": 1}
+    sandbox_of(runner.system).set_faults(
+        [{**delete, "kind": "accept_then_drop"}, {**delete, "kind": "status", "status": second}]
+    )
+    execution = runner.run("delete_meter", {"meterId": meter_id})
+    assert execution.output == {"statusCode": 200, "body": {"data": {"id": meter_id}}}
+    assert ("DescribeDeletedMeter" in execution.states) == (second == 401)
+    assert runner.run("delete_meter", {"meterId": meter_id}).output["statusCode"] == 404
+
+
+def test_a_meter_created_before_the_key_was_read_again_is_a_success(runner: Runner) -> None:
+    create = {"path": "/meters", "method": "POST", "times": 1}
+    sandbox_of(runner.system).set_faults(
+        [{**create, "kind": "accept_then_drop"}, {**create, "kind": "status", "status": 401}]
+    )
+    assert runner.run("create_meter", METER).output["statusCode"] == 201
+
+
+@pytest.mark.parametrize("second", [503, 401])
+def test_a_meter_locked_by_an_attempt_whose_response_was_lost_is_a_success(runner: Runner, second: int) -> None:
+    meter_id = _create_meter(runner)["id"]
+    update = {"path": "/meters", "method": "PUT", "times": 1}
+    rejection = '{"errorMessage": "Invalid request: \'lockingStatus\' prevents meter from being changed."}'
+    sandbox_of(runner.system).set_faults(
+        [
+            {**update, "kind": "accept_then_drop"},
+            {**update, "kind": "status", "status": second},
+            {**update, "kind": "status", "status": 400, "body": rejection},
+        ]
+    )
+    execution = runner.run("update_meter", {"meterId": meter_id, "lockingStatus": "close_to_changes"})
+    assert (execution.output["statusCode"], execution.output["body"]["data"]["id"]) == (200, meter_id)
+
+
 @pytest.mark.parametrize("workflow", ["get_meter", "update_meter", "delete_meter", "fetch_usage"])
 def test_an_unknown_meter_is_a_404(runner: Runner, workflow: str) -> None:
     assert runner.run(workflow, {"meterId": "unknown"}).output["statusCode"] == 404

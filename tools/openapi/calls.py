@@ -50,13 +50,15 @@ CALLS: Final = {
     "update_meter": Call(
         responses=(schemas.MeterAnswer,),
         problems=(400, 404, 409),
-        description="Changes only the fields in the body. 409: the meter is locked, or the name or label is taken.",
+        description="Changes only the fields in the body. 409: the meter is locked, the name or label is taken, or "
+        "other calls are changing the meter (repeat the call).",
         bodies=(MeterFields,),
     ),
     "delete_meter": Call(
         responses=(schemas.AmberfloAnswer,),
         problems=(400, 404, 409),
-        description="Deprecates the meter first, because Amberflo deletes only deprecated meters. Its usage stays.",
+        description="Deprecates the meter first, because Amberflo deletes only deprecated meters. Its usage stays. "
+        "409: the meter is locked, or other calls are changing it (repeat the call).",
     ),
     "fetch_usage": Call(
         responses=(schemas.UsageAnswer,),
