@@ -6,11 +6,12 @@ have a tenant record or a registration item. So a member is taken from any objec
 
 from collections import deque
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from amberflo_workflows.core.canonical import normalize_text
 from amberflo_workflows.core.names import find_name_error
-from amberflo_workflows.core.usage_record import MAX_TEXT_LENGTH
+from amberflo_workflows.core.usage_record import MAX_TEXT_LENGTH, InvalidUsage, parse_time_in_millis
 
 MAX_LEVELS: Final = 4
 _NAME_MEMBERS: Final = ("tenantName", "companyName", "name")
@@ -22,12 +23,17 @@ class InvalidTenantEvent(ValueError):
 
 
 class Tenant(NamedTuple):
-    """A tenant, for which a customer is created. ``name`` defaults to the id; ``email`` and ``tier`` may be empty."""
+    """A tenant, for which a customer is created. ``name`` defaults to the id; ``email`` and ``tier`` may be empty.
+
+    ``event_time`` is when the event was sent, in ISO 8601 with milliseconds and in UTC, so that later texts are
+    greater; empty if the event does not tell.
+    """
 
     id: str
     name: str
     email: str
     tier: str
+    event_time: str = ""
 
 
 def parse_tenant(event: Any) -> Tenant:
@@ -46,7 +52,20 @@ def parse_tenant(event: Any) -> Tenant:
     if error := find_name_error(ids[0]):
         raise InvalidTenantEvent(f"tenantId {error}")
     name = _read_first_text(objects, _NAME_MEMBERS) or ids[0]
-    return Tenant(ids[0], name, _read_first_text(objects, _EMAIL_MEMBERS), _read_first_text(objects, ("tier",)))
+    email, tier = _read_first_text(objects, _EMAIL_MEMBERS), _read_first_text(objects, ("tier",))
+    return Tenant(ids[0], name, email, tier, _read_event_time(event))
+
+
+def format_millis(millis: int) -> str:
+    """Return epoch milliseconds in the format of :attr:`Tenant.event_time`."""
+    return datetime.fromtimestamp(millis / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def _read_event_time(event: dict[str, Any]) -> str:
+    try:
+        return format_millis(parse_time_in_millis(str(event.get("time"))))
+    except (InvalidUsage, ValueError, OverflowError, OSError):
+        return ""
 
 
 def _iterate_objects(detail: dict[str, Any]) -> Iterator[dict[str, Any]]:

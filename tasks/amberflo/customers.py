@@ -2,9 +2,14 @@
 
 from typing import Any, Final
 
+from amberflo_workflows.core.tenant import format_millis
 from amberflo_workflows.tasks.amberflo.client import AmberfloClient
 from amberflo_workflows.tasks.amberflo.errors import AmberfloClientError
 
+LAST_STAGE: Final = "OFFBOARDED"
+# Traits with the times of the latest events, since events may be delivered late, again, and in another order.
+ONBOARDED_AT: Final = "onboardedAt"
+OFFBOARDED_AT: Final = "offboardedAt"
 # Fields that only Amberflo sets.
 _READ_ONLY_FIELDS: Final = frozenset({"id", "createTime", "updateTime", "deleteTime", "deactivateTimeStamp"})
 
@@ -31,6 +36,22 @@ def get_or_create_customer(amberflo: AmberfloClient, new_customer: dict[str, Any
 def writable_fields(customer: dict[str, Any]) -> dict[str, Any]:
     """Return a customer as read, without the fields that only Amberflo sets."""
     return {name: value for name, value in customer.items() if name not in _READ_ONLY_FIELDS}
+
+
+def is_offboarded(customer: dict[str, Any]) -> bool:
+    """Whether a customer is in the last lifecycle stage."""
+    return str(customer.get("lifecycleStage", "")).upper() == LAST_STAGE
+
+
+def offboarding_time(customer: dict[str, Any]) -> str:
+    """Return when a customer was offboarded, in the format of a tenant's ``event_time``.
+
+    For a customer that was offboarded by version 0.1 or in Amberflo's console, it is the time of its last change.
+    """
+    if offboarded_at := (customer.get("traits") or {}).get(OFFBOARDED_AT):
+        return str(offboarded_at)
+    update_time = customer.get("updateTime")
+    return format_millis(update_time) if isinstance(update_time, int) else ""
 
 
 def _fetch_customer(amberflo: AmberfloClient, customer_id: str) -> dict[str, Any] | None:

@@ -1,3 +1,4 @@
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -102,6 +103,44 @@ def test_a_late_onboarding_event_does_not_undo_the_offboarding(steps: Steps) -> 
         "Acme",
         {"tier": "gold"},
     )
+
+
+TIMES = [f"2026-11-{day:02}T10:00:00Z" for day in range(1, 7)]
+
+
+def _send(steps: Steps, task: str, time: str) -> Any:
+    event = {**_event(TENANT), "time": time}
+    return steps.run(f"{task}_customer", event)["body"]["data"]["lifecycleStage"]
+
+
+def test_a_tenant_is_onboarded_again_after_its_offboarding(steps: Steps) -> None:
+    stages = [_send(steps, task, time) for task, time in zip(["create", "delete"] * 3, TIMES, strict=True)]
+    assert stages == ["ONBOARDING", "OFFBOARDED"] * 3
+    assert steps.sandbox.customers()["t-1"]["traits"]["tier"] == "gold"
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize(("first", "stage"), [("create", "ONBOARDING"), ("delete", "OFFBOARDED")])
+def test_the_latest_event_decides_in_any_order_of_deliveries(
+    steps: Steps, *, order: tuple[int, ...], first: str, stage: str
+) -> None:
+    second = "delete" if first == "create" else "create"
+    events = [(first, TIMES[0]), (second, TIMES[1]), (first, TIMES[2])]
+    for number in (*order, *reversed(order), order[0]):
+        _send(steps, *events[number])
+    assert steps.sandbox.customers()["t-1"]["lifecycleStage"] == stage
+
+
+def test_of_two_events_in_the_same_second_the_offboarding_decides(steps: Steps) -> None:
+    for task in ("create", "delete", "create"):
+        stage = _send(steps, task, TIMES[0])
+    assert stage == "OFFBOARDED"
+
+
+def test_a_tenant_offboarded_by_an_earlier_version_is_onboarded_again(steps: Steps) -> None:
+    _put_customer(steps, {"customerId": "t-1", "customerName": "Acme", "lifecycleStage": "OFFBOARDED"})
+    assert _send(steps, "create", TIMES[0]) == "OFFBOARDED"
+    assert _send(steps, "create", "2199-01-01T00:00:00Z") == "ONBOARDING"
 
 
 def test_two_events_at_the_same_time_create_one_customer(steps: Steps) -> None:
