@@ -7,7 +7,7 @@
 
 import unicodedata
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _INT64_LIMIT: Final = 2**63
@@ -31,6 +31,20 @@ def normalize_number(number: int | float) -> int | float:
 def format_number(number: int | float) -> str:
     """Return a number as text: all digits if it is whole, else the shortest ones that mean the same double."""
     return str(int(number) if isinstance(number, float) and number.is_integer() else number)
+
+
+def normalize_json(value: Any) -> Any:
+    """Return a JSON value with its texts, also the names of members, and numbers in their canonical form.
+
+    Raises ``RecursionError`` for a value that is nested too deep.
+    """
+    if isinstance(value, dict):
+        return {normalize_text(name): normalize_json(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [normalize_json(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return normalize_text(value) if isinstance(value, str) else value
 
 
 def to_millis(time: datetime) -> int:

@@ -27,6 +27,7 @@ from amberflo_workflows.entrypoints.call_identity import (
     create_identity,
     get_or_create_identity,
 )
+from amberflo_workflows.entrypoints.caller import read_caller
 from amberflo_workflows.entrypoints.ingest import ingest
 from amberflo_workflows.entrypoints.workflows import MAX_INPUT_BYTES
 
@@ -94,6 +95,8 @@ def ingest_usage() -> Response[Any]:
         call = _call_identity(body)
     except InvalidKey as error:
         return _respond(build_error(400, f"The request is invalid. {error}"))
+    except RecursionError:
+        return _respond(build_error(400, "The request is invalid. The body is nested too deep."))
     except KeyConflict as error:
         return _respond(build_error(409, str(error)))
     except KeyStoreUnavailable as error:
@@ -137,13 +140,9 @@ def _call_identity(body: dict[str, Any]) -> CallIdentity:
     key = app.current_event.headers.get("idempotency-key")
     if key is None:
         return create_identity()
-    return get_or_create_identity(key, caller=_caller(), body=body, context=app.lambda_context)
-
-
-def _caller() -> str:
-    """Return the caller by the token: the keys of different callers are independent."""
-    claims = app.current_event.raw_event["requestContext"].get("authorizer", {}).get("jwt", {}).get("claims", {})
-    return str(claims.get("sub") or claims.get("client_id") or "")
+    return get_or_create_identity(
+        key, caller=read_caller(app.current_event.raw_event), body=body, context=app.lambda_context
+    )
 
 
 def _run(workflow: str, request: object) -> Response[Any]:

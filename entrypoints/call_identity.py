@@ -14,6 +14,9 @@ from typing import Any, Final, TypedDict
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from amberflo_workflows.core.canonical import normalize_json
+from amberflo_workflows.entrypoints.caller import Caller
+
 # Amberflo accepts usage for 60 days, so a call that is repeated later would be rejected for its age.
 KEY_LIFETIME_SECONDS: Final = 60 * 24 * 60 * 60
 MAX_KEY_LENGTH: Final = 255
@@ -45,13 +48,19 @@ def create_identity() -> CallIdentity:
     return {"id": str(uuid.uuid4()), "time": datetime.now(UTC).isoformat()}
 
 
-def get_or_create_identity(key: str, *, caller: str, body: object, context: LambdaContext) -> CallIdentity:
+def get_or_create_identity(key: str, *, caller: Caller | None, body: object, context: LambdaContext) -> CallIdentity:
     """Return the identity that is stored for the caller's key, or store a new one for 60 days.
 
-    Raises :class:`InvalidKey`, :class:`KeyConflict`, :class:`KeyStoreUnavailable`.
+    A body is the same if it has the same canonical form. Raises :class:`InvalidKey`, also if the caller is not known,
+    :class:`KeyConflict`, :class:`KeyStoreUnavailable`, and ``RecursionError`` for a body that is nested too deep.
     """
     if not 1 <= len(key) <= MAX_KEY_LENGTH or not key.isprintable():
         raise InvalidKey(f"Idempotency-Key: It must have 1 to {MAX_KEY_LENGTH} printable characters.")
+    if caller is None:
+        raise InvalidKey(
+            "Idempotency-Key: The API's authorizer does not tell who calls, and callers must not share keys. Omit the "
+            "header, and give each usage a uniqueId and meterTimeInMillis instead."
+        )
     from aws_lambda_powertools.utilities.idempotency.exceptions import (  # noqa: PLC0415 - see _identity_store
         IdempotencyAlreadyInProgressError,
         IdempotencyInconsistentStateError,
@@ -61,7 +70,7 @@ def get_or_create_identity(key: str, *, caller: str, body: object, context: Lamb
 
     for _ in range(_MAX_ATTEMPTS):
         try:
-            return _identity_store()(call={"key": [caller, key], "body": body}, context=context)
+            return _identity_store()(call={"key": [caller, key], "body": normalize_json(body)}, context=context)
         except (IdempotencyAlreadyInProgressError, IdempotencyInconsistentStateError):
             # The same call at the same time; it stores its identity within milliseconds.
             time.sleep(_WAIT_SECONDS)

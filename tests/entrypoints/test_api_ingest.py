@@ -1,5 +1,6 @@
 """``POST /ingest``: usage is counted before the response is returned, and once."""
 
+import json
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -83,6 +84,61 @@ def test_an_idempotency_key_with_another_body_is_a_409(api: Api) -> None:
     response = api.call("POST", "ingest", {**usage, "meterValue": 6}, **key)
     assert (response.status, response.body["statusCode"]) == (409, 409)
     assert "another body" in response.body["message"]
+
+
+def test_a_body_is_the_same_if_its_canonical_form_is(api: Api) -> None:
+    create_meter(api)
+    key, usage = {"Idempotency-Key": str(uuid.uuid4())}, {"tenantId": "Caf\u00e9", "meterApiName": "api-calls"}
+    bodies = [
+        {**usage, "meterValue": 1},
+        {**usage, "meterValue": 1.0},
+        {**usage, "tenantId": "Cafe\u0301", "meterValue": 1},
+    ]
+    assert [api.call("POST", "ingest", body, **key).status for body in bodies] == [200] * 3
+    assert sandbox_of(api.system).totals("api-calls") == {"Caf\u00e9": 1}
+
+
+def _call_behind(api: Api, authorizer: Any, key: str) -> Any:
+    """Call the function as an API with this authorizer does. The local API has the authorizer of the stack only."""
+    function = next(
+        function["FunctionName"]
+        for page in api.system.client("lambda").get_paginator("list_functions").paginate()
+        for function in page["Functions"]
+        if function["Handler"].endswith("entrypoints.api.handler")
+        and function["FunctionName"].startswith(api.system.stack)
+    )
+    http = {"method": "POST", "path": "/ingest"}
+    request = {
+        "version": "2.0",
+        "routeKey": "POST /ingest",
+        "rawPath": "/ingest",
+        "rawQueryString": "",
+        "requestContext": {"http": http, "requestId": "r", "stage": "$default", "authorizer": authorizer},
+        "headers": {"idempotency-key": key},
+        "body": json.dumps({"tenantId": "t", "meterApiName": "api-calls", "meterValue": 5}),
+        "isBase64Encoded": False,
+    }
+    response = api.system.client("lambda").invoke(FunctionName=function, Payload=json.dumps(request))
+    return json.loads(response["Payload"].read())
+
+
+def test_callers_of_any_authorizer_have_keys_of_their_own(api: Api) -> None:
+    create_meter(api)
+    key, arn = str(uuid.uuid4()), "arn:aws:iam::123456789012:user/"
+    authorizers: list[Any] = [{"iam": {"userArn": arn + name}} for name in ("ann", "bob")]
+    authorizers += [{"lambda": {"principalId": name}} for name in ("ann", "bob")]
+    authorizers += [{"jwt": {"claims": {"azp": "app", "iss": issuer}}} for issuer in ("https://a", "https://b")]
+    for _ in range(2):
+        assert [_call_behind(api, authorizer, key)["statusCode"] for authorizer in authorizers] == [200] * 6
+    assert sandbox_of(api.system).totals("api-calls") == {"t": 6 * 5}
+
+
+@pytest.mark.parametrize("authorizer", [None, {"jwt": {"claims": {"scope": "write"}}}, {"lambda": {"at": "1"}}])
+def test_a_key_of_an_unknown_caller_is_a_400(api: Api, authorizer: Any) -> None:
+    response = _call_behind(api, authorizer, str(uuid.uuid4()))
+    assert response["statusCode"] == 400
+    assert "authorizer does not tell who calls" in json.loads(response["body"])["message"]
+    assert sandbox_of(api.system).requests()["records"] == 0
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256])

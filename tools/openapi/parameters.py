@@ -46,7 +46,8 @@ IDEMPOTENCY_KEY: Final[Parameter] = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "A new value for each call. A call that is sent again with the same value counts nothing twice: the "
-    "key determines the ID and time of the call for 60 days. Each caller, by token, has keys of its own.",
+    "key determines the ID and time of the call for 60 days. Each caller has keys of its own. It is a 400 if the API's "
+    "authorizer does not tell who calls.",
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
 }
 LIST_METERS: Final = _build_query(ListMeters)
