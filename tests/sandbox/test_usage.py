@@ -153,6 +153,53 @@ def test_a_large_report_is_compressed_if_the_client_accepts_it(amberflo: Amberfl
     assert responses[0].json()["clientMeters"] == responses[1].json()["clientMeters"]
 
 
+ODD_NAMES = [
+    'a"b',
+    "a'b",
+    "a\\b",
+    "a/b",
+    "a~1b",
+    "a.b",
+    "$",
+    "*",
+    "a[0]",
+    "0",
+    " ",
+    'x"."y',
+    "a\nb",
+    "DROP TABLE records; --",
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_names_may_have_any_characters(amberflo: Amberflo, name: str) -> None:
+    amberflo.create_meter(dimensions=[name, "region"], aggregationDimensions=[name])
+    amberflo.ingest(*(_record(0, value, uniqueId=str(value), dimensions={name: name * value}) for value in (1, 2)))
+    groups = _query(amberflo, groupBy=[name], filter={name: [name]})["clientMeters"]
+    assert [(group["group"]["groupInfo"], group["groupValue"]) for group in groups] == [({name: name}, 1)]
+    assert _query(amberflo, aggregation="UNIQUE")["clientMeters"][0]["groupValue"] == 2
+    unknown = {"meterApiName": "api-calls", "timeRange": {"startTimeInSeconds": MIDNIGHT}, "groupBy": [f"{name}?"]}
+    assert "unknown dimension" in amberflo.error_message("POST", "/usage", unknown)
+
+
+@pytest.mark.parametrize("group_by", [[], ["customerId"]])
+def test_a_sum_that_overflows_is_a_400(amberflo: Amberflo, group_by: list[str]) -> None:
+    amberflo.create_meter()
+    amberflo.ingest(*(_record(0, 1e308, uniqueId=str(number)) for number in range(3)))
+    query = {"meterApiName": "api-calls", "timeRange": {"startTimeInSeconds": MIDNIGHT}, "groupBy": group_by}
+    assert "too large to be added up" in amberflo.error_message("POST", "/usage", query)
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+def test_groups_with_the_same_total_keep_their_order(amberflo: Amberflo, *, ascending: bool) -> None:
+    amberflo.create_meter()
+    amberflo.ingest(*(_record(0, 1, customerId=f"c{number}") for number in (3, 1, 2, 0)))
+    for limit in (1, 2, 4):
+        report = _query(amberflo, groupBy=["customerId"], take={"limit": limit, "isAscending": ascending})
+        names = [group["group"]["groupInfo"]["customerId"] for group in report["clientMeters"]]
+        assert names == ["c0", "c1", "c2", "c3"][:limit]
+
+
 def test_accepts_requests_of_the_npm_package(amberflo: Amberflo) -> None:
     amberflo.create_meter()
     amberflo.ingest(_record(0, 2))

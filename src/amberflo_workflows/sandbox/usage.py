@@ -1,9 +1,11 @@
 """Usage reports as in Amberflo's reference: full UTC intervals, zeros for empty ones, groups ordered by their total."""
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -74,7 +76,10 @@ def build_report(store: Store, settings: SandboxSettings, body: Any, *, sparse: 
     query = _parse_query(store, body)
     intervals = list(_interval_starts(query))
     by_bucket, totals = _read_groups(store, settings, query, intervals)
-    groups = sorted(totals, key=lambda group: totals[group], reverse=not query.ascending)[: query.limit]
+    _check_sums(chain(totals.values(), *(by_start.values() for by_start in by_bucket.values())))
+    # Groups with the same total are in the order of their names, so that `take` always returns the same ones.
+    sign = 1 if query.ascending else -1
+    groups = sorted(totals, key=lambda group: (sign * totals[group], group))[: query.limit]
     if not groups and not query.group_by:
         groups, totals = [()], {(): 0.0}
     report: dict[str, Any] = {
@@ -89,6 +94,12 @@ def build_report(store: Store, settings: SandboxSettings, body: Any, *, sparse: 
         ],
     }
     return report if sparse else {**report, "secondsSinceEpochIntervals": intervals}
+
+
+def _check_sums(sums: Iterable[float]) -> None:
+    """Raise :class:`RequestRejected` for a sum that JSON has no number for (not documented; assumed)."""
+    if not all(math.isfinite(total) for total in sums):
+        raise RequestRejected("Invalid request: the values are too large to be added up")
 
 
 def compute_totals(store: Store, settings: SandboxSettings, meter: str) -> dict[str, float]:
@@ -212,7 +223,8 @@ def _column_sql(key: str, parameters: dict[str, Any]) -> str:
     if key == "customerId":
         return "customer"
     name = f"k{len(parameters)}"
-    parameters[name] = f'$."{key}"'
+    # A JSON pointer, in which quotes and dots have no meaning.
+    parameters[name] = "/" + key.replace("~", "~0").replace("/", "~1")
     return f"json_extract_string(dimensions, ${name})"
 
 
