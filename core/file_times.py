@@ -96,6 +96,8 @@ def take_time(usage: dict[str, Any], options: TimeOptions) -> tuple[str, str]:
 
 def describe_time(reported: ReportedUsage, options: TimeOptions) -> str:
     """Return how the time of a row was read; an empty text if the row has another time or none that can be read."""
+    if not reported.event_time:
+        return ""
     try:
         parsed = parse_file_time(reported.event_time, options)
     except UnreadableTime:

@@ -8,51 +8,36 @@ again without counting twice.
 import csv
 import re
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from contextlib import suppress
+from itertools import chain, islice, takewhile
+from typing import Any, Final, NamedTuple
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from amberflo_workflows.core.file_encoding import BOM, InvalidFile, check_encoding, describe_invalid_byte
-from amberflo_workflows.core.file_times import TimeOptions, check_time_options, take_time
+from amberflo_workflows.core.file_members import build_meter_members, build_usage
+from amberflo_workflows.core.file_options import (
+    METER_MEMBERS,
+    FileOptions,
+    Format,
+    check_first_rows,
+    check_header,
+    check_options,
+)
+from amberflo_workflows.core.file_times import take_time
 from amberflo_workflows.core.json_text import parse_json
 from amberflo_workflows.core.reported_usage import ReportedUsage, truncate_reason
 
-Format = Literal["csv", "ndjson"]
-REQUIRED_MEMBERS: Final = ("tenantId", "meterApiName", "meterValue")
 MAX_ROW_BYTES: Final = 1_000_000
 # The header and the options are part of the input of each range's state, of 262,144 bytes.
 MAX_HEADER_BYTES: Final = 50_000
-MAX_OPTIONS_BYTES: Final = 50_000
-MAX_NAME_LENGTH: Final = 150
-_NUMBER_MEMBERS: Final = ("meterValue", "meterTimeInMillis")
+# The first rows of NDJSON, against which the options are checked.
+_MAX_CHECKED_ROWS: Final = 1_000
+_MAX_CHECKED_BYTES: Final = 1_000_000
 # The usual form of a line whose quotes close on the line; any other is read quote by quote.
 _QUOTED: Final = rb'(?:"[^"]*(?:""[^"]*)*"(?=[,\r]|\Z)|[^",]*)'
 _HAS_CLOSED_QUOTES: Final = re.compile(rb"%b(?:,%b)*\r?" % (_QUOTED, _QUOTED)).fullmatch
-
-
-class FileOptions(Struct, rename="camel", forbid_unknown_fields=True):
-    """How to read a file.
-
-    ``columns`` has the column (or JSON member) of each member of a usage that has another name in the file,
-    ``constants`` the members that are the same in every row, and ``ignore`` the columns to leave out. All other columns
-    are dimensions. ``time_format`` is the format of times that are neither ISO 8601 nor a number, and ``time_zone`` the
-    zone of times that have none.
-    """
-
-    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)]
-    format: Format
-    columns: dict[str, str] = {}
-    constants: dict[str, Any] = {}
-    ignore: list[str] = []
-    time_format: str = ""
-    time_zone: str = ""
-
-    @property
-    def times(self) -> TimeOptions:
-        """How to read times."""
-        return TimeOptions(self.time_format, self.time_zone)
 
 
 class FileLayout(Struct, rename={"options": "reading", "rows_start": "rowsBegin"}):
@@ -86,14 +71,17 @@ def detect_format(file_name: str) -> Format:
 
 def read_layout(options: FileOptions, data: Iterable[bytes]) -> FileLayout:
     """Return the layout of a file, from its first bytes. Raises :class:`InvalidFile`."""
-    _check_options(options)
+    check_options(options)
     pieces = iter(data)
     head = _read_head(pieces)
     check_encoding(head)
-    first = next(read_rows(chain([head], pieces), 0, options.format), None)
+    rows = read_rows(chain([head], pieces), 0, options.format)
+    first = next(rows, None)
     if first is None:
         raise InvalidFile("The file is empty.")
     if options.format == "ndjson":
+        if options.columns or options.meters or options.only:
+            check_first_rows(_parse_first_rows(chain([first], rows)), options)
         return FileLayout(options, [], 0)
     if len(first.text) > MAX_HEADER_BYTES:
         raise InvalidFile(
@@ -103,8 +91,15 @@ def read_layout(options: FileOptions, data: Iterable[bytes]) -> FileLayout:
         header = _parse_csv_row(first)
     except _InvalidRow as error:
         raise InvalidFile(f"The header cannot be read: {error}") from None
-    _check_header(header, options)
+    check_header(header, options)
     return FileLayout(options, header, first.end)
+
+
+def _parse_first_rows(rows: Iterator[FileRow]) -> Iterator[dict[str, Any]]:
+    """Yield the members of the first rows of NDJSON; those that cannot be parsed are rejected later."""
+    for row in takewhile(lambda row: row.start < _MAX_CHECKED_BYTES, islice(rows, _MAX_CHECKED_ROWS)):
+        with suppress(_InvalidRow):
+            yield _parse_json_members(row)
 
 
 def _read_head(pieces: Iterator[bytes]) -> bytes:
@@ -113,47 +108,6 @@ def _read_head(pieces: Iterator[bytes]) -> bytes:
     while b"\n" not in head and len(head) <= MAX_HEADER_BYTES and (piece := next(pieces, b"")):
         head += piece
     return head
-
-
-def _check_options(options: FileOptions) -> None:
-    try:
-        size = len(msgspec.json.encode(options))
-    except UnicodeEncodeError:
-        raise InvalidFile(
-            "The file's name or an option has bytes that are not UTF-8. Rename the file, or set another name for its "
-            "rows with --name (name)."
-        ) from None
-    if not 0 < len(options.name) <= MAX_NAME_LENGTH:
-        raise InvalidFile(
-            f"The name has {len(options.name)} characters; it must have 1 to {MAX_NAME_LENGTH}, as it is part of the "
-            "identity of each row. Rename the file, or set a shorter name with --name (name)."
-        )
-    if size > MAX_OPTIONS_BYTES:
-        raise InvalidFile(f"The options have {size:,} bytes; the limit is {MAX_OPTIONS_BYTES:,}.")
-    check_time_options(options.times)
-
-
-def _check_header(header: list[str], options: FileOptions) -> None:
-    if not all(header):
-        raise InvalidFile(
-            f"Column {header.index('') + 1} of {len(header)} has no name, so --ignore cannot name it either. Give it a "
-            "name in the header, or export the file without it; the index of pandas is left out by "
-            f"to_csv(…, index=False). The columns are: {', '.join(header)}"
-        )
-    if len(set(header)) < len(header):
-        raise InvalidFile(f"Each column of the header must have a different name. The columns are: {', '.join(header)}")
-    for column in (*options.columns.values(), *options.ignore):
-        if column not in header:
-            raise InvalidFile(f"The file has no column '{column}'. The columns are: {', '.join(header)}")
-    for member, column in options.columns.items():
-        if member != column and member in header and member not in options.ignore:
-            raise InvalidFile(f"The columns '{member}' and '{column}' are both for {member}. Ignore one of them.")
-    for member in REQUIRED_MEMBERS:
-        if member not in options.constants and options.columns.get(member, member) not in header:
-            raise InvalidFile(
-                f"The file has no column for {member}. Map one with --map {member}=COLUMN (columns) or set a constant "
-                f"with --set {member}=VALUE (constants). The columns are: {', '.join(header)}"
-            )
 
 
 def read_rows(data: Iterable[bytes], start: int, file_format: Format) -> Iterator[FileRow]:
@@ -264,21 +218,44 @@ def read_rows_between(
 
 
 def parse_row(row: FileRow, layout: FileLayout) -> ReportedUsage:
-    """Return the usage of a row, or if it cannot be parsed, its text and the reason, so that it is rejected."""
+    """Return the usage of a row, or if it cannot be parsed, its text and the reason, so that it is rejected.
+
+    Only the first one, if the options of the file name several meters: :func:`parse_usages`.
+    """
+    return parse_usages(row, layout)[0]
+
+
+def parse_usages(row: FileRow, layout: FileLayout) -> list[ReportedUsage]:
+    """Return the usages of a row: one, or one for each meter that the options of the file name.
+
+    A row that cannot be parsed is one usage, its text, with the reason, so that it is rejected.
+    """
     options = layout.options
     event_id = f"{options.name}:{row.start}"
     try:
         members = _parse_csv_members(row, layout) if options.format == "csv" else _parse_json_members(row)
+        usage = build_usage(members, options)
+        _check_own_meter(usage, options)
     except _InvalidRow as error:
         text = row.text.decode(errors="backslashreplace")
-        return ReportedUsage(event_id, "", 0, text, reason=truncate_reason(str(error)))
-    usage = _apply_options(members, options)
+        return [ReportedUsage(event_id, "", 0, text, reason=truncate_reason(str(error)))]
     time, reason = take_time(usage, options.times)
-    return ReportedUsage(event_id, time, 0, usage, reason=reason)
+    if not options.meters:
+        return [ReportedUsage(event_id, time, 0, usage, reason=reason)]
+    return [
+        ReportedUsage(f"{event_id}:{meter['meterApiName']}", time, 0, usage | meter, reason=reason)
+        for meter in build_meter_members(members, options)
+    ]
 
 
 class _InvalidRow(ValueError):
     """A row cannot be parsed; the message says why."""
+
+
+def _check_own_meter(usage: dict[str, Any], options: FileOptions) -> None:
+    for member in METER_MEMBERS if options.meters else ():
+        if usage.get(member) is not None:
+            raise _InvalidRow(f"it has a {member}, which --meter (meters) sets as well; leave it out with --ignore")
 
 
 def _parse_csv_members(row: FileRow, layout: FileLayout) -> dict[str, Any]:
@@ -310,24 +287,6 @@ def _decode(row: FileRow) -> str:
 
 def _remove_bom(row: FileRow) -> bytes:
     return row.text.removeprefix(BOM) if row.start == 0 else row.text
-
-
-def _apply_options(members: dict[str, Any], options: FileOptions) -> dict[str, Any]:
-    """Return a row's members under the names of a usage's members."""
-    rest = {column: value for column, value in members.items() if column not in options.ignore}
-    mapped = {member: rest.pop(column) for member, column in options.columns.items() if column in rest}
-    usage = rest | mapped
-    if options.format == "csv":
-        # CSV has text only: an empty field is an absent member, and numbers have to be parsed.
-        usage = {member: value for member, value in usage.items() if value}
-        usage |= {member: _parse_number(usage[member]) for member in _NUMBER_MEMBERS if member in usage}
-    return usage | options.constants
-
-
-def _parse_number(text: str) -> Any:
-    """Return the number if the text is one in JSON, else the text."""
-    number = parse_json(text)
-    return number if isinstance(number, int | float) and not isinstance(number, bool) else text
 
 
 def _parse_csv_row(row: FileRow) -> list[str]:

@@ -3,9 +3,9 @@
 The ranges of CSV start at rows, so that none starts inside a quoted field. Only reading the file from its start shows
 where rows start, so CSV is read completely here. So is a file that has to be decoded, which shows if it is damaged.
 
-Request: ``{"bucket", "key", "name"?, "format"?, "columns"?, "constants"?, "ignore"?, "timeFormat"?, "timeZone"?}``, see
-:class:`~amberflo_workflows.core.usage_file.FileOptions`. Output: ``{"object": {bucket, key, etag, isEncoded}, "layout",
-"ranges": [{begin, end}…]}``, or a 400 response if the object cannot be read as usages.
+Request: ``{"bucket", "key", "name"?, "format"?, …}`` with the members of
+:class:`~amberflo_workflows.core.file_options.FileOptions`. Output: ``{"object": {bucket, key, etag, isEncoded},
+"layout", "ranges": [{begin, end}…]}``, or a 400 response if the object cannot be read as usages.
 """
 
 import math
@@ -17,13 +17,12 @@ from aws_lambda_powertools import Logger
 from msgspec import Struct
 
 from amberflo_workflows.core.file_encoding import InvalidFile
+from amberflo_workflows.core.file_options import FileOptions, Format, LongDimensions
 from amberflo_workflows.core.response import StepResponse, error_response, validation_error_response
 from amberflo_workflows.core.s3_object import S3Object, describe_object, read_object, s3_client
 from amberflo_workflows.core.usage_file import (
     FileLayout,
-    FileOptions,
     FileRow,
-    Format,
     detect_format,
     find_range_starts,
     read_layout,
@@ -60,6 +59,9 @@ class BackfillRequest(Struct, rename="camel", forbid_unknown_fields=True):
     ignore: list[str] = []
     time_format: str = ""
     time_zone: str = ""
+    only: list[str] = []
+    long_dimensions: LongDimensions = "refuse"
+    meters: dict[str, str] = {}
 
     @property
     def file_options(self) -> FileOptions:

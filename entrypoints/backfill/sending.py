@@ -11,7 +11,7 @@ import msgspec
 from amberflo_workflows.core.chunks import exceeds_chunk_limit, split_into_chunks
 from amberflo_workflows.core.rejected_item import ItemTooLarge
 from amberflo_workflows.core.reported_usage import ReportedUsage
-from amberflo_workflows.core.usage_file import FileLayout, FileRow, parse_row
+from amberflo_workflows.core.usage_file import FileLayout, FileRow, parse_usages
 from amberflo_workflows.entrypoints import workflows
 from amberflo_workflows.entrypoints.oversized import reject_oversized
 
@@ -31,8 +31,15 @@ class RejectedRow(NamedTuple):
     reason: str
 
 
+class RowPart(NamedTuple):
+    """A usage's row, and the byte before which all usages are sent once it is sent: the row may have more of them."""
+
+    row: FileRow
+    end: int
+
+
 class SentChunk(NamedTuple):
-    """The outcome of a chunk; ``end`` is the byte after its last row."""
+    """The outcome of a chunk; all usages of the rows before the byte ``end`` are in this or an earlier chunk."""
 
     end: int
     accepted: int
@@ -54,13 +61,13 @@ def send_rows(rows: Iterable[FileRow], layout: FileLayout, destination: RowDesti
 
     Raises :class:`ChunkNotSent` at the first chunk that fails; all chunks before it have been yielded.
     """
-    chunks = split_into_chunks((row, parse_row(row, layout)) for row in rows)
+    chunks = split_into_chunks(pair for row in rows for pair in _parse_parts(row, layout))
     with ThreadPoolExecutor(PARALLEL_CHUNKS) as pool:
         pending: deque[Future[SentChunk]] = deque()
         try:
             for chunk in chunks:
                 pending.append(
-                    pool.submit(_send, [row for row, _ in chunk], [usage for _, usage in chunk], destination)
+                    pool.submit(_send, [part for part, _ in chunk], [usage for _, usage in chunk], destination)
                 )
                 if len(pending) >= 2 * PARALLEL_CHUNKS:
                     yield pending.popleft().result()
@@ -71,17 +78,23 @@ def send_rows(rows: Iterable[FileRow], layout: FileLayout, destination: RowDesti
                 future.cancel()
 
 
-def _send(rows: list[FileRow], usages: list[ReportedUsage], destination: RowDestination) -> SentChunk:
-    end = rows[-1].end
+def _parse_parts(row: FileRow, layout: FileLayout) -> Iterator[tuple[RowPart, ReportedUsage]]:
+    usages = parse_usages(row, layout)
+    for number, usage in enumerate(usages, 1):
+        yield RowPart(row, row.end if number == len(usages) else row.start), usage
+
+
+def _send(parts: list[RowPart], usages: list[ReportedUsage], destination: RowDestination) -> SentChunk:
+    end = parts[-1].end
     if exceeds_chunk_limit(usages):
-        return SentChunk(end, 0, [RejectedRow(rows[0], _reject_oversized(usages[0], destination))])
+        return SentChunk(end, 0, [RejectedRow(parts[0].row, _reject_oversized(usages[0], destination))])
     # The response refers to a usage by its index.
     usages = [msgspec.structs.replace(usage, index=index) for index, usage in enumerate(usages)]
     result = workflows.run_workflow(destination.machine_arn, {"usages": usages}, destination.stepfunctions)
     if result.output is None or result.output["statusCode"] != 200:
         raise ChunkNotSent(f"ingest_usage ended with {result.error}: {result.cause} Execution {result.arn}")
     data = result.output["body"]["data"]
-    rejected = [RejectedRow(rows[usage["index"]], usage["reason"]) for usage in data["rejected"]]
+    rejected = [RejectedRow(parts[usage["index"]].row, usage["reason"]) for usage in data["rejected"]]
     return SentChunk(end, data["accepted"], rejected)
 
 

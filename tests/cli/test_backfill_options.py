@@ -1,5 +1,7 @@
 """Options of ``metering backfill`` and of the workflow ``backfill_usage``, on files as their owners have them."""
 
+import csv
+import io
 import json
 import time
 from datetime import UTC, datetime, timedelta, timezone
@@ -110,3 +112,140 @@ def test_the_workflow_reads_times_by_its_own_input(metering: Metering) -> None:
     response = _run_workflow(metering.system, key="days.csv", timeZone="Nowhere")
     assert (response["statusCode"], "no time zone 'Nowhere'" in response["body"]["message"]) == (400, True)
     assert _count_records(metering) == 1
+
+
+def _write_table(rows: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0])
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _traces() -> str:
+    """Rows in the form of the Azure LLM inference trace: no zone, seven digits of a second, two meters."""
+    start = datetime.now(UTC) - timedelta(hours=2)
+    rows = [(41, 1001), (397, 12), (880, 55), (92, 16)]
+    return _write_table(
+        [
+            {
+                "TIMESTAMP": f"{start + timedelta(seconds=n):%Y-%m-%d %H:%M:%S}.{6805900 + n}",
+                "ContextTokens": tokens,
+                "GeneratedTokens": generated,
+            }
+            for n, (tokens, generated) in enumerate(rows)
+        ]
+    )
+
+
+@pytest.mark.parametrize("place", ["local", "s3"])
+def test_a_trace_of_a_language_model_is_the_usage_of_two_meters(metering: Metering, tmp_path: Path, place: str) -> None:
+    text = _traces()
+    file = _upload(metering.system, "t.csv", text) if place == "s3" else _write(tmp_path, "t.csv", text)
+    options = ["--map", "time=TIMESTAMP", "--set", "tenantId=acme"]
+    options += ["--meter", "input-tokens=ContextTokens", "--meter", "output-tokens=GeneratedTokens"]
+    report = metering.json("backfill", file, *options, "--dry-run")
+    assert report["totals"] == {"input-tokens": 1410, "output-tokens": 1084}
+    assert report["times"] == {"ISO 8601, without a zone: UTC": 4}
+    for _ in range(2):
+        assert metering.json("backfill", file, *options)["accepted"] == 8
+        assert sandbox_of(metering.system).totals("input-tokens") == {"acme": 1410}
+        assert sandbox_of(metering.system).totals("output-tokens") == {"acme": 1084}
+
+
+@pytest.mark.parametrize("place", ["local", "s3"])
+def test_a_cost_export_is_read_with_its_days_and_long_columns(metering: Metering, tmp_path: Path, place: str) -> None:
+    """Columns as in an enterprise agreement's cost export: days in American order, many columns, long JSON."""
+    days = [datetime.now(UTC) - timedelta(days=n) for n in (1, 2, 3)]
+    text = _write_table(
+        [
+            {
+                "InvoiceSectionName": "Engineering",
+                "SubscriptionName": f"team-{number}",
+                "Date": f"{day:%m/%d/%Y}",
+                "MeterCategory": "Virtual Machines",
+                "Quantity": 23.5 + number,
+                "ResourceId": f"/subscriptions/0000/resourceGroups/{'group' * 60}/vm{number}",
+                "Tags": '"env": "prod","owner": "someone"',
+                "AdditionalInfo": json.dumps({"UsageType": "ComputeHR", "note": "x, y" * 80}),
+            }
+            for number, day in enumerate(days)
+        ]
+    )
+    file = _upload(metering.system, "cost.csv", text) if place == "s3" else _write(tmp_path, "cost.csv", text)
+    options = ["--map", "tenantId=SubscriptionName", "--map", "time=Date", "--map", "meterValue=Quantity"]
+    options += ["--set", "meterApiName=hours", "--time-format", "%m/%d/%Y", "--time-zone", "America/Chicago"]
+    done = metering("backfill", file, *options, "--dry-run", "--json")
+    reasons = json.loads(done.stdout)["reasons"]
+    # Two columns are too long, and each row is rejected for the first one.
+    assert reasons == {"the dimension 'ResourceId' has too many characters, at most 200 are allowed": 3}
+    for choice in (("--only", "MeterCategory"), ("--long-dimensions", "cut"), ("--long-dimensions", "drop")):
+        report = metering.json("backfill", file, *options, *choice, "--dry-run")
+        assert (report["totals"], report["rejected"]) == ({"hours": 73.5}, 0)
+    assert metering.json("backfill", file, *options, "--only", "MeterCategory")["accepted"] == 3
+    expected = {f"team-{number}": 23.5 + number for number in range(3)}
+    assert sandbox_of(metering.system).totals("hours") == expected
+
+
+def _chats() -> list[dict[str, Any]]:
+    start = int(time.time()) - 600
+    return [
+        {
+            "request_id": f"req-{number}",
+            "created": start + number + 0.25,
+            "user": {"org": f"org-{number % 2}", "email": "someone@example.com"},
+            "model": "small",
+            "message": {"content": "text " * 90, "usage": {"input_tokens": 10 + number, "output_tokens": number}},
+        }
+        for number in range(6)
+    ]
+
+
+CHAT_REQUEST: dict[str, Any] = {
+    "columns": {"tenantId": "user.org", "time": "created", "uniqueId": "request_id"},
+    "meters": {"in": "message.usage.input_tokens", "out": "message.usage.output_tokens"},
+    "only": ["model"],
+}
+
+
+@pytest.mark.parametrize("place", ["local", "s3", "workflow"])
+def test_a_chat_log_is_counted_by_its_nested_tokens(metering: Metering, tmp_path: Path, place: str) -> None:
+    text = "\n".join(map(json.dumps, _chats()))
+    options = [part for pair in CHAT_REQUEST["columns"].items() for part in ("--map", "=".join(pair))]
+    options += [part for pair in CHAT_REQUEST["meters"].items() for part in ("--meter", "=".join(pair))]
+    url = _upload(metering.system, "chats.ndjson", text)
+    if place == "workflow":
+        response = _run_workflow(metering.system, key="chats.ndjson", longDimensions="cut", **CHAT_REQUEST)
+        assert response["body"]["data"]["accepted"] == 12
+    else:
+        file = url if place == "s3" else _write(tmp_path, "chats.ndjson", text)
+        assert metering.json("backfill", file, *options, "--only", "model")["accepted"] == 12
+    assert sandbox_of(metering.system).totals("in") == {"org-0": 36, "org-1": 39}
+    assert sandbox_of(metering.system).totals("out") == {"org-0": 6, "org-1": 9}
+
+
+def test_a_member_that_no_row_has_is_one_sentence_in_every_way(metering: Metering, tmp_path: Path) -> None:
+    text = "\n".join(map(json.dumps, _chats()))
+    message = "None of the first 6 rows has the member 'user.organisation' (--map tenantId=user.organisation)."
+    file, url = _write(tmp_path, "chats.ndjson", text), _upload(metering.system, "chats.ndjson", text)
+    for arguments in ((file,), (file, "--dry-run"), (url,)):
+        done = metering("backfill", *arguments, "--map", "tenantId=user.organisation")
+        assert (done.returncode, done.stderr.count("\n"), message in done.stderr) == (1, 1, True), done.stderr
+    response = _run_workflow(metering.system, key="chats.ndjson", columns={"tenantId": "user.organisation"})
+    assert (response["statusCode"], message in response["body"]["message"]) == (400, True)
+    assert _count_records(metering) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--meter", "tokens"), "--meter must be METER=…, not 'tokens'"),
+        (("--meter", "a=x", "--meter", "a=y"), "--meter must name each meter once"),
+        (("--long-dimensions", "keep"), "'keep' is not one of 'drop', 'cut', 'refuse'"),
+    ],
+)
+def test_an_option_that_is_not_valid_is_an_error(
+    metering: Metering, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    done = metering("backfill", _write(tmp_path, "t.csv", _traces()), *options)
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amberflo_workflows.core.file_encoding import InvalidFile
+from amberflo_workflows.core.file_options import FileOptions
 from amberflo_workflows.core.usage_file import (
     MAX_ROW_BYTES,
     FileLayout,
-    FileOptions,
     FileRow,
     detect_format,
     find_range_starts,

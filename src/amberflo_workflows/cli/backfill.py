@@ -12,7 +12,8 @@ from amberflo_workflows.cli.context import get_deployment, reported_errors
 from amberflo_workflows.cli.options import FileFormat, Json
 from amberflo_workflows.cli.output import console, fail, say
 from amberflo_workflows.core.file_encoding import InvalidFile
-from amberflo_workflows.core.usage_file import FileLayout, FileOptions, detect_format, read_layout
+from amberflo_workflows.core.file_options import FileOptions, LongDimensions
+from amberflo_workflows.core.usage_file import FileLayout, detect_format, read_layout
 from amberflo_workflows.entrypoints.backfill.sending import ChunkNotSent, RowDestination
 from amberflo_workflows.local.home import home
 from amberflo_workflows.operate.backfill import run as backfill_run
@@ -33,12 +34,25 @@ def backfill(
     file: Annotated[str, typer.Argument(metavar="FILE|s3://BUCKET/KEY", help="CSV or NDJSON file, also .gz.")],
     *,
     columns: Annotated[
-        list[str] | None, typer.Option("--map", help="MEMBER=COLUMN: the column of a member with another name.")
+        list[str] | None,
+        typer.Option(
+            "--map",
+            help="MEMBER=COLUMN: the column of a member with another name; in NDJSON also a nested one, such as a.b.c.",
+        ),
     ] = None,
     constants: Annotated[
         list[str] | None, typer.Option("--set", help="MEMBER=VALUE: a member with the same value in all rows.")
     ] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="A column that is not a dimension.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="A column that is a dimension; others are ignored.")] = None,
+    meters: Annotated[
+        list[str] | None,
+        typer.Option("--meter", help="METER=COLUMN: the value of a meter; repeat it for several meters in a row."),
+    ] = None,
+    long_dimensions: Annotated[
+        LongDimensions,
+        typer.Option(help="What happens to dimensions of over 200 characters: leave out, cut, or reject their usage."),
+    ] = "refuse",
     time_format: Annotated[
         str, typer.Option(help="The format of the times, such as %m/%d/%Y, if they are neither ISO 8601 nor a number.")
     ] = "",
@@ -74,6 +88,9 @@ def backfill(
                 ignore=ignore or [],
                 time_format=time_format,
                 time_zone=time_zone,
+                only=only or [],
+                long_dimensions=long_dimensions,
+                meters=_parse_meters(meters or []),
             )
             layout = read_layout(options, source.read())
             if dry_run:
@@ -98,10 +115,17 @@ def _open_source(context: typer.Context, file: str) -> UsageSource:
     return source
 
 
+def _parse_meters(texts: list[str]) -> dict[str, str]:
+    pairs = [_parse_pair("--meter", text) for text in texts]
+    if len(dict(pairs)) < len(pairs):
+        raise fail("--meter must name each meter once", 2)
+    return dict(pairs)
+
+
 def _parse_pair(option: str, text: str) -> tuple[str, str]:
     member, equals, value = text.partition("=")
     if not (member and equals and value):
-        raise fail(f"{option} must be MEMBER=…, not '{text}'", 2)
+        raise fail(f"{option} must be {'METER' if option == '--meter' else 'MEMBER'}=…, not '{text}'", 2)
     return member, value
 
 

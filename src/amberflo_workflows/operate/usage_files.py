@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from amberflo_workflows.core.file_encoding import InvalidFile
+from amberflo_workflows.core.file_options import FileOptions, Format
 from amberflo_workflows.core.reported_usage import ReportedUsage
-from amberflo_workflows.core.usage_file import FileOptions, Format, parse_row, read_layout, read_rows
+from amberflo_workflows.core.usage_file import parse_row, read_layout, read_rows
 from amberflo_workflows.core.usage_record import InvalidUsage, build_record
 from amberflo_workflows.operate.backfill.source import LocalFile
 

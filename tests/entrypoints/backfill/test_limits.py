@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from amberflo_workflows.core.file_encoding import InvalidFile
+from amberflo_workflows.core.file_options import FileOptions
 from amberflo_workflows.core.s3_object import S3Object
-from amberflo_workflows.core.usage_file import FileOptions, read_layout
+from amberflo_workflows.core.usage_file import read_layout
 from amberflo_workflows.tasks.backfill_plan import (
     MAX_RANGES,
     MAX_READ_BYTES,

@@ -1,5 +1,6 @@
 """Send the rows of a file, or only validate them."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import Final
 from amberflo_workflows.core.chunks import TOO_LARGE_REASON, exceeds_chunk_limit
 from amberflo_workflows.core.file_times import describe_time
 from amberflo_workflows.core.reported_usage import ReportedUsage
-from amberflo_workflows.core.usage_file import FileLayout, FileRow, parse_row, read_rows
+from amberflo_workflows.core.usage_file import FileLayout, FileRow, parse_usages, read_rows
 from amberflo_workflows.core.usage_record import InvalidUsage, build_record, check_countable
 from amberflo_workflows.entrypoints.backfill.sending import RowDestination, send_rows
 from amberflo_workflows.operate.backfill.journal import Progress, ProgressJournal
@@ -22,7 +23,7 @@ _JOURNAL_SECONDS: Final = 0.5
 
 @dataclass
 class BackfillReport:
-    """Accepted and rejected rows. ``examples`` has rows of each reason, with the byte at which each begins.
+    """Accepted and rejected usages. ``examples`` has rows of each reason, with the byte at which each begins.
 
     ``times`` counts, in a dry run, how the times of rows were read.
     """
@@ -37,27 +38,35 @@ class BackfillReport:
     def add_rejected(self, row: FileRow, reason: str) -> None:
         """Add a rejected row."""
         self.rejected += 1
+        reason = group_reason(reason)
         self.reasons[reason] += 1
         examples = self.examples.setdefault(reason, [])
         if len(examples) < MAX_EXAMPLES:
             examples.append(f"{row.start}: {row.text.decode(errors='backslashreplace')[:80]}")
 
 
+def group_reason(reason: str) -> str:
+    """Return a reason without the length or the time that differs from row to row, so that equal causes add up."""
+    reason = re.sub(r"has [\d,]+ characters, (?=at most )", "has too many characters, ", reason)
+    return re.sub(r"^there is no time: '.*' (?=is neither|does not)", "there is no time: it ", reason, flags=re.DOTALL)
+
+
 def dry_run(source: UsageSource, layout: FileLayout) -> Iterator[tuple[int, BackfillReport]]:
     """Validate the rows without sending them. Yields the byte after the last row read, and the report so far."""
     report, now = BackfillReport(), int(time.time() * 1000)
     for row in read_rows(source.read(layout.rows_start), layout.rows_start, layout.options.format):
-        usage = parse_row(row, layout)
-        if usage.event_time and (form := describe_time(usage, layout.options.times)):
+        usages = parse_usages(row, layout)
+        if form := describe_time(usages[0], layout.options.times):
             report.times[form] += 1
-        if exceeds_chunk_limit([usage]):
-            report.add_rejected(row, TOO_LARGE_REASON)
-        else:
-            _validate_row(row, usage, report, now)
+        for usage in usages:
+            _validate_usage(row, usage, report, now)
         yield row.end, report
 
 
-def _validate_row(row: FileRow, usage: ReportedUsage, report: BackfillReport, now_in_millis: int) -> None:
+def _validate_usage(row: FileRow, usage: ReportedUsage, report: BackfillReport, now_in_millis: int) -> None:
+    if exceeds_chunk_limit([usage]):
+        report.add_rejected(row, TOO_LARGE_REASON)
+        return
     try:
         record = build_record(usage.usage, event_id=usage.event_id, event_time=usage.event_time, reason=usage.reason)
         check_countable(record, now_in_millis=now_in_millis)

@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from amberflo_workflows.core.file_options import FileOptions
 from amberflo_workflows.core.s3_object import S3Object
-from amberflo_workflows.core.usage_file import FileOptions
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.errors import OperatorError
 
@@ -25,8 +25,9 @@ class RangeProgress(NamedTuple):
 def start(deployment: Deployment, s3_object: S3Object, options: FileOptions) -> str:
     """Start the workflow and return the ARN of its execution."""
     # Only what is set, so that the workflow of an older stack accepts the options that it has.
-    chosen = {name: value for name, value in msgspec.to_builtins(options).items() if value}
-    request = {"bucket": s3_object.bucket, "key": s3_object.key, **chosen}
+    defaults = msgspec.to_builtins(FileOptions("", options.format))
+    chosen = {name: value for name, value in msgspec.to_builtins(options).items() if value != defaults[name]}
+    request = {"bucket": s3_object.bucket, "key": s3_object.key, "format": options.format, **chosen}
     machine = deployment.state_machine_arns["backfill_usage"]
     response = deployment.client("stepfunctions").start_execution(stateMachineArn=machine, input=json.dumps(request))
     arn: str = response["executionArn"]
