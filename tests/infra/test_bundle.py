@@ -51,6 +51,16 @@ def test_a_handler_needs_only_what_lambda_provides(local_bundle: Path, module: s
     ]
 
 
+def test_the_bundle_has_the_time_zones_that_lambda_does_not_have(local_bundle: Path) -> None:
+    code = (
+        f"import sys; sys.path[:0] = [{str(local_bundle)!r}]; import zoneinfo; zoneinfo.reset_tzpath(to=[]); "
+        "from amberflo_workflows.core.file_times import TimeOptions, parse_file_time; "
+        "print(parse_file_time('2026-07-01T02:00:00', TimeOptions('', 'Europe/Berlin')).millis)"
+    )
+    result = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
+    assert (result.stdout.strip(), result.stderr) == ("1782864000000", "")
+
+
 def test_the_bundle_has_byte_code_for_each_of_our_files_and_no_infrastructure(local_bundle: Path) -> None:
     own = local_bundle / "amberflo_workflows"
     sources = list(own.rglob("*.py"))

@@ -33,7 +33,10 @@ def test_json_lines_are_usages_as_they_are(tmp_path: Path) -> None:
     "text",
     [
         "tenantId,meterApiName,meterValue,region,time\nt1,calls,2,eu,2023-11-14T22:13:20Z\n",
+        "tenantId,meterApiName,meterValue,region,time\nt1,calls,2,eu,1700000000.0009\n",
         json.dumps({**USAGE, "time": "2023-11-14T22:13:20"}),
+        json.dumps({**USAGE, "time": 1_700_000_000}),
+        json.dumps({**USAGE, "time": 1_700_000_000_000_999}),
     ],
 )
 def test_the_time_of_a_row_becomes_epoch_milliseconds(tmp_path: Path, text: str) -> None:
