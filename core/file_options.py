@@ -26,6 +26,7 @@ _MAX_LIST_LENGTH: Final = 1_000
 class FileOptions(Struct, rename="camel", forbid_unknown_fields=True):
     """How to read a file.
 
+    - ``name`` replaces the text of a row in its identity; it is empty by default.
     - ``columns`` has the column (or JSON member) of each member of a usage that has another name in the file. In JSON,
       ``message.usage.input_tokens`` is a nested member, unless there is a member of exactly that name.
     - ``constants`` has the members that are the same in every row.
@@ -37,7 +38,7 @@ class FileOptions(Struct, rename="camel", forbid_unknown_fields=True):
       their usage is rejected.
     """
 
-    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)]
+    name: Annotated[str, Meta(max_length=MAX_NAME_LENGTH)]
     format: Format
     columns: dict[str, str] = {}
     constants: dict[str, Any] = {}
@@ -67,14 +68,11 @@ def check_options(options: FileOptions) -> None:
     try:
         size = len(msgspec.json.encode(options))
     except UnicodeEncodeError:
+        raise InvalidFile("The name or another option has bytes that are not UTF-8. Set it in UTF-8.") from None
+    if len(options.name) > MAX_NAME_LENGTH:
         raise InvalidFile(
-            "The file's name or an option has bytes that are not UTF-8. Rename the file, or set another name for its "
-            "rows with --name (name)."
-        ) from None
-    if not 0 < len(options.name) <= MAX_NAME_LENGTH:
-        raise InvalidFile(
-            f"The name has {len(options.name)} characters; it must have 1 to {MAX_NAME_LENGTH}, as it is part of the "
-            "identity of each row. Rename the file, or set a shorter name with --name (name)."
+            f"The name has {len(options.name)} characters; it must have at most {MAX_NAME_LENGTH}, as it is part of "
+            "the identity of each row. Set a shorter name with --name (name)."
         )
     if size > MAX_OPTIONS_BYTES:
         raise InvalidFile(f"The options have {size:,} bytes; the limit is {MAX_OPTIONS_BYTES:,}.")

@@ -1,11 +1,12 @@
 """A file of usages: CSV with a header, or one JSON object per line.
 
-A row is a line that ends with LF or CRLF; in CSV, a quoted field may extend over several lines. Its identity is the
-file's name and the byte at which the row starts, so that the same file always gives the same identities and can be sent
-again without counting twice.
+A row is a line that ends with LF or CRLF; in CSV, a quoted field may extend over several lines. Its identity is its
+text and the byte at which it starts, so that the same rows always have the same identities and can be sent again
+without counting twice, under any name, compressed or not, from this machine or from S3.
 """
 
 import csv
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -231,7 +232,7 @@ def parse_usages(row: FileRow, layout: FileLayout) -> list[ReportedUsage]:
     A row that cannot be parsed is one usage, its text, with the reason, so that it is rejected.
     """
     options = layout.options
-    event_id = f"{options.name}:{row.start}"
+    event_id = _identify(row, options.name)
     try:
         members = _parse_csv_members(row, layout) if options.format == "csv" else _parse_json_members(row)
         usage = build_usage(members, options)
@@ -246,6 +247,13 @@ def parse_usages(row: FileRow, layout: FileLayout) -> list[ReportedUsage]:
         ReportedUsage(f"{event_id}:{meter['meterApiName']}", time, 0, usage | meter, reason=reason)
         for meter in build_meter_members(members, options)
     ]
+
+
+def _identify(row: FileRow, name: str) -> str:
+    """Return the identity of a row: its text and position, or its name and position if the rows have a name."""
+    # Without the CR, since the last line of a file may get its end later.
+    text = row.text.rstrip(b"\r")
+    return f"{name or hashlib.sha256(text).hexdigest()[:16]}:{row.start}"
 
 
 class _InvalidRow(ValueError):

@@ -65,11 +65,10 @@ class BackfillRequest(Struct, rename="camel", forbid_unknown_fields=True):
 
     @property
     def file_options(self) -> FileOptions:
-        """How to read the object. Its default name is the last part of the key. Raises :class:`InvalidFile`."""
-        file_name = self.key.rsplit("/", 1)[-1]
-        file_format = self.format or detect_format(file_name)
+        """How to read the object. Raises :class:`InvalidFile`."""
+        file_format = self.format or detect_format(self.key.rsplit("/", 1)[-1])
         options = {field: getattr(self, field) for field in FileOptions.__struct_fields__}
-        return FileOptions(**{**options, "name": self.name or file_name, "format": file_format})
+        return FileOptions(**{**options, "name": self.name or "", "format": file_format})
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any] | StepResponse:

@@ -32,7 +32,7 @@ _MARGIN_SECONDS: Final = 2.0
 _BUSY: Final = "Other calls are changing this meter; this call changed nothing. Repeat it in a few seconds."
 
 
-class Execution(msgspec.Struct):
+class LockOwner(msgspec.Struct):
     """The execution that is to have the lock; ``id`` is its ARN."""
 
     name: str
@@ -43,7 +43,7 @@ class LockInput(msgspec.Struct, rename="camel"):
     """The event of this step. Its request is not yet validated."""
 
     request: Any
-    execution: Execution
+    execution: LockOwner
     timeout_seconds: float
 
 

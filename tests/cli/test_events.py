@@ -89,12 +89,14 @@ def test_invalid_usages_are_reported_and_the_rest_is_sent(metering: LocalMeterin
     file.write_bytes(gzip.compress("\n".join([*lines, "{broken"]).encode()))
     done = metering("events", "send", str(file))
     positions = [sum(len(line) + 1 for line in lines[:number]) for number in range(1, 5)]
-    assert done.stdout.splitlines() == [
-        "1 sent, 4 invalid.",
-        f"    usage.ndjson.gz:{positions[0]}  meterValue must be a number, not text",
-        f"    usage.ndjson.gz:{positions[1]}  it is more than 60 days old",
-        rf"    usage.ndjson.gz:{positions[2]}  the dimension '\x1b[31m' must be a plain value, not a list",
-        f"    usage.ndjson.gz:{positions[3]}  a usage must be an object, not text",
+    first, *rows = done.stdout.splitlines()
+    assert first == "1 sent, 4 invalid."
+    # Before the colon is the digest of the row's text.
+    assert [row.partition(":")[2] for row in rows] == [
+        f"{positions[0]}  meterValue must be a number, not text",
+        f"{positions[1]}  it is more than 60 days old",
+        rf"{positions[2]}  the dimension '\x1b[31m' must be a plain value, not a list",
+        f"{positions[3]}  a usage must be an object, not text",
     ]
     assert done.returncode == 1
     assert _wait_until_counted(metering.system, acme=1)
@@ -129,8 +131,8 @@ def test_usages_that_cannot_be_sent_are_printed_and_can_be_sent_later(
     assert (done.returncode, first) == (1, "0 sent, 0 invalid.")
     assert second.startswith("2 could not be sent (AccessDeniedException).")
     header, row, _ = Path(file).read_bytes().splitlines(keepends=True)
-    positions = (len(header), len(header) + len(row))
-    assert [json.loads(line)["uniqueId"] for line in lines] == [f"usage.csv:{position}" for position in positions]
+    positions = [str(len(header)), str(len(header) + len(row))]
+    assert [json.loads(line)["uniqueId"].partition(":")[2] for line in lines] == positions
     assert metering.run_with_input("\n".join(lines), "events", "send", "-").returncode == 0
     assert _wait_until_counted(metering.system, acme=2)
 

@@ -267,14 +267,28 @@ def test_a_file_in_another_encoding_is_an_error(file_format: Any, data: bytes, m
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("n" * 151, "The name has 151 characters; it must have 1 to 150"),
-        ("", "The name has 0 characters"),
-        ("caf\udce9.csv", "has bytes that are not UTF-8. Rename the file, or set another name"),
+        ("n" * 151, "The name has 151 characters; it must have at most 150"),
+        ("caf\udce9.csv", "has bytes that are not UTF-8. Set it in UTF-8"),
     ],
 )
 def test_a_name_that_cannot_identify_rows_is_an_error(name: str, message: str) -> None:
     with pytest.raises(InvalidFile, match=message):
         read_layout(FileOptions(name, "csv"), [HEADER])
+
+
+def test_a_row_is_identified_by_its_text_and_position_or_by_a_name_and_the_position() -> None:
+    def identify(data: bytes, name: str = "") -> list[str]:
+        layout = read_layout(FileOptions(name, "csv"), [data])
+        rows = read_rows([data[layout.rows_start :]], layout.rows_start, "csv")
+        return [parse_row(row, layout).event_id for row in rows]
+
+    first, second = b"acme,m,1,1700000000000,eu\n", b"acme,m,2,1700000000000,eu\n"
+    ids = identify(HEADER + first + first + second)
+    assert len(set(ids)) == 3
+    # Appended rows change nothing; another row at the same place and the same row at another place are other usages.
+    assert identify(HEADER + first + first + second + first)[:3] == ids
+    assert set(identify(HEADER + second + first)) & set(ids) == {ids[1]}
+    assert identify(HEADER + first, "usage.csv") == [f"usage.csv:{len(HEADER)}"]
 
 
 @pytest.mark.parametrize(

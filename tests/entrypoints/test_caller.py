@@ -31,9 +31,9 @@ def _read(authorizer: Any) -> Any:
 
 
 def test_each_identity_is_another_caller() -> None:
-    for (name, one), (other_name, other) in combinations(CALLERS.items(), 2):
-        assert _read(one) != _read(other), (name, other_name)
-        assert _read(one) is not None
+    for (name, first), (other_name, second) in combinations(CALLERS.items(), 2):
+        assert _read(first) != _read(second), (name, other_name)
+        assert _read(first) is not None
 
 
 def test_a_subject_is_the_caller_of_version_0_1() -> None:

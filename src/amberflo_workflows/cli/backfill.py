@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -61,8 +62,9 @@ def backfill(
     ] = "",
     file_format: FileFormat = None,
     name: Annotated[
-        str | None, typer.Option(help="The name that identifies the file's rows. Default: the file's name.")
-    ] = None,
+        str,
+        typer.Option(help="Identify rows by this name and their position. Default: by their text and position."),
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing; report what would be rejected.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Do not resume an interrupted backfill.")] = False,
     as_json: Json = False,
@@ -71,14 +73,14 @@ def backfill(
 
     The members of a usage are tenantId, meterApiName, meterValue, and a time: meterTimeInMillis, or time in ISO 8601
     or in seconds, milliseconds or microseconds since 1970.
-    A row is identified by its uniqueId, or by its position in the file if it has none, so that sending a file again
-    counts nothing twice. The workflow backfill_usage reads a file on S3.
+    A row is identified by its uniqueId, or by its text and position in the file if it has none, so that sending a file
+    again counts nothing twice, also under another name. The workflow backfill_usage reads a file on S3.
     """
     with reported_errors():
         try:
             source = _open_source(context, file)
             options = FileOptions(
-                name=name or source.file_name,
+                name=name,
                 format=file_format or detect_format(source.file_name),
                 columns=dict(_parse_pair("--map", text) for text in columns or []),
                 constants={
@@ -174,9 +176,12 @@ def _show_report(report: BackfillReport, verb: str, as_json: bool) -> None:
     if as_json:
         counts = {"accepted": report.accepted, "rejected": report.rejected, "totals": report.totals}
         times = {"times": report.times} if report.times else {}
-        print(json.dumps({**counts, **times, "reasons": report.reasons, "examples": report.examples}))
+        identities = asdict(report.identities)
+        print(json.dumps({**counts, **times, **identities, "reasons": report.reasons, "examples": report.examples}))
     else:
         say(f"{report.accepted:,} {verb}, {report.rejected:,} rejected.")
+        for note in report.identities.describe():
+            say(f"  {note}")
         for meter, total in sorted(report.totals.items()):
             say(f"  {meter}: {format_number(total)} in total")
         for form, count in report.times.most_common():

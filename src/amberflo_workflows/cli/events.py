@@ -90,7 +90,7 @@ def _read_file(file: str, file_format: Literal["csv", "ndjson"] | None) -> Itera
             # A new name each time, so that the same text in a later run is new usage.
             return read_usages(decode(_read_stdin(), "The standard input"), str(uuid4()), file_format)
         source = LocalFile(Path(file))
-        return read_usages(source.read(), source.file_name, file_format or detect_format(source.file_name))
+        return read_usages(source.read(), "", file_format or detect_format(source.file_name))
     except InvalidFile as error:
         raise fail(error) from None
 

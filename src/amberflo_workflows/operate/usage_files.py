@@ -37,7 +37,7 @@ def read_usages(chunks: Iterable[bytes], name: str, file_format: Format | None) 
 def read_usage_list(path: Path) -> list[Usage]:
     """Return the usages of a local file, all valid; a usage may have no time. Raises :class:`InvalidFile`."""
     source = LocalFile(path)
-    usages = read_usages(source.read(), source.file_name, None)
+    usages = read_usages(source.read(), "", None)
     return validate_usages(path, usages, default_time=datetime.now(UTC).isoformat())
 
 

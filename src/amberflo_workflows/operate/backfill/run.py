@@ -4,6 +4,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +14,7 @@ from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.core.usage_file import FileLayout, FileRow, parse_usages, read_rows
 from amberflo_workflows.core.usage_record import InvalidUsage, build_record, check_countable
 from amberflo_workflows.entrypoints.backfill.sending import RowDestination, send_rows
+from amberflo_workflows.operate.backfill.identities import IdentityIndex, RowIdentities
 from amberflo_workflows.operate.backfill.journal import Progress, ProgressJournal
 from amberflo_workflows.operate.backfill.source import UsageSource
 
@@ -25,7 +27,7 @@ _JOURNAL_SECONDS: Final = 0.5
 class BackfillReport:
     """Accepted and rejected usages. ``examples`` has rows of each reason, with the byte at which each begins.
 
-    ``times`` counts, in a dry run, how the times of rows were read.
+    ``times`` counts, in a dry run, how the times of rows were read, and ``identities`` how rows are identified.
     """
 
     accepted: int = 0
@@ -34,6 +36,7 @@ class BackfillReport:
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
     times: Counter[str] = field(default_factory=Counter)
+    identities: RowIdentities = field(default_factory=RowIdentities)
 
     def add_rejected(self, row: FileRow, reason: str) -> None:
         """Add a rejected row."""
@@ -54,16 +57,25 @@ def group_reason(reason: str) -> str:
 def dry_run(source: UsageSource, layout: FileLayout) -> Iterator[tuple[int, BackfillReport]]:
     """Validate the rows without sending them. Yields the byte after the last row read, and the report so far."""
     report, now = BackfillReport(), int(time.time() * 1000)
+    with closing(IdentityIndex()) as index:
+        yield from _validate_rows(source, layout, report, now, index)
+
+
+def _validate_rows(
+    source: UsageSource, layout: FileLayout, report: BackfillReport, now: int, index: IdentityIndex
+) -> Iterator[tuple[int, BackfillReport]]:
     for row in read_rows(source.read(layout.rows_start), layout.rows_start, layout.options.format):
         usages = parse_usages(row, layout)
         if form := describe_time(usages[0], layout.options.times):
             report.times[form] += 1
         for usage in usages:
-            _validate_usage(row, usage, report, now)
+            _validate_usage(row, usage, report, now, index)
         yield row.end, report
 
 
-def _validate_usage(row: FileRow, usage: ReportedUsage, report: BackfillReport, now_in_millis: int) -> None:
+def _validate_usage(
+    row: FileRow, usage: ReportedUsage, report: BackfillReport, now_in_millis: int, index: IdentityIndex
+) -> None:
     if exceeds_chunk_limit([usage]):
         report.add_rejected(row, TOO_LARGE_REASON)
         return
@@ -74,7 +86,13 @@ def _validate_usage(row: FileRow, usage: ReportedUsage, report: BackfillReport, 
         report.add_rejected(row, str(error))
         return
     report.accepted += 1
-    report.totals[record.meter_api_name] = report.totals.get(record.meter_api_name, 0) + record.meter_value
+    value: float = record.meter_value
+    if record.unique_id == usage.event_id:
+        report.identities.by_position += 1
+    elif (earlier := index.add(record)) is not None:
+        report.identities.add_repetition(is_same=earlier == value)
+        value -= earlier
+    report.totals[record.meter_api_name] = report.totals.get(record.meter_api_name, 0) + value
 
 
 def send_file(
