@@ -12,6 +12,8 @@ import msgspec
 
 # A state's output may have 262,144 bytes. The rest is for the response's envelope and what the workflow adds to it.
 MAX_INLINE_BYTES: Final = 240_000
+# Lambda rejects a response over 6,291,556 bytes; a body is a JSON text in it, and the headers are in it, too.
+MAX_TEXT_BYTES: Final = 6_291_556 - 16_384
 
 
 class StepResponse(TypedDict):
@@ -50,6 +52,14 @@ class FieldError(TypedDict):
 def json_size(value: object) -> int:
     """Return the bytes of a value's JSON with all but ASCII escaped, as Lambda's runtimes for Python 3.11 return it."""
     return len(json.dumps(value, separators=(",", ":")))
+
+
+def text_size(body: str) -> int:
+    """Return the bytes of a body in the response of a Lambda that returns it as text.
+
+    The runtime escapes the JSON once more, in some versions of Python with all but ASCII.
+    """
+    return len(json.dumps(body))
 
 
 def success(status: int, data: object, **members: object) -> StepResponse:

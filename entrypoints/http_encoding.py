@@ -2,17 +2,14 @@
 
 import base64
 import gzip
-import json
 from typing import Any, Final
 
 import msgspec
 from aws_lambda_powertools.event_handler import Response
 
-from amberflo_workflows.core.response import MAX_INLINE_BYTES
+from amberflo_workflows.core.response import MAX_INLINE_BYTES, MAX_TEXT_BYTES, text_size
 from amberflo_workflows.entrypoints.api_response import ApiResponse, build_error
 
-# Lambda rejects a response over 6,291,556 bytes; the body is a JSON text in it, and the headers are in it, too.
-MAX_TEXT_BYTES: Final = 6_291_556 - 16_384
 _TOO_LARGE_AS_TEXT: Final = (
     "The response has {size:,} bytes, which is too large for plain text. Send the header Accept-Encoding: gzip "
     "(curl --compressed), or request less."
@@ -26,8 +23,7 @@ def encode(response: ApiResponse, accepted_encodings: str) -> Response[Any]:
         return _encode_as_text(response, body)
     if _accepts_gzip(accepted_encodings):
         return _compress(response, body)
-    # The runtime escapes the body once more, in some versions of Python with all but ASCII.
-    if len(json.dumps(body.decode())) > MAX_TEXT_BYTES:
+    if text_size(body.decode()) > MAX_TEXT_BYTES:
         error = build_error(413, _TOO_LARGE_AS_TEXT.format(size=len(body)), *response.execution_arns)
         return _encode_as_text(error, msgspec.json.encode(error.body))
     return _encode_as_text(response, body)

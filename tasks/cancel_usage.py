@@ -2,22 +2,25 @@
 
 By range: ``{"id", "meterApiName", "ingestionTimeRange": {"startTimeInSeconds", "endTimeInSeconds"}}``. This creates a
 filtering rule, which removes every tenant's usage of that meter that was ingested in the range. Amberflo's filter by
-property is not documented well enough to be offered. A rule with the same id replaces the earlier one.
+property is not documented well enough to be offered. A rule with the same id replaces the earlier one. A range that
+ends in the future also removes usage to come, and therefore requires ``"allowFuture": true``.
 
 By record: ``{"records": [usage…]}``, each exactly as it was counted, ``uniqueId`` and time included. Amberflo removes
 such a record when it is ingested again with a certain dimension.
 
-Response: 200 with the rule, or with ``{"cancelled": [uniqueId…]}``; 400.
+Response: 200 with the rule, or with ``{"cancelled": [uniqueId…]}``; 400; 404 if there is no meter of the rule's name.
 """
 
+import time
 from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct
 
 from amberflo_workflows.core.meter import ApiName
-from amberflo_workflows.core.response import StepResponse, success
+from amberflo_workflows.core.response import StepResponse, error_response, success
 from amberflo_workflows.core.usage_record import InvalidUsage, UsageRecord, build_record
+from amberflo_workflows.tasks.amberflo.meter_lookup import has_meter
 from amberflo_workflows.tasks.fetch_usage import Seconds
 from amberflo_workflows.tasks.step import Step, step
 
@@ -25,6 +28,8 @@ from amberflo_workflows.tasks.step import Step, step
 RULE_TYPE: Final = "by_property_filter_out"
 # The dimension that Amberflo's Go SDK sets.
 CANCEL_DIMENSION: Final = "aflo.cancel_previous_resource_event"
+# The caller's clock may be ahead of ours.
+MAX_CLOCK_DIFFERENCE_SECONDS: Final = 5
 
 
 class TimeRange(Struct, rename="camel", forbid_unknown_fields=True):
@@ -35,11 +40,12 @@ class TimeRange(Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class FilteringRule(Struct, rename="camel", forbid_unknown_fields=True):
-    """The usage to cancel; the caller chooses the ``id``."""
+    """The usage to cancel; the caller chooses the ``id``. With ``allow_future`` the range may end in the future."""
 
     id: Annotated[str, Meta(min_length=1, max_length=200)]
     meter_api_name: ApiName
     ingestion_time_range: TimeRange
+    allow_future: bool = False
 
 
 class CancelRecords(Struct, forbid_unknown_fields=True):
@@ -53,8 +59,15 @@ def _parse_request(request: Any) -> FilteringRule | list[UsageRecord]:
         usages = msgspec.convert(request, CancelRecords).records
         return [_build_cancellation(usage, index) for index, usage in enumerate(usages)]
     rule = msgspec.convert(request, FilteringRule)
-    if rule.ingestion_time_range.start_time_in_seconds >= rule.ingestion_time_range.end_time_in_seconds:
+    start, end = rule.ingestion_time_range.start_time_in_seconds, rule.ingestion_time_range.end_time_in_seconds
+    if start >= end:
         raise msgspec.ValidationError("The range is empty - at `$.ingestionTimeRange.startTimeInSeconds`")
+    now = int(time.time())
+    if end > now + MAX_CLOCK_DIFFERENCE_SECONDS and not rule.allow_future:
+        raise msgspec.ValidationError(
+            f"It is in the future (now is {now}), so that usage to come would not count either. Use an earlier end, "
+            "or set allowFuture to true - at `$.ingestionTimeRange.endTimeInSeconds`"
+        )
     return rule
 
 
@@ -77,6 +90,9 @@ def handler(request: FilteringRule | list[UsageRecord], step: Step) -> StepRespo
     if isinstance(request, list):
         step.amberflo.ingest(msgspec.json.encode(request))
         return success(200, {"cancelled": [record.unique_id for record in request]})
+    if not has_meter(step.amberflo, request.meter_api_name):
+        return error_response(404, f"There is no meter with the meterApiName '{request.meter_api_name}'.")
     rule = {**msgspec.to_builtins(request), "type": RULE_TYPE}
+    del rule["allowFuture"]
     response = step.amberflo.call("POST", "/ingest-snapshot/custom-filtering-rules", rule)
     return success(200, response or rule)

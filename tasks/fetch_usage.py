@@ -4,23 +4,25 @@ Request: ``{"question", "meterApiName"}``. The workflow looks up the latter if t
 is the query of ``GET /usage/{meterId}``, flat, as strings or typed: ``meterId``, ``meterApiName``,
 ``startTimeInSeconds``, ``endTimeInSeconds``, ``timeGroupingInterval``, ``aggregation``, ``groupBy`` (a list, or comma
 separated), ``filter.KEY`` (a value, or a list of values), ``tenantId`` (short for ``filter.customerId``), ``take``.
-Response: 200 with Amberflo's report, or a claim to it if it is large; 400; 413 if it is larger than a response may be.
+Response: 200 with Amberflo's report, or a claim to it if it is large; 400, also if the name that the caller passed is
+not that of the meter with the id; 404; 413 if it is larger than a response may be.
 
 The value of a filter is taken as it is: a comma may be part of a tenant's name. An empty one is a 400, since without
 the filter one customer would see the usage of all.
 """
 
 import time
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
 
 from amberflo_workflows.core.canonical import normalize_text
 from amberflo_workflows.core.claim_check import store_if_large
-from amberflo_workflows.core.meter import ApiName
+from amberflo_workflows.core.meter import ApiName, MeterId
 from amberflo_workflows.core.response import ClaimResponse, StepResponse, success
 from amberflo_workflows.tasks.amberflo.errors import AmberfloUnavailable
+from amberflo_workflows.tasks.amberflo.meter_lookup import check_meter_name
 from amberflo_workflows.tasks.step import Step, step
 
 DEFAULT_RANGE_SECONDS: Final = 24 * 60 * 60
@@ -41,7 +43,7 @@ Aggregation = Literal["SUM", "COUNT", "MIN", "MAX"]
 class UsageQuestion(Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """The query, without its filters."""
 
-    meter_id: str | None = None
+    meter_id: MeterId | None = None
     meter_api_name: ApiName
     start_time_in_seconds: Seconds | None = None
     end_time_in_seconds: Seconds | None = None
@@ -51,9 +53,16 @@ class UsageQuestion(Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     take: Annotated[int, Meta(ge=1, le=100_000)] | None = None
 
 
-def _build_query(request: Any) -> dict[str, Any]:
-    """Return the body of Amberflo's ``POST /usage``."""
-    parameters = msgspec.convert(request["question"], dict[str, Any]) | {"meterApiName": request["meterApiName"]}
+class MeterQuery(NamedTuple):
+    """The body of Amberflo's ``POST /usage``, and the id of the meter if its name is not from a look-up by this id."""
+
+    body: dict[str, Any]
+    unchecked_id: str | None
+
+
+def _build_query(request: Any) -> MeterQuery:
+    members = msgspec.convert(request["question"], dict[str, Any])
+    parameters = members | {"meterApiName": request["meterApiName"]}
     filters = _build_filters(parameters)
     fields = {
         name: value for name, value in parameters.items() if name != "tenantId" and not name.startswith("filter.")
@@ -81,7 +90,7 @@ def _build_query(request: Any) -> dict[str, Any]:
         body["filter"] = filters
     if question.take:
         body["take"] = {"limit": question.take, "isAscending": False}
-    return body
+    return MeterQuery(body, question.meter_id if members.get("meterApiName") else None)
 
 
 def _build_time_range(question: UsageQuestion) -> dict[str, int]:
@@ -128,8 +137,12 @@ def _split(text: str) -> list[str]:
 
 
 @step(_build_query)
-def handler(query: dict[str, Any], step: Step) -> StepResponse | ClaimResponse:
-    report = step.amberflo.call("POST", "/usage", query)
+def handler(query: MeterQuery, step: Step) -> StepResponse | ClaimResponse:
+    if query.unchecked_id is not None:
+        error = check_meter_name(step.amberflo, query.unchecked_id, query.body["meterApiName"])
+        if error is not None:
+            return error
+    report = step.amberflo.call("POST", "/usage", query.body)
     if not isinstance(report, dict):
         raise AmberfloUnavailable("Amberflo's response to POST /usage is not a report.")
     return store_if_large(success(200, report), step.execution.name, advice=TOO_LARGE_ADVICE)

@@ -3,8 +3,9 @@
 Amberflo returns the complete list, unordered. So this step sorts it by API name and cuts a page out of it. A token has
 the name of the last meter of its page, so it stays valid when meters are created or deleted.
 
-Request: ``{"limit"?, "next_token"?}``. Without a limit a page has as many meters as fit into a response. Response: 200
-with ``{"data": [meter…], "next_token": str | null}``, or a claim to that if it is large.
+Request: ``{"limit"?, "next_token"?}``. A page has at most as many meters as fit into a response that is not compressed,
+since this step does not know what the caller accepts. Response: 200 with ``{"data": [meter…], "next_token": str |
+null}``, or a claim to that if it is large.
 """
 
 import base64
@@ -13,14 +14,14 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from amberflo_workflows.core.claim_check import MAX_BODY_BYTES, store_if_large
+from amberflo_workflows.core.claim_check import store_if_large
 from amberflo_workflows.core.meter import is_meter
-from amberflo_workflows.core.response import ClaimResponse, StepResponse, success
+from amberflo_workflows.core.response import MAX_TEXT_BYTES, ClaimResponse, StepResponse, success, text_size
 from amberflo_workflows.tasks.amberflo.errors import AmberfloUnavailable
 from amberflo_workflows.tasks.step import Step, step
 
 # The rest is for the envelope with the token.
-PAGE_BYTES: Final = MAX_BODY_BYTES - 2_000
+PAGE_BYTES: Final = MAX_TEXT_BYTES - 2_000
 
 
 class ListMeters(msgspec.Struct, forbid_unknown_fields=True):
@@ -56,7 +57,7 @@ def _cut_to_size(meters: list[dict[str, Any]]) -> list[dict[str, Any]]:
     free_bytes = PAGE_BYTES
     page: list[dict[str, Any]] = []
     for meter in meters:
-        free_bytes -= len(msgspec.json.encode(meter)) + 1  # the comma
+        free_bytes -= text_size(msgspec.json.encode(meter).decode()) + 1  # the comma
         if free_bytes < 0 and page:
             break
         page.append(meter)

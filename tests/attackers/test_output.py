@@ -13,7 +13,7 @@ from amberflo_workflows.local.system import System
 from tests.attackers.deliveries import deliver, event, usage
 from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
-from tests.entrypoints.calls import Api
+from tests.entrypoints.calls import Api, create_meter
 from tests.polling import wait_until
 from tests.workflows.runner import Runner
 
@@ -78,14 +78,15 @@ def test_untrusted_text_cannot_forge_a_log_line(system: System, mark: str) -> No
 
 @pytest.mark.parametrize(
     ("amberflo_path", "path"),
-    [("/meters/*", "meters/x"), ("/usage*", "usage/x?meterApiName=m")],
+    [("/meters/*", "meters/x"), ("/usage*", "usage/{id}?meterApiName=api-calls")],
     ids=["get-meter", "fetch-usage"],
 )
 def test_an_amberflo_error_message_is_returned_as_one_line_of_plain_text(
     system: System, amberflo_path: str, path: str
 ) -> None:
     _fail_with_message(system, f"<b>{HOSTILE}" + "x" * 10_000, amberflo_path)
-    response = Api(system).call("GET", path)
+    api = Api(system)
+    response = api.call("GET", path.replace("{id}", create_meter(api)["id"]))
     assert response.status == 400
     assert response.headers["Content-Type"] == "application/json"
     message: Any = response.body["message"]

@@ -154,6 +154,12 @@ def test_cancel_shows_an_estimate_of_all_tenants_usage(metering_with_usage: Loca
     assert _totals(metering_with_usage.system) == {}
 
 
+def test_cancel_with_yes_accepts_a_range_that_ends_in_the_future(metering: LocalMetering) -> None:
+    end = str(int(time.time()) + 600)
+    output = metering.json("usage", "cancel", "api-calls", "--from", "1h", "--to", end, "--yes")
+    assert output["rule"]["ingestionTimeRange"]["endTimeInSeconds"] == int(end)
+
+
 def test_cancel_uses_the_id_of_the_option(metering: LocalMetering) -> None:
     now = int(time.time())
     output = metering.json(

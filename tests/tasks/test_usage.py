@@ -184,6 +184,81 @@ def test_a_rule_cancels_usage_that_was_ingested_in_its_range(steps: Steps) -> No
     assert _total(steps) == 0
 
 
+def _build_rule(end: int, **members: Any) -> dict[str, Any]:
+    return {
+        "id": "rule-1",
+        "meterApiName": "api-calls",
+        "ingestionTimeRange": {"startTimeInSeconds": 1, "endTimeInSeconds": end},
+        **members,
+    }
+
+
+@pytest.mark.parametrize("name", ["api-cals", "API-calls", "api"])
+def test_a_rule_for_an_unknown_meter_is_a_404(steps: Steps, name: str) -> None:
+    steps.create_meter()
+    response = steps.run("cancel_usage", _build_rule(2, meterApiName=name))
+    assert (response["statusCode"], response["body"]["message"]) == (
+        404,
+        f"There is no meter with the meterApiName '{name}'.",
+    )
+    assert steps.run("cancel_usage", _build_rule(2))["statusCode"] == 200
+
+
+def test_a_rule_that_ends_in_the_future_must_say_so(steps: Steps) -> None:
+    steps.create_meter()
+    end = int(time.time()) + 60
+    for members in ({}, {"allowFuture": False}):
+        response = steps.run("cancel_usage", _build_rule(end, **members))
+        assert (response["statusCode"], response["body"]["details"][0]["field"]) == (
+            400,
+            "ingestionTimeRange.endTimeInSeconds",
+        )
+        assert "allowFuture" in response["body"]["message"]
+    steps.run("send_usages", {"usages": [_usage()]})
+    assert _total(steps) == 2
+    response = steps.run("cancel_usage", _build_rule(end, allowFuture=True))
+    assert (response["statusCode"], "allowFuture" in response["body"]["data"]) == (200, False)
+    assert _total(steps) == 0
+
+
+def test_a_rule_that_ends_now_needs_no_permission(steps: Steps) -> None:
+    steps.create_meter()
+    assert steps.run("cancel_usage", _build_rule(int(time.time())))["statusCode"] == 200
+
+
+@pytest.mark.parametrize("value", ["true", 1, None])
+def test_the_permission_for_the_future_is_true_or_false(steps: Steps, value: Any) -> None:
+    response = steps.run("cancel_usage", _build_rule(2, allowFuture=value))
+    assert (response["statusCode"], response["body"]["details"][0]["field"]) == (400, "allowFuture")
+
+
+def test_a_name_must_be_that_of_the_meter_with_the_id(steps: Steps) -> None:
+    meter, other = steps.create_meter(), steps.create_meter("other")
+    assert _fetch(steps, meterId=meter["id"], meterApiName="api-calls")["statusCode"] == 200
+    response = _fetch(steps, meterId=other["id"], meterApiName="api-calls")
+    assert (response["statusCode"], response["body"]["details"][0]["field"]) == (400, "meterApiName")
+    response = _fetch(steps, meterId="unknown", meterApiName="api-calls")
+    assert (response["statusCode"], "'unknown' was not found" in response["body"]["message"]) == (404, True)
+    assert _fetch(steps, meterId="..", meterApiName="api-calls")["statusCode"] == 400
+
+
+def test_the_name_of_a_meter_is_looked_up_once(steps: Steps) -> None:
+    meter = steps.create_meter()
+    steps.sandbox.clear_requests()
+    for calls in (2, 3, 4):
+        assert _fetch(steps, meterId=meter["id"], meterApiName="api-calls")["statusCode"] == 200
+        assert steps.sandbox.requests()["total"] == calls
+
+
+def test_a_renamed_meter_is_known_by_its_new_name_at_once(steps: Steps) -> None:
+    meter = steps.create_meter()
+    assert _fetch(steps, meterId=meter["id"], meterApiName="api-calls")["statusCode"] == 200
+    change = {"meterId": meter["id"], "meterApiName": "renamed"}
+    steps.run("update_meter", {"change": change, "meter": meter})
+    question = {"meterId": meter["id"], "meterApiName": "renamed"}
+    assert steps.run("fetch_usage", {"question": question, "meterApiName": "renamed"})["statusCode"] == 200
+
+
 def test_a_single_record_is_cancelled(steps: Steps) -> None:
     steps.create_meter()
     steps.run(

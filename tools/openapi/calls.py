@@ -41,7 +41,8 @@ CALLS: Final = {
     "list_meters": Call(
         responses=(schemas.MeterPage,),
         problems=(400,),
-        description="Sorted by `meterApiName`. Without `limit`, a page has as many meters as fit into a response.",
+        description="Sorted by `meterApiName`. A page has as many meters as fit into a response, at most `limit`. "
+        "Get the next page with `next_token` until it is null.",
         parameters=LIST_METERS,
     ),
     "get_meter": Call(
@@ -68,10 +69,11 @@ CALLS: Final = {
     ),
     "cancel_usage": Call(
         responses=(schemas.AmberfloAnswer, schemas.CancelledAnswer),
-        problems=(400,),
+        problems=(400, 404),
         description="With a filtering rule: the usage of **all tenants** that Amberflo *ingested* for the meter in the "
-        "range no longer counts. A rule with the same `id` replaces it. With `records`: single usages, each exactly as "
-        "it was counted.",
+        "range no longer counts. A rule with the same `id` replaces it. A range that ends in the future requires "
+        "`allowFuture`, because it also cancels usage to come. 404: no meter has the name. With `records`: single "
+        "usages, each exactly as it was counted.",
         bodies=(FilteringRule, CancelRecords),
     ),
     "ingest_usage": Call(

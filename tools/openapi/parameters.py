@@ -17,7 +17,7 @@ _COMMA_SEPARATED: Final = {"style": "form", "explode": False}
 _DESCRIPTIONS: Final = {
     "limit": "Meters per page.",
     "next_token": "The `next_token` of the previous page.",
-    "meterApiName": "API name of the meter. Default: the name of the meter with this ID.",
+    "meterApiName": "API name of the meter with this ID. Default: it is looked up. Another name is an error.",
     "startTimeInSeconds": "Seconds since 1970. Default: 24 hours before the end.",
     "endTimeInSeconds": "Seconds since 1970. Default: now.",
     "timeGroupingInterval": "In upper or lower case.",

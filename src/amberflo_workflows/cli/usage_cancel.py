@@ -59,7 +59,8 @@ def _cancel_range(
             client = get_api_client(context)
             meter = client.get_meter(meter_id)
         name = meter["meterApiName"]
-        rule = build_rule(name, start, end, rule_id)
+        # The person, or --yes, confirms a range that ends in the future.
+        rule = build_rule(name, start, end, rule_id, allow_future=end > int(time.time()))
         if not as_json:
             _show_estimate(client, meter, start, end)
             if rule_id:

@@ -36,15 +36,19 @@ class CancelEstimate(NamedTuple):
         return len(self.tenants) < MAX_ESTIMATE_TENANTS
 
 
-def build_rule(meter_api_name: str, start: int, end: int, rule_id: str | None = None) -> dict[str, Any]:
+def build_rule(
+    meter_api_name: str, start: int, end: int, rule_id: str | None = None, *, allow_future: bool = False
+) -> dict[str, Any]:
     """Build the rule that cancels the usage ingested between two times, in epoch seconds.
 
-    The default id is the same for the same range, so that repeating the call changes nothing.
+    With ``allow_future`` the range may end in the future: then usage to come is cancelled as well. The default id is
+    the same for the same range, so that repeating the call changes nothing.
     """
     return {
         "id": rule_id or f"cancel-{meter_api_name}-{start}-{end}",
         "meterApiName": meter_api_name,
         "ingestionTimeRange": {"startTimeInSeconds": start, "endTimeInSeconds": end},
+        **({"allowFuture": True} if allow_future else {}),
     }
 
 

@@ -42,7 +42,7 @@ CALLS = {
     "DeleteMeter": ("DELETE", "/meters/*"),
     "LookUpMeter": ("GET", "/meters/*"),
     "FetchUsage": ("POST", "/usage"),
-    "CancelUsage": ("POST", "/ingest-snapshot/*"),
+    "CancelUsage": ("GET", "/meters"),
     "SendForCaller": ("POST", "/ingest"),
     "SendInBackground": ("POST", "/ingest"),
     "SendUsage": ("POST", "/ingest"),
@@ -105,7 +105,8 @@ def start(system: System, cell: Cell, faults: list[dict[str, Any]], request: Any
         execution = Runner(system).run(row.workflow, request or build_input(system, row.workflow))
         return Outcome(execution.error, None, execution.output)
     method, path, body = ROUTES[row.workflow]
-    path = path.replace("{id}", create_meter(system)) if "{id}" in path else path
+    meter_id = create_meter(system) if "{id}" in path or row.workflow == "cancel_usage" else ""
+    path = path.replace("{id}", meter_id)
     sandbox_of(system).clear_requests()
     sandbox_of(system).set_faults(faults)
     response = Api(system).call(method, path, request or body)

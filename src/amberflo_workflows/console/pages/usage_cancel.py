@@ -61,8 +61,11 @@ def _parse_form(request: Request, now: int) -> _CancelForm:
     if start >= end:
         raise OperatorError("The start of the time range must be before its end.")
     meter = get_console(request).api.get_meter(params.get("meter", ""))
+    rule_id = params.get("rule", "").strip() or None
+    # The dialog has it if it has warned that the range ends in the future.
+    allow_future = params.get("allow_future") == "true"
     return _CancelForm(
-        meter, start, end, build_rule(meter["meterApiName"], start, end, params.get("rule", "").strip() or None)
+        meter, start, end, build_rule(meter["meterApiName"], start, end, rule_id, allow_future=allow_future)
     )
 
 

@@ -48,7 +48,7 @@ _EXAMPLES: Final[dict[str, Example]] = {
     "get_meter": _constant({"meterId": _UNKNOWN_METER}),
     "update_meter": _constant({"meterId": _UNKNOWN_METER, "label": "Calls of the example"}),
     "delete_meter": _constant({"meterId": _UNKNOWN_METER}),
-    "fetch_usage": _constant({"meterId": _UNKNOWN_METER, "meterApiName": METER}),
+    "fetch_usage": _constant({"meterApiName": METER}),
     "cancel_usage": _constant(
         {
             "id": "example-rule",
