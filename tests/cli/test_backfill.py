@@ -253,6 +253,7 @@ _HEADER = ",".join(COLUMNS).encode() + b"\n"
         ("latin.csv", b"caf\xe9," + _HEADER, "the byte 0xe9 is not UTF-8; save the file as UTF-8"),
         ("pandas.csv", b"," + _HEADER, "Column 1 of 6 has no name"),
     ],
+    ids=["open", "open gzip", "cut", "damaged", "utf-16", "latin", "pandas"],
 )
 def test_an_odd_file_is_one_sentence(
     metering: Metering, tmp_path: Path, *, place: str, name: str, data: bytes, message: str

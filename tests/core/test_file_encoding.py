@@ -59,6 +59,7 @@ def test_a_file_is_decoded_exactly_if_its_first_bytes_show_it(parts: list[bytes]
         (TEXT.encode("utf-16")[:-1], "f is not complete UTF-16"),
         (b"\xff\xfe\x00\xd8a\x00", "f is not complete UTF-16"),
     ],
+    ids=["cut", "damaged", "no gzip", "more", "half a unit", "half a pair"],
 )
 def test_damaged_data_is_an_error(data: bytes, message: str) -> None:
     with pytest.raises(InvalidFile, match=message):
