@@ -6,9 +6,10 @@ property is not documented well enough to be offered. A rule with the same id re
 ends in the future also removes usage to come, and therefore requires ``"allowFuture": true``.
 
 By record: ``{"records": [usage…]}``, each exactly as it was counted, ``uniqueId`` and time included. Amberflo removes
-such a record when it is ingested again with a certain dimension.
+such a record when it is ingested again with a certain dimension. It does not tell whether it had the record.
 
-Response: 200 with the rule, or with ``{"cancelled": [uniqueId…]}``; 400; 404 if there is no meter of the rule's name.
+Response: 200 with the rule, or with ``{"cancelled": [uniqueId…], "note": str}``; 400; 404 if there is no meter of the
+rule's name.
 """
 
 import time
@@ -30,6 +31,10 @@ RULE_TYPE: Final = "by_property_filter_out"
 CANCEL_DIMENSION: Final = "aflo.cancel_previous_resource_event"
 # The caller's clock may be ahead of ours.
 MAX_CLOCK_DIFFERENCE_SECONDS: Final = 5
+NOTE: Final = (
+    "The cancellations were sent. Amberflo does not tell whether it had these records: if the tenants' totals do not "
+    "change within hours, nothing matched."
+)
 
 
 class TimeRange(Struct, rename="camel", forbid_unknown_fields=True):
@@ -89,7 +94,7 @@ def _build_cancellation(usage: dict[str, Any], index: int) -> UsageRecord:
 def handler(request: FilteringRule | list[UsageRecord], step: Step) -> StepResponse:
     if isinstance(request, list):
         step.amberflo.ingest(msgspec.json.encode(request))
-        return success(200, {"cancelled": [record.unique_id for record in request]})
+        return success(200, {"cancelled": [record.unique_id for record in request], "note": NOTE})
     if not has_meter(step.amberflo, request.meter_api_name):
         return error_response(404, f"There is no meter with the meterApiName '{request.meter_api_name}'.")
     rule = {**msgspec.to_builtins(request), "type": RULE_TYPE}

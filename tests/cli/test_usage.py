@@ -183,6 +183,31 @@ def test_single_usages_are_cancelled(metering_with_usage: LocalMetering, tmp_pat
     assert output == {"cancelled": ["usage-0", "usage-4"]}
 
 
+def test_a_cancellation_without_a_match_says_so(metering_with_usage: LocalMetering, tmp_path: Path) -> None:
+    file = tmp_path / "usages.ndjson"
+    never_counted = [
+        _usage("usage-9", "acme", FIRST, 3, "eu"),
+        _usage("usage-0", "acme", FIRST, 3, "us"),
+        _usage("usage-0", "initech", FIRST, 7, "eu"),
+        _usage("usage-3", "globex", SECOND, 5, "eu") | {"meterApiName": "no-such-meter"},
+    ]
+    counted = _usage("usage-3", "globex", SECOND, 5, "eu")
+    file.write_text("".join(json.dumps(usage) + "\n" for usage in never_counted))
+    done = metering_with_usage("usage", "cancel", "--records", str(file), "--yes")
+    assert (done.returncode, "Cancelled" in done.stdout, "nothing matched" in done.stdout) == (0, False, True), done
+    assert "Sent the cancellation of 4 usages" in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["api-calls", "acme", "6", "20", "20"] in rows
+    assert ["api-calls", "initech", "7", "0", "0"] in rows
+    assert ["no-such-meter", "globex", "5", "0", "0"] in rows
+    file.write_text("".join(json.dumps(usage) + "\n" for usage in (never_counted[0], counted)))
+    done = metering_with_usage("usage", "cancel", "--records", str(file), "--yes")
+    assert "No total changed" not in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["api-calls", "acme", "3", "20", "20"] in rows
+    assert ["api-calls", "globex", "5", "5", "0"] not in rows
+
+
 def test_a_cancellation_that_fails_reports_its_progress(metering: LocalMetering, tmp_path: Path) -> None:
     file = tmp_path / "usages.json"
     file.write_text(json.dumps([_usage(f"new-{number}", "acme", FIRST, 1, "eu") for number in range(150)]))

@@ -266,7 +266,17 @@ def test_a_single_record_is_cancelled(steps: Steps) -> None:
     )
     record = _usage(1, uniqueId="u", meterTimeInMillis=NOW * 1000, region="eu")["usage"]
     response = steps.run("cancel_usage", {"records": [record]})
-    assert response == {"statusCode": 200, "body": {"data": {"cancelled": ["u"]}}}
+    assert (response["statusCode"], response["body"]["data"]["cancelled"]) == (200, ["u"])
+    assert _total(steps) == 2
+
+
+def test_a_cancellation_does_not_claim_that_its_record_was_counted(steps: Steps) -> None:
+    steps.create_meter()
+    steps.run("send_usages", {"usages": [_usage()]})
+    record = _usage(0, uniqueId="never counted", meterTimeInMillis=NOW * 1000)["usage"]
+    data = steps.run("cancel_usage", {"records": [record]})["body"]["data"]
+    assert data["cancelled"] == ["never counted"]
+    assert "does not tell whether it had these records" in data["note"]
     assert _total(steps) == 2
 
 

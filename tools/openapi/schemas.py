@@ -95,13 +95,14 @@ class UsageAnswer(Struct):
 
 
 class Cancelled(Struct):
-    """The IDs of the usages that no longer count."""
+    """The IDs of the usages whose cancellation was sent. `note` says that a match is not known."""
 
     cancelled: list[str]
+    note: str
 
 
 class CancelledAnswer(Struct):
-    """The usages that were cancelled one by one."""
+    """The usages whose cancellation was sent one by one."""
 
     data: Cancelled
 

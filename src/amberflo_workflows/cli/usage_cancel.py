@@ -14,7 +14,8 @@ from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.operate.api_client import ApiClient
 from amberflo_workflows.operate.cancellation import build_rule, estimate_range, read_records, split_into_calls
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.usage_files import compute_totals
+from amberflo_workflows.operate.record_totals import compare_totals, fetch_record_totals
+from amberflo_workflows.operate.usage_files import Totals, Usage, compute_totals
 from amberflo_workflows.operate.usage_report import format_number, format_time
 
 
@@ -109,8 +110,10 @@ def _cancel_records(context: typer.Context, path: Path, *, yes: bool, as_json: b
         show_table(("meter", "tenant", "usage"), rows, numbers=("usage",))
     confirm(f"Cancel these {len(usages):,} usages? Only usage that equals its record in the file is cancelled.", yes)
     cancelled: list[str] = []
+    now = int(time.time())
     with reported_errors(), show_status("Cancelling") as report:
         client = get_api_client(context)
+        before = None if as_json else fetch_record_totals(client, usages, now)
         try:
             for records in split_into_calls(usages):
                 cancelled += client.call("DELETE", "usage", body={"records": records})["data"]["cancelled"]
@@ -118,7 +121,34 @@ def _cancel_records(context: typer.Context, path: Path, *, yes: bool, as_json: b
         except OperatorError as error:
             progress = f"{len(cancelled):,} of {len(usages):,} are cancelled. Repeat the command to cancel them all."
             raise fail(f"{error} {progress}") from None
+        after = None if before is None else fetch_record_totals(client, usages, now)
     if as_json:
         print(json.dumps({"cancelled": cancelled}))
     else:
-        say(f"Cancelled {len(cancelled):,} usages. It can take hours until Amberflo's reports show it.")
+        _show_result(usages, before, after)
+
+
+def _show_result(usages: list[Usage], before: Totals | None, after: Totals | None) -> None:
+    """Show whether the totals decreased as expected. Only they can tell whether the records matched."""
+    sent = f"Sent the cancellation of {len(usages):,} usages. Amberflo does not tell whether it had these records."
+    check = "Check the totals with 'usage fetch'; it can take hours until they change."
+    if before is None or after is None:
+        say(f"{sent} {check}")
+        return
+    changes = compare_totals(usages, before, after)
+    unexpected = [change for change in changes if not change.is_expected]
+    if not unexpected:
+        say(f"Cancelled {len(usages):,} usages. The totals decreased by their values.")
+        return
+    say(sent)
+    if all(change.before == change.after for change in changes):
+        say("No total changed: so far, nothing matched.")
+    rows = [(change[0], change[1], *map(format_number, change[2:])) for change in unexpected]
+    columns = ("to cancel", "total before", "total after")
+    say("These totals of the usages' time did not decrease by what was to be cancelled:")
+    show_table(("meter", "tenant", *columns), rows, numbers=columns)
+    say(
+        "It can take hours until Amberflo's reports show a cancellation, and other usage may have been counted or "
+        "cancelled before. If 'usage fetch' shows the same totals later, nothing matched: a record matches only with "
+        "the same tenant, meter, value, time, uniqueId and dimensions."
+    )
