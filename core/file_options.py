@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.core.file_times import TIME_MEMBER, TimeOptions, check_time_options
+from amberflo_workflows.core.usage_record import MAX_METER_NAME_LENGTH
 
 Format = Literal["csv", "ndjson"]
 LongDimensions = Literal["drop", "cut", "refuse"]
@@ -69,10 +70,11 @@ def check_options(options: FileOptions) -> None:
         size = len(msgspec.json.encode(options))
     except UnicodeEncodeError:
         raise InvalidFile("The name or another option has bytes that are not UTF-8. Set it in UTF-8.") from None
-    if len(options.name) > MAX_NAME_LENGTH:
+    max_length = MAX_NAME_LENGTH - (MAX_METER_NAME_LENGTH if options.meters else 0)
+    if len(options.name) > max_length:
         raise InvalidFile(
-            f"The name has {len(options.name)} characters; it must have at most {MAX_NAME_LENGTH}, as it is part of "
-            "the identity of each row. Set a shorter name with --name (name)."
+            f"The name has {len(options.name)} characters; it must have at most {max_length}, as it is part of the "
+            "identity of each row, of at most 200 characters. Set a shorter name with --name (name)."
         )
     if size > MAX_OPTIONS_BYTES:
         raise InvalidFile(f"The options have {size:,} bytes; the limit is {MAX_OPTIONS_BYTES:,}.")

@@ -264,6 +264,12 @@ def test_a_file_in_another_encoding_is_an_error(file_format: Any, data: bytes, m
         read_layout(FileOptions("f", file_format), pieces)
 
 
+def test_a_name_is_shorter_if_the_meter_is_part_of_the_identity() -> None:
+    options = FileOptions("n" * 101, "csv", meters={"m": "region"})
+    with pytest.raises(InvalidFile, match="The name has 101 characters; it must have at most 100"):
+        read_layout(options, [HEADER])
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -28,6 +28,11 @@ from amberflo_workflows.operate.usage_report import format_number
 
 app = typer.Typer(add_completion=False)
 
+OTHER_OPTIONS_ADVICE = (
+    "Correct rejected usage with: metering rejected redrive. Do not send the file again with other options: its rows "
+    "would count twice."
+)
+
 
 @app.command()
 def backfill(
@@ -74,7 +79,9 @@ def backfill(
     The members of a usage are tenantId, meterApiName, meterValue, and a time: meterTimeInMillis, or time in ISO 8601
     or in seconds, milliseconds or microseconds since 1970.
     A row is identified by its uniqueId, or by its text and position in the file if it has none, so that sending a file
-    again counts nothing twice, also under another name. The workflow backfill_usage reads a file on S3.
+    again counts nothing twice, also under another name. With other options its rows count again: correct rejected rows
+    with metering rejected redrive, and cancel the usage before you send the file in another way.
+    The workflow backfill_usage reads a file on S3.
     """
     with reported_errors():
         try:
@@ -97,7 +104,7 @@ def backfill(
             layout = read_layout(options, source.read())
             if dry_run:
                 report = _run_with_progress(backfill_run.dry_run(source, layout), "Reading", source)
-                _show_report(report, "would be counted", as_json)
+                _show_report(report, as_json, is_dry_run=True)
             elif isinstance(source, S3File):
                 _send_on_aws(get_deployment(context), source, options, as_json)
             else:
@@ -143,7 +150,7 @@ def _send_from_here(
         say(f"Resuming after {progress.accepted + progress.rejected:,} rows. Use --restart to start over.")
     destination = RowDestination(machine, table, deployment.client("stepfunctions"), deployment.client("dynamodb"))
     steps = backfill_run.send_file(source, layout, destination, journal)
-    _show_report(_run_with_progress(steps, "Sending", source), "counted", as_json)
+    _show_report(_run_with_progress(steps, "Sending", source), as_json)
 
 
 def _send_on_aws(deployment: Deployment, source: S3File, options: FileOptions, as_json: bool) -> None:
@@ -159,6 +166,8 @@ def _send_on_aws(deployment: Deployment, source: S3File, options: FileOptions, a
         print(json.dumps({**data, "execution": arn}))
     else:
         say(f"{data['accepted']:,} counted, {data['rejected']:,} rejected; see: metering rejected list")
+        if data["rejected"] and data["accepted"]:
+            say(OTHER_OPTIONS_ADVICE)
     raise typer.Exit(1 if data["rejected"] else 0)
 
 
@@ -172,13 +181,14 @@ def _run_with_progress(steps: Iterable[tuple[int, BackfillReport]], title: str, 
     return report
 
 
-def _show_report(report: BackfillReport, verb: str, as_json: bool) -> None:
+def _show_report(report: BackfillReport, as_json: bool, *, is_dry_run: bool = False) -> None:
     if as_json:
         counts = {"accepted": report.accepted, "rejected": report.rejected, "totals": report.totals}
         times = {"times": report.times} if report.times else {}
-        identities = asdict(report.identities)
+        identities = {name: count for name, count in asdict(report.identities).items() if count}
         print(json.dumps({**counts, **times, **identities, "reasons": report.reasons, "examples": report.examples}))
     else:
+        verb = "would be counted" if is_dry_run else "counted"
         say(f"{report.accepted:,} {verb}, {report.rejected:,} rejected.")
         for note in report.identities.describe():
             say(f"  {note}")
@@ -190,6 +200,8 @@ def _show_report(report: BackfillReport, verb: str, as_json: bool) -> None:
             say(f"  {count:,} x {reason}, at byte")
             for example in report.examples[reason]:
                 say(f"    {example}")
+        if report.rejected and report.accepted and not is_dry_run:
+            say(OTHER_OPTIONS_ADVICE)
     raise typer.Exit(1 if report.rejected else 0)
 
 
