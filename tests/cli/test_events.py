@@ -69,7 +69,7 @@ def test_a_file_that_is_sent_twice_counts_once(metering: LocalMetering, tmp_path
     assert metering("events", "send", file).stdout == "350 sent, 0 invalid.\n"
     output = metering.json("events", "send", file)
     assert output == {"sent": 350, "refused": [], "notSent": [], "error": None, "stopped": None}
-    assert wait_until(lambda: sandbox_of(metering.system).requests()["records"] == 700)
+    assert wait_until(lambda: sandbox_of(metering.system).requests()["records"] >= 700)
     assert _wait_until_counted(metering.system, acme=350)
 
 
