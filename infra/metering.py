@@ -42,6 +42,7 @@ class AmberfloMetering(Construct):
     that holds the API key. The secret must exist at the first call, not at deployment. ``secret_key`` is its KMS key,
     if it is not the AWS managed key. ``amberflo_ingest_url`` defaults to Amberflo's ingest host with fail-over if the
     base URL is the default, else to the base URL. Events of ``event_bus`` are processed, see :meth:`listen`.
+    Usage under a meter that does not exist is rejected; without ``check_meter_names`` it is sent, and never counted.
 
     Properties: ``api_function`` (for any HTTP API), ``queue_function``, ``answers`` (bucket for large responses),
     ``ingest`` (queue, dead-letter queue, rejected table), ``tenants`` (dead-letter queue), ``backfill`` (bucket),
@@ -64,6 +65,7 @@ class AmberfloMetering(Construct):
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
         ingest_log: IngestLog = DEFAULTS.ingest_log,
         ingest_concurrency: int = DEFAULTS.ingest_concurrency,
+        check_meter_names: bool = DEFAULTS.check_meter_names,
         runtime: Runtime | None = None,
         bundle_cache: Path | None = None,
     ) -> None:
@@ -81,8 +83,10 @@ class AmberfloMetering(Construct):
                 "AMBERFLO_API_KEY_FIELD": amberflo_api_key_secret_id,
                 "AMBERFLO_BASE_URL": settings.amberflo_base_url,
                 "AMBERFLO_INGEST_URL": settings.ingest_url,
+                "AMBERFLO_CHECK_METER_NAMES": str(check_meter_names).lower(),
             }
         )
+        self.check_meter_names = check_meter_names
         self._allow_tasks_to_read_secret(amberflo_api_key_secret_name, secret_key)
         self.meter_locks = MeterLocks(self, "MeterLocks", locker=self.tasks[LOCKER])
         machines = StateMachines(self, "Workflows", retention=log_retention, ingest_log=ingest_log)

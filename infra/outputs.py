@@ -19,6 +19,7 @@ def build_stack_outputs(metering: AmberfloMetering) -> dict[str, str]:
         "BackfillBucketName": metering.backfill.bucket.bucket_name,
         "StateMachineArns": Stack.of(metering).to_json_string(arns),
         "IngestQueueFunctionName": metering.queue_function.function_name,
+        "ChecksMeterNames": str(metering.check_meter_names).lower(),
     }
 
 

@@ -69,6 +69,7 @@ class Settings:
     log_retention_days: int = 30
     ingest_log: IngestLog = "ALL_WITHOUT_DATA"
     ingest_concurrency: int = 10
+    check_meter_names: bool = True
     python_version: str = "3.13"
     architecture: str = "arm64"
 
@@ -124,6 +125,10 @@ def _to_camel_case(name: str) -> str:
 def _convert(field: "dataclasses.Field[Any]", value: Any) -> Any:
     if isinstance(field.default, tuple):
         return tuple(part.strip() for part in str(value).split(",") if part.strip())
+    if isinstance(field.default, bool):
+        if str(value).lower() not in {"true", "false"}:
+            raise InvalidSetting(f"{_to_camel_case(field.name)} must be true or false, not '{value}'.")
+        return str(value).lower() == "true"
     if isinstance(field.default, int):
         try:
             return int(value)

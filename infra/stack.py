@@ -34,6 +34,7 @@ def add_metering(scope: Construct, settings: Settings, runtime: Runtime, bus: ev
         log_retention=get_log_retention(settings),
         ingest_log=settings.ingest_log,
         ingest_concurrency=settings.ingest_concurrency,
+        check_meter_names=settings.check_meter_names,
         secret_key=key,
         runtime=runtime,
     )

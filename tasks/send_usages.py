@@ -4,13 +4,15 @@ Request: ``{"usages": [{"eventId", "eventTime", "index", "usage"}…], "first"?}
 position of the first one in the execution's chunk. Output: ``{"counted": [uniqueId…], "rejected": [{id, place, index,
 uniqueId, tenantId, meterApiName, reason}…]}``, or a 400 response if the request is invalid.
 
-An invalid usage is set aside and the others are sent. Raises ``AmberfloBatchRejected`` if Amberflo rejects a request
-with more than one record, or one of several requests; the workflow then sends the records one by one. A rejection of a
-single record is an outcome. Records that are sent twice for this count once.
+An invalid usage, or one under a meter that does not exist, is set aside and the others are sent. Raises
+``AmberfloBatchRejected`` if Amberflo rejects a request with more than one record, or one of several requests; the
+workflow then sends the records one by one. A rejection of a single record is an outcome. Records that are sent twice
+for this count once.
 """
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Annotated, Any, Final, NamedTuple, TypedDict
 
 import msgspec
@@ -23,6 +25,7 @@ from amberflo_workflows.core.reported_usage import RejectedUsage, ReportedUsage,
 from amberflo_workflows.core.usage_record import InvalidUsage, UsageRecord, build_record, check_countable
 from amberflo_workflows.tasks.amberflo.client import AmberfloClient
 from amberflo_workflows.tasks.amberflo.errors import AmberfloBatchRejected, AmberfloClientError, AmberfloUnavailable
+from amberflo_workflows.tasks.amberflo.meter_names import find_unknown_meters
 from amberflo_workflows.tasks.step import Step, step
 
 # As many as Amberflo's own clients send in a request.
@@ -57,9 +60,11 @@ def _parse_request(request: Any) -> SendUsages:
 
 @step(_parse_request)
 def handler(request: SendUsages, step: Step) -> SendResult:
-    valid, rejected = _validate(request)
+    started = time.monotonic()
+    valid, rejected = _reject_unknown_meters(step.amberflo, *_validate(request))
+    amberflo = replace(step.amberflo, timeout_seconds=step.amberflo.timeout_seconds - (time.monotonic() - started))
     batches = [valid[start : start + MAX_REQUEST_USAGES] for start in range(0, len(valid), MAX_REQUEST_USAGES)]
-    for batch, error in zip(batches, _send(step.amberflo, batches), strict=True):
+    for batch, error in zip(batches, _send(amberflo, batches), strict=True):
         if error is None:
             continue
         if error.status not in _RECORD_ERROR_STATUSES:
@@ -108,3 +113,18 @@ def _validate(request: SendUsages) -> tuple[list[_ValidUsage], list[RejectedUsag
         else:
             valid.append(_ValidUsage(place, reported, record))
     return valid, rejected
+
+
+def _reject_unknown_meters(
+    amberflo: AmberfloClient, valid: list[_ValidUsage], rejected: list[RejectedUsage]
+) -> tuple[list[_ValidUsage], list[RejectedUsage]]:
+    """Move usage without a meter to the rejected ones. Raises what :func:`find_unknown_meters` raises."""
+    reasons = find_unknown_meters(amberflo, {usage.record.meter_api_name for usage in valid})
+    if not reasons:
+        return valid, rejected
+    unknown = [usage for usage in valid if usage.record.meter_api_name in reasons]
+    rejected += [
+        build_rejected_usage(usage.reported, usage.place, reasons[usage.record.meter_api_name]) for usage in unknown
+    ]
+    rejected.sort(key=lambda usage: usage["place"])
+    return [usage for usage in valid if usage.record.meter_api_name not in reasons], rejected

@@ -45,9 +45,15 @@ def shared_system(system_folder: Path) -> Iterator[System]:
 
 
 @pytest.fixture
-def system(shared_system: System) -> Iterator[System]:
-    """The shared local system, emptied of what earlier tests left; the waits of its workflows are left out."""
+def system(shared_system: System, request: pytest.FixtureRequest) -> Iterator[System]:
+    """The shared local system, emptied of what earlier tests left; the waits of its workflows are left out.
+
+    It has the meters that the markers ``meters(NAME, …)`` of the test, its class and its module name. A test that
+    sends usage names them, or creates them itself.
+    """
     empty(shared_system)
+    names = [name for marker in request.node.iter_markers("meters") for name in marker.args]
+    sandbox_of(shared_system).create_meters(*names)
     yield shared_system
     sandbox_of(shared_system).clear_faults()
 

@@ -1,11 +1,17 @@
 """The configuration of a task Lambda, from its environment variables (set in ``infra/``).
 
-Each function reads the environment once per process and raises ``KeyError`` with the name of a missing variable.
+Each function reads the environment once per process and raises ``KeyError`` with the name of a missing variable, except
+for the one with a default.
 """
 
 import os
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
+
+# How long a process uses a list of the meters before it reads a newer one. Usage under a meter that was deleted is
+# rejected after this time; a meter that was created is known at once.
+METER_LIST_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -37,3 +43,9 @@ def endpoints() -> Endpoints:
         os.environ["AMBERFLO_BASE_URL"].rstrip("/"),
         os.environ["AMBERFLO_INGEST_URL"].rstrip("/"),
     )
+
+
+@cache
+def checks_meter_names() -> bool:
+    """Whether usage is rejected if there is no meter with its name: unless ``AMBERFLO_CHECK_METER_NAMES`` is false."""
+    return os.environ.get("AMBERFLO_CHECK_METER_NAMES", "true") != "false"

@@ -21,6 +21,9 @@ def up(
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Port of the emulator. Default: 4566, or a free one.")
     ] = None,
+    check_meter_names: Annotated[
+        bool, typer.Option(help="Reject usage under a meter that does not exist. It would not be counted.")
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """Start the local system and leave it running."""
@@ -30,7 +33,9 @@ def up(
         with reported_errors(), show_progress() as report:
             # A console that still runs shows the emulator that has ended.
             console_process.stop(home())
-            system = systems.up(home(), port, (lambda _: None) if as_json else report, note)
+            system = systems.up(
+                home(), port, (lambda _: None) if as_json else report, note, check_meter_names=check_meter_names
+            )
     console_url = _start_console()
     if as_json:
         print(json.dumps({"api": system.api_endpoint, "console": console_url, "started": is_new}))

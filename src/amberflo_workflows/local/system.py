@@ -86,13 +86,14 @@ def start(
     *,
     port: int | None = None,
     wait_scale: float = 1.0,
+    check_meter_names: bool = True,
     environment: Mapping[str, str] = MappingProxyType({}),
     on_progress: MessageCallback = lambda _: None,
 ) -> System:
     """Start a system in ``folder`` and deploy the stack; it ends with this process. Raises :class:`OperatorError`.
 
-    With ``AMBERFLO_BASE_URL`` and ``AMBERFLO_API_KEY`` in ``environment`` the system calls that Amberflo instead of a
-    sandbox.
+    Without ``check_meter_names`` usage under a meter that does not exist is not rejected. With ``AMBERFLO_BASE_URL`` and
+    ``AMBERFLO_API_KEY`` in ``environment`` the system calls that Amberflo instead of a sandbox.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     real_url, key = environment.get("AMBERFLO_BASE_URL"), environment.get("AMBERFLO_API_KEY")
@@ -104,7 +105,7 @@ def start(
     amberflo_url = real_url or f"http://{LOOPBACK}:{_sandbox_port(folder)}"
     with contextlib.ExitStack() as undo, ThreadPoolExecutor() as pool:
         on_progress("Starting the emulator and the sandbox, synthesising the stack")
-        assembly = pool.submit(_synth, folder / "cdk.out", amberflo_url)
+        assembly = pool.submit(_synth, folder / "cdk.out", amberflo_url, check_meter_names)
         sandbox = None if real_url else _start_sandbox(folder, amberflo_url, key)
         if sandbox:
             undo.callback(sandbox.stop)
@@ -137,14 +138,23 @@ def running_system(
         system.stop()
 
 
-def up(folder: Path, port: int | None, on_progress: MessageCallback, on_warning: MessageCallback) -> System:
+def up(
+    folder: Path,
+    port: int | None,
+    on_progress: MessageCallback,
+    on_warning: MessageCallback,
+    *,
+    check_meter_names: bool = True,
+) -> System:
     """Start a system that outlives this process, and store its state. Raises :class:`OperatorError`.
 
     First stops what still runs of an earlier system; ``on_warning`` is called if that one lost data.
     """
     with home.lock(folder):
         _stop_remains(folder, on_warning)
-        system = start(folder, port=port, environment=os.environ, on_progress=on_progress)
+        system = start(
+            folder, port=port, check_meter_names=check_meter_names, environment=os.environ, on_progress=on_progress
+        )
         home.save_state(folder, _to_state(system))
         # Until here, the servers end if this process is killed.
         system.emulator.server.detach()
@@ -215,12 +225,13 @@ def _to_state(system: System) -> RunningState:
     )
 
 
-def _synth(outdir: Path, amberflo_url: str) -> Path:
+def _synth(outdir: Path, amberflo_url: str, check_meter_names: bool) -> Path:
     try:
         settings = Settings(
             stack_name=STACK,
             amberflo_api_key_secret_name=SECRET,
             amberflo_base_url=amberflo_url,
+            check_meter_names=check_meter_names,
             # With scopes, so that a token with only one of them can be tested.
             read_scope=READ_SCOPE,
             write_scope=WRITE_SCOPE,

@@ -42,6 +42,10 @@ class SandboxClient:
         """Reset the counts of calls and records to zero."""
         self._call("DELETE", "requests")
 
+    def create_meters(self, *meter_api_names: str) -> None:
+        """Create a meter, a sum of all usage, for each name that has none. No call is counted."""
+        self._call("POST", "meters", list(meter_api_names))
+
     def totals(self, meter_api_name: str) -> dict[str, float]:
         """The sum of a meter's usage by customer id."""
         totals: dict[str, float] = self._call("GET", f"totals?meterApiName={meter_api_name}")

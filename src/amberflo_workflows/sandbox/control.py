@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from amberflo_workflows.sandbox import customers, usage
+from amberflo_workflows.sandbox import customers, meters, usage
 from amberflo_workflows.sandbox.faults import Fault
 
 if TYPE_CHECKING:
@@ -64,6 +64,16 @@ async def _customers(sandbox: "Sandbox", _request: Request) -> Response:
     return JSONResponse(sandbox.store.documents(customers.KIND))
 
 
+async def _create_meters(sandbox: "Sandbox", request: Request) -> Response:
+    """Create a meter for each name that has none, as a preparation for usage."""
+    names = msgspec.json.decode(await request.body(), type=list[str])
+    existing = {meter["meterApiName"] for meter in meters.list_meters(sandbox.store, None, None)}
+    for name in sorted(set(names) - existing):
+        body = {"label": name, "meterApiName": name, "meterType": "sum_of_all_usage"}
+        meters.create_meter(sandbox.store, sandbox.settings, body)
+    return JSONResponse({"meters": len(existing | set(names))})
+
+
 async def _reset(sandbox: "Sandbox", request: Request) -> Response:
     sandbox.store.clear()
     return await _clear_requests(sandbox, request)
@@ -77,6 +87,7 @@ CONTROL_ROUTES: list[tuple[str, str, "Callable[[Sandbox, Request], Awaitable[Res
     ("PUT", "/_sandbox/faults", _replace_faults),
     ("DELETE", "/_sandbox/faults", _clear_faults),
     ("PUT", "/_sandbox/keys", _put_keys),
+    ("POST", "/_sandbox/meters", _create_meters),
     ("GET", "/_sandbox/totals", _totals),
     ("GET", "/_sandbox/customers", _customers),
     ("POST", "/_sandbox/reset", _reset),
