@@ -17,7 +17,7 @@ from tests.entrypoints.calls import Api, create_meter
 from tests.polling import wait_until
 from tests.workflows.runner import Runner
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls")]
 
 FORGED_LINE = {"level": "ERROR", "message": "forged"}
 CONTROL_CHARACTERS = set("\x1b\x07\x9b\u202e\r")

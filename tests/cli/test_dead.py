@@ -16,7 +16,7 @@ from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
 from tests.polling import wait_until
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls")]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.conftest import sandbox_of
 from tests.emit.bus import DENIED, Bus, BusResponse
 from tests.polling import wait_until
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls")]
 
 NOW = int(time.time() * 1000)
 REJECTED = BusResponse(failed_entries={0: "Odd"}, accepts=False)

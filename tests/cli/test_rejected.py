@@ -11,7 +11,7 @@ from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
 from tests.workflows.runner import Runner
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls", "calls")]
 
 
 @pytest.fixture

@@ -16,7 +16,11 @@ from tests.console.conftest import OpenPage, save_screenshot
 from tests.console.rejected_samples import HOSTILE, METER, create_rejected, fetch_totals, send_dead_event
 from tests.polling import wait_until
 
-pytestmark = [pytest.mark.emulator, pytest.mark.usefixtures("empty_dead_letter_queues")]
+pytestmark = [
+    pytest.mark.emulator,
+    pytest.mark.usefixtures("empty_dead_letter_queues"),
+    pytest.mark.meters("api-calls"),
+]
 
 
 def test_a_dead_event_is_shown_and_redriven(

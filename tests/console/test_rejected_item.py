@@ -13,7 +13,7 @@ from tests.console.axe import assert_accessible
 from tests.console.conftest import OpenPage
 from tests.console.rejected_samples import HOSTILE, METER, create_rejected, fetch_totals, reload_item
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls")]
 
 
 def _status(page: Page) -> str:

@@ -13,7 +13,7 @@ from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.conftest import sandbox_of
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls")]
 
 # The same in every delivery of a message.
 SENT = str(int(time.time() * 1000))

@@ -16,7 +16,7 @@ from tests.conftest import sandbox_of
 from tests.core.test_chunks import OTHER_STATE_BYTES
 from tests.workflows.runner import Runner
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.meters("m")]
 
 
 def _build_chunk(letter: str, length: int, value: Any) -> list[Any]:

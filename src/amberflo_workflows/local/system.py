@@ -92,8 +92,8 @@ def start(
 ) -> System:
     """Start a system in ``folder`` and deploy the stack; it ends with this process. Raises :class:`OperatorError`.
 
-    Without ``check_meter_names`` usage under a meter that does not exist is not rejected. With ``AMBERFLO_BASE_URL`` and
-    ``AMBERFLO_API_KEY`` in ``environment`` the system calls that Amberflo instead of a sandbox.
+    Without ``check_meter_names`` usage under a meter that does not exist is not rejected. With ``AMBERFLO_BASE_URL``
+    and ``AMBERFLO_API_KEY`` in ``environment`` the system calls that Amberflo instead of a sandbox.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     real_url, key = environment.get("AMBERFLO_BASE_URL"), environment.get("AMBERFLO_API_KEY")

@@ -16,7 +16,7 @@ from tests.conftest import sandbox_of
 from tests.operate.executions.histories import outline
 from tests.polling import wait_until
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.meters("calls")]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from amberflo_workflows.sandbox.client import SandboxClient
 from tests.conftest import sandbox_of
 from tests.workflows.runner import Runner
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls", "other")]
 
 METER = "api-calls"
 

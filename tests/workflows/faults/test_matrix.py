@@ -21,7 +21,7 @@ from tests.workflows.faults.cells import (
     start,
 )
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.meters("x")]
 
 # A step times out before its state does, so the test shortens the state's timeout. In the soak it is long enough for
 # the cold start of the next attempt, which needs a new process while the previous one still hangs.
@@ -43,7 +43,7 @@ def test_a_state_that_times_out(system: System, cell: Cell) -> None:
     with changed_state(system, cell, lambda state: state.update(TimeoutSeconds=STATE_SECONDS)):
         outcome = start(system, cell, build_faults(cell, kind="hang", seconds=STATE_SECONDS + 0.5))
     # The processes of attempts that timed out are still running.
-    assert wait_until(lambda: actual_calls(system) == expected_calls(cell))
+    assert wait_until(lambda: actual_calls(system, cell.row.workflow) == expected_calls(cell))
     check(system, cell, outcome)
     assert outcome.http != 504 or "timed out" in outcome.body["message"]
 
