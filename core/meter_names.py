@@ -10,7 +10,7 @@ import msgspec
 from amberflo_workflows.core.meter import ApiName, is_meter
 from amberflo_workflows.core.names import find_name_error
 from amberflo_workflows.core.reported_usage import truncate_reason
-from amberflo_workflows.core.usage_record import MAX_METER_NAME_LENGTH
+from amberflo_workflows.core.usage_record import MAX_METER_NAME_LENGTH, InvalidUsage, UsageRecord
 
 # To find the nearest of a thousand names takes milliseconds. A flood of unknown names must not take longer than a state
 # may, so the reasons of the others have no suggestion.
@@ -39,6 +39,11 @@ class KnownMeters:
         if name not in self._reasons and len(self._reasons) < MAX_SUGGESTIONS:
             self._reasons[name] = _describe(name, self._find_nearest(name))
         return self._reasons.get(name) or _describe(name, "")
+
+    def check(self, record: UsageRecord) -> None:
+        """Raise :class:`InvalidUsage` if there is no meter for a record."""
+        if error := self.find_error(record.meter_api_name):
+            raise InvalidUsage(error)
 
     def _find_nearest(self, name: str) -> str:
         """Return the most similar name, regardless of case, or an empty text if none is similar."""

@@ -48,12 +48,12 @@ def shared_system(system_folder: Path) -> Iterator[System]:
 def system(shared_system: System, request: pytest.FixtureRequest) -> Iterator[System]:
     """The shared local system, emptied of what earlier tests left; the waits of its workflows are left out.
 
-    It has the meters that the markers ``meters(NAME, …)`` of the test, its class and its module name. A test that
-    sends usage names them, or creates them itself.
+    A test that sends usage needs its meters: it creates them, or names them in the marker ``meters(NAME, …)``. The
+    marker of a test replaces that of its module.
     """
     empty(shared_system)
-    names = [name for marker in request.node.iter_markers("meters") for name in marker.args]
-    sandbox_of(shared_system).create_meters(*names)
+    marker = request.node.get_closest_marker("meters")
+    sandbox_of(shared_system).create_meters(*(marker.args if marker else ()))
     yield shared_system
     sandbox_of(shared_system).clear_faults()
 

@@ -19,7 +19,7 @@ from tests.conftest import sandbox_of
 from tests.entrypoints.calls import Api
 from tests.polling import wait_until
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls")]
 
 COLUMNS = ("customer", "meterApiName", "meterValue", "meterTimeInMillis", "region")
 TENANTS = ("acme", "globex", "initech")
@@ -160,6 +160,7 @@ def test_a_dry_run_reports_totals_and_counts_nothing(metering: Metering, tmp_pat
     assert sandbox_of(metering.system).totals("api-calls") == {}
 
 
+@pytest.mark.meters()
 def test_a_constant_stays_the_text_that_was_entered(metering: Metering, tmp_path: Path) -> None:
     meter = create_meter(metering.system, "api-calls", dimensions=["version"])
     data = _csv(_rows(3))

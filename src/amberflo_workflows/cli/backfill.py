@@ -10,6 +10,7 @@ import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from amberflo_workflows.cli.context import get_deployment, reported_errors
+from amberflo_workflows.cli.known_meters import MetersNotChecked, fetch_known_meters
 from amberflo_workflows.cli.options import FileFormat, Json
 from amberflo_workflows.cli.output import console, fail, say
 from amberflo_workflows.core.file_encoding import InvalidFile
@@ -103,8 +104,7 @@ def backfill(
             )
             layout = read_layout(options, source.read())
             if dry_run:
-                report = _run_with_progress(backfill_run.dry_run(source, layout), "Reading", source)
-                _show_report(report, as_json, is_dry_run=True)
+                _check_file(context, source, layout, as_json)
             elif isinstance(source, S3File):
                 _send_on_aws(get_deployment(context), source, options, as_json)
             else:
@@ -136,6 +136,17 @@ def _parse_pair(option: str, text: str) -> tuple[str, str]:
     if not (member and equals and value):
         raise fail(f"{option} must be {'METER' if option == '--meter' else 'MEMBER'}=…, not '{text}'", 2)
     return member, value
+
+
+def _check_file(context: typer.Context, source: UsageSource, layout: FileLayout, as_json: bool) -> None:
+    meters, warnings = None, []
+    try:
+        meters = fetch_known_meters(context)
+    except MetersNotChecked as error:
+        warnings = [str(error)]
+    report = _run_with_progress(backfill_run.dry_run(source, layout, meters), "Reading", source)
+    report.warnings += warnings
+    _show_report(report, as_json, is_dry_run=True)
 
 
 def _send_from_here(
@@ -186,7 +197,9 @@ def _show_report(report: BackfillReport, as_json: bool, *, is_dry_run: bool = Fa
         counts = {"accepted": report.accepted, "rejected": report.rejected, "totals": report.totals}
         times = {"times": report.times} if report.times else {}
         identities = {name: count for name, count in asdict(report.identities).items() if count}
-        print(json.dumps({**counts, **times, **identities, "reasons": report.reasons, "examples": report.examples}))
+        warnings = {"warnings": report.warnings} if report.warnings else {}
+        details = {"reasons": report.reasons, "examples": report.examples}
+        print(json.dumps({**counts, **times, **identities, **warnings, **details}))
     else:
         verb = "would be counted" if is_dry_run else "counted"
         say(f"{report.accepted:,} {verb}, {report.rejected:,} rejected.")
@@ -196,6 +209,8 @@ def _show_report(report: BackfillReport, as_json: bool, *, is_dry_run: bool = Fa
             say(f"  {meter}: {format_number(total)} in total")
         for form, count in report.times.most_common():
             say(f"  {count:,} times were read as {form}")
+        for warning in report.warnings:
+            say(f"  Warning: {warning}")
         for reason, count in report.reasons.most_common():
             say(f"  {count:,} x {reason}, at byte")
             for example in report.examples[reason]:

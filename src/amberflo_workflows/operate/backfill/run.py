@@ -10,9 +10,10 @@ from typing import Final
 
 from amberflo_workflows.core.chunks import TOO_LARGE_REASON, exceeds_chunk_limit
 from amberflo_workflows.core.file_times import describe_time
+from amberflo_workflows.core.meter_names import KnownMeters
 from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.core.usage_file import FileLayout, FileRow, parse_usages, read_rows
-from amberflo_workflows.core.usage_record import InvalidUsage, build_record, check_countable
+from amberflo_workflows.core.usage_record import InvalidUsage, UsageRecord, build_record, check_countable
 from amberflo_workflows.entrypoints.backfill.sending import RowDestination, send_rows
 from amberflo_workflows.operate.backfill.identities import IdentityIndex, RowIdentities
 from amberflo_workflows.operate.backfill.journal import Progress, ProgressJournal
@@ -27,7 +28,8 @@ _JOURNAL_SECONDS: Final = 0.5
 class BackfillReport:
     """Accepted and rejected usages. ``examples`` has rows of each reason, with the byte at which each begins.
 
-    ``times`` counts, in a dry run, how the times of rows were read, and ``identities`` how rows are identified.
+    In a dry run, ``times`` counts how the times of rows were read, ``identities`` has how rows are identified, and
+    ``warnings`` what is doubtful.
     """
 
     accepted: int = 0
@@ -37,6 +39,7 @@ class BackfillReport:
     examples: dict[str, list[str]] = field(default_factory=dict)
     times: Counter[str] = field(default_factory=Counter)
     identities: RowIdentities = field(default_factory=RowIdentities)
+    warnings: list[str] = field(default_factory=list)
 
     def add_rejected(self, row: FileRow, reason: str) -> None:
         """Add a rejected row."""
@@ -54,45 +57,60 @@ def group_reason(reason: str) -> str:
     return re.sub(r"^there is no time: '.*' (?=is neither|does not)", "there is no time: it ", reason, flags=re.DOTALL)
 
 
-def dry_run(source: UsageSource, layout: FileLayout) -> Iterator[tuple[int, BackfillReport]]:
-    """Validate the rows without sending them. Yields the byte after the last row read, and the report so far."""
-    report, now = BackfillReport(), int(time.time() * 1000)
-    with closing(IdentityIndex()) as index:
-        yield from _validate_rows(source, layout, report, now, index)
-
-
-def _validate_rows(
-    source: UsageSource, layout: FileLayout, report: BackfillReport, now: int, index: IdentityIndex
+def dry_run(
+    source: UsageSource, layout: FileLayout, meters: KnownMeters | None = None
 ) -> Iterator[tuple[int, BackfillReport]]:
-    for row in read_rows(source.read(layout.rows_start), layout.rows_start, layout.options.format):
-        usages = parse_usages(row, layout)
-        if form := describe_time(usages[0], layout.options.times):
-            report.times[form] += 1
-        for usage in usages:
-            _validate_usage(row, usage, report, now, index)
-        yield row.end, report
+    """Validate the rows without sending them. Yields the byte after the last row read, and the report so far.
+
+    The names of meters are checked if the ``meters`` of the deployment are passed.
+    """
+    with closing(IdentityIndex()) as index:
+        validation = _Validation(int(time.time() * 1000), meters, index, BackfillReport())
+        for row in read_rows(source.read(layout.rows_start), layout.rows_start, layout.options.format):
+            usages = parse_usages(row, layout)
+            if form := describe_time(usages[0], layout.options.times):
+                validation.report.times[form] += 1
+            for usage in usages:
+                validation.add(row, usage)
+            yield row.end, validation.report
 
 
-def _validate_usage(
-    row: FileRow, usage: ReportedUsage, report: BackfillReport, now_in_millis: int, index: IdentityIndex
-) -> None:
-    if exceeds_chunk_limit([usage]):
-        report.add_rejected(row, TOO_LARGE_REASON)
-        return
-    try:
-        record = build_record(usage.usage, event_id=usage.event_id, event_time=usage.event_time, reason=usage.reason)
-        check_countable(record, now_in_millis=now_in_millis)
-    except InvalidUsage as error:
-        report.add_rejected(row, str(error))
-        return
-    report.accepted += 1
-    value: float = record.meter_value
-    if record.unique_id == usage.event_id:
-        report.identities.by_position += 1
-    elif (earlier := index.add(record)) is not None:
-        report.identities.add_repetition(is_same=earlier == value)
-        value -= earlier
-    report.totals[record.meter_api_name] = report.totals.get(record.meter_api_name, 0) + value
+@dataclass(frozen=True)
+class _Validation:
+    """What the usages of a file are checked with, and the report so far."""
+
+    now_in_millis: int
+    meters: KnownMeters | None
+    index: IdentityIndex
+    report: BackfillReport
+
+    def add(self, row: FileRow, usage: ReportedUsage) -> None:
+        if exceeds_chunk_limit([usage]):
+            self.report.add_rejected(row, TOO_LARGE_REASON)
+            return
+        try:
+            record = build_record(
+                usage.usage, event_id=usage.event_id, event_time=usage.event_time, reason=usage.reason
+            )
+            check_countable(record, now_in_millis=self.now_in_millis)
+            if self.meters is not None:
+                self.meters.check(record)
+        except InvalidUsage as error:
+            self.report.add_rejected(row, str(error))
+            return
+        self._add_record(record, has_own_id=record.unique_id != usage.event_id)
+
+    def _add_record(self, record: UsageRecord, *, has_own_id: bool) -> None:
+        """Count a record as Amberflo does: of those with the same identity, the latest."""
+        value: float = record.meter_value
+        if not has_own_id:
+            self.report.identities.by_position += 1
+        elif (earlier := self.index.add(record)) is not None:
+            self.report.identities.add_repetition(is_same=earlier == value)
+            value -= earlier
+        self.report.accepted += 1
+        totals = self.report.totals
+        totals[record.meter_api_name] = totals.get(record.meter_api_name, 0) + value
 
 
 def send_file(
