@@ -12,10 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from amberflo_workflows.local.system import running_system
-from tests.bench import costs, drain, imports, pages, records, scale, throughput
+from tests.bench import costs, drain, imports, meter_names, pages, records, scale, throughput
+from tests.bench.events import METER
 from tests.bench.prices import PRICES_SOURCE
+from tests.conftest import sandbox_of
 
-PARTS = ("imports", "records", "throughput", "costs", "drain", "scale", "pages")
+PARTS = ("imports", "records", "throughput", "costs", "drain", "names", "scale", "pages")
 console = Console()
 
 
@@ -32,6 +34,7 @@ def main(args: list[str]) -> int:
         title = "CPU time of a usage in the step that sends it, without its calls"
         results["records"] = _print_table(title, records.measure())
     with tempfile.TemporaryDirectory() as folder, running_system(Path(folder)) as system:
+        sandbox_of(system).create_meters(METER)
         if "throughput" in parts:
             title = "Usages per second through one worker, best of three, and with one HTTP call for each usage"
             results["throughput"] = _print_table(title, throughput.measure(system, Path(folder)))
@@ -41,6 +44,9 @@ def main(args: list[str]) -> int:
         if "drain" in parts:
             results["drain"] = drain.measure(system)
             _print_drain(results["drain"])
+        if "names" in parts:
+            title = "Checking that each usage has a meter, chunks of 300 usages"
+            results["names"] = _print_table(title, meter_names.measure(system))
         if "scale" in parts:
             results["scale"] = scale.measure(system)
             _print_scale(results["scale"])

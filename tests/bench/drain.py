@@ -6,7 +6,7 @@ from typing import Any
 
 from amberflo_workflows.local.demo.run import batched
 from amberflo_workflows.local.system import System
-from tests.bench.events import build_details
+from tests.bench.events import METER, build_details
 from tests.conftest import sandbox_of
 from tests.system.workers import measure_memory
 
@@ -20,6 +20,7 @@ def measure(system: System) -> list[dict[str, Any]]:
 
 def _drain(system: System, count: int) -> dict[str, Any]:
     sandbox_of(system).reset()
+    sandbox_of(system).create_meters(METER)
     usages = list(build_details(count, 1))
     total = sum(usage["meterValue"] for usage in usages)
     started = time.perf_counter()
@@ -35,7 +36,7 @@ def _drain(system: System, count: int) -> dict[str, Any]:
         ]
         system.client("events").put_events(Entries=entries)
     put_seconds = time.perf_counter() - started
-    while sum(sandbox_of(system).totals("api-calls").values()) < total:
+    while sum(sandbox_of(system).totals(METER).values()) < total:
         time.sleep(0.2)
     seconds = time.perf_counter() - started
     return {

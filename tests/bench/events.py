@@ -8,14 +8,14 @@ from typing import Any
 
 from amberflo_workflows.local.system import System
 
-TENANTS = 5
+TENANTS, METER = 5, "api-calls"
 
 
 def build_usage(number: int) -> dict[str, Any]:
     """A usage with a unique id, a time and two dimensions, as the emitter sends it."""
     return {
         "tenantId": f"tenant-{number % TENANTS}",
-        "meterApiName": "api-calls",
+        "meterApiName": METER,
         "meterValue": number % 7 + 1,
         "meterTimeInMillis": int(time.time() * 1000),
         "uniqueId": str(uuid.uuid4()),

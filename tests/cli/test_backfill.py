@@ -160,7 +160,7 @@ def test_a_dry_run_reports_totals_and_counts_nothing(metering: Metering, tmp_pat
     assert sandbox_of(metering.system).totals("api-calls") == {}
 
 
-@pytest.mark.meters()
+@pytest.mark.meters
 def test_a_constant_stays_the_text_that_was_entered(metering: Metering, tmp_path: Path) -> None:
     meter = create_meter(metering.system, "api-calls", dimensions=["version"])
     data = _csv(_rows(3))

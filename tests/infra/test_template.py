@@ -42,6 +42,21 @@ def test_the_local_template_differs_only_in_the_runtime(aws: dict[str, Any], loc
     assert aws == local
 
 
+def _read_meter_check(template: dict[str, Any]) -> tuple[str, str]:
+    """Whether the step checks the names of meters, and whether the output says so."""
+    variables = get_functions(template)["send_usages"]["Environment"]["Variables"]
+    return variables["AMBERFLO_CHECK_METER_NAMES"], template["Outputs"]["ChecksMeterNames"]["Value"]
+
+
+def test_the_names_of_meters_are_checked_by_default(aws: dict[str, Any]) -> None:
+    assert _read_meter_check(aws) == ("true", "true")
+
+
+@pytest.mark.parametrize(("text", "expected"), [("true", True), ("false", False), ("False", False), (False, False)])
+def test_the_setting_is_true_or_false(text: Any, expected: bool) -> None:
+    assert Settings.from_context({"checkMeterNames": text}.get).check_meter_names is expected
+
+
 def test_every_route_has_the_authorizer_and_invokes_the_api_function(aws: dict[str, Any]) -> None:
     routes = get_resources(aws, "AWS::ApiGatewayV2::Route").values()
     assert {route["RouteKey"] for route in routes} == {
@@ -151,6 +166,7 @@ def test_existing_resources_in_the_settings_are_used(tmp_path: Path) -> None:
         alarm_email="ops@example.com",
         secret_kms_key_arn="arn:aws:kms:us-east-1:000000000000:key/k",
         ingest_log="ERROR_WITH_DATA",
+        check_meter_names=False,
     )
     template = synth_template(tmp_path / "out", "aws", settings)
     for resource_type in ("AWS::Cognito::UserPool", "AWS::Events::EventBus"):
@@ -166,6 +182,7 @@ def test_existing_resources_in_the_settings_are_used(tmp_path: Path) -> None:
     assert "kms:Decrypt" in json.dumps(get_role_statements(template, role))
     logging = _get_machines(template)["ingest_usage"]["LoggingConfiguration"]
     assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", True)
+    assert _read_meter_check(template) == ("false", "false")
 
 
 @pytest.mark.parametrize(
@@ -175,6 +192,7 @@ def test_existing_resources_in_the_settings_are_used(tmp_path: Path) -> None:
         (["-c", "issuer=https://x"], "issuer and audience must be set together"),
         (["-c", "ingestLog=ALL"], "ingestLog must be ALL_WITHOUT_DATA or ERROR_WITH_DATA"),
         (["-c", "logRetentionDays=5"], "logRetentionDays must be one of 1, 7, 30, 90, 365"),
+        (["-c", "checkMeterNames=no"], "checkMeterNames must be true or false, not 'no'"),
         (["-c", "ingestConcurrency=many"], "ingestConcurrency must be a whole number"),
         (["-c", "stackname=x"], "Unknown setting 'stackname'"),
         (["--help"], "Settings must be passed as -c key=value"),
