@@ -56,6 +56,16 @@ def _build_csv() -> str:
     return "\n".join(["customer,meterApiName,meterValue,meterTimeInMillis", *rows, ""])
 
 
+def _build_typing_error() -> str:
+    """Create the meter, and send usage whose meter has a typing error."""
+    meter = json.dumps({"label": "Calls", "meterApiName": "api-calls", "meterType": "sum_of_all_usage"})
+    usage = json.dumps({"tenantId": "acme", "meterApiName": "api-cals", "meterValue": 5})
+    return "".join(
+        f"call \"${{CONTROL_PLANE_API_ENDPOINT}}{path}\" -d '{body}'\n"
+        for path, body in (("meters", meter), ("ingest", usage))
+    )
+
+
 def test_the_commands_of_the_readme_work_unchanged(tmp_path: Path) -> None:
     started = _run(f"{METERING} up --port {find_free_port()}", tmp_path)
     assert started.returncode == 0, started.stderr
@@ -67,7 +77,9 @@ def test_the_commands_of_the_readme_work_unchanged(tmp_path: Path) -> None:
         calls = _run(script, tmp_path)
         history = _run(f'eval "$({METERING} env)"\n{_read_call_function()}{_read_blocks("ARN=")}', tmp_path)
         (tmp_path / "usage.csv").write_text(_build_csv())
-        others = _run(f"cd {tmp_path}\n{_read_blocks('metering backfill', 'metering rejected')}", tmp_path)
+        # The first block deletes its meter. The table has usage that the example can redrive.
+        prepare = f'eval "$({METERING} env)"\n{_read_call_function()}{_build_typing_error()}cd {tmp_path}\n'
+        others = _run(f"{prepare}{_read_blocks('metering backfill', 'metering rejected')}", tmp_path)
     finally:
         _run(f"{METERING} down", tmp_path)
     for process in (calls, history, others):
@@ -75,6 +87,8 @@ def test_the_commands_of_the_readme_work_unchanged(tmp_path: Path) -> None:
     assert json.loads(history.stdout)["events"][0]["type"] == "ExecutionStarted"
     assert "2 would be counted, 0 rejected." in others.stdout
     assert "2 counted, 0 rejected." in others.stdout
+    assert '"accepted": 0' in others.stdout
+    assert "1 counted, 0 rejected" in others.stdout
     responses = [json.loads(line) for line in calls.stdout.splitlines() if line.startswith('{"')]
     assert len(responses) >= 8, calls.stdout
     assert [response for response in responses if "statusCode" in response] == []
