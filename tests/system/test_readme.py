@@ -87,7 +87,7 @@ def test_the_commands_of_the_readme_work_unchanged(tmp_path: Path) -> None:
     assert json.loads(history.stdout)["events"][0]["type"] == "ExecutionStarted"
     assert "2 would be counted, 0 rejected." in others.stdout
     assert "2 counted, 0 rejected." in others.stdout
-    assert '"accepted": 0' in others.stdout
+    assert '"accepted":0' in others.stdout.replace(" ", "")
     assert "1 counted, 0 rejected" in others.stdout
     responses = [json.loads(line) for line in calls.stdout.splitlines() if line.startswith('{"')]
     assert len(responses) >= 8, calls.stdout

@@ -218,8 +218,8 @@ def test_threads_share_a_list(steps: Steps) -> None:
     steps.sandbox.clear_requests()
     client = AmberfloClient("key-1", steps.sandbox.url, steps.sandbox.url, timeout_seconds=6)
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: meter_names.find_unknown_meters(client, {"api-calls"}), range(50)))
-    assert found == [{}] * 50
+        known = list(pool.map(lambda _: meter_names.find_unknown_meters(client, {"api-calls"}), range(50)))
+    assert known == [{}] * 50
     assert _count_calls(steps) == {"GET /meters": 1}
     with ThreadPoolExecutor(8) as pool:
         missed = list(pool.map(lambda _: meter_names.find_unknown_meters(client, {"api-cals"}), range(16)))
