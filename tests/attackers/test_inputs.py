@@ -18,7 +18,7 @@ from tests.conftest import sandbox_of
 from tests.entrypoints.calls import METER, Api
 from tests.workflows.runner import Runner
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls", "m")]
 
 TRAVERSAL_IDS = [
     "../customers",

@@ -83,6 +83,7 @@ def _send_events(system: System) -> None:
     """Run every workflow that takes an event, and the one that takes a file."""
     usage: dict[str, Any] = {"tenantId": "acme", "meterApiName": "by-event", "meterValue": 1}
     tenant = {"tenantId": "acme", "tenantName": "Acme"}
+    sandbox_of(system).create_meters("by-event")
     details = [("ingestUsage", usage), ("onboardingRequest", tenant), ("offboardingRequest", tenant)]
     entries = [
         {

@@ -159,6 +159,7 @@ def test_an_ingest_execution_shows_the_status_of_each_usage(system: System, open
     expect(page.locator("main")).to_contain_text(request["usages"][1]["eventId"])
 
 
+@pytest.mark.meters("m")
 def test_an_item_of_a_distributed_map_is_a_child_execution(system: System, open_page: OpenPage) -> None:
     bucket, key = system.outputs["BackfillBucketName"], f"{uuid.uuid4()}.ndjson"
     usage = {"tenantId": "t", "meterApiName": "m", "meterValue": 1, "meterTimeInMillis": time.time_ns() // 10**6}

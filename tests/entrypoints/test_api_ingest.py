@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from tests.conftest import sandbox_of
-from tests.entrypoints.calls import Api, create_meter
+from tests.entrypoints.calls import Api
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls")]
 
 
 def test_many_usages_are_sent_in_chunks_and_invalid_ones_are_returned(api: Api) -> None:
-    create_meter(api)
     usages: list[Any] = [{"tenantId": "t", "meterApiName": "api-calls", "meterValue": 1} for _ in range(650)]
     usages[420] = {"tenantId": "t", "meterApiName": "api-calls", "meterValue": "many"}
     response = api.call("POST", "ingest", {"records": usages})
@@ -27,7 +26,6 @@ def test_many_usages_are_sent_in_chunks_and_invalid_ones_are_returned(api: Api) 
 
 
 def test_usage_with_its_own_identity_counts_once(api: Api) -> None:
-    create_meter(api)
     usage = {
         "tenantId": "t",
         "meterApiName": "api-calls",
@@ -41,7 +39,6 @@ def test_usage_with_its_own_identity_counts_once(api: Api) -> None:
 
 
 def test_a_call_with_an_idempotency_key_counts_once(api: Api) -> None:
-    create_meter(api)
     usage = {"tenantId": "t", "meterApiName": "api-calls", "meterValue": 5}
     key = {"Idempotency-Key": str(uuid.uuid4())}
     first, second = (api.call("POST", "ingest", {"records": [usage, usage]}, **key) for _ in range(2))
@@ -53,7 +50,6 @@ def test_a_call_with_an_idempotency_key_counts_once(api: Api) -> None:
 
 
 def test_repeating_a_call_that_failed_half_way_completes_it(api: Api) -> None:
-    create_meter(api)
     usages = [{"tenantId": "t", "meterApiName": "api-calls", "meterValue": 1}] * 250
     key = {"Idempotency-Key": str(uuid.uuid4())}
     # The first request is accepted, but its response is an error; the next ones fail.
@@ -67,7 +63,6 @@ def test_repeating_a_call_that_failed_half_way_completes_it(api: Api) -> None:
 
 
 def test_parallel_calls_with_the_same_key_count_once(api: Api) -> None:
-    create_meter(api)
     usage = {"tenantId": "t", "meterApiName": "api-calls", "meterValue": 5}
     key = {"Idempotency-Key": str(uuid.uuid4())}
     with ThreadPoolExecutor(4) as pool:
@@ -87,7 +82,6 @@ def test_an_idempotency_key_with_another_body_is_a_409(api: Api) -> None:
 
 
 def test_a_body_is_the_same_if_its_canonical_form_is(api: Api) -> None:
-    create_meter(api)
     key, usage = {"Idempotency-Key": str(uuid.uuid4())}, {"tenantId": "Caf\u00e9", "meterApiName": "api-calls"}
     bodies = [
         {**usage, "meterValue": 1},
@@ -123,7 +117,6 @@ def _call_behind(api: Api, authorizer: Any, key: str) -> Any:
 
 
 def test_callers_of_any_authorizer_have_keys_of_their_own(api: Api) -> None:
-    create_meter(api)
     key, arn = str(uuid.uuid4()), "arn:aws:iam::123456789012:user/"
     authorizers: list[Any] = [{"iam": {"userArn": arn + name}} for name in ("ann", "bob")]
     authorizers += [{"lambda": {"principalId": name}} for name in ("ann", "bob")]
@@ -149,7 +142,6 @@ def test_an_invalid_idempotency_key_is_a_400(api: Api, key: str) -> None:
 
 
 def test_a_usage_too_large_for_a_workflow_is_rejected_and_the_rest_is_counted(api: Api) -> None:
-    create_meter(api)
     usage = {"tenantId": "t", "meterApiName": "api-calls", "meterValue": 5}
     response = api.call("POST", "ingest", {"records": [usage, {**usage, "note": "x" * 110_000}, usage]})
     data = response.body["data"]
@@ -158,7 +150,6 @@ def test_a_usage_too_large_for_a_workflow_is_rejected_and_the_rest_is_counted(ap
 
 
 def test_a_call_has_a_maximum_of_usages(api: Api) -> None:
-    create_meter(api)
     usage = {"tenantId": "t", "meterApiName": "api-calls", "meterValue": 1}
     response = api.call("POST", "ingest", {"records": [usage] * 3_600})
     assert (response.status, response.body["data"]["accepted"]) == (200, 3_600)

@@ -186,6 +186,7 @@ def test_a_configured_scope_is_required(attached: Attached) -> None:
     assert attached.fetch_status(attached.fetch_machine_token("tenant/tenant_read")) == 403
 
 
+@pytest.mark.meters("api-calls")
 @pytest.mark.emulator
 @pytest.mark.parametrize("prefix", ["", "sbt_aws_"])
 def test_processes_events_of_the_control_planes_bus(attached: Attached, prefix: str) -> None:
@@ -198,6 +199,7 @@ def test_processes_events_of_the_control_planes_bus(attached: Attached, prefix: 
     assert wait_until(lambda: tenant in sandbox.customers())
 
 
+@pytest.mark.meters("api-calls")
 @pytest.mark.emulator
 def test_a_standalone_stack_becomes_an_attached_one_and_keeps_its_queue(attached: Attached) -> None:
     """The steps of docs/migration.md: first usage of a source that the old metering ignores, then of any source."""

@@ -51,6 +51,7 @@ def shell(shared_shell: Shell) -> Shell:
     system = _running(shared_shell)
     sandbox_of(system).clear_faults()
     empty(system)
+    sandbox_of(system).create_meters(METER)
     return shared_shell
 
 

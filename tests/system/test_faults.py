@@ -21,7 +21,7 @@ from tests.runbook.sending import count_messages
 from tests.system.trace import METERS, load_usages, sum_by_meter
 from tests.system.workers import kill_workers
 
-pytestmark = [pytest.mark.system, pytest.mark.meters("api-calls")]
+pytestmark = pytest.mark.system
 
 SOAK = bool(os.environ.get("METERING_SOAK"))
 COUNT, OUTAGE_SECONDS, KILL_INTERVAL_SECONDS = (38_732, 60, 15) if SOAK else (3_000, 6, 3)
@@ -91,7 +91,8 @@ def _send(system: System, entries: list[dict[str, Any]], kills: list[int]) -> No
         if number == len(batches) // 2:
             sandbox_of(system).set_faults([{"kind": "status", "status": 503}])
             time.sleep(OUTAGE_SECONDS)
-            sandbox_of(system).set_faults(FAULTS)
+            sandbox_of(system).create_meters(*METERS)
+        sandbox_of(system).set_faults(FAULTS)
         _wait_for_kills(kills, min(number * 4 // len(batches), MIN_KILLS))
 
 
@@ -106,6 +107,7 @@ def test_every_usage_is_counted_once_despite_faults_killed_workers_and_an_outage
         system.client("sqs").set_queue_attributes(
             QueueUrl=system.outputs["UsageQueueUrl"], Attributes={"VisibilityTimeout": str(VISIBILITY_TIMEOUT_SECONDS)}
         )
+        sandbox_of(system).create_meters(*METERS)
         sandbox_of(system).set_faults(FAULTS)
         started = time.monotonic()
         entries = _build_entries(system, usages)

@@ -154,7 +154,7 @@ def test_a_chunk_is_sent_in_one_request_and_counted(runner: Runner, *, caller_wa
     data = execution.output["body"]["data"]
     assert (data["accepted"], len(data["uniqueIds"]), data["rejected"]) == (100, 100, [])
     assert state in execution.states
-    assert sandbox_of(runner.system).requests()["total"] == 1
+    assert sandbox_of(runner.system).count_calls("/ingest") == 1
     assert sandbox_of(runner.system).totals("api-calls") == {"t1": 200}
 
 
@@ -169,6 +169,7 @@ def _rejected_items(runner: Runner, execution: Execution) -> list[dict[str, str]
     return [item for item in plain if item["executionArn"] == execution.arn]
 
 
+@pytest.mark.meters("api-calls")
 def test_invalid_usage_is_saved_with_its_reason_and_the_others_are_counted(runner: Runner) -> None:
     invalid = _usage(1, meterValue="two", tenantId=f"tenant-{time.time()}")
     execution = runner.run("ingest_usage", {"usages": [_usage(0), invalid, _usage(2)]})
@@ -199,6 +200,7 @@ def test_a_batch_that_amberflo_rejects_is_sent_one_by_one(runner: Runner) -> Non
     assert sandbox_of(runner.system).totals("api-calls") == {"t1": 6}
 
 
+@pytest.mark.meters("api-calls")
 def test_a_single_record_that_amberflo_rejects_is_saved(runner: Runner) -> None:
     _fault(runner, kind="status", status=400, path="/ingest", body='{"errorMessage": "no"}', times=2)
     execution = runner.run(

@@ -38,6 +38,10 @@ class SandboxClient:
         calls: dict[str, Any] = self._call("GET", "requests")
         return calls
 
+    def count_calls(self, path: str) -> int:
+        """The number of calls so far of a path as in ``counts``, with any method and status."""
+        return sum(int(call["count"]) for call in self.requests()["counts"] if call["path"] == path)
+
     def clear_requests(self) -> None:
         """Reset the counts of calls and records to zero."""
         self._call("DELETE", "requests")

@@ -65,13 +65,9 @@ async def _customers(sandbox: "Sandbox", _request: Request) -> Response:
 
 
 async def _create_meters(sandbox: "Sandbox", request: Request) -> Response:
-    """Create a meter for each name that has none, as a preparation for usage."""
     names = msgspec.json.decode(await request.body(), type=list[str])
-    existing = {meter["meterApiName"] for meter in meters.list_meters(sandbox.store, None, None)}
-    for name in sorted(set(names) - existing):
-        body = {"label": name, "meterApiName": name, "meterType": "sum_of_all_usage"}
-        meters.create_meter(sandbox.store, sandbox.settings, body)
-    return JSONResponse({"meters": len(existing | set(names))})
+    meters.add_missing_meters(sandbox.store, names)
+    return JSONResponse({})
 
 
 async def _reset(sandbox: "Sandbox", request: Request) -> Response:

@@ -37,6 +37,17 @@ def create_meter(store: Store, settings: SandboxSettings, body: Any) -> dict[str
     """Create a meter with a new id. Raises :class:`RequestRejected`."""
     meter = _check(body, settings)
     _check_unique(store, meter, own_id="")
+    return _add_meter(store, meter)
+
+
+def add_missing_meters(store: Store, names: list[str]) -> None:
+    """Add a sum of all usage for each name without a meter; as in Amberflo's own console, a name may be any text."""
+    existing = {meter["meterApiName"] for meter in store.documents(KIND).values()}
+    for name in sorted(set(names) - existing):
+        _add_meter(store, {"label": name, "meterApiName": name, "meterType": "sum_of_all_usage"})
+
+
+def _add_meter(store: Store, meter: dict[str, Any]) -> dict[str, Any]:
     now = int(time.time() * 1000)
     document = {
         "lockingStatus": "open",

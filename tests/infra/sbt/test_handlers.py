@@ -141,6 +141,7 @@ def test_every_route_of_the_control_plane_runs_its_workflow(plane: DeployedContr
     assert plane.call("GET", "meters", token="").status_code == 401
 
 
+@pytest.mark.meters("api-calls")
 def test_its_own_rule_forwards_usage_events(plane: DeployedControlPlane) -> None:
     tenant = f"tenant-{uuid.uuid4()}"
     usage = {"tenantId": tenant, "meterApiName": "api-calls", "meterValue": 7}
@@ -159,6 +160,7 @@ def test_its_own_rules_forward_tenant_events(plane: DeployedControlPlane) -> Non
     assert wait_until(lambda: sandbox.customers()[tenant]["lifecycleStage"] == "OFFBOARDED")
 
 
+@pytest.mark.meters("api-calls")
 def test_a_usage_event_that_is_delivered_twice_counts_once(plane: DeployedControlPlane) -> None:
     tenant = f"tenant-\U0001f600-{uuid.uuid4()}"
     usage = {"tenantId": tenant, "meterApiName": "api-calls", "meterValue": 3, "region": "\x01\uffff"}
