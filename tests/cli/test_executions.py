@@ -18,7 +18,7 @@ from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
 from tests.workflows.runner import Runner
 
-pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls")]
+pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls", "example-calls")]
 
 # Text that a terminal or rich could interpret.
 HOSTILE = "[red]red[/red] \x1b[2J\x1b]0;title\x07 \x9b31m <script>alert(1)</script> \u202e \r"

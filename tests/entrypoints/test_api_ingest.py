@@ -54,7 +54,7 @@ def test_repeating_a_call_that_failed_half_way_completes_it(api: Api) -> None:
     key = {"Idempotency-Key": str(uuid.uuid4())}
     # The first request is accepted, but its response is an error; the next ones fail.
     sandbox_of(api.system).set_faults(
-        [{"kind": "accept_then_status", "times": 1}, {"kind": "status", "path": "/ingest"}]
+        [{"kind": "accept_then_status", "path": "/ingest", "times": 1}, {"kind": "status", "path": "/ingest"}]
     )
     assert api.call("POST", "ingest", {"records": usages}, **key).status == 502
     sandbox_of(api.system).clear_faults()

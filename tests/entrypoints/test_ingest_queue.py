@@ -90,6 +90,7 @@ def test_an_invalid_message_is_rejected_and_the_others_are_counted(system: Syste
     mark = f"invalid-{uuid.uuid4()}"
     for invalid in (mark, json.dumps([mark]), json.dumps(_event(mark)), json.dumps(_event({"tenantId": mark}))):
         sandbox_of(system).reset()
+        sandbox_of(system).create_meters("api-calls")
         bodies = [json.dumps(_event(_usage())) for _ in range(2)]
         bodies.insert(position, invalid)
         assert _invoke(system, bodies) == []
@@ -100,7 +101,7 @@ def test_an_invalid_message_is_rejected_and_the_others_are_counted(system: Syste
 
 
 def test_messages_of_a_failed_chunk_are_delivered_again(system: System) -> None:
-    sandbox_of(system).set_faults([{"kind": "status", "status": 503, "times": 7}])
+    sandbox_of(system).set_faults([{"kind": "status", "status": 503, "path": "/ingest", "times": 7}])
     failed = _invoke(system, [json.dumps(_event(_usage()))])
     assert failed == ["message-0"]
     assert sandbox_of(system).totals("api-calls") == {}
