@@ -121,6 +121,7 @@ def test_the_documents_lambda_sends_its_usage_before_it_returns_and_repeats_it_u
 
 
 @pytest.mark.emulator
+@pytest.mark.meters("api-calls")
 def test_a_thousand_usages_are_counted_exactly(system: System) -> None:
     values = range(1000)
     with UsageEmitter(system.outputs["EventBusName"], "my.app", client=system.client("events")) as usage:
