@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from amberflo_workflows.local import system as systems
 from amberflo_workflows.local.system import System
 from tests.attackers.deliveries import deliver, event
 from tests.cli.local_metering import LocalMetering
 from tests.cli.metering import Metering
+from tests.cli.test_main import Shell
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import Api
 
@@ -126,3 +128,19 @@ def test_a_dry_run_without_access_says_that_names_were_not_checked(metering: Met
     report = json.loads(sender.run_with_input("", *command, **environment).stdout)
     assert report["accepted"] == 4
     assert "The names of the meters were not checked: The API responded with 401" in report["warnings"][0]
+
+
+def test_a_system_without_the_check_accepts_any_name(tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "home")
+    try:
+        started = shell("up", "--no-check-meter-names", "--json")
+        assert started.returncode == 0, started.stderr
+        system = systems.find_running(shell.home)
+        assert system
+        assert Api(system).call("POST", "ingest", _usage("t", "later")).body["data"]["accepted"] == 1
+        assert sandbox_of(system).totals("later") == {"t": 3}
+        report = json.loads(shell("backfill", _write_usages(tmp_path), "--dry-run", "--json").stdout)
+        assert report["accepted"] == 4
+        assert "the deployment accepts usage under any name" in report["warnings"][0]
+    finally:
+        shell("down")

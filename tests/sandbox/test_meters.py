@@ -154,3 +154,20 @@ def test_deleting_a_meter_frees_its_name_and_keeps_its_usage(amberflo: Amberflo)
     amberflo.json("DELETE", f"/meters/{meter['id']}")
     amberflo.create_meter()
     assert amberflo.usage()["clientMeters"][0]["groupValue"] == 1
+
+
+def test_the_control_route_creates_the_missing_meters_with_any_name(amberflo: Amberflo) -> None:
+    meter = amberflo.create_meter()
+    for _ in range(2):
+        amberflo.sandbox.create_meters("api-calls", "größe", "a b")
+    listed = amberflo.json("GET", "/meters")
+    assert listed[0] == meter
+    assert [other["meterApiName"] for other in listed[1:]] == ["a b", "größe"]
+    assert {other["meterType"] for other in listed} == {"sum_of_all_usage"}
+
+
+def test_calls_are_counted_by_their_path(amberflo: Amberflo) -> None:
+    amberflo.sandbox.clear_requests()
+    amberflo.json("GET", "/meters")
+    amberflo.create_meter()
+    assert (amberflo.sandbox.count_calls("/meters"), amberflo.sandbox.count_calls("/ingest")) == (2, 0)
