@@ -84,7 +84,7 @@ class MeterList:
         try:
             meters = replace(amberflo, timeout_seconds=amberflo.timeout_seconds * _READ_SHARE).call("GET", "/meters")
         except AmberfloClientError as error:
-            raise AmberfloUnavailable(f"Amberflo returned status {error.status} for GET /meters.") from None
+            raise AmberfloUnavailable(f"Amberflo's list of meters cannot be read: status {error.status}.") from None
         if not isinstance(meters, list):
             raise AmberfloUnavailable("Amberflo's response to GET /meters is not a list.")
         self._known, self._read_at = KnownMeters.from_meters(meters), started

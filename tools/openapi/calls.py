@@ -80,8 +80,8 @@ CALLS: Final = {
         responses=(schemas.IngestAnswer,),
         problems=(400, 409),
         description="Returns when Amberflo has accepted the usages. An invalid usage, or one under a meter that does "
-        "not exist, does not fail the call: it is in `rejected` and is stored in the rejected table, and the others are "
-        "counted. 409: the `Idempotency-Key` was used with a different body.",
+        "not exist, does not fail the call: it is in `rejected` and is stored in the rejected table, and the others "
+        "are counted. 409: the `Idempotency-Key` was used with a different body.",
         bodies=(schemas.Usage, schemas.Usages),
         parameters=(IDEMPOTENCY_KEY,),
     ),
