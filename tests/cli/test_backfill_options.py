@@ -15,7 +15,7 @@ from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
 from tests.polling import wait_until
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.meters("m", "input-tokens", "output-tokens", "hours", "in", "out")]
 
 
 @pytest.fixture
