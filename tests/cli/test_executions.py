@@ -18,7 +18,7 @@ from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
 from tests.workflows.runner import Runner
 
-pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls", "example-calls")]
+pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls")]
 
 # Text that a terminal or rich could interpret.
 HOSTILE = "[red]red[/red] \x1b[2J\x1b]0;title\x07 \x9b31m <script>alert(1)</script> \u202e \r"
@@ -137,6 +137,7 @@ def test_an_item_of_a_map_is_shown_if_the_history_has_it(metering: Metering) -> 
     assert (done.returncode, "The history has no iterations" in done.stderr) == (1, True)
 
 
+@pytest.mark.meters
 def test_a_running_execution_is_followed_line_by_line(metering: Metering) -> None:
     with _fault(metering, kind="delay", seconds=3, times=1):
         started = metering.json("executions", "start", "list_meters", "--no-wait")
@@ -193,10 +194,12 @@ def _read(terminal: int, until: str | None = None) -> str:
     return output.decode(errors="replace")
 
 
+@pytest.mark.meters("example-calls")
 def test_a_workflow_starts_with_an_example_or_an_input(metering: Metering, tmp_path: Path) -> None:
     done = metering("executions", "start", "ingest_usage")
     assert (done.returncode, '"accepted": 1' in done.stdout) == (0, True), done
     assert "Starting ingest_usage with" in done.stderr
+    sandbox_of(metering.system).reset()
     file = tmp_path / "input.json"
     file.write_text('{"limit": 3}')
     response = {"statusCode": 200, "body": {"data": [], "next_token": None}}
