@@ -113,7 +113,6 @@ def test_equal_rows_of_files_with_different_names_count_each(metering: Metering,
 
 def test_a_dry_run_promises_what_the_run_counts(metering: Metering, tmp_path: Path) -> None:
     """Rows that repeat an identity, with the same value or another one; three equal rows without a uniqueId."""
-    create_meter(metering.system, "api-calls")
     now = int(time.time() * 1000)
     usage = {"tenantId": "acme", "meterApiName": "api-calls", "meterTimeInMillis": now}
     ids = [("a", 5), ("a", 5.0), (" a", 5), ("b", 7), ("b", 8), ("c", 1)]
