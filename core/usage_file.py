@@ -1,22 +1,20 @@
 """A file of usages: CSV with a header, or one JSON object per line.
 
-A row is a line that ends with LF or CRLF; in CSV, a quoted field may extend over several lines. Its identity is its
-text and the byte at which it starts, so that the same rows always have the same identities and can be sent again
-without counting twice, under any name, compressed or not, from this machine or from S3.
+The identity of a row is its text and the byte at which it starts, so that the same rows always have the same identities
+and can be sent again without counting twice, under any name, compressed or not, from this machine or from S3.
 """
 
 import csv
 import hashlib
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, islice, takewhile
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
-from amberflo_workflows.core.file_encoding import BOM, InvalidFile, check_encoding, describe_invalid_byte
+from amberflo_workflows.core.file_encoding import InvalidFile, check_encoding, describe_invalid_byte
 from amberflo_workflows.core.file_members import build_meter_members, build_usage
 from amberflo_workflows.core.file_options import (
     METER_MEMBERS,
@@ -26,19 +24,16 @@ from amberflo_workflows.core.file_options import (
     check_header,
     check_options,
 )
+from amberflo_workflows.core.file_rows import FileRow, read_rows, remove_bom
 from amberflo_workflows.core.file_times import take_time
 from amberflo_workflows.core.json_text import parse_json
 from amberflo_workflows.core.reported_usage import ReportedUsage, truncate_reason
 
-MAX_ROW_BYTES: Final = 1_000_000
 # The header and the options are part of the input of each range's state, of 262,144 bytes.
 MAX_HEADER_BYTES: Final = 50_000
 # The first rows of NDJSON, against which the options are checked.
 _MAX_CHECKED_ROWS: Final = 1_000
 _MAX_CHECKED_BYTES: Final = 1_000_000
-# The usual form of a line whose quotes close on the line; any other is read quote by quote.
-_QUOTED: Final = rb'(?:"[^"]*(?:""[^"]*)*"(?=[,\r]|\Z)|[^",]*)'
-_HAS_CLOSED_QUOTES: Final = re.compile(rb"%b(?:,%b)*\r?" % (_QUOTED, _QUOTED)).fullmatch
 
 
 class FileLayout(Struct, rename={"options": "reading", "rows_start": "rowsBegin"}):
@@ -50,14 +45,6 @@ class FileLayout(Struct, rename={"options": "reading", "rows_start": "rowsBegin"
     options: FileOptions
     header: list[str]
     rows_start: int
-
-
-class FileRow(NamedTuple):
-    """A row's text without its line end, and the bytes at which the row starts and ends."""
-
-    start: int
-    end: int
-    text: bytes
 
 
 def detect_format(file_name: str) -> Format:
@@ -109,113 +96,6 @@ def _read_head(pieces: Iterator[bytes]) -> bytes:
     while b"\n" not in head and len(head) <= MAX_HEADER_BYTES and (piece := next(pieces, b"")):
         head += piece
     return head
-
-
-def read_rows(data: Iterable[bytes], start: int, file_format: Format) -> Iterator[FileRow]:
-    """Yield the rows of data that starts at a byte of the file, at which a row starts. Empty lines are left out.
-
-    Raises :class:`InvalidFile` if a row is too long or a quote of CSV does not close.
-    """
-    return _select_rows(_read_lines(data, start), file_format)
-
-
-def _select_rows(lines: Iterator[FileRow], file_format: Format) -> Iterator[FileRow]:
-    rows = _join_quoted_lines(lines) if file_format == "csv" else lines
-    return (row for row in rows if row.text.strip())
-
-
-def _join_quoted_lines(lines: Iterator[FileRow]) -> Iterator[FileRow]:
-    """Join the lines over which a quoted field extends. Raises :class:`InvalidFile`."""
-    for first in lines:
-        start, end, text = first
-        if b'"' not in text or not _is_quote_open(_remove_bom(first), is_open=False):
-            yield first
-            continue
-        texts, size, is_open = [text], len(text), True
-        while is_open:
-            line = next(lines, None)
-            size += len(line.text) + 1 if line else 0
-            if line is None or size > MAX_ROW_BYTES:
-                raise InvalidFile(_describe_open_quote(first, is_end=line is None))
-            texts.append(line.text)
-            end, is_open = line.end, _is_quote_open(line.text, is_open=True)
-        yield FileRow(start, end, b"\n".join(texts))
-
-
-def _is_quote_open(line: bytes, *, is_open: bool) -> bool:
-    """Whether a quoted field extends beyond a line, at whose start one is open or not.
-
-    As in the ``csv`` module, a quote opens a field only at the field's start; elsewhere it is text.
-    """
-    if not is_open and _HAS_CLOSED_QUOTES(line):
-        return False
-    position = 0
-    if not is_open:
-        is_open = line.startswith(b'"')
-        position = 1 if is_open else 0
-    while True:
-        if is_open:
-            quote = line.find(b'"', position)
-            if quote < 0:
-                return True
-            is_open = line.startswith(b'"', quote + 1)
-            position = quote + 2 if is_open else quote + 1
-        else:
-            field = line.find(b',"', position)
-            if field < 0:
-                return False
-            is_open, position = True, field + 2
-
-
-def _describe_open_quote(row: FileRow, *, is_end: bool) -> str:
-    where = "before the end of the file" if is_end else f"within {MAX_ROW_BYTES:,} bytes"
-    text = row.text[:80].decode(errors="backslashreplace").rstrip("\r")
-    return (
-        f"The row at byte {row.start:,} has a quote that does not close {where}. Close it. The row starts with: {text}"
-    )
-
-
-def _read_lines(data: Iterable[bytes], start: int) -> Iterator[FileRow]:
-    """Yield all lines, also empty ones. Raises :class:`InvalidFile` if a line is too long."""
-    rest = b""
-    for piece in data:
-        *lines, rest = (rest + piece).split(b"\n")
-        for line in lines:
-            end = start + len(line) + 1
-            yield FileRow(start, end, line)
-            start = end
-        if len(rest) > MAX_ROW_BYTES:
-            raise InvalidFile(f"The line at byte {start:,} does not end within {MAX_ROW_BYTES:,} bytes.")
-    if rest:
-        yield FileRow(start, start + len(rest), rest)
-
-
-def find_range_starts(rows: Iterable[FileRow], length: int) -> Iterator[int]:
-    """Yield the bytes at which the ranges start: each at the start of a row, ``length`` bytes or more apart."""
-    next_start = 0
-    for row in rows:
-        if row.start >= next_start:
-            yield row.start
-            next_start = row.start + length
-
-
-def read_rows_between(
-    read: Callable[[int], Iterable[bytes]], start: int, end: int | None, file_format: Format
-) -> Iterator[FileRow]:
-    """Yield the rows that start in a range of bytes. ``read`` yields the file from a byte on.
-
-    A range of CSV must start at the start of a row if the file has quoted line breaks: :func:`find_range_starts`.
-    Raises :class:`InvalidFile`.
-    """
-    # From one byte earlier, which is a line break if a row starts here. If not, that row belongs to the previous range.
-    previous = max(start - 1, 0)
-    lines = _read_lines(read(previous), previous)
-    if start:
-        next(lines, None)
-    for row in _select_rows(lines, file_format):
-        if end is not None and row.start >= end:
-            return
-        yield row
 
 
 def parse_row(row: FileRow, layout: FileLayout) -> ReportedUsage:
@@ -288,13 +168,9 @@ def _parse_json_members(row: FileRow) -> dict[str, Any]:
 
 def _decode(row: FileRow) -> str:
     try:
-        return _remove_bom(row).decode()
+        return remove_bom(row).decode()
     except UnicodeDecodeError as error:
         raise _InvalidRow(describe_invalid_byte(error)) from None
-
-
-def _remove_bom(row: FileRow) -> bytes:
-    return row.text.removeprefix(BOM) if row.start == 0 else row.text
 
 
 def _parse_csv_row(row: FileRow) -> list[str]:

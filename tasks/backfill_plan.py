@@ -18,16 +18,10 @@ from msgspec import Struct
 
 from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.core.file_options import FileOptions, Format, LongDimensions
+from amberflo_workflows.core.file_rows import FileRow, find_range_starts, read_rows
 from amberflo_workflows.core.response import StepResponse, error_response, validation_error_response
 from amberflo_workflows.core.s3_object import S3Object, describe_object, read_object, s3_client
-from amberflo_workflows.core.usage_file import (
-    FileLayout,
-    FileRow,
-    detect_format,
-    find_range_starts,
-    read_layout,
-    read_rows,
-)
+from amberflo_workflows.core.usage_file import FileLayout, detect_format, read_layout
 
 logger = Logger()
 

@@ -12,8 +12,9 @@ import msgspec
 from aws_lambda_powertools import Logger
 from msgspec import Struct
 
+from amberflo_workflows.core.file_rows import read_rows_between
 from amberflo_workflows.core.s3_object import S3Object, read_object, s3_client
-from amberflo_workflows.core.usage_file import FileLayout, read_rows_between
+from amberflo_workflows.core.usage_file import FileLayout
 from amberflo_workflows.entrypoints import oversized, workflows
 from amberflo_workflows.entrypoints.backfill.sending import RowDestination, send_rows
 

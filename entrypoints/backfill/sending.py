@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from amberflo_workflows.core.chunks import exceeds_chunk_limit, split_into_chunks
+from amberflo_workflows.core.file_rows import FileRow
 from amberflo_workflows.core.rejected_item import ItemTooLarge
 from amberflo_workflows.core.reported_usage import ReportedUsage
-from amberflo_workflows.core.usage_file import FileLayout, FileRow, parse_usages
+from amberflo_workflows.core.usage_file import FileLayout, parse_usages
 from amberflo_workflows.entrypoints import workflows
 from amberflo_workflows.entrypoints.oversized import reject_oversized
 

@@ -5,8 +5,9 @@ import pytest
 
 from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.core.file_options import FileOptions
+from amberflo_workflows.core.file_rows import read_rows
 from amberflo_workflows.core.reported_usage import ReportedUsage
-from amberflo_workflows.core.usage_file import parse_usages, read_layout, read_rows
+from amberflo_workflows.core.usage_file import parse_usages, read_layout
 from amberflo_workflows.core.usage_record import InvalidUsage, build_record
 
 METERS = {"input-tokens": "ContextTokens", "output-tokens": "GeneratedTokens"}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.core.file_options import FileOptions
+from amberflo_workflows.core.file_rows import FileRow
 from amberflo_workflows.core.file_times import (
     TimeOptions,
     UnreadableTime,
@@ -17,7 +18,7 @@ from amberflo_workflows.core.file_times import (
     parse_file_time,
 )
 from amberflo_workflows.core.reported_usage import ReportedUsage
-from amberflo_workflows.core.usage_file import FileLayout, FileRow, parse_row, read_layout
+from amberflo_workflows.core.usage_file import FileLayout, parse_row, read_layout
 from amberflo_workflows.core.usage_record import InvalidUsage, build_record
 
 MILLIS = 1_795_698_593_123

@@ -10,17 +10,8 @@ from hypothesis import strategies as st
 
 from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.core.file_options import FileOptions
-from amberflo_workflows.core.usage_file import (
-    MAX_ROW_BYTES,
-    FileLayout,
-    FileRow,
-    detect_format,
-    find_range_starts,
-    parse_row,
-    read_layout,
-    read_rows,
-    read_rows_between,
-)
+from amberflo_workflows.core.file_rows import MAX_ROW_BYTES, FileRow, find_range_starts, read_rows, read_rows_between
+from amberflo_workflows.core.usage_file import FileLayout, detect_format, parse_row, read_layout
 
 HEADER = b"tenantId,meterApiName,meterValue,meterTimeInMillis,region\n"
 

@@ -1,6 +1,6 @@
 import pytest
 
-from amberflo_workflows.core.usage_file import FileRow
+from amberflo_workflows.core.file_rows import FileRow
 from amberflo_workflows.operate.backfill.run import BackfillReport
 
 

@@ -10,8 +10,9 @@ import msgspec
 
 from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.core.file_options import FileOptions, Format
+from amberflo_workflows.core.file_rows import read_rows
 from amberflo_workflows.core.reported_usage import ReportedUsage
-from amberflo_workflows.core.usage_file import parse_row, read_layout, read_rows
+from amberflo_workflows.core.usage_file import parse_row, read_layout
 from amberflo_workflows.core.usage_record import InvalidUsage, build_record
 from amberflo_workflows.operate.backfill.source import LocalFile
 

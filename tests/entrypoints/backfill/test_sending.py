@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from amberflo_workflows.core.file_options import FileOptions
-from amberflo_workflows.core.usage_file import parse_usages, read_layout, read_rows
+from amberflo_workflows.core.file_rows import read_rows
+from amberflo_workflows.core.usage_file import parse_usages, read_layout
 from amberflo_workflows.entrypoints import workflows
 from amberflo_workflows.entrypoints.backfill import sending
 from amberflo_workflows.entrypoints.backfill.sending import RowDestination, send_rows

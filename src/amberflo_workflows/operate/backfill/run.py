@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from amberflo_workflows.core.chunks import TOO_LARGE_REASON, exceeds_chunk_limit
+from amberflo_workflows.core.file_rows import FileRow, read_rows
 from amberflo_workflows.core.file_times import describe_time
 from amberflo_workflows.core.meter_names import KnownMeters
 from amberflo_workflows.core.reported_usage import ReportedUsage
-from amberflo_workflows.core.usage_file import FileLayout, FileRow, parse_usages, read_rows
+from amberflo_workflows.core.usage_file import FileLayout, parse_usages
 from amberflo_workflows.core.usage_record import InvalidUsage, UsageRecord, build_record, check_countable
 from amberflo_workflows.entrypoints.backfill.sending import RowDestination, send_rows
 from amberflo_workflows.operate.backfill.identities import IdentityIndex, RowIdentities
