@@ -112,7 +112,7 @@ def parse_usages(row: FileRow, layout: FileLayout) -> list[ReportedUsage]:
     A row that cannot be parsed is one usage, its text, with the reason, so that it is rejected.
     """
     options = layout.options
-    event_id = _identify(row, options.name)
+    event_id = identify_row(row, options.name)
     try:
         members = _parse_csv_members(row, layout) if options.format == "csv" else _parse_json_members(row)
         usage = build_usage(members, options)
@@ -129,7 +129,7 @@ def parse_usages(row: FileRow, layout: FileLayout) -> list[ReportedUsage]:
     ]
 
 
-def _identify(row: FileRow, name: str) -> str:
+def identify_row(row: FileRow, name: str) -> str:
     """Return the identity of a row: its text and position, or its name and position if the rows have a name."""
     # Without the CR, since the last line of a file may get its end later.
     text = row.text.rstrip(b"\r")

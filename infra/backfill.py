@@ -9,6 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from amberflo_workflows.core.sent_files import PREFIX as SENT_PREFIX
 from amberflo_workflows.infra.functions import Functions
 from amberflo_workflows.infra.ingest import IngestPath
 from amberflo_workflows.infra.nag import acknowledge, get_logical_id
@@ -54,6 +55,9 @@ class Backfill(Construct):
             reader.add_to_role_policy(
                 iam.PolicyStatement(actions=["s3:GetObject"], resources=[self.bucket.arn_for_objects("*")])
             )
+        plan.add_to_role_policy(
+            iam.PolicyStatement(actions=["s3:PutObject"], resources=[self.bucket.arn_for_objects(f"{SENT_PREFIX}*")])
+        )
         # Without this permission S3 reports a missing object as access denied.
         plan.add_to_role_policy(iam.PolicyStatement(actions=["s3:ListBucket"], resources=[self.bucket.bucket_arn]))
         ingest_machine.grant_start_sync_execution(send)
@@ -66,6 +70,8 @@ class Backfill(Construct):
         for function in (plan, send):
             rule = f"AwsSolutions-IAM5[Resource::<{get_logical_id(self.bucket)}.Arn>/*]"
             acknowledge(function.role or function, {rule: "Any object in the bucket: it holds only files to backfill."})
+        rule = f"AwsSolutions-IAM5[Resource::<{get_logical_id(self.bucket)}.Arn>/{SENT_PREFIX}*]"
+        acknowledge(plan.role or plan, {rule: "How files were sent is stored under this prefix."})
         self.machine = machines.add(self._operation, self.functions, {})
         self._allow_children()
 

@@ -3,8 +3,9 @@
 The ranges of CSV start at rows, so that none starts inside a quoted field. Only reading the file from its start shows
 where rows start, so CSV is read completely here. So is a file that has to be decoded, which shows if it is damaged.
 
-Request: ``{"bucket", "key", "name"?, "format"?, …}`` with the members of
-:class:`~amberflo_workflows.core.file_options.FileOptions`. Output: ``{"object": {bucket, key, etag, isEncoded},
+Request: ``{"bucket", "key", "name"?, "format"?, …, "afterCancellation"?}`` with the members of
+:class:`~amberflo_workflows.core.file_options.FileOptions`. A file that was sent with other options is an error, unless
+what was counted is cancelled. Output: ``{"object": {bucket, key, etag, isEncoded},
 "layout", "ranges": [{begin, end}…]}``, or a 400 response if the object cannot be read as usages.
 """
 
@@ -21,6 +22,7 @@ from amberflo_workflows.core.file_options import FileOptions, Format, LongDimens
 from amberflo_workflows.core.file_rows import FileRow, find_range_starts, read_rows
 from amberflo_workflows.core.response import StepResponse, error_response, validation_error_response
 from amberflo_workflows.core.s3_object import S3Object, describe_object, read_object, s3_client
+from amberflo_workflows.core.sent_files import remember
 from amberflo_workflows.core.usage_file import FileLayout, detect_format, read_layout
 
 logger = Logger()
@@ -56,6 +58,7 @@ class BackfillRequest(Struct, rename="camel", forbid_unknown_fields=True):
     only: list[str] = []
     long_dimensions: LongDimensions = "refuse"
     meters: dict[str, str] = {}
+    after_cancellation: bool = False
 
     @property
     def file_options(self) -> FileOptions:
@@ -85,6 +88,9 @@ def _plan(request: BackfillRequest) -> dict[str, Any]:
         ranges = _split_csv(s3_object, layout, size)
     else:
         ranges = _split_into_ranges(size)
+    first = next(_read_all_rows(s3_object, layout), None) if size else None
+    if first is not None:
+        remember(s3_client(), request.bucket, options, first, is_cancelled=request.after_cancellation)
     return {"object": msgspec.to_builtins(s3_object), "layout": msgspec.to_builtins(layout), "ranges": ranges}
 
 

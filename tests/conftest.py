@@ -59,8 +59,12 @@ def system(shared_system: System, request: pytest.FixtureRequest) -> Iterator[Sy
 
 
 def empty(system: System) -> None:
-    """Delete meters, usage, faults, rejected items, and queued and dead events."""
+    """Delete meters, usage, faults, rejected items, files, and queued and dead events."""
     sandbox_of(system).reset()
+    s3, bucket = system.client("s3"), system.outputs["BackfillBucketName"]
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for item in page.get("Contents", []):
+            s3.delete_object(Bucket=bucket, Key=item["Key"])
     table, dynamodb = system.outputs["RejectedTableName"], system.client("dynamodb")
     for page in dynamodb.get_paginator("scan").paginate(TableName=table, ProjectionExpression="id"):
         for item in page["Items"]:

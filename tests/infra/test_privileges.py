@@ -27,6 +27,7 @@ WILDCARDS = {
     RANGES: "the child executions of a distributed map get their names when they start",
     "AnswersLarge/*": "any object in the bucket for large responses",
     "BackfillFiles/*": "any object in the bucket for files to backfill",
+    "BackfillFiles/sent/*": "how files were sent",
 }
 
 
@@ -87,7 +88,14 @@ ROLES: dict[str, Grants] = dict(
             IngestUsage="sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:GetQueueAttributes sqs:GetQueueUrl "
             "sqs:ReceiveMessage",
         ),
-        _expect_function("BackfillPlan", **{"BackfillFiles/*": "s3:GetObject", "BackfillFiles": "s3:ListBucket"}),
+        _expect_function(
+            "BackfillPlan",
+            **{
+                "BackfillFiles/*": "s3:GetObject",
+                "BackfillFiles/sent/*": "s3:PutObject",
+                "BackfillFiles": "s3:ListBucket",
+            },
+        ),
         _expect_function(
             "BackfillSendRange", WorkflowsIngestUsage=START, **STORE_REJECTED, **{"BackfillFiles/*": "s3:GetObject"}
         ),
@@ -121,7 +129,7 @@ ASSUMED_BY = {
 VARIABLES = {
     *("AMBERFLO_API_KEY_FIELD", "AMBERFLO_API_KEY_SECRET_ID", "AMBERFLO_BASE_URL", "AMBERFLO_INGEST_URL"),
     *("ANSWERS_BUCKET_NAME", "IDEMPOTENCY_TABLE_NAME", "METER_LOCKS_TABLE_NAME", "REJECTED_TABLE_NAME"),
-    *("STATE_MACHINE_ARNS", "INGEST_USAGE_STATE_MACHINE_ARN"),
+    *("STATE_MACHINE_ARNS", "INGEST_USAGE_STATE_MACHINE_ARN", "AMBERFLO_CHECK_METER_NAMES"),
     *("POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME"),
 }
 

@@ -1,25 +1,27 @@
 """``metering backfill``: count the usage in a file."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from amberflo_workflows.cli.context import get_deployment, reported_errors
-from amberflo_workflows.cli.known_meters import MetersNotChecked, fetch_known_meters
+from amberflo_workflows.cli.known_meters import MetersNotChecked, fetch_known_meters, find_deployment
 from amberflo_workflows.cli.options import FileFormat, Json
-from amberflo_workflows.cli.output import console, fail, say
+from amberflo_workflows.cli.output import console, fail, say, with_progress
+from amberflo_workflows.core import sent_files
 from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.core.file_options import FileOptions, LongDimensions
+from amberflo_workflows.core.file_rows import FileRow, read_rows
 from amberflo_workflows.core.usage_file import FileLayout, detect_format, read_layout
 from amberflo_workflows.entrypoints.backfill.sending import ChunkNotSent, RowDestination
 from amberflo_workflows.local.home import home
+from amberflo_workflows.operate.backfill import rejected_rows, s3_backfill
 from amberflo_workflows.operate.backfill import run as backfill_run
-from amberflo_workflows.operate.backfill import s3_backfill
 from amberflo_workflows.operate.backfill.journal import ProgressJournal
 from amberflo_workflows.operate.backfill.run import BackfillReport
 from amberflo_workflows.operate.backfill.source import LocalFile, S3File, UsageSource
@@ -29,10 +31,11 @@ from amberflo_workflows.operate.usage_report import format_number
 
 app = typer.Typer(add_completion=False)
 
-OTHER_OPTIONS_ADVICE = (
-    "Correct rejected usage with: metering rejected redrive. Do not send the file again with other options: its rows "
-    "would count twice."
+REJECTED_ADVICE: Final = (
+    "Correct rejected usage with 'metering rejected redrive', or repeat this command with other options and "
+    "--only-refused."
 )
+BUCKET: Final = "BackfillBucketName"
 
 
 @app.command()
@@ -73,6 +76,12 @@ def backfill(
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing; report what would be rejected.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Do not resume an interrupted backfill.")] = False,
+    only_refused: Annotated[
+        bool, typer.Option("--only-refused", help="Send only the rows that were rejected before, as they are read now.")
+    ] = False,
+    after_cancellation: Annotated[
+        bool, typer.Option("--after-cancellation", help="What the file counted with other options is cancelled.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Count the usage in a file.
@@ -80,8 +89,8 @@ def backfill(
     The members of a usage are tenantId, meterApiName, meterValue, and a time: meterTimeInMillis, or time in ISO 8601
     or in seconds, milliseconds or microseconds since 1970.
     A row is identified by its uniqueId, or by its text and position in the file if it has none, so that sending a file
-    again counts nothing twice, also under another name. With other options its rows count again: correct rejected rows
-    with metering rejected redrive, and cancel the usage before you send the file in another way.
+    again counts nothing twice, also under another name. With other options its rows would count again: send only those
+    that were rejected (--only-refused), or cancel what was counted first (--after-cancellation).
     The workflow backfill_usage reads a file on S3.
     """
     with reported_errors():
@@ -105,10 +114,17 @@ def backfill(
             layout = read_layout(options, source.read())
             if dry_run:
                 _check_file(context, source, layout, as_json)
+            elif only_refused:
+                _send_rejected_rows(get_deployment(context), source, layout, as_json)
             elif isinstance(source, S3File):
-                _send_on_aws(get_deployment(context), source, options, as_json)
+                _send_on_aws(get_deployment(context), source, options, as_json, after_cancellation=after_cancellation)
             else:
-                _send_from_here(get_deployment(context), source, layout, restart, as_json)
+                deployment = get_deployment(context)
+                first = _remember_options(deployment, source, layout, after_cancellation)
+                report = _send_from_here(deployment, source, layout, restart, as_json)
+                if first and not report.accepted:
+                    sent_files.forget(deployment.client("s3"), deployment.outputs[BUCKET], options, first)
+                _show_report(report, as_json)
         except InvalidFile as error:
             raise fail(error) from None
         except ChunkNotSent as error:
@@ -145,13 +161,22 @@ def _check_file(context: typer.Context, source: UsageSource, layout: FileLayout,
     except MetersNotChecked as error:
         warnings = [str(error)]
     report = _run_with_progress(backfill_run.dry_run(source, layout, meters), "Reading", source)
-    report.warnings += warnings
+    report.warnings += [*warnings, *_describe_difference(context, source, layout)]
     _show_report(report, as_json, is_dry_run=True)
+
+
+def _describe_difference(context: typer.Context, source: UsageSource, layout: FileLayout) -> Iterator[str]:
+    """Yield a warning if the file was sent with other options to the deployment, if there is one."""
+    deployment, first = find_deployment(context), _read_first_row(source, layout)
+    if deployment and first:
+        client, bucket = deployment.client("s3"), deployment.outputs[BUCKET]
+        if difference := sent_files.describe_difference(client, bucket, layout.options, first):
+            yield f"The rows would count twice: {difference}."
 
 
 def _send_from_here(
     deployment: Deployment, source: UsageSource, layout: FileLayout, restart: bool, as_json: bool
-) -> None:
+) -> BackfillReport:
     table, machine = deployment.outputs["RejectedTableName"], deployment.state_machine_arns["ingest_usage"]
     journal = ProgressJournal.from_key(home() / "backfills", source.fingerprint(), repr(layout), machine)
     if restart:
@@ -161,11 +186,39 @@ def _send_from_here(
         say(f"Resuming after {progress.accepted + progress.rejected:,} rows. Use --restart to start over.")
     destination = RowDestination(machine, table, deployment.client("stepfunctions"), deployment.client("dynamodb"))
     steps = backfill_run.send_file(source, layout, destination, journal)
-    _show_report(_run_with_progress(steps, "Sending", source), as_json)
+    return _run_with_progress(steps, "Sending", source)
 
 
-def _send_on_aws(deployment: Deployment, source: S3File, options: FileOptions, as_json: bool) -> None:
-    arn = s3_backfill.start(deployment, source.object, options)
+def _remember_options(
+    deployment: Deployment, source: UsageSource, layout: FileLayout, after_cancellation: bool
+) -> FileRow | None:
+    """Store the options in the deployment; return the first row, if there is one. Raises :class:`InvalidFile`."""
+    first = _read_first_row(source, layout)
+    if first:
+        client, bucket = deployment.client("s3"), deployment.outputs[BUCKET]
+        sent_files.remember(client, bucket, layout.options, first, is_cancelled=after_cancellation)
+    return first
+
+
+def _read_first_row(source: UsageSource, layout: FileLayout) -> FileRow | None:
+    return next(read_rows(source.read(layout.rows_start), layout.rows_start, layout.options.format), None)
+
+
+def _send_rejected_rows(deployment: Deployment, source: UsageSource, layout: FileLayout, as_json: bool) -> None:
+    rows = rejected_rows.select_rejected_rows(deployment, source, layout)
+    results = list(with_progress(rejected_rows.send_rejected_rows(deployment, rows), "Sending", len(rows)))
+    rejected = [result.item for result in results if not result.counted]
+    if as_json:
+        print(json.dumps({"accepted": len(results) - len(rejected), "rejected": len(rejected)}))
+    else:
+        say(f"{len(results) - len(rejected):,} counted, {len(rejected):,} still rejected; see: metering rejected list")
+    raise typer.Exit(1 if rejected else 0)
+
+
+def _send_on_aws(
+    deployment: Deployment, source: S3File, options: FileOptions, as_json: bool, *, after_cancellation: bool
+) -> None:
+    arn = s3_backfill.start(deployment, source.object, options, after_cancellation=after_cancellation)
     if not as_json:
         say(f"Started backfill_usage: {arn}")
     with _build_progress_bar() as bar:
@@ -178,7 +231,7 @@ def _send_on_aws(deployment: Deployment, source: S3File, options: FileOptions, a
     else:
         say(f"{data['accepted']:,} counted, {data['rejected']:,} rejected; see: metering rejected list")
         if data["rejected"] and data["accepted"]:
-            say(OTHER_OPTIONS_ADVICE)
+            say(REJECTED_ADVICE)
     raise typer.Exit(1 if data["rejected"] else 0)
 
 
@@ -216,7 +269,7 @@ def _show_report(report: BackfillReport, as_json: bool, *, is_dry_run: bool = Fa
             for example in report.examples[reason]:
                 say(f"    {example}")
         if report.rejected and report.accepted and not is_dry_run:
-            say(OTHER_OPTIONS_ADVICE)
+            say(REJECTED_ADVICE)
     raise typer.Exit(1 if report.rejected else 0)
 
 

@@ -22,12 +22,14 @@ class RangeProgress(NamedTuple):
     total: int
 
 
-def start(deployment: Deployment, s3_object: S3Object, options: FileOptions) -> str:
+def start(deployment: Deployment, s3_object: S3Object, options: FileOptions, *, after_cancellation: bool) -> str:
     """Start the workflow and return the ARN of its execution."""
     # Only what is set, so that the workflow of an older stack accepts the options that it has.
     defaults = msgspec.to_builtins(FileOptions("", options.format))
     chosen = {name: value for name, value in msgspec.to_builtins(options).items() if value != defaults[name]}
     request = {"bucket": s3_object.bucket, "key": s3_object.key, "format": options.format, **chosen}
+    if after_cancellation:
+        request["afterCancellation"] = True
     machine = deployment.state_machine_arns["backfill_usage"]
     response = deployment.client("stepfunctions").start_execution(stateMachineArn=machine, input=json.dumps(request))
     arn: str = response["executionArn"]
