@@ -9,7 +9,6 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from amberflo_workflows.core.sent_files import PREFIX as SENT_PREFIX
 from amberflo_workflows.infra.functions import Functions
 from amberflo_workflows.infra.ingest import IngestPath
 from amberflo_workflows.infra.nag import acknowledge, get_logical_id
@@ -19,6 +18,8 @@ from amberflo_workflows.infra.storage import build_bucket
 
 # Amberflo accepts usage for 60 days, so an older file could not be sent again.
 FILE_RETENTION: Final = Duration.days(60)
+# As in core.sent_files, which requires msgspec; the constructs do without it.
+SENT_PREFIX: Final = "sent/"
 
 
 class Backfill(Construct):

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from amberflo_workflows.core import sent_files
+from amberflo_workflows.infra import backfill
 from amberflo_workflows.infra.operations import OPERATIONS
 from amberflo_workflows.infra.settings import Settings
 from tests.infra.conftest import get_functions, get_resources, synth_template
@@ -190,6 +192,10 @@ def test_wildcards_are_listed_with_a_reason_and_no_action_has_one(aws: dict[str,
     }
     assert {resource for resource in actions_by_resource if re.search(r"[*?]", resource)} == WILDCARDS.keys()
     assert "*" not in "".join(actions_by_resource.values())
+
+
+def test_files_are_stored_under_the_prefix_that_the_role_allows() -> None:
+    assert backfill.SENT_PREFIX == sent_files.PREFIX
 
 
 def test_a_role_is_for_one_service_and_has_no_other_policies(aws: dict[str, Any]) -> None:
