@@ -76,6 +76,7 @@ def test_untrusted_text_cannot_forge_a_log_line(system: System, mark: str) -> No
     assert [line for line in function_lines if json.loads(line).get("message") == FORGED_LINE["message"]] == []
 
 
+@pytest.mark.meters
 @pytest.mark.parametrize(
     ("amberflo_path", "path"),
     [("/meters/*", "meters/x"), ("/usage*", "usage/{id}?meterApiName=api-calls")],

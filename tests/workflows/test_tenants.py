@@ -38,7 +38,9 @@ def _build_event(workflow: str, detail: Any) -> dict[str, Any]:
 
 
 def _customer(runner: Runner, tenant: str) -> Any:
-    execution = runner.run("create_customer", _build_event("create_customer", {"tenantId": tenant}))
+    # An old event, which returns the customer and changes no stage.
+    event = {**_build_event("create_customer", {"tenantId": tenant}), "time": "2020-01-01T00:00:00Z"}
+    execution = runner.run("create_customer", event)
     return execution.output["body"]["data"]
 
 
