@@ -24,10 +24,9 @@ MAX_NAME_LENGTH: Final = 150
 _MAX_LIST_LENGTH: Final = 1_000
 
 
-class FileOptions(Struct, rename="camel", forbid_unknown_fields=True):
-    """How to read a file.
+class ReadOptions(Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """How to read the rows of a file.
 
-    - ``name`` replaces the text of a row in its identity; it is empty by default.
     - ``columns`` has the column (or JSON member) of each member of a usage that has another name in the file. In JSON,
       ``message.usage.input_tokens`` is a nested member, unless there is a member of exactly that name.
     - ``constants`` has the members that are the same in every row.
@@ -39,8 +38,6 @@ class FileOptions(Struct, rename="camel", forbid_unknown_fields=True):
       their usage is rejected.
     """
 
-    name: Annotated[str, Meta(max_length=MAX_NAME_LENGTH)]
-    format: Format
     columns: dict[str, str] = {}
     constants: dict[str, Any] = {}
     ignore: list[str] = []
@@ -49,6 +46,13 @@ class FileOptions(Struct, rename="camel", forbid_unknown_fields=True):
     only: list[str] = []
     long_dimensions: LongDimensions = "refuse"
     meters: dict[str, str] = {}
+
+
+class FileOptions(ReadOptions):
+    """How to read a file: also its format, and the ``name`` that replaces the text of a row in its identity, if any."""
+
+    name: Annotated[str, Meta(max_length=MAX_NAME_LENGTH)]
+    format: Format
 
     @property
     def times(self) -> TimeOptions:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 PREFIX: Final = "sent/"
-_NOT_OPTIONS: Final = ("name", "format")
+# Of the options of a file. They do not change the record of a row.
+_NOT_COMPARED: Final = ("name", "format")
 
 
 class SentFile(Struct):
@@ -37,8 +38,34 @@ def describe_difference(s3: "S3Client", bucket: str, options: FileOptions, first
     Raises botocore's errors.
     """
     sent = _read(s3, bucket, _build_key(options, first))
-    if sent is None:
-        return ""
+    return _describe(sent, options) if sent else ""
+
+
+def remember(s3: "S3Client", bucket: str, options: FileOptions, first: FileRow, *, is_cancelled: bool) -> bool:
+    """Store the options of a file that is about to be sent; return whether it was not sent before.
+
+    Raises :class:`InvalidFile` if it was sent with other options, unless what was counted is cancelled, and botocore's
+    errors.
+    """
+    sent = _read(s3, bucket, _build_key(options, first))
+    difference = _describe(sent, options) if sent else ""
+    if difference and not is_cancelled:
+        raise InvalidFile(
+            f"The rows of the file would count twice: {difference}. Send it with the same options, or only the rows "
+            "that were rejected (--only-refused). If what was counted is cancelled, set --after-cancellation "
+            "(afterCancellation). If it is another file, or other usage in the same rows, set a --name (name)."
+        )
+    current = SentFile(datetime.now(UTC).isoformat(timespec="seconds"), _build_options(options))
+    s3.put_object(Bucket=bucket, Key=_build_key(options, first), Body=msgspec.json.encode(current))
+    return sent is None
+
+
+def forget(s3: "S3Client", bucket: str, options: FileOptions, first: FileRow) -> None:
+    """Delete the options of a file of which nothing was counted. Raises botocore's errors."""
+    s3.delete_object(Bucket=bucket, Key=_build_key(options, first))
+
+
+def _describe(sent: SentFile, options: FileOptions) -> str:
     current = _build_options(options)
     names = [name for name in current if sent.options.get(name) != current[name]]
     before, now = (
@@ -46,28 +73,6 @@ def describe_difference(s3: "S3Client", bucket: str, options: FileOptions, first
         for values in (sent.options, current)
     )
     return f"it was sent at {sent.at} with {before}, and now it has {now}" if names else ""
-
-
-def remember(s3: "S3Client", bucket: str, options: FileOptions, first: FileRow, *, is_cancelled: bool) -> None:
-    """Store the options of a file that is about to be sent.
-
-    Raises :class:`InvalidFile` if it was sent with other options, unless what was counted is cancelled, and botocore's
-    errors.
-    """
-    difference = describe_difference(s3, bucket, options, first)
-    if difference and not is_cancelled:
-        raise InvalidFile(
-            f"The rows of the file would count twice: {difference}. Send it with the same options, or only the rows "
-            "that were rejected (--only-refused). If you have cancelled the usage that was counted, set "
-            "--after-cancellation (afterCancellation)."
-        )
-    sent = SentFile(datetime.now(UTC).isoformat(timespec="seconds"), _build_options(options))
-    s3.put_object(Bucket=bucket, Key=_build_key(options, first), Body=msgspec.json.encode(sent))
-
-
-def forget(s3: "S3Client", bucket: str, options: FileOptions, first: FileRow) -> None:
-    """Delete the options of a file of which nothing was counted. Raises botocore's errors."""
-    s3.delete_object(Bucket=bucket, Key=_build_key(options, first))
 
 
 def _read(s3: "S3Client", bucket: str, key: str) -> SentFile | None:
@@ -88,5 +93,5 @@ def _build_options(options: FileOptions) -> dict[str, Any]:
     return {
         name: sorted(value) if isinstance(value, list) else value
         for name, value in values.items()
-        if name not in _NOT_OPTIONS
+        if name not in _NOT_COMPARED
     }

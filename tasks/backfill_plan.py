@@ -15,10 +15,9 @@ from typing import Any, Final, TypedDict
 
 import msgspec
 from aws_lambda_powertools import Logger
-from msgspec import Struct
 
 from amberflo_workflows.core.file_encoding import InvalidFile
-from amberflo_workflows.core.file_options import FileOptions, Format, LongDimensions
+from amberflo_workflows.core.file_options import FileOptions, Format, ReadOptions
 from amberflo_workflows.core.file_rows import FileRow, find_range_starts, read_rows
 from amberflo_workflows.core.response import StepResponse, error_response, validation_error_response
 from amberflo_workflows.core.s3_object import S3Object, describe_object, read_object, s3_client
@@ -45,27 +44,21 @@ class PlannedRange(TypedDict):
     end: int | None
 
 
-class BackfillRequest(Struct, rename="camel", forbid_unknown_fields=True):
+class BackfillRequest(ReadOptions, kw_only=True):
+    """The object, and how to read it. ``after_cancellation`` is for usage that was counted with other options."""
+
     bucket: str
     key: str
     name: str | None = None
     format: Format | None = None
-    columns: dict[str, str] = {}
-    constants: dict[str, Any] = {}
-    ignore: list[str] = []
-    time_format: str = ""
-    time_zone: str = ""
-    only: list[str] = []
-    long_dimensions: LongDimensions = "refuse"
-    meters: dict[str, str] = {}
     after_cancellation: bool = False
 
     @property
     def file_options(self) -> FileOptions:
         """How to read the object. Raises :class:`InvalidFile`."""
+        options = {field: getattr(self, field) for field in ReadOptions.__struct_fields__}
         file_format = self.format or detect_format(self.key.rsplit("/", 1)[-1])
-        options = {field: getattr(self, field) for field in FileOptions.__struct_fields__}
-        return FileOptions(**{**options, "name": self.name or "", "format": file_format})
+        return FileOptions(self.name or "", file_format, **options)
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any] | StepResponse:

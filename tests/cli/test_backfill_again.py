@@ -4,11 +4,11 @@ import gzip
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from amberflo_workflows.local.system import System
+from tests.cli.backfill_files import run_backfill, upload_file, write_file
 from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
 from tests.polling import wait_until
@@ -39,24 +39,10 @@ def _row(value: object = 1, *, name: str = "m", note: str = "hello") -> str:
     return f"acme,{name},{value},10,{moment},eu,{note}"
 
 
-def _write(path: Path, data: bytes) -> str:
-    path.write_bytes(data)
-    return str(path)
-
-
-def _upload(system: System, key: str, data: bytes) -> str:
-    bucket = system.outputs["BackfillBucketName"]
-    system.client("s3").put_object(Bucket=bucket, Key=key, Body=data)
-    return f"s3://{bucket}/{key}"
-
-
-def _files(metering: Metering, folder: Path, data: bytes) -> list[str]:
-    """The same rows in several places and packings."""
-    return [
-        _write(folder / "usage.csv", data),
-        _write(folder / "copy.csv.gz", gzip.compress(data)),
-        _upload(metering.system, "usage.csv", data),
-    ]
+def _put(metering: Metering, folder: Path, place: str, data: bytes) -> str:
+    if place == "s3":
+        return upload_file(metering.system, "usage.csv", data)
+    return write_file(folder / "usage.csv", data)
 
 
 def _total(metering: Metering, name: str = "m") -> dict[str, float]:
@@ -65,37 +51,48 @@ def _total(metering: Metering, name: str = "m") -> dict[str, float]:
 
 @pytest.mark.parametrize("change", CHANGES, ids=[" ".join(change) for change in CHANGES])
 def test_a_file_is_not_sent_with_other_options(metering: Metering, tmp_path: Path, change: tuple[str, ...]) -> None:
-    data = _csv(_row(), _row(2))
-    first, *others = _files(metering, tmp_path, data)
-    assert metering.json("backfill", first)["accepted"] == 2
-    for file in (first, *others):
-        done = metering("backfill", file, *change)
-        assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
-        assert "would count twice" in done.stderr
-        assert "--only-refused" in done.stderr
-        assert "would count twice" in metering("backfill", file, *change, "--dry-run").stdout
-        assert metering.json("backfill", file)["accepted"] == 2
-    # Rows that were appended do not make it another file.
-    appended = _write(tmp_path / "appended.csv", data + _row(3).encode() + b"\n")
-    assert metering("backfill", appended, *change).returncode == 1
+    file = write_file(tmp_path / "usage.csv", _csv(_row(), _row(2)))
+    assert metering.json("backfill", file)["accepted"] == 2
+    done = metering("backfill", file, *change)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    for text in ("would count twice", "--only-refused", "--after-cancellation", "--name"):
+        assert text in done.stderr
+    assert "Warning: The rows would count twice" in metering("backfill", file, *change, "--dry-run").stdout
+    assert metering.json("backfill", file)["accepted"] == 2
     assert _total(metering) == {"acme": 3}
-    assert metering.json("backfill", appended)["accepted"] == 3
+
+
+@pytest.mark.parametrize("first_place", ["local", "s3"])
+def test_the_same_rows_are_the_same_file_in_every_place(metering: Metering, tmp_path: Path, first_place: str) -> None:
+    data = _csv(_row(), _row(2))
+    assert metering.json("backfill", _put(metering, tmp_path, first_place, data))["accepted"] == 2
+    others = [
+        _put(metering, tmp_path, "local" if first_place == "s3" else "s3", data),
+        write_file(tmp_path / "copy.csv.gz", gzip.compress(data)),
+        # Rows that were appended do not make it another file.
+        write_file(tmp_path / "appended.csv", data + _row(3).encode() + b"\n"),
+    ]
+    for file in others:
+        assert "would count twice" in metering("backfill", file, "--ignore", "note").stderr
+    upload_file(metering.system, "usage.csv", data)
+    response = run_backfill(metering.system, key="usage.csv", ignore=["note"])
+    assert (response["statusCode"], "would count twice" in response["body"]["message"]) == (400, True)
+    assert _total(metering) == {"acme": 3}
+    assert metering.json("backfill", others[-1])["accepted"] == 3
     assert _total(metering) == {"acme": 6}
 
 
-def test_a_file_sent_on_s3_first_is_not_sent_with_other_options_either(metering: Metering, tmp_path: Path) -> None:
-    data = _csv(_row(), _row(2))
-    *local, remote = _files(metering, tmp_path, data)
-    assert metering.json("backfill", remote)["accepted"] == 2
-    for file in (*local, remote):
-        assert "would count twice" in metering("backfill", file, "--ignore", "note").stderr
-    response = _run_workflow(metering.system, key="usage.csv", ignore=["note"])
-    assert (response["statusCode"], "would count twice" in response["body"]["message"]) == (400, True)
-    assert _total(metering) == {"acme": 3}
+def test_equal_rows_that_are_other_usage_are_sent_under_a_name(metering: Metering, tmp_path: Path) -> None:
+    file = write_file(tmp_path / "usage.csv", _csv(_row()))
+    assert metering.json("backfill", file)["accepted"] == 1
+    other = ("--set", "tenantId=globex", "--ignore", "tenantId")
+    assert metering("backfill", file, *other).returncode == 1
+    assert metering.json("backfill", file, *other, "--name", "globex")["accepted"] == 1
+    assert _total(metering) == {"acme": 1, "globex": 1}
 
 
 def test_the_order_of_options_is_not_another_option(metering: Metering, tmp_path: Path) -> None:
-    file = _write(tmp_path / "usage.csv", _csv(_row()))
+    file = write_file(tmp_path / "usage.csv", _csv(_row()))
     for options in (("--ignore", "note", "--ignore", "region"), ("--ignore", "region", "--ignore", "note")):
         assert metering.json("backfill", file, *options)["accepted"] == 1
     assert _total(metering) == {"acme": 1}
@@ -104,7 +101,9 @@ def test_the_order_of_options_is_not_another_option(metering: Metering, tmp_path
 @pytest.mark.parametrize("place", ["local", "s3"])
 def test_a_file_is_sent_with_other_options_after_a_cancellation(metering: Metering, tmp_path: Path, place: str) -> None:
     data = _csv(_row())
-    file = _upload(metering.system, "usage.csv", data) if place == "s3" else _write(tmp_path / "usage.csv", data)
+    file = (
+        upload_file(metering.system, "usage.csv", data) if place == "s3" else write_file(tmp_path / "usage.csv", data)
+    )
     assert metering.json("backfill", file)["accepted"] == 1
     end = int(time.time()) + 1
     wait_until(lambda: time.time() > end, 5)
@@ -120,7 +119,7 @@ def test_a_file_is_sent_with_other_options_after_a_cancellation(metering: Meteri
 
 
 def test_a_file_of_which_nothing_was_counted_is_sent_with_other_options(metering: Metering, tmp_path: Path) -> None:
-    file = _write(tmp_path / "usage.csv", _csv(_row("five"), _row("six")))
+    file = write_file(tmp_path / "usage.csv", _csv(_row("five"), _row("six")))
     assert metering("backfill", file).returncode == 1
     assert metering.json("backfill", file, "--map", "meterValue=second", "--ignore", "meterValue")["accepted"] == 2
     assert _total(metering) == {"acme": 20}
@@ -131,7 +130,9 @@ def test_only_refused_sends_the_rejected_rows_as_they_are_read_now(
     metering: Metering, tmp_path: Path, place: str
 ) -> None:
     data = _csv(_row(1), _row("five"), _row(2, note="x" * 201), _row("six", name="ohter"), _row(4, name="ohter"))
-    file = _upload(metering.system, "usage.csv", data) if place == "s3" else _write(tmp_path / "usage.csv", data)
+    file = (
+        upload_file(metering.system, "usage.csv", data) if place == "s3" else write_file(tmp_path / "usage.csv", data)
+    )
     assert metering("backfill", file).returncode == 1
     assert _total(metering) == {"acme": 1}
     options = ("--ignore", "note", "--map", "meterValue=second", "--ignore", "meterValue", "--only-refused")
@@ -150,17 +151,8 @@ def test_a_row_without_a_time_gets_the_one_that_is_read_now(metering: Metering, 
     seconds = int(time.time()) - 7_200
     usage, day = {"tenantId": "acme", "meterApiName": "m"}, time.strftime("%d.%m.%Y", time.gmtime(seconds))
     rows = [{**usage, "meterValue": 3, "at": day}, {**usage, "meterValue": 4, "time": seconds}]
-    file = _write(tmp_path / "usage.ndjson", "\n".join(map(json.dumps, rows)).encode())
+    file = write_file(tmp_path / "usage.ndjson", "\n".join(map(json.dumps, rows)).encode())
     assert metering("backfill", file).returncode == 1
     done = metering("backfill", file, "--map", "time=at", "--time-format", "%d.%m.%Y", "--only-refused")
     assert done.stdout == "1 counted, 0 still rejected; see: metering rejected list\n"
     assert _total(metering) == {"acme": 7}
-
-
-def _run_workflow(system: System, **request: Any) -> dict[str, Any]:
-    client, machine = system.client("stepfunctions"), system.state_machine_arns["backfill_usage"]
-    text = json.dumps({"bucket": system.outputs["BackfillBucketName"], **request})
-    arn = client.start_execution(stateMachineArn=machine, input=text)["executionArn"]
-    assert wait_until(lambda: client.describe_execution(executionArn=arn)["status"] != "RUNNING")
-    response: dict[str, Any] = json.loads(client.describe_execution(executionArn=arn)["output"])
-    return response

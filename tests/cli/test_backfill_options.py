@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from amberflo_workflows.local.system import System
+from tests.cli.backfill_files import run_backfill, upload_file, write_file
 from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
-from tests.polling import wait_until
 
 pytestmark = [pytest.mark.emulator, pytest.mark.meters("m", "input-tokens", "output-tokens", "hours", "in", "out")]
 
@@ -21,28 +21,6 @@ pytestmark = [pytest.mark.emulator, pytest.mark.meters("m", "input-tokens", "out
 @pytest.fixture
 def metering(system: System, tmp_path: Path) -> Metering:
     return Metering(system, tmp_path / "home")
-
-
-def _write(folder: Path, name: str, text: str) -> str:
-    path = folder / name
-    path.write_text(text)
-    return str(path)
-
-
-def _upload(system: System, key: str, text: str) -> str:
-    bucket = system.outputs["BackfillBucketName"]
-    system.client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
-    return f"s3://{bucket}/{key}"
-
-
-def _run_workflow(system: System, **request: Any) -> dict[str, Any]:
-    """Start ``backfill_usage`` without the command line and return its response."""
-    client, machine = system.client("stepfunctions"), system.state_machine_arns["backfill_usage"]
-    text = json.dumps({"bucket": system.outputs["BackfillBucketName"], **request})
-    arn = client.start_execution(stateMachineArn=machine, input=text)["executionArn"]
-    assert wait_until(lambda: client.describe_execution(executionArn=arn)["status"] != "RUNNING")
-    response: dict[str, Any] = json.loads(client.describe_execution(executionArn=arn)["output"])
-    return response
 
 
 def _count_records(metering: Metering) -> int:
@@ -57,7 +35,7 @@ def test_the_original_of_a_rejected_row_has_its_time(metering: Metering, tmp_pat
     rows = [{"tenantId": "acme", "meterApiName": "m", "meterValue": "five", "time": value} for value in times]
     lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
     text = "\n".join(lines if name.endswith("csv") else map(json.dumps, rows))
-    file = _upload(metering.system, name, text) if place == "s3" else _write(tmp_path, name, text)
+    file = upload_file(metering.system, name, text) if place == "s3" else write_file(tmp_path / name, text)
     assert metering("backfill", file).returncode == 1
     items = metering.json("rejected", "list", "--reason", "must be a number")
     assert {item["original"]["eventTime"] for item in items} == {str(value) for value in times}
@@ -83,9 +61,9 @@ def test_each_form_of_a_time_is_the_same_record(metering: Metering, tmp_path: Pa
     for number, (value, options) in enumerate(forms):
         row = {"tenantId": "acme", "meterApiName": "m", "meterValue": 1, "uniqueId": "u", "time": value}
         for file in (
-            _write(tmp_path, f"{number}.ndjson", json.dumps(row)),
-            _write(tmp_path, f"{number}.csv", f"{','.join(row)}\n{','.join(map(str, row.values()))}\n"),
-            _upload(metering.system, f"{number}.ndjson", json.dumps(row)),
+            write_file(tmp_path / f"{number}.ndjson", json.dumps(row)),
+            write_file(tmp_path / f"{number}.csv", f"{','.join(row)}\n{','.join(map(str, row.values()))}\n"),
+            upload_file(metering.system, f"{number}.ndjson", json.dumps(row)),
         ):
             assert metering.json("backfill", file, *options)["accepted"] == 1
     # The first one has no fraction.
@@ -95,7 +73,7 @@ def test_each_form_of_a_time_is_the_same_record(metering: Metering, tmp_path: Pa
 def test_a_dry_run_says_how_times_were_read(metering: Metering, tmp_path: Path) -> None:
     now = int(time.time())
     lines = [f"acme,m,1,{now}", f"acme,m,1,{now}000", f"acme,m,1,{now - 5}", "acme,m,1,", "acme,m,1,soon"]
-    file = _write(tmp_path, "t.csv", "\n".join(["tenantId,meterApiName,meterValue,time", *lines]))
+    file = write_file(tmp_path / "t.csv", "\n".join(["tenantId,meterApiName,meterValue,time", *lines]))
     done = metering("backfill", file, "--dry-run")
     assert "2 times were read as epoch seconds" in done.stdout
     assert "1 times were read as epoch milliseconds" in done.stdout
@@ -106,10 +84,10 @@ def test_a_dry_run_says_how_times_were_read(metering: Metering, tmp_path: Path) 
 
 def test_the_workflow_reads_times_by_its_own_input(metering: Metering) -> None:
     today = f"{datetime.now(UTC):%m/%d/%Y}"
-    _upload(metering.system, "days.csv", f"tenantId,meterApiName,meterValue,time\nacme,m,3,{today}\n")
+    upload_file(metering.system, "days.csv", f"tenantId,meterApiName,meterValue,time\nacme,m,3,{today}\n")
     zoned = {"timeFormat": "%m/%d/%Y", "timeZone": "Pacific/Kiritimati"}
-    assert _run_workflow(metering.system, key="days.csv", **zoned)["body"]["data"]["accepted"] == 1
-    response = _run_workflow(metering.system, key="days.csv", timeZone="Nowhere")
+    assert run_backfill(metering.system, key="days.csv", **zoned)["body"]["data"]["accepted"] == 1
+    response = run_backfill(metering.system, key="days.csv", timeZone="Nowhere")
     assert (response["statusCode"], "no time zone 'Nowhere'" in response["body"]["message"]) == (400, True)
     assert _count_records(metering) == 1
 
@@ -141,7 +119,7 @@ def _traces() -> str:
 @pytest.mark.parametrize("place", ["local", "s3"])
 def test_a_trace_of_a_language_model_is_the_usage_of_two_meters(metering: Metering, tmp_path: Path, place: str) -> None:
     text = _traces()
-    file = _upload(metering.system, "t.csv", text) if place == "s3" else _write(tmp_path, "t.csv", text)
+    file = upload_file(metering.system, "t.csv", text) if place == "s3" else write_file(tmp_path / "t.csv", text)
     options = ["--map", "time=TIMESTAMP", "--set", "tenantId=acme"]
     options += ["--meter", "input-tokens=ContextTokens", "--meter", "output-tokens=GeneratedTokens"]
     report = metering.json("backfill", file, *options, "--dry-run")
@@ -172,7 +150,7 @@ def test_a_cost_export_is_read_with_its_days_and_long_columns(metering: Metering
             for number, day in enumerate(days)
         ]
     )
-    file = _upload(metering.system, "cost.csv", text) if place == "s3" else _write(tmp_path, "cost.csv", text)
+    file = upload_file(metering.system, "cost.csv", text) if place == "s3" else write_file(tmp_path / "cost.csv", text)
     options = ["--map", "tenantId=SubscriptionName", "--map", "time=Date", "--map", "meterValue=Quantity"]
     options += ["--set", "meterApiName=hours", "--time-format", "%m/%d/%Y", "--time-zone", "America/Chicago"]
     done = metering("backfill", file, *options, "--dry-run", "--json")
@@ -213,12 +191,12 @@ def test_a_chat_log_is_counted_by_its_nested_tokens(metering: Metering, tmp_path
     text = "\n".join(map(json.dumps, _chats()))
     options = [part for pair in CHAT_REQUEST["columns"].items() for part in ("--map", "=".join(pair))]
     options += [part for pair in CHAT_REQUEST["meters"].items() for part in ("--meter", "=".join(pair))]
-    url = _upload(metering.system, "chats.ndjson", text)
+    url = upload_file(metering.system, "chats.ndjson", text)
     if place == "workflow":
-        response = _run_workflow(metering.system, key="chats.ndjson", longDimensions="cut", **CHAT_REQUEST)
+        response = run_backfill(metering.system, key="chats.ndjson", longDimensions="cut", **CHAT_REQUEST)
         assert response["body"]["data"]["accepted"] == 12
     else:
-        file = url if place == "s3" else _write(tmp_path, "chats.ndjson", text)
+        file = url if place == "s3" else write_file(tmp_path / "chats.ndjson", text)
         assert metering.json("backfill", file, *options, "--only", "model")["accepted"] == 12
     assert sandbox_of(metering.system).totals("in") == {"org-0": 36, "org-1": 39}
     assert sandbox_of(metering.system).totals("out") == {"org-0": 6, "org-1": 9}
@@ -227,11 +205,11 @@ def test_a_chat_log_is_counted_by_its_nested_tokens(metering: Metering, tmp_path
 def test_a_member_that_no_row_has_is_one_sentence_in_every_way(metering: Metering, tmp_path: Path) -> None:
     text = "\n".join(map(json.dumps, _chats()))
     message = "None of the first 6 rows has the member 'user.organisation' (--map tenantId=user.organisation)."
-    file, url = _write(tmp_path, "chats.ndjson", text), _upload(metering.system, "chats.ndjson", text)
+    file, url = write_file(tmp_path / "chats.ndjson", text), upload_file(metering.system, "chats.ndjson", text)
     for arguments in ((file,), (file, "--dry-run"), (url,)):
         done = metering("backfill", *arguments, "--map", "tenantId=user.organisation")
         assert (done.returncode, done.stderr.count("\n"), message in done.stderr) == (1, 1, True), done.stderr
-    response = _run_workflow(metering.system, key="chats.ndjson", columns={"tenantId": "user.organisation"})
+    response = run_backfill(metering.system, key="chats.ndjson", columns={"tenantId": "user.organisation"})
     assert (response["statusCode"], message in response["body"]["message"]) == (400, True)
     assert _count_records(metering) == 0
 
@@ -247,5 +225,5 @@ def test_a_member_that_no_row_has_is_one_sentence_in_every_way(metering: Meterin
 def test_an_option_that_is_not_valid_is_an_error(
     metering: Metering, tmp_path: Path, options: tuple[str, ...], message: str
 ) -> None:
-    done = metering("backfill", _write(tmp_path, "t.csv", _traces()), *options)
+    done = metering("backfill", write_file(tmp_path / "t.csv", _traces()), *options)
     assert (done.returncode, message in done.stderr) == (2, True), done.stderr
