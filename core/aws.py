@@ -13,8 +13,8 @@ def client(
     More keyword arguments are botocore's ``Config``. boto3 is imported on the first call, because it takes most of a
     cold start and many invocations need no client.
     """
-    import boto3  # noqa: PLC0415 - see above
-    from botocore.config import Config  # noqa: PLC0415 - see above
+    import boto3  # noqa: PLC0415 - slow to import, and not always needed
+    from botocore.config import Config  # noqa: PLC0415 - slow to import, and not always needed
 
     if attempts is not None:
         config["retries"] = {"mode": "standard", "total_max_attempts": attempts}

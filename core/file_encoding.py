@@ -10,7 +10,10 @@ import io
 import zlib
 from collections.abc import Iterator
 from itertools import chain
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 BOM: Final = b"\xef\xbb\xbf"
 # The bytes at the start of a file that show its encoding.
@@ -72,11 +75,12 @@ class _PieceReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override] # any writable buffer
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
         while not self._rest and (piece := next(self._pieces, None)) is not None:
             self._rest = piece
-        size = min(len(buffer), len(self._rest))
-        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        target = memoryview(buffer).cast("B")
+        size = min(len(target), len(self._rest))
+        target[:size], self._rest = self._rest[:size], self._rest[size:]
         return size
 
 

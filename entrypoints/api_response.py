@@ -60,7 +60,7 @@ def build_error(status: int, message: str, *execution_arns: str) -> ApiResponse:
 
 def run_for_caller(machine_arn: str, request: object) -> ApiResponse:
     """Run a workflow and return its outcome as a response. Errors of AWS become responses, too."""
-    from botocore.exceptions import (  # noqa: PLC0415 - see core.aws
+    from botocore.exceptions import (  # noqa: PLC0415 - slow to import, and not always needed
         BotoCoreError,
         ClientError,
         ReadTimeoutError,

@@ -128,7 +128,7 @@ def _send(usages: list[ReportedUsage], amberflo_is_down: Event) -> str:
 
 def _run(usages: list[ReportedUsage]) -> WorkflowResult:
     """Run the workflow. A throttled start is retried; else the messages would wait for their visibility timeout."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - see core.aws
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - slow to import, and not always needed
 
     machine_arn = os.environ["INGEST_USAGE_STATE_MACHINE_ARN"]
     client = workflows.step_functions_client(READ_TIMEOUT_SECONDS)

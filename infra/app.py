@@ -23,7 +23,7 @@ StackKind = Literal["standalone", "attach"]
 def add_stack(app: "App", target: Target, settings: Settings, kind: StackKind = "standalone") -> None:
     """Add the stack to an app: the standalone stack, or the one for a control plane that is already deployed."""
     from amberflo_workflows.infra.attach_stack import AttachStack  # noqa: PLC0415 - needs use_packaged_node first
-    from amberflo_workflows.infra.stack import MeteringStack  # noqa: PLC0415 - as above
+    from amberflo_workflows.infra.stack import MeteringStack  # noqa: PLC0415 - slow to import, and not always needed
 
     runtime = Runtime(settings.python_version, settings.architecture) if target == "aws" else Runtime.for_this_machine()
     stack = AttachStack if kind == "attach" else MeteringStack

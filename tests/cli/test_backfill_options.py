@@ -60,11 +60,15 @@ def test_each_form_of_a_time_is_the_same_record(metering: Metering, tmp_path: Pa
     ]
     for number, (value, options) in enumerate(forms):
         row = {"tenantId": "acme", "meterApiName": "m", "meterValue": 1, "uniqueId": "u", "time": value}
-        for file in (
+        lines = f"{','.join(row)}\n{','.join(map(str, row.values()))}\n"
+        files = [
             write_file(tmp_path / f"{number}.ndjson", json.dumps(row)),
-            write_file(tmp_path / f"{number}.csv", f"{','.join(row)}\n{','.join(map(str, row.values()))}\n"),
-            upload_file(metering.system, f"{number}.ndjson", json.dumps(row)),
-        ):
+            write_file(tmp_path / f"{number}.csv", lines),
+        ]
+        # The workflow reads rows with the same code, so once with and once without options will do.
+        if number in {0, len(forms) - 1}:
+            files.append(upload_file(metering.system, f"{number}.ndjson", json.dumps(row)))
+        for file in files:
             assert metering.json("backfill", file, *options)["accepted"] == 1
     # The first one has no fraction.
     assert sandbox_of(metering.system).totals("m") == {"acme": 2}

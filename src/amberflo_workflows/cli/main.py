@@ -66,7 +66,7 @@ def main(
     """Process the options that all commands share."""
     if stack:
         # boto3 takes a third of a second to import, and commands for the local system need little of AWS.
-        from amberflo_workflows.operate.deployment import AwsDeployment  # noqa: PLC0415 - see above
+        from amberflo_workflows.operate.deployment import AwsDeployment  # noqa: PLC0415 - slow to import, and not always needed
 
         context.obj = AwsDeployment(stack, profile, region)
     elif profile or region:

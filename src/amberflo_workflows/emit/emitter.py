@@ -273,7 +273,7 @@ class UsageEmitter:
 
 def _build_client() -> "EventBridgeClient":
     import boto3  # noqa: PLC0415 - takes 0.2 s, only needed if usage is recorded
-    from botocore.config import Config  # noqa: PLC0415 - as above
+    from botocore.config import Config  # noqa: PLC0415 - slow to import, and not always needed
 
     # One attempt per call, because the emitter retries itself; a new session, because threads must not share one.
     config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})

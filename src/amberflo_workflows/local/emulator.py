@@ -55,8 +55,8 @@ class Emulator:
 def client(url: str, service: str) -> Any:
     """Return a boto3 client of a service of an emulator; cached, since creating one takes 0.1 seconds."""
     import boto3  # noqa: PLC0415 - takes 0.3 seconds, and most commands do not need it
-    from botocore.config import Config  # noqa: PLC0415 - as above
-    from botocore.session import Session  # noqa: PLC0415 - as above
+    from botocore.config import Config  # noqa: PLC0415 - slow to import, and not always needed
+    from botocore.session import Session  # noqa: PLC0415 - slow to import, and not always needed
 
     # The user's profile and settings are for AWS, not for the emulator.
     session = Session({name: (None, None, value, None) for name, value in _NO_PROFILE.items()})
