@@ -152,6 +152,7 @@ def test_a_first_list_that_cannot_be_read_rejects_nothing(steps: Steps, fault: A
     steps.sandbox.set_faults([{**LIST_FAULT, **fault}])
     with pytest.raises(error):
         _send(steps, "api-calls")
+    assert steps.sandbox.faults()[0]["struck"] == 1
     steps.sandbox.clear_faults()
     assert _send(steps, "api-calls")["counted"] == ["api-calls-0"]
 
