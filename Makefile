@@ -11,7 +11,7 @@ COVERAGE := $(if $(ARGS),,--cov)
 EVENTS ?=
 SOAK := tests/system/test_faults.py tests/system/test_load.py tests/workflows/faults tests/fuzz
 
-.PHONY: help setup demo up down test test-unit bench soak lint format pictures screenshot openapi synth deploy sbt-bindings attach lock audit clean
+.PHONY: help setup demo up down test test-unit bench soak lint format pictures screenshot openapi wheel synth deploy sbt-bindings attach lock audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ screenshot: setup ## Make docs/console.png from the live console
 
 openapi: setup ## Generate entrypoints/openapi.json from the API's types
 	@$(BIN)/python -m tools.openapi
+
+wheel: setup ## Build the wheel that users install, and its sdist, in dist
+	@rm -rf dist
+	@$(UV) build --no-build-isolation --python $(BIN)/python
 
 synth: setup ## Write the CloudFormation template to build/cdk.out; needs no AWS account
 	@$(BIN)/python -m amberflo_workflows.infra.app $(ARGS)

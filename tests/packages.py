@@ -16,8 +16,10 @@ def run_uv(*arguments: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
-def build_own_wheel(folder: Path) -> Path:
-    run_uv("build", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", str(folder), str(ROOT))
+def build_own_wheel(folder: Path, *, through_sdist: bool = True) -> Path:
+    """Build the wheel as ``make wheel`` and ``python -m build`` do, from an sdist, or directly from the repository."""
+    command = ["build", *([] if through_sdist else ["--wheel"]), "--no-build-isolation", "--python", sys.executable]
+    run_uv(*command, "--out-dir", str(folder), str(ROOT))
     (wheel,) = folder.glob("amberflo_workflows-*.whl")
     return wheel
 

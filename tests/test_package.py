@@ -44,6 +44,16 @@ def test_the_wheel_has_all_folders_as_plain_files_and_nothing_else(wheel: Path) 
     assert [name for name in names if "/requirements/" in name] == ["amberflo_workflows/requirements/lambda.txt"]
 
 
+def test_the_wheel_is_the_same_with_and_without_an_sdist(wheel: Path, tmp_path: Path) -> None:
+    direct = build_own_wheel(tmp_path, through_sdist=False)
+    assert _read_members(wheel) == _read_members(direct)
+
+
+def _read_members(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_synthesises_outside_the_repository(python: Path, tmp_path: Path, example: str) -> None:
     shutil.copy(ROOT / "examples" / example / "app.py", tmp_path / "app.py")
