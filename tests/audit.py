@@ -21,6 +21,7 @@ LOCKS: Final = (
     "infra/sbt/package-lock.json",
     "src/amberflo_workflows/console/package-lock.json",
     "tests/console/npm/package-lock.json",
+    "tests/workflows/npm/package-lock.json",
 )
 
 

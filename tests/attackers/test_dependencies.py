@@ -17,7 +17,7 @@ from tests.packages import ROOT
 LOCKS = [*sorted((ROOT / "requirements").glob("*.txt")), ROOT / "infra" / "sbt" / "build.txt"]
 NPM_LOCKS = [
     ROOT / folder / "package-lock.json"
-    for folder in ("infra/sbt", "src/amberflo_workflows/console", "tests/console/npm")
+    for folder in ("infra/sbt", "src/amberflo_workflows/console", "tests/console/npm", "tests/workflows/npm")
 ]
 
 
