@@ -1,7 +1,10 @@
 """AWS clients, one per process for each service and configuration."""
 
+from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
+
+Response = TypeVar("Response")
 
 
 @cache
@@ -21,3 +24,22 @@ def client(
     # Without its type, since the stubs have no overload for a service that is a variable.
     create_client: Any = boto3.client
     return create_client(service, config=Config(connect_timeout=connect_seconds, read_timeout=read_seconds, **config))
+
+
+def repeat_if_disconnected(call: Callable[[], Response]) -> Response:
+    """Return what ``call`` returns. It is called a second time if its connection is refused or closed.
+
+    Only for calls that may take effect twice: the first may have reached the service. A Lambda that was paused still
+    has connections that the service has closed since, and learns of it from the first call that uses them. Raises what
+    the second call raises.
+    """
+    from botocore.exceptions import (  # noqa: PLC0415 - slow to import, and not always needed
+        ConnectionClosedError,
+        EndpointConnectionError,
+        ResponseStreamingError,
+    )
+
+    try:
+        return call()
+    except (ConnectionClosedError, EndpointConnectionError, ResponseStreamingError):
+        return call()

@@ -59,10 +59,10 @@ def redeem(claim: Claim) -> dict[str, Any]:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import, and not always needed
 
     bucket, key = os.environ["ANSWERS_BUCKET_NAME"], claim["key"]
-    # One attempt each: the caller's time is nearly over by then.
+    # An attempt that times out is not repeated: the caller's time is nearly over by then.
     s3: S3Client = aws.client("s3", connect_seconds=1, read_seconds=1, attempts=1)
     try:
-        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        body = aws.repeat_if_disconnected(lambda: _fetch(s3, bucket, key))
     except (BotoCoreError, ClientError) as error:
         raise ResponseNotFetched(f"{bucket}/{key}: {type(error).__name__}: {error}") from error
     try:
@@ -70,6 +70,10 @@ def redeem(claim: Claim) -> dict[str, Any]:
     except (BotoCoreError, ClientError):
         logger.exception("answer not deleted", extra={"key": key})
     return msgspec.json.decode(body, type=dict[str, Any])
+
+
+def _fetch(s3: "S3Client", bucket: str, key: str) -> bytes:
+    return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
 def _store(body: bytes, execution: str) -> Claim:

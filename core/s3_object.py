@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _NO_SUCH_BYTES: Final = "InvalidRange"
+# Without a byte in between. Each is followed by a request for the rest.
+_MAX_INTERRUPTIONS: Final = 2
 
 
 class S3Object(Struct, rename="camel"):
@@ -51,14 +53,32 @@ def read_object(s3: "S3Client", s3_object: S3Object, start: int = 0) -> Iterator
 
 def _read_from(s3: "S3Client", s3_object: S3Object, start: int, last: int | None = None) -> Iterator[bytes]:
     """Yield the bytes of an object from ``start``, to ``last`` or its end."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - slow to import, and not always needed
+    from botocore.exceptions import (  # noqa: PLC0415 - slow to import, and not always needed
+        ClientError,
+        ReadTimeoutError,
+        ResponseStreamingError,
+    )
 
-    byte_range = f"bytes={start}-{'' if last is None else last}"
-    try:
-        response = s3.get_object(Bucket=s3_object.bucket, Key=s3_object.key, IfMatch=s3_object.etag, Range=byte_range)
-    except ClientError as error:
-        # There is no byte at or after ``start``.
-        if error.response["Error"]["Code"] == _NO_SUCH_BYTES:
+    # botocore repeats a request that fails, but not one that is interrupted while the body is read.
+    interruptions = 0
+    while last is None or start <= last:
+        byte_range = f"bytes={start}-{'' if last is None else last}"
+        try:
+            response = s3.get_object(
+                Bucket=s3_object.bucket, Key=s3_object.key, IfMatch=s3_object.etag, Range=byte_range
+            )
+            for piece in response["Body"].iter_chunks(PIECE_BYTES):
+                start += len(piece)
+                interruptions = 0
+                yield piece
+        except ClientError as error:
+            # There is no byte at or after ``start``.
+            if error.response["Error"]["Code"] == _NO_SUCH_BYTES:
+                return
+            raise
+        except (ReadTimeoutError, ResponseStreamingError):
+            interruptions += 1
+            if interruptions > _MAX_INTERRUPTIONS:
+                raise
+        else:
             return
-        raise
-    yield from response["Body"].iter_chunks(PIECE_BYTES)

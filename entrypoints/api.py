@@ -146,7 +146,8 @@ def _call_identity(body: dict[str, Any]) -> CallIdentity:
 
 
 def _run(workflow: str, request: object) -> Response[Any]:
-    return _respond(run_for_caller(_machine_arns()[workflow], request))
+    is_read = app.current_event.http_method == "GET"
+    return _respond(run_for_caller(_machine_arns()[workflow], request, repeatable=is_read))
 
 
 def _respond(response: ApiResponse) -> Response[Any]:

@@ -4,7 +4,7 @@
 |---|---|
 | ``AmberfloThrottled``, Step Functions itself throttling | 503 with ``Retry-After`` |
 | ``AmberfloUnavailable``, ``AmberfloUnauthorized``, ``AmberfloBatchRejected``, ``ApiKeyUnavailable`` | 502 |
-| ``States.Timeout``, or no result in time | 504 |
+| ``States.Timeout``, no result in time, or a lost connection | 504 |
 | any other: an internal error | 500 |
 """
 
@@ -33,6 +33,9 @@ _STATUS_BY_ERROR: Final = {
     "States.Timeout": 504,
 }
 _TIMED_OUT: Final = "The workflow timed out. It may have taken effect: check before you repeat the call."
+_CONNECTION_LOST: Final = (
+    "The connection to Step Functions was lost. The call may have taken effect: check before you repeat it."
+)
 _INTERNAL_ERROR: Final = "The workflow failed with an internal error. See its execution."
 
 
@@ -58,22 +61,28 @@ def build_error(status: int, message: str, *execution_arns: str) -> ApiResponse:
     return ApiResponse(status, {"statusCode": status, "message": message}, execution_arns)
 
 
-def run_for_caller(machine_arn: str, request: object) -> ApiResponse:
-    """Run a workflow and return its outcome as a response. Errors of AWS become responses, too."""
+def run_for_caller(machine_arn: str, request: object, *, repeatable: bool) -> ApiResponse:
+    """Run a workflow and return its outcome as a response. Errors of AWS become responses, too.
+
+    ``repeatable`` is that of :func:`~amberflo_workflows.entrypoints.workflows.run_workflow`.
+    """
     from botocore.exceptions import (  # noqa: PLC0415 - slow to import, and not always needed
         BotoCoreError,
         ClientError,
+        ConnectionClosedError,
         ReadTimeoutError,
     )
 
     try:
-        return build_response(
-            workflows.run_workflow(machine_arn, request, workflows.step_functions_client(READ_TIMEOUT_SECONDS))
-        )
+        client = workflows.step_functions_client(READ_TIMEOUT_SECONDS)
+        return build_response(workflows.run_workflow(machine_arn, request, client, repeatable=repeatable))
     except workflows.InputTooLarge as error:
         return build_error(413, str(error))
     except ReadTimeoutError:
         return build_error(504, _TIMED_OUT)
+    except ConnectionClosedError:
+        logger.exception("the connection to Step Functions was lost")
+        return build_error(504, _CONNECTION_LOST)
     except ClientError as error:
         return _build_start_error(error.response.get("Error", {}).get("Code", ""))
     except BotoCoreError:

@@ -45,7 +45,7 @@ def ingest(machine_arn: str, body: dict[str, Any], call: CallIdentity) -> ApiRes
 
 def _send(machine_arn: str, usages: list[ReportedUsage]) -> ApiResponse:
     if not exceeds_chunk_limit(usages):
-        return run_for_caller(machine_arn, {"callerWaits": True, "usages": usages})
+        return run_for_caller(machine_arn, {"callerWaits": True, "usages": usages}, repeatable=True)
     usage = reject_oversized(usages[0], os.environ["REJECTED_TABLE_NAME"], oversized.dynamodb_client())
     rejected = {"index": usage["index"], "uniqueId": usage["uniqueId"], "reason": usage["reason"]}
     return ApiResponse(200, {"data": {"accepted": 0, "uniqueIds": [], "rejected": [rejected]}})

@@ -134,9 +134,9 @@ def _run(usages: list[ReportedUsage]) -> WorkflowResult:
     client = workflows.step_functions_client(READ_TIMEOUT_SECONDS)
     for _ in range(MAX_START_ATTEMPTS - 1):
         try:
-            return workflows.run_workflow(machine_arn, {"usages": usages}, client)
+            return workflows.run_workflow(machine_arn, {"usages": usages}, client, repeatable=True)
         except ClientError as error:
             if not workflows.is_throttled(error.response.get("Error", {}).get("Code", "")):
                 raise
             time.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
-    return workflows.run_workflow(machine_arn, {"usages": usages}, client)
+    return workflows.run_workflow(machine_arn, {"usages": usages}, client, repeatable=True)

@@ -10,6 +10,7 @@ from amberflo_workflows.core import aws
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_stepfunctions.type_defs import StartSyncExecutionOutputTypeDef
 
 # The limit of Step Functions for an input, counted in UTF-8.
 MAX_INPUT_BYTES: Final = 262_144
@@ -40,15 +41,28 @@ def step_functions_client(read_timeout_seconds: int) -> "SFNClient":
     return stepfunctions
 
 
-def run_workflow(machine_arn: str, request: object, step_functions_client: "SFNClient") -> WorkflowResult:
+def run_workflow(
+    machine_arn: str, request: object, step_functions_client: "SFNClient", *, repeatable: bool
+) -> WorkflowResult:
     """Run a workflow to its end.
+
+    One that only reads, or sends usage with fixed identities, is ``repeatable``: it runs again if the connection is
+    lost. Any other is started on a new connection, since the service may have closed those of earlier calls.
 
     Raises :class:`InputTooLarge`, and botocore's errors if it cannot be started or does not end in time.
     """
     text = msgspec.json.encode(request)
     if len(text) > MAX_INPUT_BYTES:
         raise InputTooLarge(f"The input has {len(text):,} bytes; the limit of a workflow is {MAX_INPUT_BYTES:,}.")
-    response = step_functions_client.start_sync_execution(stateMachineArn=machine_arn, input=text.decode())
+
+    def start() -> "StartSyncExecutionOutputTypeDef":
+        return step_functions_client.start_sync_execution(stateMachineArn=machine_arn, input=text.decode())
+
+    if repeatable:
+        response = aws.repeat_if_disconnected(start)
+    else:
+        step_functions_client.close()
+        response = start()
     if response["status"] == "SUCCEEDED":
         return WorkflowResult(response["executionArn"], msgspec.json.decode(response["output"]))
     error = "States.Timeout" if response["status"] == "TIMED_OUT" else response.get("error", "States.Runtime")

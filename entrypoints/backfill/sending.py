@@ -91,7 +91,9 @@ def _send(parts: list[RowPart], usages: list[ReportedUsage], destination: RowDes
         return SentChunk(end, 0, [RejectedRow(parts[0].row, _reject_oversized(usages[0], destination))])
     # The response refers to a usage by its index.
     usages = [msgspec.structs.replace(usage, index=index) for index, usage in enumerate(usages)]
-    result = workflows.run_workflow(destination.machine_arn, {"usages": usages}, destination.stepfunctions)
+    result = workflows.run_workflow(
+        destination.machine_arn, {"usages": usages}, destination.stepfunctions, repeatable=True
+    )
     if result.output is None or result.output["statusCode"] != 200:
         raise ChunkNotSent(f"ingest_usage ended with {result.error}: {result.cause} Execution {result.arn}")
     data = result.output["body"]["data"]

@@ -15,7 +15,7 @@ from amberflo_workflows.entrypoints.workflows import WorkflowResult
 def test_an_interruption_after_any_chunk_loses_no_usage_of_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[list[str]] = []
 
-    def run_workflow(_machine: str, data: dict[str, Any], _client: Any) -> WorkflowResult:
+    def run_workflow(_machine: str, data: dict[str, Any], _client: Any, **_: bool) -> WorkflowResult:
         sent.append([usage.event_id for usage in data["usages"]])
         body = {"data": {"accepted": len(data["usages"]), "rejected": []}}
         return WorkflowResult("arn", {"statusCode": 200, "body": body}, "", "")

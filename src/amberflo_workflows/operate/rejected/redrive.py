@@ -50,7 +50,9 @@ def _run_ingest_usage(deployment: Deployment, usages: list[ReportedUsage]) -> tu
     """Run the workflow; return the execution's ARN, and the reason for each rejected usage by its index."""
     machine = deployment.state_machine_arns["ingest_usage"]
     try:
-        execution = run_workflow(machine, {"callerWaits": True, "usages": usages}, deployment.client("stepfunctions"))
+        execution = run_workflow(
+            machine, {"callerWaits": True, "usages": usages}, deployment.client("stepfunctions"), repeatable=True
+        )
     except InputTooLarge as error:
         raise OperatorError(str(error)) from None
     if execution.output is None or execution.output["statusCode"] != 200:
