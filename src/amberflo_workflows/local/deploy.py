@@ -89,7 +89,7 @@ def _wait_until_deployed(cloudformation: Any, stack: str) -> None:
 
 
 def _first_failure(cloudformation: Any, stack: str) -> str:
-    events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+    events = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack).search("StackEvents[]")
     # The stack's own event only says that one of its resources failed; the newest events come first.
     failed = [
         event for event in events if event["ResourceStatus"].endswith("FAILED") and event["LogicalResourceId"] != stack

@@ -131,7 +131,8 @@ def running_emulator(folder: Path, *, wait_scale: float = 1.0) -> Iterator[Emula
 def enable_queue_consumers(emulator: Emulator) -> None:
     """Enable the Lambda functions' queue consumers, which an emulator with saved state starts without."""
     functions = emulator.client("lambda")
-    for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+    pages = functions.get_paginator("list_event_source_mappings").paginate()
+    for mapping in pages.search("EventSourceMappings[]"):
         if mapping["State"] != "Enabled":
             functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 

@@ -146,7 +146,8 @@ class Demo:
 
     def _show_rejected(self) -> None:
         table = self._system.outputs["RejectedTableName"]
-        items = self._system.client("dynamodb").scan(TableName=table)["Items"]
+        pages = self._system.client("dynamodb").get_paginator("scan").paginate(TableName=table)
+        items = list(pages.search("Items[]"))
         if items:
             self._console.print(f"{len(items)} usages were rejected and are stored in the table {table}, for example:")
             for item in items[:5]:

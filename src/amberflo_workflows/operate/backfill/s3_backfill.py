@@ -40,7 +40,7 @@ def follow(deployment: Deployment, arn: str) -> Iterator[RangeProgress]:
     """Yield the progress until the execution ends."""
     client = deployment.client("stepfunctions")
     while client.describe_execution(executionArn=arn)["status"] == "RUNNING":
-        for run in client.list_map_runs(executionArn=arn)["mapRuns"]:
+        for run in client.get_paginator("list_map_runs").paginate(executionArn=arn).search("mapRuns[]"):
             counts = client.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]
             yield RangeProgress(counts["succeeded"] + counts["failed"], counts["total"])
         time.sleep(_POLL_SECONDS)
