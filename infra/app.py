@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from amberflo_workflows.infra.arguments import parse_arguments
 from amberflo_workflows.infra.bundle import BundleFailed
 from amberflo_workflows.infra.node import NodeMissing, use_packaged_node
 from amberflo_workflows.infra.settings import InvalidSetting, Runtime, Settings
@@ -73,17 +74,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parse_context(arguments: Sequence[str]) -> dict[str, str]:
-    pairs = [argument for argument in arguments if argument != "-c"]
-    for pair in pairs:
-        if "=" not in pair:
-            raise InvalidSetting(f"Settings must be passed as -c key=value, not '{pair}'.")
-    context = dict(pair.split("=", 1) for pair in pairs)
-    unknown = sorted(context.keys() - Settings.context_keys())
-    if unknown:
-        raise InvalidSetting(
-            f"Unknown setting '{unknown[0]}'. The settings are: {', '.join(sorted(Settings.context_keys()))}."
-        )
-    return context
+    parsed = parse_arguments(arguments)
+    if parsed.others or parsed.parameters:
+        raise InvalidSetting(f"Settings must be passed as -c key=value, not '{' '.join(arguments)}'.")
+    return parsed.context
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 The first argument names the control plane's stack, whose outputs are read. The other arguments go to ``cdk deploy``,
 settings as ``-c key=value``. ``--own-authorizer`` creates a second authorizer instead of sharing the existing one.
+The CDK command line keeps the previous value of a parameter that is not passed, so each is passed, if need be empty.
 """
 
 import sys
@@ -11,10 +12,11 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from amberflo_workflows.infra.arguments import parse_arguments
 from amberflo_workflows.infra.deploy import cdk_deploy
 from amberflo_workflows.infra.node import NodeMissing
 from amberflo_workflows.infra.operations import OPERATIONS
-from amberflo_workflows.infra.settings import AUTHORIZER_NAME, Settings
+from amberflo_workflows.infra.settings import AUTHORIZER_NAME, AUTHORIZER_PARAMETER, InvalidSetting
 
 _REQUIRED_OUTPUTS: Final = ("controlPlaneAPIEndpoint", "eventBridgeArn")
 _IDENTITY_OUTPUTS: Final = ("ControlPlaneIdpUserPoolId", "ControlPlaneIdpClientId")
@@ -55,28 +57,38 @@ def fetch_control_plane(cloudformation: Any, stack: str) -> ControlPlane:
 
 
 def build_stack_parameters(
-    plane: ControlPlane, gateway: Any, *, own_authorizer: bool, issuer: bool = False
+    plane: ControlPlane, gateway: Any, *, own_authorizer: bool, issuer: str | None = None, authorizer_id: str = ""
 ) -> dict[str, str]:
-    """Build the parameters of our stack. ``issuer`` is true if the setting ``issuer`` is set.
+    """Build the parameters of our stack. ``issuer`` is the setting, ``authorizer_id`` a chosen authorizer of the API.
 
     Raises :class:`CannotAttach`.
     """
+    if own_authorizer + bool(issuer) + bool(authorizer_id) > 1:
+        raise CannotAttach(
+            f"{OWN_AUTHORIZER}, -c issuer=… and --parameters {AUTHORIZER_PARAMETER}=… exclude each other: "
+            "each of them selects another authorizer."
+        )
     values = {name: plane.outputs[name] for name in _REQUIRED_OUTPUTS}
-    if issuer:
-        return values
+    values |= dict.fromkeys((AUTHORIZER_PARAMETER, *_IDENTITY_OUTPUTS), "")
     if own_authorizer:
         return values | _get_identity_outputs(plane)
-    shared = [
+    if not issuer:
+        values[AUTHORIZER_PARAMETER] = authorizer_id or _find_shared_authorizer(plane, gateway)
+    return values
+
+
+def _find_shared_authorizer(plane: ControlPlane, gateway: Any) -> str:
+    shared: list[str] = [
         authorizer["AuthorizerId"]
-        for authorizer in _paginate(gateway.get_authorizers, ApiId=plane.api_id)
+        for authorizer in _fetch_items(gateway, "get_authorizers", plane)
         if authorizer["AuthorizerType"] == "JWT" and authorizer["Name"] != AUTHORIZER_NAME
     ]
     if len(shared) != 1:
         raise CannotAttach(
             f"The control plane's API has {len(shared)} JWT authorizers, but exactly one is needed to share it. "
-            f"Create a second one with {OWN_AUTHORIZER}, or select one with --parameters AuthorizerId=…"
+            f"Create a second one with {OWN_AUTHORIZER}, or select one with --parameters {AUTHORIZER_PARAMETER}=…"
         )
-    return values | {"AuthorizerId": shared[0]}
+    return shared[0]
 
 
 def _get_identity_outputs(plane: ControlPlane) -> dict[str, str]:
@@ -94,7 +106,7 @@ def check_routes(plane: ControlPlane, gateway: Any, own_ids: frozenset[str]) -> 
     keys = {f"{operation.route.method} {operation.route.path}" for operation in OPERATIONS if operation.route}
     taken = [
         route["RouteKey"]
-        for route in _paginate(gateway.get_routes, ApiId=plane.api_id)
+        for route in _fetch_items(gateway, "get_routes", plane)
         if route["RouteKey"] in keys and route["RouteId"] not in own_ids
     ]
     if taken:
@@ -105,11 +117,23 @@ def check_routes(plane: ControlPlane, gateway: Any, own_ids: frozenset[str]) -> 
         )
 
 
+def _fetch_items(gateway: Any, operation: str, plane: ControlPlane) -> Iterator[dict[str, Any]]:
+    pages = gateway.get_paginator(operation).paginate(ApiId=plane.api_id)
+    items: Iterator[dict[str, Any]] = pages.search("Items[]")
+    return items
+
+
 def fetch_route_ids(cloudformation: Any, stack: str) -> frozenset[str]:
-    """Fetch the ids of the routes that our stack already has, so that it can be deployed again."""
+    """Fetch the ids of the routes that our stack already has, so that it can be deployed again.
+
+    Raises botocore's errors, except that a stack that does not exist has no routes.
+    """
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     try:
-        resources = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
-    except ClientError:
+        resources = list(pages.search("StackResourceSummaries[]"))
+    except ClientError as error:
+        if "does not exist" not in str(error):
+            raise
         return frozenset()
     # On the emulator the physical id is API/ROUTE.
     return frozenset(
@@ -119,14 +143,6 @@ def fetch_route_ids(cloudformation: Any, stack: str) -> frozenset[str]:
     )
 
 
-def _paginate(operation: Any, **arguments: str) -> Iterator[dict[str, Any]]:
-    response = operation(**arguments)
-    yield from response["Items"]
-    while token := response.get("NextToken"):
-        response = operation(**arguments, NextToken=token)
-        yield from response["Items"]
-
-
 def main(arguments: Sequence[str]) -> int:
     """Check the control plane, then deploy."""
     if not arguments or arguments[0].startswith("-"):
@@ -134,20 +150,25 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     import boto3  # noqa: PLC0415 - slow, and not needed for the usage message
 
-    stack, own_authorizer = arguments[0], OWN_AUTHORIZER in arguments
     rest = [argument for argument in arguments[1:] if argument != OWN_AUTHORIZER]
-    name = next((argument.removeprefix("stackName=") for argument in rest if argument.startswith("stackName=")), None)
-    issuer = any(argument.startswith("issuer=") for argument in rest)
     try:
+        parsed = parse_arguments(rest)
+        settings = parsed.build_settings()
         cloudformation, gateway = boto3.client("cloudformation"), boto3.client("apigatewayv2")
-        plane = fetch_control_plane(cloudformation, stack)
-        check_routes(plane, gateway, fetch_route_ids(cloudformation, name or Settings().stack_name))
-        values = build_stack_parameters(plane, gateway, own_authorizer=own_authorizer, issuer=issuer)
+        plane = fetch_control_plane(cloudformation, arguments[0])
+        check_routes(plane, gateway, fetch_route_ids(cloudformation, settings.stack_name))
+        values = build_stack_parameters(
+            plane,
+            gateway,
+            own_authorizer=OWN_AUTHORIZER in arguments,
+            issuer=settings.issuer,
+            authorizer_id=parsed.parameters.get(AUTHORIZER_PARAMETER, ""),
+        )
         parameters = [part for key, value in values.items() for part in ("--parameters", f"{key}={value}")]
         return cdk_deploy(" attach", [*parameters, *rest])
     except (BotoCoreError, ClientError) as error:
         print(f"AWS: {error}", file=sys.stderr)
-    except (CannotAttach, NodeMissing) as error:
+    except (CannotAttach, InvalidSetting, NodeMissing) as error:
         print(error, file=sys.stderr)
     return 1
 

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from amberflo_workflows.infra.arguments import parse_arguments
 from amberflo_workflows.infra.node import NodeMissing, find_node, find_npx, use_packaged_node
+from amberflo_workflows.infra.settings import InvalidSetting
 
 # npm's `latest` is 3.0.0, which cannot read the output of aws-cdk-lib 2.
 CDK: Final = "aws-cdk@2.1148.1"
@@ -28,10 +30,11 @@ def cdk_deploy(app: str, arguments: Sequence[str]) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Deploy the standalone stack."""
+    """Check the settings, then deploy the standalone stack."""
     try:
+        parse_arguments(arguments).build_settings()
         return cdk_deploy("", arguments)
-    except NodeMissing as error:
+    except (InvalidSetting, NodeMissing) as error:
         print(error, file=sys.stderr)
         return 1
 

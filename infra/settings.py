@@ -21,6 +21,8 @@ OWN_SCOPES: Final = (READ_SCOPE, WRITE_SCOPE)
 
 # The name of the authorizer that we add to a control plane's API, by which we recognise it.
 AUTHORIZER_NAME: Final = "amberfloMetering"
+# The parameter of an attached stack that selects an authorizer of the control plane's API.
+AUTHORIZER_PARAMETER: Final = "AuthorizerId"
 
 IngestLog = Literal["ALL_WITHOUT_DATA", "ERROR_WITH_DATA"]
 

@@ -180,6 +180,15 @@ def test_a_second_authorizer_accepts_only_tokens_of_its_client(attached: Attache
 
 
 @pytest.mark.emulator
+def test_a_second_authorizer_replaces_the_shared_one(attached: Attached) -> None:
+    machine = attached.fetch_machine_token()
+    for own_authorizer, status in ((False, 200), (True, 401)):
+        attached.deploy(own_authorizer=own_authorizer)
+        assert attached.fetch_status(machine) == status
+    assert attached.fetch_status(attached.fetch_user_token()) == 200
+
+
+@pytest.mark.emulator
 def test_a_configured_scope_is_required(attached: Attached) -> None:
     attached.deploy(own_authorizer=False, scope="tenant/tenant_write")
     assert attached.fetch_status(attached.fetch_machine_token()) == 200
