@@ -2,7 +2,7 @@
 
 | error of the execution | status |
 |---|---|
-| ``AmberfloThrottled``, Step Functions itself throttling | 503 with ``Retry-After`` |
+| ``AmberfloThrottled``, or throttling by Step Functions or Lambda | 503 with ``Retry-After`` |
 | ``AmberfloUnavailable``, ``AmberfloUnauthorized``, ``AmberfloBatchRejected``, ``ApiKeyUnavailable`` | 502 |
 | ``States.Timeout``, no result in time, or a lost connection | 504 |
 | any other: an internal error | 500 |
@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger
 
 from amberflo_workflows.core.claim_check import ResponseNotFetched, redeem
 from amberflo_workflows.entrypoints import workflows
-from amberflo_workflows.entrypoints.workflows import WorkflowResult
+from amberflo_workflows.entrypoints.workflows import LAMBDA_THROTTLED, WorkflowResult
 
 logger = Logger(child=True)
 
@@ -31,7 +31,9 @@ _STATUS_BY_ERROR: Final = {
     "AmberfloBatchRejected": 502,
     "ApiKeyUnavailable": 502,
     "States.Timeout": 504,
+    LAMBDA_THROTTLED: 503,
 }
+_LAMBDA_IS_THROTTLING: Final = "AWS Lambda is throttling: all concurrent executions of the account are in use."
 _TIMED_OUT: Final = "The workflow timed out. It may have taken effect: check before you repeat the call."
 _CONNECTION_LOST: Final = (
     "The connection to Step Functions was lost. The call may have taken effect: check before you repeat it."
@@ -98,6 +100,8 @@ def build_response(result: WorkflowResult) -> ApiResponse:
     status = _STATUS_BY_ERROR.get(result.error, 500)
     # Only our own messages are passed on. A message of the Lambda runtime may contain anything.
     message = {500: _INTERNAL_ERROR, 504: _TIMED_OUT}.get(status, result.cause)
+    if result.error == LAMBDA_THROTTLED:
+        message = _LAMBDA_IS_THROTTLING
     return build_error(status, message, result.arn)
 
 

@@ -30,8 +30,11 @@ logger = Logger()
 
 # Above the 240 s after which ingest_usage ends, below the function's own 270 s.
 READ_TIMEOUT_SECONDS: Final = 250
-# The waits between them take up to 4.5 s, which the function has beyond the read timeout.
-MAX_START_ATTEMPTS: Final = 4
+# An execution that was throttled is followed by another one until this time, which the function has beyond the read
+# timeout.
+START_SECONDS: Final = 16
+MAX_START_ATTEMPTS: Final = 8
+WAIT_SECONDS: Final = (0.5, 1.5)
 # Executions of one invocation at a time: each mostly waits, and a large batch has to end in time.
 PARALLEL_CHUNKS: Final = 16
 # These errors come late, after all retries, and every other chunk would have them, too. To wait for each chunk would
@@ -127,16 +130,24 @@ def _send(usages: list[ReportedUsage], amberflo_is_down: Event) -> str:
 
 
 def _run(usages: list[ReportedUsage]) -> WorkflowResult:
-    """Run the workflow. A throttled start is retried; else the messages would wait for their visibility timeout."""
+    """Run the workflow, again if Step Functions or Lambda throttles.
+
+    Otherwise the messages would wait for their visibility timeout, and a message has few deliveries.
+    """
     from botocore.exceptions import ClientError  # noqa: PLC0415 - slow to import, and not always needed
 
     machine_arn = os.environ["INGEST_USAGE_STATE_MACHINE_ARN"]
     client = workflows.step_functions_client(READ_TIMEOUT_SECONDS)
-    for _ in range(MAX_START_ATTEMPTS - 1):
+    deadline = time.monotonic() + START_SECONDS
+    attempt = 0
+    while True:
+        attempt += 1
+        is_last = attempt == MAX_START_ATTEMPTS
         try:
-            return workflows.run_workflow(machine_arn, {"usages": usages}, client, repeatable=True)
+            result = workflows.run_workflow(machine_arn, {"usages": usages}, client, repeatable=True)
+            if result.error != workflows.LAMBDA_THROTTLED or is_last or time.monotonic() > deadline:
+                return result
         except ClientError as error:
-            if not workflows.is_throttled(error.response.get("Error", {}).get("Code", "")):
+            if not workflows.is_throttled(error.response.get("Error", {}).get("Code", "")) or is_last:
                 raise
-            time.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
-    return workflows.run_workflow(machine_arn, {"usages": usages}, client, repeatable=True)
+        time.sleep(random.uniform(*WAIT_SECONDS))  # noqa: S311 - jitter, not a secret

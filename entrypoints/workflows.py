@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # The limit of Step Functions for an input, counted in UTF-8.
 MAX_INPUT_BYTES: Final = 262_144
+# The error of an execution for whose step no concurrent Lambda was left in the account, after the retries.
+LAMBDA_THROTTLED: Final = "Lambda.TooManyRequestsException"
 
 
 class InputTooLarge(ValueError):

@@ -1,4 +1,7 @@
-"""Starts that Step Functions throttles. The emulator never does, so a small server replaces it."""
+"""Starts that Step Functions throttles, and executions that Lambda throttles.
+
+The emulator never throttles a start, so a small server replaces it.
+"""
 
 import json
 import threading
@@ -11,6 +14,8 @@ from botocore.exceptions import ClientError
 
 from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.entrypoints import ingest_queue
+from amberflo_workflows.entrypoints.api_response import run_for_caller
+from amberflo_workflows.entrypoints.workflows import LAMBDA_THROTTLED
 
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:IngestUsage"
 USAGES = [ReportedUsage("e", "2026-01-01T00:00:00Z", 0, {})]
@@ -33,7 +38,9 @@ def step_functions(monkeypatch: pytest.MonkeyPatch) -> Iterator[StepFunctions]:
             self.rfile.read(int(self.headers["Content-Length"]))
             state.starts += 1
             status, response = 200, {"executionArn": "arn", "status": "SUCCEEDED", "output": '{"statusCode": 200}'}
-            if state.errors:
+            if state.errors and state.errors[0].startswith("Lambda."):
+                response = {"executionArn": "arn", "status": "FAILED", "error": state.errors.pop(0), "cause": "no"}
+            elif state.errors:
                 status, response = 400, {"__type": state.errors.pop(0), "message": "no"}
             body = json.dumps(response).encode()
             self.send_response(status)
@@ -47,6 +54,7 @@ def step_functions(monkeypatch: pytest.MonkeyPatch) -> Iterator[StepFunctions]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
+    monkeypatch.setattr(ingest_queue, "WAIT_SECONDS", (0, 0))
     for name, value in {
         "AWS_ENDPOINT_URL_SFN": f"http://127.0.0.1:{server.server_address[1]}",
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
@@ -62,13 +70,13 @@ def step_functions(monkeypatch: pytest.MonkeyPatch) -> Iterator[StepFunctions]:
     thread.join()
 
 
-def test_a_throttled_start_is_retried(step_functions: StepFunctions) -> None:
-    step_functions.errors = ["ThrottlingException", "TooManyRequestsException"]
+def test_a_throttled_start_or_execution_is_retried(step_functions: StepFunctions) -> None:
+    step_functions.errors = ["ThrottlingException", LAMBDA_THROTTLED, "TooManyRequestsException", LAMBDA_THROTTLED]
     result = ingest_queue._run(USAGES)
-    assert (result.output, step_functions.starts) == ({"statusCode": 200}, 3)
+    assert (result.output, step_functions.starts) == ({"statusCode": 200}, 5)
 
 
-@pytest.mark.parametrize(("error", "starts"), [("ThrottlingException", 4), ("AccessDeniedException", 1)])
+@pytest.mark.parametrize(("error", "starts"), [("ThrottlingException", 8), ("AccessDeniedException", 1)])
 def test_continued_throttling_and_other_errors_are_raised(
     step_functions: StepFunctions, error: str, starts: int
 ) -> None:
@@ -76,3 +84,27 @@ def test_continued_throttling_and_other_errors_are_raised(
     with pytest.raises(ClientError, match=error):
         ingest_queue._run(USAGES)
     assert step_functions.starts == starts
+
+
+@pytest.mark.parametrize(("error", "starts"), [(LAMBDA_THROTTLED, 8), ("Lambda.ServiceException", 1)])
+def test_an_execution_that_is_throttled_again_and_again_fails(
+    step_functions: StepFunctions, error: str, starts: int
+) -> None:
+    step_functions.errors = [error] * 10
+    assert (ingest_queue._run(USAGES).error, step_functions.starts) == (error, starts)
+
+
+def test_an_execution_that_ends_late_is_not_followed_by_another(
+    step_functions: StepFunctions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The function would time out, and the other messages of its batch would be delivered again as well."""
+    monkeypatch.setattr(ingest_queue, "START_SECONDS", 0)
+    step_functions.errors = [LAMBDA_THROTTLED]
+    assert (ingest_queue._run(USAGES).error, step_functions.starts) == (LAMBDA_THROTTLED, 1)
+
+
+def test_a_caller_learns_that_lambda_is_throttling_and_when_to_call_again(step_functions: StepFunctions) -> None:
+    step_functions.errors = [LAMBDA_THROTTLED]
+    response = run_for_caller(MACHINE, {}, repeatable=True)
+    assert (response.status, response.headers["Retry-After"], step_functions.starts) == (503, "10", 1)
+    assert "AWS Lambda is throttling" in response.body["message"]

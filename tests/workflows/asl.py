@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
+THROTTLED = "Lambda.TooManyRequestsException"
 FILES = sorted(WORKFLOWS.glob("*.asl.json"))
 
 
@@ -45,9 +46,13 @@ def max_wait_seconds(retrier: dict[str, Any]) -> float:
 
 
 def max_seconds(task: dict[str, Any]) -> float:
-    """The longest time that a task takes: each attempt times out, by the retrier that takes longest."""
+    """The longest time that a task takes: each attempt times out, by the retrier that takes longest.
+
+    An attempt that Lambda throttles ends at once, so only the last one takes time.
+    """
     timeout: float = task["TimeoutSeconds"]
-    totals: list[float] = [
-        (retrier["MaxAttempts"] + 1) * timeout + max_wait_seconds(retrier) for retrier in task["Retry"]
-    ]
+    totals: list[float] = []
+    for retrier in task["Retry"]:
+        attempts = 1 if retrier["ErrorEquals"] == [THROTTLED] else retrier["MaxAttempts"] + 1
+        totals.append(attempts * timeout + max_wait_seconds(retrier))
     return max(totals)

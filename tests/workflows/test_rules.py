@@ -8,6 +8,7 @@ import pytest
 
 from tests.workflows.asl import (
     FILES,
+    THROTTLED,
     iter_states,
     iter_tasks,
     load_workflow,
@@ -15,21 +16,17 @@ from tests.workflows.asl import (
     max_wait_seconds,
     workflow_name,
 )
+from tests.workflows.faults.matrix import ERROR_GROUPS
 from tools import workflow_pictures as pictures
 
 SYNCHRONOUS_SECONDS = 25
 INGEST_SECONDS = 240
 BACKFILL_SECONDS = 86_400
-TENANT_SECONDS = 300
+TENANT_SECONDS = 3_600
 MAP_ITEMS = 300
 MAX_LINE_LENGTH = 120
 MAX_LINES_PER_STATE = 50
-LAMBDA_SERVICE_ERRORS = {
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.TooManyRequestsException",
-}
+LAMBDA_ERRORS = ERROR_GROUPS["Lambda.*"] | ERROR_GROUPS["Worker.*"] | {THROTTLED}
 # Workflows that also run where no caller waits.
 BACKGROUND = {"ingest_usage", "create_customer", "delete_customer"}
 OWN_ERRORS = {"SendRange": {"ChunkNotSent"}}
@@ -163,7 +160,7 @@ def test_every_lambda_task_retries_lambda_errors_and_timeouts(path: Path) -> Non
         if not _is_lambda(task):
             continue
         retried = {error for retrier in task["Retry"] for error in retrier["ErrorEquals"]}
-        expected = LAMBDA_SERVICE_ERRORS | (AMBERFLO_ERRORS if _calls_amberflo(task) else {"States.Timeout"})
+        expected = LAMBDA_ERRORS | (AMBERFLO_ERRORS if _calls_amberflo(task) else {"States.Timeout"})
         # If a secret cannot be read, a caller gets the error at once. Where no caller waits, the read is retried.
         expected |= {"ApiKeyUnavailable"} if workflow_name(path) in BACKGROUND else set()
         assert retried - OWN_ERRORS.get(name, set()) == expected, name
@@ -223,6 +220,27 @@ def test_a_tenant_event_that_fails_is_put_into_the_dead_letter_queue_first(workf
                 "ResultPath": "$.error",
                 "Next": "SendToDeadLetterQueue",
             }
+
+
+def _waits_for_throttled_lambdas(task: dict[str, Any]) -> bool:
+    retrier = next(retrier for retrier in task["Retry"] if THROTTLED in retrier["ErrorEquals"])
+    return max_wait_seconds(retrier) >= 60
+
+
+@every_workflow
+def test_a_state_waits_longer_for_a_throttled_lambda_if_no_caller_ever_waits(path: Path) -> None:
+    """In a new account, ten Lambdas can run at a time, and the usage of a queue needs more at its peaks."""
+    lambdas = {state.name: state.body for state in iter_tasks(load_workflow(path)) if _is_lambda(state.body)}
+    patient = {name for name, task in lambdas.items() if _waits_for_throttled_lambdas(task)}
+    never_called = workflow_name(path) in {"backfill_usage", "create_customer", "delete_customer"}
+    assert patient == (lambdas.keys() if never_called else {"SendInBackground"} & lambdas.keys())
+
+
+@pytest.mark.parametrize("workflow", ["create_customer", "delete_customer"])
+def test_a_tenant_event_reaches_the_dead_letter_queue_before_the_time_limit(workflow: str) -> None:
+    """An execution that times out would lose its event. The worst case: every state twice, since a key is refreshed."""
+    machine = load_workflow(next(path for path in FILES if workflow_name(path) == workflow))
+    assert 2 * sum(max_seconds(task.body) for task in iter_tasks(machine)) <= machine["TimeoutSeconds"]
 
 
 def test_ingest_retries_longer_where_no_caller_waits() -> None:

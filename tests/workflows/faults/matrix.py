@@ -9,7 +9,15 @@ ERROR_GROUPS = {
         "Lambda.ServiceException",
         "Lambda.AWSLambdaException",
         "Lambda.SdkClientException",
-        "Lambda.TooManyRequestsException",
+        "Lambda.ClientExecutionTimeoutException",
+    },
+    # The process of the Lambda was ended: by a signal, for its memory, or by the function's own timeout.
+    "Worker.*": {
+        "Lambda.Unknown",
+        "Runtime.ExitError",
+        "Runtime.OutOfMemory",
+        "Runtime.Unknown",
+        "Sandbox.Timedout",
     },
     "DynamoDB.*": {
         "DynamoDB.ProvisionedThroughputExceededException",
@@ -18,6 +26,7 @@ ERROR_GROUPS = {
         "DynamoDB.ThrottlingException",
         "DynamoDB.InternalServerError",
         "DynamoDB.InternalServerErrorException",
+        "DynamoDB.AmazonDynamoDBException",
         "DynamoDB.SdkClientException",
     },
     "SQS.*": {"SQS.AmazonSQSException", "SQS.SqsException", "SQS.SdkClientException"},
