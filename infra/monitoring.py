@@ -1,8 +1,10 @@
 """Alarms with descriptions that say what to do, and a dashboard. Every failed execution starts an alarm."""
 
+from aws_cdk import Aws
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
@@ -20,8 +22,24 @@ def add_alarm_topic(scope: Construct, email: str | None) -> sns.ITopic | None:
     return topic
 
 
+def _allow_alarms_to_publish(topic: sns.ITopic) -> None:
+    """Let the alarms of the account publish to a topic.
+
+    A policy of a topic, such as that of ``enforce_ssl``, replaces SNS's default one, which would have allowed it. An
+    imported topic has its policy elsewhere; CDK ignores the call.
+    """
+    topic.add_to_resource_policy(
+        iam.PolicyStatement(
+            actions=["sns:Publish"],
+            principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+            resources=[topic.topic_arn],
+            conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+        )
+    )
+
+
 class Monitoring(Construct):
-    """All alarms, which notify ``topic`` if it is set, and the dashboard.
+    """All alarms, which notify ``topic`` if it is set, and the dashboard. CloudWatch may then publish to the topic.
 
     Create it after ``metering`` listens to its bus, so that each rule gets an alarm.
     """
@@ -36,6 +54,8 @@ class Monitoring(Construct):
         topic: sns.ITopic | None,
     ) -> None:
         super().__init__(scope, id)
+        if topic:
+            _allow_alarms_to_publish(topic)
         for spec in build_alarm_specs(metering, http_api):
             alarm = cloudwatch.Alarm(
                 self,

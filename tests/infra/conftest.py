@@ -6,6 +6,7 @@ import pytest
 
 from amberflo_workflows.infra.app import Target, synth
 from amberflo_workflows.infra.settings import Settings
+from tests.infra.variants import synth_variants
 
 STACK = Settings().stack_name
 # The sandbox's URL is a setting, so that the local and the AWS template can be compared.
@@ -25,6 +26,12 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return synth_template(tmp_path_factory.mktemp("local") / "out", "local")
+
+
+@pytest.fixture(scope="session")
+def variants(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """The templates of every kind of deployment, by the name of the stack."""
+    return synth_variants(tmp_path_factory.mktemp("variants") / "out")
 
 
 def get_resources(template: dict[str, Any], resource_type: str) -> dict[str, Any]:
