@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Aws, Duration, Fn, RemovalPolicy
+from aws_cdk import Aws, CfnCondition, Duration, Fn, RemovalPolicy
 from aws_cdk import aws_cognito as cognito
 from aws_cdk.aws_apigatewayv2_authorizers import HttpJwtAuthorizer
 from constructs import Construct
@@ -45,6 +45,12 @@ class CognitoPool(Construct):
             self.user_client = self._add_user_client(admin_email)
             if scopes.read or scopes.write:
                 self._add_scopes_at_sign_in(functions)
+
+    def build_token_endpoint(self) -> str:
+        """Build the URL that issues tokens to machines. In GovCloud the pool's domain has the FIPS host only."""
+        condition = CfnCondition(self, "GovCloud", expression=Fn.condition_equals(Aws.PARTITION, "aws-us-gov"))
+        host = Fn.condition_if(condition.logical_id, "auth-fips", "auth").to_string()
+        return f"https://{self.domain.domain_name}.{host}.{Aws.REGION}.amazoncognito.com/oauth2/token"
 
     def build_authorizer(self) -> HttpJwtAuthorizer:
         """Build an authorizer that accepts this pool's tokens for its clients."""

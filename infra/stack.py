@@ -93,7 +93,7 @@ class MeteringStack(Stack):
         if pool:
             values["UserPoolId"] = pool.pool.user_pool_id
             values["UserPoolClientId"] = pool.client.user_pool_client_id
-            values["TokenEndpoint"] = f"{pool.domain.base_url()}/oauth2/token"
+            values["TokenEndpoint"] = pool.build_token_endpoint()
         if pool and pool.user_client:
             values["UserClientId"] = pool.user_client.user_pool_client_id
         return values

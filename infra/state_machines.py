@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import Aws, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -37,7 +37,7 @@ class StateMachines(Construct):
     ) -> sfn.StateMachine:
         """Add the state machine of ``operation``; ``resources`` has the values of tokens other than the tasks' ARNs."""
         arns = {f"{name}FunctionArn": tasks[name].function_arn for name in sorted(operation.tasks)}
-        substitutions = arns | dict(resources)
+        substitutions = arns | {"Partition": Aws.PARTITION} | dict(resources)
         missing = operation.tokens - substitutions.keys()
         if missing:
             raise InvalidSetting(

@@ -1,6 +1,7 @@
 """The stacks of every kind of deployment, synthesised together: what holds for one has to hold for all."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,8 +41,8 @@ WITH_ISSUER: Final = Settings(
 class TwoDeployments(Stack):
     """Two constructs in a stack of somebody's own app, whose alarms share a topic that requires TLS."""
 
-    def __init__(self, scope: App, id: str, env: Environment | None) -> None:
-        super().__init__(scope, id, env=env)
+    def __init__(self, scope: App, id: str) -> None:
+        super().__init__(scope, id)
         topic = aws_sns.Topic(self, "OwnTopic", enforce_ssl=True)
         for name in ("First", "Second"):
             metering = AmberfloMetering(self, name, event_bus=EventBus(self, f"{name}Bus"))
@@ -49,16 +50,32 @@ class TwoDeployments(Stack):
             Monitoring(self, f"{name}Monitoring", metering=metering, http_api=api, topic=topic)
 
 
-def synth_variants(folder: Path, region: str | None = None) -> dict[str, dict[str, Any]]:
-    """Return the templates by the names of their stacks, for any region or for one."""
+def synth_variants(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the templates for any region, by the names of their stacks."""
+
+    def add_all(app: App) -> None:
+        _add_regional(app, None)
+        MeteringStack(app, "Plain", settings=PLAIN, runtime=Runtime())
+        MeteringStack(app, LONGEST_STACK_NAME, settings=WITH_ISSUER, runtime=Runtime())
+        TwoDeployments(app, "TwoDeployments")
+
+    return _synth(folder, add_all)
+
+
+def synth_for_region(folder: Path, region: str) -> dict[str, dict[str, Any]]:
+    """Return the templates of the stacks with most resources, for one region."""
+    return _synth(folder, lambda app: _add_regional(app, Environment(region=region)))
+
+
+def _add_regional(app: App, env: Environment | None) -> None:
+    """Add a stack of its own and one for a control plane, with all their optional resources."""
+    MeteringStack(app, "WithUsers", settings=WITH_USERS, runtime=Runtime(), env=env)
+    AttachStack(app, "Attach", settings=Settings(alarm_email="ops@example.com"), runtime=Runtime(), env=env)
+
+
+def _synth(folder: Path, add_stacks: Callable[[App], None]) -> dict[str, dict[str, Any]]:
     AssetStaging.clear_asset_hash_cache()
     app = App(outdir=str(folder), analytics_reporting=False)
-    env = Environment(region=region) if region else None
-    runtime = Runtime()
-    MeteringStack(app, "Plain", settings=PLAIN, runtime=runtime, env=env)
-    MeteringStack(app, "WithUsers", settings=WITH_USERS, runtime=runtime, env=env)
-    MeteringStack(app, LONGEST_STACK_NAME, settings=WITH_ISSUER, runtime=runtime, env=env)
-    AttachStack(app, "Attach", settings=Settings(alarm_email="ops@example.com"), runtime=runtime, env=env)
-    TwoDeployments(app, "TwoDeployments", env)
+    add_stacks(app)
     app.synth()
     return {path.name.split(".")[0]: json.loads(path.read_text()) for path in sorted(folder.glob("*.template.json"))}
