@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from aws_cdk import RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
+from amberflo_workflows.infra.log_groups import build_vended_log_group
 from amberflo_workflows.infra.operations import DOCUMENT, OPERATIONS, Route
 
 # The stage's throttle; above it, callers get a 429. One Amberflo account accepts far fewer requests.
@@ -100,7 +100,7 @@ class MeteringApi(Construct):
         self._log_access(retention)
 
     def _log_access(self, retention: logs.RetentionDays) -> None:
-        group = logs.LogGroup(self, "AccessLog", retention=retention, removal_policy=RemovalPolicy.DESTROY)
+        group = build_vended_log_group(self, "AccessLog", service="apigateway", retention=retention)
         fields = ("requestId", "routeKey", "status", "responseLatency", "integrationErrorMessage")
         stage = self.stage.node.default_child
         if not isinstance(stage, apigateway.CfnStage):

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
-from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from amberflo_workflows.infra.log_groups import build_vended_log_group
 from amberflo_workflows.infra.nag import acknowledge
 from amberflo_workflows.infra.operations import Operation, OperationKind
 from amberflo_workflows.infra.settings import IngestLog, InvalidSetting
@@ -72,11 +73,8 @@ class StateMachines(Construct):
 
     def _log_options(self, operation: Operation) -> sfn.LogOptions:
         """Log everything, with data. For ``ingest_usage``, with millions of executions, the setting decides."""
-        group = logs.LogGroup(
-            self,
-            f"{operation.pascal_name}Log",
-            retention=self._retention,
-            removal_policy=RemovalPolicy.DESTROY,
+        group = build_vended_log_group(
+            self, f"{operation.pascal_name}Log", service="states", retention=self._retention
         )
         if operation.kind is not OperationKind.INGEST:
             return sfn.LogOptions(destination=group, level=sfn.LogLevel.ALL, include_execution_data=True)
