@@ -1,4 +1,4 @@
-"""The log groups of AWS's log delivery, which state machines and HTTP APIs log through. Lambdas write theirs directly."""
+"""The log groups of AWS's log delivery, through which state machines and HTTP APIs log. Lambdas write directly."""
 
 from typing import Final
 

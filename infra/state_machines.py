@@ -73,9 +73,7 @@ class StateMachines(Construct):
 
     def _log_options(self, operation: Operation) -> sfn.LogOptions:
         """Log everything, with data. For ``ingest_usage``, with millions of executions, the setting decides."""
-        group = build_vended_log_group(
-            self, f"{operation.pascal_name}Log", service="states", retention=self._retention
-        )
+        group = build_vended_log_group(self, f"{operation.pascal_name}Log", service="states", retention=self._retention)
         if operation.kind is not OperationKind.INGEST:
             return sfn.LogOptions(destination=group, level=sfn.LogLevel.ALL, include_execution_data=True)
         if self._ingest_log == "ALL_WITHOUT_DATA":
