@@ -6,7 +6,6 @@ from typing import Final
 
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -14,6 +13,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from amberflo_workflows.infra.api_key_secret import find_secret
 from amberflo_workflows.infra.backfill import Backfill
 from amberflo_workflows.infra.bundle import bundle
 from amberflo_workflows.infra.functions import Functions
@@ -38,10 +38,11 @@ _API_KEY_OPERATIONS: Final = tuple(
 class AmberfloMetering(Construct):
     """All metering operations as workflows, the function behind the HTTP API, and the processing of usage events.
 
-    ``amberflo_api_key_secret_name`` is the name of the secret, ``amberflo_api_key_secret_id`` the field of its JSON
-    that holds the API key. The secret must exist at the first call, not at deployment. ``secret_key`` is its KMS key,
-    if it is not the AWS managed key. ``amberflo_ingest_url`` defaults to Amberflo's ingest host with fail-over if the
-    base URL is the default, else to the base URL. Events of ``event_bus`` are processed, see :meth:`listen`.
+    ``amberflo_api_key_secret_name`` is the secret, its name or its ARN; ``amberflo_api_key_secret_id`` is the field of
+    its JSON that holds the API key. The secret must exist at the first call, not at deployment. ``secret_key`` is its
+    KMS key, if it is not the AWS managed key; a ``Secret`` knows its own. ``amberflo_ingest_url`` defaults to
+    Amberflo's ingest host with fail-over if the base URL is the default, else to the base URL. Events of ``event_bus``
+    are processed, see :meth:`listen`.
     Usage under a meter that does not exist is rejected; without ``check_meter_names`` it is sent, and never counted.
 
     Properties: ``api_function`` (for any HTTP API), ``queue_function``, ``answers`` (bucket for large responses),
@@ -55,7 +56,7 @@ class AmberfloMetering(Construct):
         scope: Construct,
         id: str,
         *,
-        amberflo_api_key_secret_name: str = DEFAULTS.amberflo_api_key_secret_name,
+        amberflo_api_key_secret_name: str | secretsmanager.ISecret = DEFAULTS.amberflo_api_key_secret_name,
         amberflo_api_key_secret_id: str = DEFAULTS.amberflo_api_key_secret_id,
         amberflo_base_url: str = DEFAULTS.amberflo_base_url,
         amberflo_ingest_url: str | None = None,
@@ -71,7 +72,12 @@ class AmberfloMetering(Construct):
     ) -> None:
         super().__init__(scope, id)
         runtime = runtime or Runtime()
-        settings = Settings(amberflo_base_url=amberflo_base_url, amberflo_ingest_url=amberflo_ingest_url)
+        settings = Settings(
+            amberflo_api_key_secret_id=amberflo_api_key_secret_id,
+            amberflo_base_url=amberflo_base_url,
+            amberflo_ingest_url=amberflo_ingest_url,
+        )
+        secret = find_secret(self, amberflo_api_key_secret_name, secret_key)
         self.ingest = IngestPath(self, "Ingest")
         self.tenants = TenantPath(self, "Tenants")
         self.functions = Functions(
@@ -79,7 +85,7 @@ class AmberfloMetering(Construct):
         )
         self.tasks = self._add_tasks(
             {
-                "AMBERFLO_API_KEY_SECRET_ID": amberflo_api_key_secret_name,
+                "AMBERFLO_API_KEY_SECRET_ID": secret.id,
                 "AMBERFLO_API_KEY_FIELD": amberflo_api_key_secret_id,
                 "AMBERFLO_BASE_URL": settings.amberflo_base_url,
                 "AMBERFLO_INGEST_URL": settings.ingest_url,
@@ -87,7 +93,8 @@ class AmberfloMetering(Construct):
             }
         )
         self.check_meter_names = check_meter_names
-        self._allow_tasks_to_read_secret(amberflo_api_key_secret_name, secret_key)
+        for task in (task for name, task in self.tasks.items() if name != LOCKER):
+            secret.allow_to_read(task)
         self.meter_locks = MeterLocks(self, "MeterLocks", locker=self.tasks[LOCKER])
         machines = StateMachines(self, "Workflows", retention=log_retention, ingest_log=ingest_log)
         self.state_machines = self._add_machines(machines)
@@ -128,17 +135,6 @@ class AmberfloMetering(Construct):
             )
             for name in names
         }
-
-    def _allow_tasks_to_read_secret(self, secret_name: str, secret_key: kms.IKey | None) -> None:
-        secret = secretsmanager.Secret.from_secret_name_v2(self, "ApiKey", secret_name)
-        for task in (task for name, task in self.tasks.items() if name != LOCKER):
-            task.add_to_role_policy(
-                iam.PolicyStatement(
-                    actions=["secretsmanager:GetSecretValue"], resources=[f"{secret.secret_arn}-??????"]
-                )
-            )
-            if secret_key:
-                secret_key.grant_decrypt(task)
 
     def _add_machines(self, machines: StateMachines) -> dict[str, sfn.StateMachine]:
         resources = {

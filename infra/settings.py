@@ -81,6 +81,8 @@ class Settings:
             url = getattr(self, name)
             if url is not None and not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
                 raise InvalidSetting(f"{_to_camel_case(name)} must be an https URL, not '{url}'.")
+        if not self.amberflo_api_key_secret_id:
+            raise InvalidSetting("amberfloApiKeySecretId must be the field of the secret's JSON with the API key.")
         if bool(self.issuer) != bool(self.audience):
             raise InvalidSetting(
                 "issuer and audience must be set together. Set neither of them to create a Cognito user pool."

@@ -1,6 +1,6 @@
 import pytest
 
-from amberflo_workflows.tasks.amberflo import api_key
+from amberflo_workflows.tasks.amberflo import api_key, config
 from amberflo_workflows.tasks.amberflo.errors import AmberfloUnauthorized, ApiKeyUnavailable
 from tests.tasks.conftest import SECRET, Steps
 
@@ -10,6 +10,15 @@ def test_returns_the_version_and_not_the_key(steps: Steps) -> None:
     assert set(resolved) == {"secretId", "versionId", "refreshed"}
     assert resolved["secretId"] == SECRET
     assert "key-1" not in str(resolved)
+
+
+def test_the_secret_can_be_named_by_its_arn(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    arn = steps.emulator.client("secretsmanager").describe_secret(SecretId=SECRET)["ARN"]
+    monkeypatch.setenv("AMBERFLO_API_KEY_SECRET_ID", arn)
+    config.secret_location.cache_clear()
+    api_key.api_keys.cache_clear()
+    assert steps.resolve()["secretId"] == arn
+    assert steps.run("list_meters", {})["statusCode"] == 200
 
 
 def test_a_refresh_returns_the_rotated_key(steps: Steps) -> None:
