@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
@@ -14,7 +14,7 @@ from amberflo_workflows.infra.ingest import IngestPath
 from amberflo_workflows.infra.nag import acknowledge, get_logical_id
 from amberflo_workflows.infra.operations import OPERATIONS, OperationKind, find_task_timeout, to_snake_case
 from amberflo_workflows.infra.state_machines import StateMachines
-from amberflo_workflows.infra.storage import build_bucket
+from amberflo_workflows.infra.storage import KEEP, build_bucket
 
 # Amberflo accepts usage for 60 days, so an older file could not be sent again.
 FILE_RETENTION: Final = Duration.days(60)
@@ -37,7 +37,7 @@ class Backfill(Construct):
     ) -> None:
         super().__init__(scope, id)
         (self._operation,) = (operation for operation in OPERATIONS if operation.kind is OperationKind.BACKFILL)
-        self.bucket = build_bucket(self, "Files", expiration=FILE_RETENTION, removal_policy=RemovalPolicy.RETAIN)
+        self.bucket = build_bucket(self, "Files", expiration=FILE_RETENTION, removal_policy=KEEP)
         acknowledge(
             self.bucket,
             {"AwsSolutions-S1": "Only one workflow reads the files, and its executions show which files it read."},
@@ -82,14 +82,11 @@ class Backfill(Construct):
         return functions.add(name, module=module, seconds=find_task_timeout(name) + 1, environment=environment)
 
     def _allow_children(self) -> None:
-        """Allow the distributed map to start its child executions, which are executions of the same state machine."""
-        stack = Stack.of(self)
-        executions = stack.format_arn(
-            service="states",
-            resource="execution",
-            resource_name=f"{self.machine.state_machine_name}/*",
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
+        """Allow the distributed map to start its child executions, to watch and stop them, and to redrive them.
+
+        They are executions of the same state machine, with a name of their own for the map: ``NAME/MAP:CHILD``.
+        """
+        own, children = (self._format_execution(f"{self.machine.state_machine_name}{part}") for part in (":*", "/*"))
         # A separate policy: the role's default policy has to exist before the state machine that this one refers to.
         policy = iam.Policy(
             self,
@@ -97,14 +94,18 @@ class Backfill(Construct):
             statements=[
                 iam.PolicyStatement(actions=["states:StartExecution"], resources=[self.machine.state_machine_arn]),
                 iam.PolicyStatement(
-                    actions=["states:DescribeExecution", "states:StopExecution"], resources=[executions]
+                    actions=["states:DescribeExecution", "states:StopExecution"], resources=[own, children]
                 ),
+                iam.PolicyStatement(actions=["states:RedriveExecution"], resources=[children]),
             ],
         )
         policy.attach_to_role(self.machine.role)
         name = get_logical_id(self.machine)
-        arn = f"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<{name}.Name>/*"
-        acknowledge(
-            policy,
-            {f"AwsSolutions-IAM5[Resource::{arn}]": "Executions get their names when they start."},
+        arn = f"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<{name}.Name>"
+        reason = "Executions get their names when they start."
+        acknowledge(policy, {f"AwsSolutions-IAM5[Resource::{arn}{part}]": reason for part in (":*", "/*")})
+
+    def _format_execution(self, name: str) -> str:
+        return Stack.of(self).format_arn(
+            service="states", resource="execution", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
         )

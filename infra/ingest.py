@@ -13,7 +13,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from amberflo_workflows.infra.nag import acknowledge
-from amberflo_workflows.infra.storage import build_queue
+from amberflo_workflows.infra.storage import KEEP, build_queue
 
 # The names of the event in both generations of SBT.
 DETAIL_TYPES: Final = ("ingestUsage", "sbt_aws_ingestUsage")
@@ -45,7 +45,7 @@ class IngestPath(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            removal_policy=RemovalPolicy.RETAIN,
+            removal_policy=KEEP,
         )
         self.call_identities = dynamodb.Table(
             self,

@@ -9,6 +9,8 @@ from constructs import Construct
 
 # The longest that SQS allows.
 MESSAGE_RETENTION: Final = Duration.days(14)
+# For what may hold usage. A resource of a deployment that is rolled back holds nothing yet and is deleted.
+KEEP: Final = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 
 
 def build_queue(
@@ -27,7 +29,7 @@ def build_queue(
         retention_period=MESSAGE_RETENTION,
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=True,
-        removal_policy=RemovalPolicy.RETAIN,
+        removal_policy=KEEP,
     )
 
 

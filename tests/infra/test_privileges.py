@@ -21,11 +21,13 @@ from tests.infra.conftest import get_functions, get_resources, synth_template
 Grants = dict[str, str]
 
 SECRET = "arn:_:secretsmanager:_:_:secret:AmberfloApiKey-??????"
+EXECUTIONS = "arn:_:states:_:_:execution:WorkflowsBackfillUsage:*"
 RANGES = "arn:_:states:_:_:execution:WorkflowsBackfillUsage/*"
 TRACES = "xray:PutTelemetryRecords xray:PutTraceSegments"
 WILDCARDS = {
     "*": "X-Ray and log delivery of Step Functions do not support resource-level permissions",
     SECRET: "Secrets Manager appends six random characters to the ARN of a secret",
+    EXECUTIONS: "executions get their names when they start",
     RANGES: "the child executions of a distributed map get their names when they start",
     "AnswersLarge/*": "any object in the bucket for large responses",
     "BackfillFiles/*": "any object in the bucket for files to backfill",
@@ -116,7 +118,10 @@ ROLES: dict[str, Grants] = dict(
             "BackfillUsage",
             *("BackfillPlan", "BackfillSendRange", "BackfillSumUp"),
             WorkflowsBackfillUsage="states:StartExecution",
-            **{RANGES: "states:DescribeExecution states:StopExecution"},
+            **{
+                EXECUTIONS: "states:DescribeExecution states:StopExecution",
+                RANGES: "states:DescribeExecution states:RedriveExecution states:StopExecution",
+            },
         ),
         ("WorkflowsCreateCustomerEvents", {"WorkflowsCreateCustomer": "states:StartExecution"}),
         ("WorkflowsDeleteCustomerEvents", {"WorkflowsDeleteCustomer": "states:StartExecution"}),
