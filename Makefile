@@ -1,6 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
-UV := $(BIN)/uv
+# uv with the package indexes that pip is configured for
+UV := $(BIN)/python -P infra/package_index.py
 # Arguments for the command of a target: make test ARGS="-k usage"
 ARGS ?=
 # Test processes, each with a local system of its own
@@ -90,12 +91,12 @@ clean: ## Remove build results, the virtual environment and the local system's s
 	rm -rf build dist .metering .venv
 
 # The lock decides what is installed, by hash. uv, which installs it, comes from a lock of its own. Only wheels are
-# installed, since they run no code during the installation.
+# installed, since they run no code during the installation. Which index serves a wheel does not matter, because of the hash.
 .venv/.ready: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed and '$(PYTHON)' is older; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -L src/amberflo_workflows/tasks || { echo "This checkout has no symbolic links. Run: git config core.symlinks true && git checkout -- src"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/bootstrap.txt
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --only-binary :all: requirements/dev.txt
+	@$(UV) pip sync --quiet --python $(BIN)/python --index-strategy unsafe-best-match --require-hashes --only-binary :all: requirements/dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -22,6 +22,7 @@ import uv
 
 from amberflo_workflows.infra.bundle import get_cache_folder
 from amberflo_workflows.infra.node import NodeMissing, find_node, find_npm
+from amberflo_workflows.infra.package_index import ANY_INDEX, InvalidPackageSettings, build_uv_environment
 
 MODULE: Final = "amberflo_sbt"
 OUT: Final = Path("build") / "sbt"
@@ -80,9 +81,13 @@ def _build(folder: Path, package: Path | None) -> Path:
     pacmak = folder / "node_modules" / "jsii-pacmak" / "bin" / "jsii-pacmak"
     generate = ["--code-only", "--targets", "python", "--no-npmignore", "--outdir", str(folder / "code"), "."]
     _run([find_node(), str(pacmak), *generate], source, environment)
-    build = [uv.find_uv_bin(), "build", "--quiet", "--wheel", "--no-config", "--python", sys.executable]
+    build = [uv.find_uv_bin(), "build", "--quiet", "--wheel", *ANY_INDEX, "--python", sys.executable]
     build += ["--require-hashes", "--build-constraints", str(folder / "build.txt"), "--out-dir", str(folder / "dist")]
-    _run([*build, str(folder / "code" / "python")], folder, environment)
+    try:
+        indexes = build_uv_environment()
+    except InvalidPackageSettings as error:
+        raise BindingsFailed(str(error)) from None
+    _run([*build, str(folder / "code" / "python")], folder, indexes | {"PATH": environment["PATH"]})
     return folder / "dist"
 
 

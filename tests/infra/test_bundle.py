@@ -1,12 +1,15 @@
 import hashlib
+import shutil
+import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import boto3
 import pytest
 
-from amberflo_workflows.infra.bundle import bundle
+from amberflo_workflows.infra.bundle import _is_intact, bundle
 from amberflo_workflows.infra.settings import Runtime
 
 TASKS = sorted(Path(__file__).parents[2].joinpath("tasks").glob("*.py"))
@@ -72,7 +75,7 @@ def test_the_bundle_has_byte_code_for_each_of_our_files_and_no_infrastructure(lo
 
 def test_the_same_input_gives_the_same_bundle(local_bundle: Path, tmp_path: Path) -> None:
     second_bundle = bundle(Runtime.for_this_machine(), tmp_path)
-    assert second_bundle.name == local_bundle.name
+    assert second_bundle.parent.name == local_bundle.parent.name
     assert _hash_files(second_bundle) == _hash_files(local_bundle)
 
 
@@ -83,3 +86,57 @@ def test_a_bundle_for_another_architecture_has_its_binaries(tmp_path: Path) -> N
         assert binaries
         assert all("313" in name and platform in name for name in binaries)
         assert not (folder / "bootstrap").exists()
+
+
+def test_everybody_can_read_a_bundle_whatever_the_umask(tmp_path: Path) -> None:
+    # In a process of its own, since a umask is that of the complete process.
+    code = (
+        "import os, sys; from pathlib import Path; os.umask(0o077); "
+        "from amberflo_workflows.infra.bundle import bundle; from amberflo_workflows.infra.settings import Runtime; "
+        "print(bundle(Runtime.for_this_machine(), Path(sys.argv[1])))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    folder = Path(result.stdout.strip())
+    modes = {path.relative_to(folder): stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.rglob("*"))}
+    folders = {path for path in modes if (folder / path).is_dir()}
+    assert {modes[path] for path in folders} == {0o755}
+    executable = {path for path in modes.keys() - folders if modes[path] == 0o755}
+    assert Path("bootstrap") in executable
+    assert {modes[path] for path in modes.keys() - folders - executable} == {0o644}
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "restricted": lambda entry: (entry / "lambda" / "requests" / "api.py").chmod(0o640),
+    "deleted": lambda entry: (entry / "lambda" / "requests" / "api.py").unlink(),
+    "changed": lambda entry: (entry / "lambda" / "requests" / "api.py").write_text(""),
+    "added": lambda entry: (entry / "lambda" / "added.py").write_text(""),
+    "without digest": lambda entry: (entry / "digest").unlink(),
+}
+
+
+@pytest.fixture
+def entry(local_bundle: Path, tmp_path: Path) -> Path:
+    """A copy of the bundle in a cache of its own."""
+    return Path(shutil.copytree(local_bundle.parent, tmp_path / "cache" / local_bundle.parent.name))
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_to_a_bundle_in_the_cache_is_noticed(entry: Path, damage: str) -> None:
+    assert _is_intact(entry)
+    DAMAGES[damage](entry)
+    assert not _is_intact(entry)
+
+
+def test_a_damaged_bundle_in_the_cache_is_built_again(entry: Path, local_bundle: Path) -> None:
+    DAMAGES["restricted"](entry)
+    assert bundle(Runtime.for_this_machine(), entry.parent) == entry / "lambda"
+    assert _is_intact(entry)
+    assert _hash_files(entry) == _hash_files(local_bundle.parent)
+    assert list(entry.parent.iterdir()) == [entry]
+
+
+def test_an_intact_bundle_in_the_cache_is_not_built_again(entry: Path) -> None:
+    first = entry.stat().st_ino
+    assert bundle(Runtime.for_this_machine(), entry.parent) == entry / "lambda"
+    assert entry.stat().st_ino == first
