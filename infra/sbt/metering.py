@@ -123,6 +123,7 @@ class SbtAmberfloMetering(AmberfloMetering):
         environment = {"STATE_MACHINE_ARN": machine.state_machine_arn}
         function = self._add_forwarder(name, "tenant_event", environment, self.tenants.dead_letters)
         machine.grant_start_execution(function)
+        machine.grant_execution(function, "states:DescribeExecution")
         return _AsyncFunction(function)
 
     def _add_forwarder(

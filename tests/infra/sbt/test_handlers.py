@@ -196,6 +196,27 @@ def test_a_tenant_event_that_is_delivered_twice_starts_one_execution(
     assert len(arns) == 1
 
 
+def test_a_replayed_tenant_event_runs_again_only_if_it_failed(plane: DeployedControlPlane) -> None:
+    tenant, event_id = f"tenant-{uuid.uuid4()}", str(uuid.uuid4())
+    event = {**_build_event("onboardingRequest", {"tenantId": tenant}), "id": event_id}
+    sandbox_of(plane.system).set_faults([{"kind": "status", "status": 503, "path": "/customers/*"}])
+    for number in (1, 2):
+        assert plane.invoke("CreateCustomerEvent", event) == (None, None)
+        assert wait_until(lambda number=number: _statuses(plane, event_id) == ["FAILED"] * number)  # type: ignore[misc]
+    sandbox_of(plane.system).clear_faults()
+    for _ in range(2):
+        assert plane.invoke("CreateCustomerEvent", event) == (None, None)
+        assert wait_until(lambda: _statuses(plane, event_id) == ["FAILED", "FAILED", "SUCCEEDED"])
+    assert tenant in sandbox_of(plane.system).customers()
+
+
+def _statuses(plane: DeployedControlPlane, event_id: str) -> list[str]:
+    """The sorted statuses of the event's executions."""
+    client = plane.system.client("stepfunctions")
+    arns = [arn for arn in _list_executions(plane, "CreateCustomerEvent") if event_id in arn]
+    return sorted(client.describe_execution(executionArn=arn)["status"] for arn in arns)
+
+
 def _list_executions(plane: DeployedControlPlane, function: str) -> list[str]:
     workflow = function.removesuffix("Event")
     client = plane.system.client("stepfunctions")
