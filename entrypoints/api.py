@@ -28,6 +28,7 @@ from amberflo_workflows.entrypoints.call_identity import (
     get_or_create_identity,
 )
 from amberflo_workflows.entrypoints.caller import read_caller
+from amberflo_workflows.entrypoints.gateway_event import UnsupportedEvent, set_route_path
 from amberflo_workflows.entrypoints.ingest import ingest
 from amberflo_workflows.entrypoints.workflows import MAX_INPUT_BYTES
 
@@ -121,7 +122,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Handle a request of an HTTP API, in payload format 2.0."""
     logger.set_correlation_id(str(event.get("requestContext", {}).get("requestId", "")))
     try:
-        return app.resolve(event, context)
+        return app.resolve(set_route_path(event), context)
+    except UnsupportedEvent as error:
+        logger.exception("unsupported event")
+        return {"statusCode": 500, "body": json.dumps({"statusCode": 500, "message": str(error)})}
     except Exception:
         # If it was raised, the gateway would return its own error, and the local system the stack trace.
         logger.exception("unexpected")
@@ -155,7 +159,7 @@ def _respond(response: ApiResponse) -> Response[Any]:
 
 
 def _decode(meter_id: str) -> str:
-    """Return the id as the gateway decoded it; the id from the router may still be escaped."""
+    """Return the id as the gateway decoded it; the one from the router is a placeholder, or may still be escaped."""
     return app.current_event.path_parameters.get("meterId", meter_id)
 
 

@@ -43,4 +43,21 @@ def _compress(response: ApiResponse, body: bytes) -> Response[Any]:
 
 
 def _accepts_gzip(accepted_encodings: str) -> bool:
-    return any(encoding.split(";")[0].strip().lower() == "gzip" for encoding in accepted_encodings.split(","))
+    """Whether the header names gzip, or else any encoding, without the weight 0 (RFC 9110, section 12.5.3)."""
+    weights: dict[str, float] = {}
+    for encoding in accepted_encodings.lower().split(","):
+        name, *parameters = (part.strip() for part in encoding.split(";"))
+        weights[name] = _read_weight(parameters)
+    return weights.get("gzip", weights.get("*", 0)) > 0
+
+
+def _read_weight(parameters: list[str]) -> float:
+    """Return the weight; text that is not a number is ignored, as other servers do."""
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 1
+    return 1

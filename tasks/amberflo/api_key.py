@@ -119,6 +119,8 @@ def _parse_key(text: str | None, secret_id: str, secret_field: str) -> str:
         raise ApiKeyUnavailable(
             f"The secret '{secret_id}' is binary. It must be JSON text with the field '{secret_field}'."
         )
+    # Some editors begin a file with a byte order mark, and AWS's command line uploads it.
+    text = text.removeprefix("\ufeff")
     if not text.strip():
         raise ApiKeyUnavailable(f"The secret '{secret_id}' is empty. It must be JSON with the field '{secret_field}'.")
     try:

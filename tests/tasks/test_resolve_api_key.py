@@ -45,6 +45,7 @@ def test_a_version_from_before_two_rotations_is_unauthorized(steps: Steps) -> No
     ("value", "reason"),
     [
         ({"SecretString": " "}, "is empty"),
+        ({"SecretString": "\ufeff\n"}, "is empty"),
         ({"SecretString": "key-1"}, "is not JSON"),
         ({"SecretString": '{"other": "key-1"}'}, "has no text in its field 'apiKey'"),
         ({"SecretString": '{"apiKey": ""}'}, "has no text in its field 'apiKey'"),
@@ -60,6 +61,11 @@ def test_an_invalid_secret_is_an_error_until_it_is_fixed(steps: Steps, value: di
             steps.resolve()
         assert "key-1" not in str(error_info.value)
     steps.put_secret(SecretString='{"apiKey": "key-1"}')
+    assert steps.resolve()["versionId"]
+
+
+def test_a_secret_may_begin_with_a_byte_order_mark(steps: Steps) -> None:
+    steps.put_secret(SecretString='\ufeff{"apiKey": "key-1"}')
     assert steps.resolve()["versionId"]
 
 
