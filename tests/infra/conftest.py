@@ -6,6 +6,7 @@ import pytest
 
 from amberflo_workflows.infra.app import Target, synth
 from amberflo_workflows.infra.settings import Settings
+from tests.infra.every_setting import synth_every_setting
 from tests.infra.variants import synth_variants
 
 STACK = Settings().stack_name
@@ -32,6 +33,12 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def variants(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """The templates of every kind of deployment, by the name of the stack."""
     return synth_variants(tmp_path_factory.mktemp("variants") / "out")
+
+
+@pytest.fixture(scope="session")
+def every_setting(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """The templates that together have another value than the default for every setting, and the deep one."""
+    return synth_every_setting(tmp_path_factory.mktemp("every-setting"))
 
 
 def get_resources(template: dict[str, Any], resource_type: str) -> dict[str, Any]:

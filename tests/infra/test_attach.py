@@ -78,13 +78,6 @@ def test_events_come_from_the_control_planes_bus(template: dict[str, Any]) -> No
     assert get_resources(template, "AWS::Events::EventBus") == {}
 
 
-def test_cfn_lint_reports_nothing(template: dict[str, Any], tmp_path: Path) -> None:
-    path = tmp_path / "template.json"
-    path.write_text(json.dumps(template))
-    command = [str(Path(sys.executable).with_name("cfn-lint")), "--ignore-checks", "W3005", "--", str(path)]
-    assert subprocess.run(command, capture_output=True, text=True, check=False).stdout == ""
-
-
 def test_rejects_settings_that_belong_to_the_control_plane(tmp_path: Path) -> None:
     with pytest.raises(InvalidSetting, match="adminEmail and eventBusName cannot be set"):
         synth("aws", tmp_path / "out", Settings(event_bus_name="x"), "attach")
