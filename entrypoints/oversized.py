@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
-from aws_lambda_powertools import Logger, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 
 from amberflo_workflows.core import aws
 from amberflo_workflows.core.chunks import TOO_LARGE_REASON
+from amberflo_workflows.core.observability import count_for_alarm
 from amberflo_workflows.core.rejected_item import RejectedItem, to_attributes
 from amberflo_workflows.core.reported_usage import RejectedUsage, ReportedUsage, build_rejected_usage
 
@@ -47,11 +47,5 @@ def reject_oversized(usage: ReportedUsage, table: str, dynamodb_client: "DynamoD
         )
     except dynamodb_client.exceptions.ConditionalCheckFailedException:
         logger.info("usage is parked already", extra={"id": rejected["id"]})
-    _count_rejected()
+    count_for_alarm("UsagesRejected", "send_usages")
     return rejected
-
-
-def _count_rejected() -> None:
-    """Count in the metric of the step, since the alarm on rejected usage watches only that one."""
-    with single_metric(name="UsagesRejected", unit=MetricUnit.Count, value=1) as metric:
-        metric.add_dimension("service", "send_usages")

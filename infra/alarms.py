@@ -42,10 +42,13 @@ def build_alarm_specs(metering: AmberfloMetering, http_api: apigateway.IHttpApi)
     ]
 
 
-def build_count_metric(metric: str, service: str = "send_usages") -> cloudwatch.Metric:
+def build_count_metric(metering: AmberfloMetering, metric: str, service: str = "send_usages") -> cloudwatch.Metric:
     """Build the sum of a metric that a Lambda emits; ``service`` is the function's name in snake case."""
     return cloudwatch.Metric(
-        namespace=NAMESPACE, metric_name=metric, dimensions_map={"service": service}, statistic="Sum"
+        namespace=NAMESPACE,
+        metric_name=metric,
+        dimensions_map={"service": service, "deployment": metering.deployment_name},
+        statistic="Sum",
     )
 
 
@@ -77,7 +80,7 @@ def _build_usage_alarms(metering: AmberfloMetering) -> list[AlarmSpec]:
     return [
         AlarmSpec(
             "UsageRejected",
-            build_count_metric("UsagesRejected").with_(period=FIVE_MINUTES),
+            build_count_metric(metering, "UsagesRejected").with_(period=FIVE_MINUTES),
             1,
             "Usage was rejected and is not billed until it is fixed. See the reason with `metering rejected list`, fix "
             "the sender, and send the usage again with `metering rejected redrive`.",
@@ -105,7 +108,7 @@ def _build_tenant_alarms(metering: AmberfloMetering) -> list[AlarmSpec]:
     return [
         AlarmSpec(
             "TenantRejected",
-            build_count_metric("TenantsRejected", "customers").with_(period=FIVE_MINUTES),
+            build_count_metric(metering, "TenantsRejected", "customers").with_(period=FIVE_MINUTES),
             1,
             "A tenant event has no tenant ID, or Amberflo rejects it: the tenant's customer is missing or out of date. "
             "See the reason with `metering rejected list`, fix the sender, have it send the event again, and delete "

@@ -21,12 +21,20 @@ MEMORY_MB: Final = 512
 
 
 class Functions(Construct):
-    """Creates functions that share one bundle."""
+    """Creates functions that share one bundle. Their metrics have the dimension ``deployment_name``."""
 
     def __init__(
-        self, scope: Construct, id: str, *, bundle: Path, runtime: Runtime, retention: logs.RetentionDays
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        bundle: Path,
+        runtime: Runtime,
+        retention: logs.RetentionDays,
+        deployment_name: str,
     ) -> None:
         super().__init__(scope, id)
+        self._deployment_name = deployment_name
         self._code = lambda_.Code.from_asset(str(bundle))
         self._retention = retention
         self._architecture = (
@@ -71,6 +79,7 @@ class Functions(Construct):
                 "POWERTOOLS_SERVICE_NAME": to_snake_case(name),
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
+                "DEPLOYMENT_NAME": self._deployment_name,
                 **environment,
             },
         )

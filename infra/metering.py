@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from aws_cdk import Stack
+from aws_cdk import Aws, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -48,7 +48,7 @@ class AmberfloMetering(Construct):
     Properties: ``api_function`` (for any HTTP API), ``queue_function``, ``answers`` (bucket for large responses),
     ``ingest`` (queue, dead-letter queue, rejected table), ``tenants`` (dead-letter queue), ``backfill`` (bucket),
     ``meter_locks`` (table), ``tasks`` and ``state_machines`` by name, ``rules`` with their bus, ``functions`` (adds
-    functions with the same bundle).
+    functions with the same bundle), ``deployment_name`` (the dimension ``deployment`` of the metrics).
     """
 
     def __init__(
@@ -80,8 +80,16 @@ class AmberfloMetering(Construct):
         secret = find_secret(self, amberflo_api_key_secret_name, secret_key)
         self.ingest = IngestPath(self, "Ingest")
         self.tenants = TenantPath(self, "Tenants")
+        # Unique in an account and region: the path of this construct in its stack.
+        path = self.node.path.removeprefix(f"{Stack.of(self).node.path}/")
+        self.deployment_name = f"{Aws.STACK_NAME}/{path}"
         self.functions = Functions(
-            self, "Functions", bundle=bundle(runtime, bundle_cache), runtime=runtime, retention=log_retention
+            self,
+            "Functions",
+            bundle=bundle(runtime, bundle_cache),
+            runtime=runtime,
+            retention=log_retention,
+            deployment_name=self.deployment_name,
         )
         self.tasks = self._add_tasks(
             {

@@ -99,7 +99,7 @@ class Monitoring(Construct):
                 [
                     graph(
                         title="Usages",
-                        left=[build_count_metric("UsagesCounted"), build_count_metric("UsagesRejected")],
+                        left=[build_count_metric(metering, name) for name in ("UsagesCounted", "UsagesRejected")],
                         width=8,
                     ),
                     graph(

@@ -4,9 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final, TypedDict
 
-from aws_lambda_powertools import single_metric
-from aws_lambda_powertools.metrics import MetricUnit
-
+from amberflo_workflows.core.observability import count_for_alarm
 from amberflo_workflows.core.rejected_item import EVENT_ID_PREFIX
 from amberflo_workflows.core.reported_usage import MAX_REASON_BYTES
 from amberflo_workflows.core.response import StepResponse, error_response
@@ -58,7 +56,7 @@ def tenant_step(
 
 
 def _reject(event: Any, step: Step, reason: str) -> RejectedEventResponse:
-    _count_rejected()
+    count_for_alarm("TenantsRejected", "customers")
     response = error_response(400, f"The event is invalid: {reason}.")
     event_id = event.get("id") if isinstance(event, dict) and isinstance(event.get("id"), str) else step.execution.name
     size = len(json.dumps(json.dumps(event, ensure_ascii=False), ensure_ascii=False).encode("utf-8", "surrogatepass"))
@@ -67,9 +65,3 @@ def _reject(event: Any, step: Step, reason: str) -> RejectedEventResponse:
             f"The event is invalid ({reason}), and with {size:,} bytes too large for the rejected table."
         )
     return {**response, "rejected": {"id": f"{EVENT_ID_PREFIX}{event_id}"[:200], "reason": reason}}
-
-
-def _count_rejected() -> None:
-    """Count in one metric for both steps, since the alarm on rejected tenants watches only that one."""
-    with single_metric(name="TenantsRejected", unit=MetricUnit.Count, value=1) as metric:
-        metric.add_dimension("service", "customers")
