@@ -14,7 +14,7 @@ from amberflo_workflows.infra.ingest import IngestPath
 from amberflo_workflows.infra.nag import acknowledge, get_logical_id
 from amberflo_workflows.infra.operations import OPERATIONS, OperationKind, find_task_timeout, to_snake_case
 from amberflo_workflows.infra.state_machines import StateMachines
-from amberflo_workflows.infra.storage import KEEP, build_bucket
+from amberflo_workflows.infra.storage import build_bucket
 
 # Amberflo accepts usage for 60 days, so an older file could not be sent again.
 FILE_RETENTION: Final = Duration.days(60)
@@ -37,7 +37,7 @@ class Backfill(Construct):
     ) -> None:
         super().__init__(scope, id)
         (self._operation,) = (operation for operation in OPERATIONS if operation.kind is OperationKind.BACKFILL)
-        self.bucket = build_bucket(self, "Files", expiration=FILE_RETENTION, removal_policy=KEEP)
+        self.bucket = build_bucket(self, "Files", expiration=FILE_RETENTION)
         acknowledge(
             self.bucket,
             {"AwsSolutions-S1": "Only one workflow reads the files, and its executions show which files it read."},

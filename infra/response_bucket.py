@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -22,7 +22,7 @@ class ResponseBucket(Construct):
         self, scope: Construct, id: str, *, tasks: Mapping[str, lambda_.Function], reader: lambda_.Function
     ) -> None:
         super().__init__(scope, id)
-        self.bucket = build_bucket(self, "Large", expiration=Duration.days(1), removal_policy=RemovalPolicy.DESTROY)
+        self.bucket = build_bucket(self, "Large", expiration=Duration.days(1))
         acknowledge(
             self.bucket,
             {"AwsSolutions-S1": "A response is stored for about a second; executions show who requested which."},

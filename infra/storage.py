@@ -33,8 +33,11 @@ def build_queue(
     )
 
 
-def build_bucket(scope: Construct, id: str, *, expiration: Duration, removal_policy: RemovalPolicy) -> s3.Bucket:
-    """Build an encrypted private bucket whose objects are deleted after ``expiration``."""
+def build_bucket(scope: Construct, id: str, *, expiration: Duration) -> s3.Bucket:
+    """Build an encrypted private bucket whose objects are deleted after ``expiration``.
+
+    It is kept when its stack is deleted, since CloudFormation cannot delete a bucket that is not empty.
+    """
     return s3.Bucket(
         scope,
         id,
@@ -42,5 +45,5 @@ def build_bucket(scope: Construct, id: str, *, expiration: Duration, removal_pol
         block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
         enforce_ssl=True,
         lifecycle_rules=[s3.LifecycleRule(expiration=expiration)],
-        removal_policy=removal_policy,
+        removal_policy=KEEP,
     )
