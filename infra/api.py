@@ -1,10 +1,11 @@
 """The HTTP API in front of the ``api`` function, for stacks without an API of a control plane."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -64,8 +65,25 @@ def build_route_key(route: Route) -> apigateway.HttpRouteKey:
     return apigateway.HttpRouteKey.with_(route.path, apigateway.HttpMethod[route.method])
 
 
+def build_cors_options(origins: Sequence[str]) -> apigateway.CorsPreflightOptions:
+    """Build the options with which pages of ``origins`` may call all routes, and read what a response says of itself.
+
+    Without credentials: a page sends a token in a header, and no cookies.
+    """
+    return apigateway.CorsPreflightOptions(
+        allow_origins=list(origins),
+        allow_methods=[apigateway.CorsHttpMethod[method] for method in sorted({r.method for r in ROUTES.values()})],
+        allow_headers=["authorization", "content-type", "idempotency-key"],
+        expose_headers=["retry-after", "x-execution-arn"],
+        max_age=Duration.hours(1),
+    )
+
+
 class MeteringApi(Construct):
-    """The stack's own HTTP API with all routes, including the one for the OpenAPI document."""
+    """The stack's own HTTP API with all routes, including the one for the OpenAPI document.
+
+    Pages of ``cors_origins`` may call it in a browser.
+    """
 
     def __init__(
         self,
@@ -76,10 +94,15 @@ class MeteringApi(Construct):
         authorizer: apigateway.IHttpRouteAuthorizer,
         scopes: Scopes,
         retention: logs.RetentionDays,
+        cors_origins: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, id)
         self.http_api = apigateway.HttpApi(
-            self, "HttpApi", description="Usage metering with Amberflo", create_default_stage=False
+            self,
+            "HttpApi",
+            description="Usage metering with Amberflo",
+            create_default_stage=False,
+            cors_preflight=build_cors_options(cors_origins) if cors_origins else None,
         )
         self.stage = apigateway.HttpStage(
             self,

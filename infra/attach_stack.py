@@ -28,9 +28,9 @@ class AttachStack(Stack):
         self, scope: Construct, id: str, *, settings: Settings, runtime: Runtime, env: Environment | None = None
     ) -> None:
         super().__init__(scope, id, env=env, description="Usage metering with Amberflo, for a control plane")
-        if settings.admin_email or settings.event_bus_name:
+        if settings.admin_email or settings.event_bus_name or settings.cors_origins:
             raise InvalidSetting(
-                "adminEmail and eventBusName cannot be set: the control plane has its own users and its own bus."
+                "adminEmail, eventBusName and corsOrigins cannot be set: the control plane has its own."
             )
         endpoint = self._add_parameter("controlPlaneAPIEndpoint", "The control plane's output of this name")
         bus_arn = self._add_parameter("eventBridgeArn", "The control plane's output of this name")

@@ -1,8 +1,8 @@
 """The Lambda functions: one for each task and entry point, each with its own role and log group."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -20,6 +20,34 @@ NAMESPACE: Final = "AmberfloWorkflows"
 MEMORY_MB: Final = 512
 
 
+# What AWS's policy for Lambdas in a VPC allows, without the logs. EC2 has no resource-level permissions for all of it.
+_VPC_ACTIONS: Final = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+
+
+class Network(NamedTuple):
+    """The subnets and the security groups of functions in a VPC, by their ids."""
+
+    subnet_ids: Sequence[str]
+    security_group_ids: Sequence[str]
+
+    def connect(self, function: lambda_.Function, role: iam.Role) -> None:
+        """Run a function in the VPC; its role exists first, with the permission to create network interfaces."""
+        role.add_to_policy(iam.PolicyStatement(actions=list(_VPC_ACTIONS), resources=["*"]))
+        resource = function.node.default_child
+        if not isinstance(resource, lambda_.CfnFunction):
+            raise TypeError(f"a function must be a CfnFunction, not a {type(resource).__name__}")
+        resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
+            subnet_ids=list(self.subnet_ids), security_group_ids=list(self.security_group_ids)
+        )
+
+
 class Functions(Construct):
     """Creates functions that share one bundle. Their metrics have the dimension ``deployment_name``."""
 
@@ -32,8 +60,10 @@ class Functions(Construct):
         runtime: Runtime,
         retention: logs.RetentionDays,
         deployment_name: str,
+        network: Network | None,
     ) -> None:
         super().__init__(scope, id)
+        self._network = network
         self._deployment_name = deployment_name
         self._code = lambda_.Code.from_asset(str(bundle))
         self._retention = retention
@@ -83,6 +113,8 @@ class Functions(Construct):
                 **environment,
             },
         )
+        if self._network:
+            self._network.connect(function, role)
         _acknowledge_findings(function, role)
         return function
 
@@ -99,5 +131,5 @@ def _acknowledge_findings(function: lambda_.Function, role: iam.Role) -> None:
     )
     acknowledge(
         role,
-        {"AwsSolutions-IAM5[Resource::*]": "The actions of X-Ray do not support resource-level permissions."},
+        {"AwsSolutions-IAM5[Resource::*]": "The actions of X-Ray and EC2 do not support resource-level permissions."},
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from aws_cdk import Aws, Stack
+from aws_cdk import Aws, Names, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -16,7 +16,7 @@ from constructs import Construct
 from amberflo_workflows.infra.api_key_secret import find_secret
 from amberflo_workflows.infra.backfill import Backfill
 from amberflo_workflows.infra.bundle import bundle
-from amberflo_workflows.infra.functions import Functions
+from amberflo_workflows.infra.functions import Functions, Network
 from amberflo_workflows.infra.ingest import FUNCTION_TIMEOUT_SECONDS, IngestPath
 from amberflo_workflows.infra.meter_locks import MeterLocks
 from amberflo_workflows.infra.operations import OPERATIONS, OperationKind, find_task_timeout, to_snake_case
@@ -44,6 +44,7 @@ class AmberfloMetering(Construct):
     Amberflo's ingest host with fail-over if the base URL is the default, else to the base URL. Events of ``event_bus``
     are processed, see :meth:`listen`.
     Usage under a meter that does not exist is rejected; without ``check_meter_names`` it is sent, and never counted.
+    With ``subnet_ids`` and ``security_group_ids`` all functions run in a VPC; docs/deploy.md says what they must reach.
 
     Properties: ``api_function`` (for any HTTP API), ``queue_function``, ``answers`` (bucket for large responses),
     ``ingest`` (queue, dead-letter queue, rejected table), ``tenants`` (dead-letter queue), ``backfill`` (bucket),
@@ -67,6 +68,8 @@ class AmberfloMetering(Construct):
         ingest_log: IngestLog = DEFAULTS.ingest_log,
         ingest_concurrency: int = DEFAULTS.ingest_concurrency,
         check_meter_names: bool = DEFAULTS.check_meter_names,
+        subnet_ids: Sequence[str] = (),
+        security_group_ids: Sequence[str] = (),
         runtime: Runtime | None = None,
         bundle_cache: Path | None = None,
     ) -> None:
@@ -76,13 +79,14 @@ class AmberfloMetering(Construct):
             amberflo_api_key_secret_id=amberflo_api_key_secret_id,
             amberflo_base_url=amberflo_base_url,
             amberflo_ingest_url=amberflo_ingest_url,
+            subnet_ids=tuple(subnet_ids),
+            security_group_ids=tuple(security_group_ids),
         )
         secret = find_secret(self, amberflo_api_key_secret_name, secret_key)
         self.ingest = IngestPath(self, "Ingest")
         self.tenants = TenantPath(self, "Tenants")
-        # Unique in an account and region: the path of this construct in its stack.
-        path = self.node.path.removeprefix(f"{Stack.of(self).node.path}/")
-        self.deployment_name = f"{Aws.STACK_NAME}/{path}"
+        # Unique in an account and region, also for two of these in a stack; CDK allows 255 characters for a dimension.
+        self.deployment_name = f"{Aws.STACK_NAME}/{Names.unique_resource_name(self, max_length=126)}"
         self.functions = Functions(
             self,
             "Functions",
@@ -90,6 +94,7 @@ class AmberfloMetering(Construct):
             runtime=runtime,
             retention=log_retention,
             deployment_name=self.deployment_name,
+            network=Network(subnet_ids, security_group_ids) if subnet_ids else None,
         )
         self.tasks = self._add_tasks(
             {

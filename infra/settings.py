@@ -2,6 +2,7 @@
 
 import dataclasses
 import platform
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ OWN_SCOPES: Final = (READ_SCOPE, WRITE_SCOPE)
 AUTHORIZER_NAME: Final = "amberfloMetering"
 # The parameter of an attached stack that selects an authorizer of the control plane's API.
 AUTHORIZER_PARAMETER: Final = "AuthorizerId"
+
+# What a browser sends as the origin of a page: plain http only from the developer's own machine.
+_ORIGIN: Final = re.compile(r"\*|https://[a-z0-9.-]+(:\d+)?|http://(localhost|127\.0\.0\.1)(:\d+)?")
 
 IngestLog = Literal["ALL_WITHOUT_DATA", "ERROR_WITH_DATA"]
 
@@ -66,6 +70,9 @@ class Settings:
     audience: tuple[str, ...] = ()
     read_scope: str | None = None
     write_scope: str | None = None
+    cors_origins: tuple[str, ...] = ()
+    subnet_ids: tuple[str, ...] = ()
+    security_group_ids: tuple[str, ...] = ()
     admin_email: str | None = None
     alarm_email: str | None = None
     log_retention_days: int = 30
@@ -83,14 +90,7 @@ class Settings:
                 raise InvalidSetting(f"{_to_camel_case(name)} must be an https URL, not '{url}'.")
         if not self.amberflo_api_key_secret_id:
             raise InvalidSetting("amberfloApiKeySecretId must be the field of the secret's JSON with the API key.")
-        if bool(self.issuer) != bool(self.audience):
-            raise InvalidSetting(
-                "issuer and audience must be set together. Set neither of them to create a Cognito user pool."
-            )
-        if self.issuer and self.admin_email:
-            raise InvalidSetting(
-                "adminEmail creates a user in the stack's Cognito pool and cannot be set together with issuer."
-            )
+        self._check_access()
         if self.ingest_log not in {"ALL_WITHOUT_DATA", "ERROR_WITH_DATA"}:
             raise InvalidSetting(f"ingestLog must be ALL_WITHOUT_DATA or ERROR_WITH_DATA, not '{self.ingest_log}'.")
         if self.architecture not in {"arm64", "x86_64"}:
@@ -101,6 +101,25 @@ class Settings:
             )
         if not 2 <= self.ingest_concurrency <= 1000:
             raise InvalidSetting(f"ingestConcurrency must be between 2 and 1000, not {self.ingest_concurrency}.")
+
+    def _check_access(self) -> None:
+        """Check who may call the API, and from where the Lambdas call."""
+        if bool(self.issuer) != bool(self.audience):
+            raise InvalidSetting(
+                "issuer and audience must be set together. Set neither of them to create a Cognito user pool."
+            )
+        if self.issuer and self.admin_email:
+            raise InvalidSetting(
+                "adminEmail creates a user in the stack's Cognito pool and cannot be set together with issuer."
+            )
+        for origin in self.cors_origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise InvalidSetting(
+                    "corsOrigins must be * or origins such as https://app.example.com, in lower case and without a "
+                    f"path, not '{origin}'."
+                )
+        if bool(self.subnet_ids) != bool(self.security_group_ids):
+            raise InvalidSetting("subnetIds and securityGroupIds must be set together.")
 
     @property
     def ingest_url(self) -> str:

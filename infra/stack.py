@@ -36,6 +36,8 @@ def add_metering(scope: Construct, settings: Settings, runtime: Runtime, bus: ev
         ingest_concurrency=settings.ingest_concurrency,
         check_meter_names=settings.check_meter_names,
         secret_key=key,
+        subnet_ids=settings.subnet_ids,
+        security_group_ids=settings.security_group_ids,
         runtime=runtime,
     )
 
@@ -66,6 +68,7 @@ class MeteringStack(Stack):
             authorizer=authorizer,
             scopes=scopes,
             retention=get_log_retention(settings),
+            cors_origins=settings.cors_origins,
         )
         Monitoring(
             self,

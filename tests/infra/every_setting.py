@@ -17,6 +17,8 @@ _OPTIONS: Final[dict[str, Any]] = {
     "event_sources": ("my.app", "my.other.app"),
     "read_scope": OWN_SCOPES[0],
     "write_scope": OWN_SCOPES[1],
+    "subnet_ids": ("subnet-00000000000000001", "subnet-00000000000000002"),
+    "security_group_ids": ("sg-00000000000000001",),
     "alarm_email": "ops@example.com",
     "log_retention_days": 365,
     "ingest_log": "ERROR_WITH_DATA",
@@ -30,7 +32,13 @@ DEEP: Final = "Deep"
 WITH_POOL: Final = "AllWithPool"
 _KINDS: Final[dict[str, StackKind]] = {WITH_POOL: "standalone", "AllWithIssuer": "standalone", "AllAttached": "attach"}
 SETTINGS: Final = (
-    Settings(stack_name=WITH_POOL, admin_email="admin@example.com", event_bus_name="theirs", **_OPTIONS),
+    Settings(
+        stack_name=WITH_POOL,
+        admin_email="admin@example.com",
+        event_bus_name="theirs",
+        cors_origins=("https://app.example.com", "http://localhost:3000"),
+        **_OPTIONS,
+    ),
     Settings(stack_name="AllWithIssuer", python_version="3.12", architecture="x86_64", **_OPTIONS, **_ISSUER),
     Settings(stack_name="AllAttached", **_OPTIONS, **_ISSUER),
 )

@@ -15,6 +15,17 @@ SUPPRESSED: Final = {
     ("RESOURCE_MISMATCH", "states:DescribeExecution"): "It is for standard executions, and AWS's table lists express "
     "executions as well.",
 }
+_INTERFACE_ACTIONS: Final = (
+    "AssignPrivateIpAddresses",
+    "CreateNetworkInterface",
+    "DeleteNetworkInterface",
+    "UnassignPrivateIpAddresses",
+)
+# In a VPC as well: AWS's own policy for such Lambdas, whose interfaces have no names yet when Lambda checks it.
+SUPPRESSED_IN_VPC: Final = {
+    *SUPPRESSED,
+    ("RESOURCE_STAR", ", ".join(f"ec2:{name}" for name in _INTERFACE_ACTIONS)),
+}
 TRUST_POLICY: Final = "AssumeRolePolicyDocument"
 
 

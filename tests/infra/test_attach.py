@@ -79,7 +79,7 @@ def test_events_come_from_the_control_planes_bus(template: dict[str, Any]) -> No
 
 
 def test_rejects_settings_that_belong_to_the_control_plane(tmp_path: Path) -> None:
-    with pytest.raises(InvalidSetting, match="adminEmail and eventBusName cannot be set"):
+    with pytest.raises(InvalidSetting, match="adminEmail, eventBusName and corsOrigins cannot be set"):
         synth("aws", tmp_path / "out", Settings(event_bus_name="x"), "attach")
 
 

@@ -58,7 +58,7 @@ def test_each_deployment_has_metrics_and_alarms_of_its_own(variants: dict[str, d
     for name, template in variants.items():
         deployments = _list_deployments(template)
         assert len(deployments) == (2 if name == "TwoDeployments" else 1)
-        # The stack's name makes them differ in an account, the construct's path in a stack.
+        # The stack's name makes them differ in an account, and the construct's own in a stack.
         assert all('{"Ref": "AWS::StackName"}' in deployment for deployment in deployments)
         for deployment in deployments:
             services = [item["service"] for item in _list_own_metrics(template) if item["deployment"] == deployment]
