@@ -135,3 +135,6 @@ def test_the_outcome_of_any_chunk_fits_into_the_output_of_a_state(
         outcome = {"counted": [usage.record.unique_id for usage in valid], "rejected": rejected}
         # With all but ASCII escaped, which is never smaller.
         assert len(json.dumps(outcome)) <= MAX_INPUT_BYTES - OTHER_STATE_BYTES
+    # What the usages lead to if each is sent alone, before the workflow collects it.
+    alone = {"outcomes": [{"counted": [], "rejected": [usage], "isCounted": 0} for usage in all_rejected]}
+    assert len(json.dumps(alone)) <= MAX_INPUT_BYTES - OTHER_STATE_BYTES

@@ -38,6 +38,14 @@ def iter_tasks(machine: dict[str, Any]) -> Iterator[State]:
     return (state for state in iter_states(machine) if state.body["Type"] == "Task")
 
 
+def with_fractions(machine: dict[str, Any]) -> dict[str, Any]:
+    """Write percentages with a fraction, which moto's grammar requires. AWS takes both."""
+    for _, state in iter_states(machine):
+        if "ToleratedFailurePercentage" in state:
+            state["ToleratedFailurePercentage"] = float(state["ToleratedFailurePercentage"])
+    return machine
+
+
 def max_wait_seconds(retrier: dict[str, Any]) -> float:
     """The longest time that all waits of a retrier take."""
     interval, rate, limit = retrier["IntervalSeconds"], retrier["BackoffRate"], retrier["MaxDelaySeconds"]

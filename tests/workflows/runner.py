@@ -1,15 +1,21 @@
-"""Run workflows: by default those deployed on the emulator, otherwise copies at ``STEP_FUNCTIONS_ENDPOINT``."""
+"""Run workflows: by default those deployed on the emulator, otherwise copies at ``STEP_FUNCTIONS_ENDPOINT``.
+
+The endpoint is an address, or ``moto`` for the interpreter of moto in this process.
+"""
 
 import json
 import os
 import time
+import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
 
 from amberflo_workflows.local.system import System
+from tests.workflows.asl import with_fractions
 
+MOTO = "moto"
 STANDARD = {"create_customer", "delete_customer", "backfill_usage"}
 ROLE = "arn:aws:iam::000000000000:role/tests"
 
@@ -40,7 +46,9 @@ class Runner:
             execution = client.start_sync_execution(stateMachineArn=arn, input=json.dumps(request))
         else:
             machine = self._copy(workflow) if self.endpoint else self.system.state_machine_arns[workflow]
-            arn = client.start_execution(stateMachineArn=machine, input=json.dumps(request))["executionArn"]
+            # moto requires a name; AWS makes one.
+            start = client.start_execution(stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps(request))
+            arn = start["executionArn"]
             while (execution := client.describe_execution(executionArn=arn))["status"] == "RUNNING":
                 time.sleep(0.2)
         history = client.get_execution_history(executionArn=execution["executionArn"], maxResults=1000)["events"]
@@ -66,15 +74,17 @@ class Runner:
     def _client(self) -> Any:
         if self.endpoint is None:
             return self.system.client("stepfunctions")
-        return boto3.client("stepfunctions", endpoint_url=self.endpoint, region_name="us-east-1")  # type: ignore[call-overload,unused-ignore]
+        url = None if self.endpoint == MOTO else self.endpoint
+        return boto3.client("stepfunctions", endpoint_url=url, region_name="us-east-1")  # type: ignore[call-overload,unused-ignore]
 
     def _copy(self, workflow: str) -> str:
         if workflow not in self._copies:
             deployed = self.system.client("stepfunctions").describe_state_machine(
                 stateMachineArn=self.system.state_machine_arns[workflow]
             )
+            definition = with_fractions(json.loads(deployed["definition"]))
             copy = self._client().create_state_machine(
-                name=f"{workflow}-{int(time.time())}", definition=deployed["definition"], roleArn=ROLE
+                name=f"{workflow}-{uuid.uuid4()}", definition=json.dumps(definition), roleArn=ROLE
             )
             self._copies[workflow] = copy["stateMachineArn"]
         return self._copies[workflow]

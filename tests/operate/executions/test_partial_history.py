@@ -65,6 +65,8 @@ def test_the_emulators_history_of_a_real_execution() -> None:
         "IsCallerWaiting succeeded",
         "SendForCaller caught AmberfloBatchRejected",
         "SendOneByOne succeeded",
+        "CompareOutcomes succeeded",
+        "CollectOutcomes succeeded",
         "CheckOutcome succeeded",
         "SaveRejectedUsages succeeded",
         "BuildResponse succeeded",

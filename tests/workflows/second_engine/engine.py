@@ -1,0 +1,96 @@
+"""Run the definitions on moto's interpreter, in this process.
+
+Its calls to AWS go to a stand-in, and its waits are left out. Everything else is the interpreter's own.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple, Protocol
+from unittest import mock
+
+from moto.stepfunctions.parser.api import ExecutionStatus
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service_dynamodb,
+    state_task_service_sqs,
+)
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.backend import execution_worker
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+
+from tests.workflows.asl import workflow_name
+from tests.workflows.second_engine.definitions import ACCOUNT, REGION, build_definition
+
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/tests"
+# An execution takes some hundredths of a second.
+MAX_SECONDS = 60
+# It reports each path of an IsPresent that matches nothing as an error.
+logging.getLogger("moto").setLevel(logging.CRITICAL)
+
+
+class AwsCalls(Protocol):
+    """What takes the calls that states make to AWS: the clients of Lambda, DynamoDB and SQS alike."""
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]: ...  # noqa: N803 - AWS's names
+    def put_item(self, **request: Any) -> dict[str, Any]: ...
+    def delete_item(self, **request: Any) -> dict[str, Any]: ...
+    def send_message(self, **request: Any) -> dict[str, Any]: ...
+
+
+class MotoExecution(NamedTuple):
+    """``error`` is empty if the execution succeeded; ``states`` are those that it entered, in this order."""
+
+    error: str
+    cause: str
+    output: Any
+    states: list[str]
+
+
+class MotoEngine:
+    """The workflows, as state machines of moto."""
+
+    def __init__(self) -> None:
+        self._backend = StepFunctionsParserBackend(REGION, ACCOUNT)
+        # A program holds nothing of an execution. To parse it takes longer than to run it.
+        self._parser = ("AmazonStateLanguageParser", SimpleNamespace(parse=cache(AmazonStateLanguageParser.parse)))
+        self._arns: dict[Path, str] = {}
+        self._executions = 0
+
+    def run(self, workflow: Path, request: Any, aws: AwsCalls) -> MotoExecution:
+        arn = self._arns.get(workflow) or self._create(workflow)
+        self._executions += 1
+        with replaced_calls(lambda **_service: aws), mock.patch.object(execution_worker, *self._parser):
+            execution = self._backend.start_execution(arn, f"execution-{self._executions}", json.dumps(request))
+            limit = time.monotonic() + MAX_SECONDS
+            while execution.exec_status == ExecutionStatus.RUNNING:
+                assert time.monotonic() < limit, f"{workflow_name(workflow)} does not end"
+                time.sleep(0.001)
+        details = [event.get("stateEnteredEventDetails") for event in execution.to_history_output()["events"]]
+        return MotoExecution(
+            error="" if execution.exec_status == ExecutionStatus.SUCCEEDED else execution.error or "States.Timeout",
+            cause=execution.cause or "",
+            output=execution.output,
+            states=[detail["name"] for detail in details if detail],
+        )
+
+    def _create(self, workflow: Path) -> str:
+        name, definition = workflow_name(workflow), json.dumps(build_definition(workflow))
+        self._arns[workflow] = str(self._backend.create_state_machine(name, definition, ROLE).arn)
+        return self._arns[workflow]
+
+
+@contextmanager
+def replaced_calls(client_for: Callable[..., Any]) -> Iterator[None]:
+    """Let the interpreter get its clients from ``client_for(service=…, region=…)``, and wait no time before a retry."""
+    with ExitStack() as patches:
+        patches.enter_context(mock.patch.object(retrier_decl, "time", SimpleNamespace(sleep=lambda _seconds: None)))
+        for caller in (lambda_eval_utils, state_task_service_dynamodb, state_task_service_sqs):
+            patches.enter_context(mock.patch.object(caller, "boto_client_for", client_for))
+        yield

@@ -1,0 +1,105 @@
+"""A stand-in for what the workflows call: it raises the errors of a scenario, and then returns what a step returns."""
+
+import io
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from amberflo_workflows.tasks import backfill_sum_up
+from tests.entrypoints.calls import METER
+from tests.workflows.second_engine.definitions import FUNCTION
+
+# What a function returns for what a state passes to it.
+Output = Callable[[dict[str, Any]], Any]
+
+_METER = {"statusCode": 200, "body": {"data": {**METER, "id": "meter", "lockingStatus": "open"}}}
+_ACCEPTED: dict[str, Any] = {"statusCode": 200, "body": {"data": {"id": "id"}}}
+
+
+def send_usages(event: dict[str, Any], *rejected: int) -> dict[str, Any]:
+    """Return the outcome of the usages: those whose place in the chunk is in ``rejected`` are rejected."""
+    request = event["request"]
+    usages = list(enumerate(request["usages"], request.get("first", 0)))
+    members = {"index": 0, "uniqueId": "id", "tenantId": "t", "meterApiName": "m", "reason": "none"}
+    return {
+        "counted": [usage["eventId"] for place, usage in usages if place not in rejected],
+        "rejected": [{"id": f"id{place}", "place": place, **members} for place, _ in usages if place in rejected],
+    }
+
+
+# By function, what it returns if nothing fails.
+OUTPUTS: dict[str, Output] = {
+    "ResolveApiKey": lambda event: {"secretId": "secret", "versionId": "1", "refreshed": event["refresh"]},
+    "LockMeter": lambda _event: _ACCEPTED,
+    "CreateMeter": lambda _event: {**_METER, "statusCode": 201},
+    "GetMeter": lambda _event: _METER,
+    "ListMeters": lambda _event: {"statusCode": 200, "body": {"data": []}},
+    "UpdateMeter": lambda _event: _METER,
+    "DeleteMeter": lambda _event: _ACCEPTED,
+    "FetchUsage": lambda _event: {"statusCode": 200, "body": {"data": {"clientMeters": []}}},
+    "CancelUsage": lambda _event: _ACCEPTED,
+    "SendUsages": send_usages,
+    "CreateCustomer": lambda _event: _ACCEPTED,
+    "DeleteCustomer": lambda _event: _ACCEPTED,
+    "BackfillPlan": lambda _event: {"object": {}, "layout": {}, "ranges": [{"begin": 0, "end": None}]},
+    "BackfillSendRange": lambda _event: {"accepted": 1, "rejected": 0, "failed": 0},
+    "BackfillSumUp": lambda event: backfill_sum_up.handler(event, None),
+}
+
+
+@dataclass
+class StandIn:
+    """Raises the errors of each state in ``errors``, one per attempt; then ``outputs``, by state, have its output.
+
+    Of the items of a map, only the first one fails, and only its attempts count. ``functions`` has the function that
+    each state invokes.
+    """
+
+    functions: dict[str, str]
+    errors: dict[str, Iterable[str]]
+    outputs: dict[str, Output]
+    attempts: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._left = {state: iter(errors) for state, errors in self.errors.items()}
+        self._lock = threading.Lock()
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - AWS's names
+        state, event = FunctionName.removeprefix(FUNCTION), json.loads(Payload)
+        request = event.get("request")
+        is_first = not isinstance(request, dict) or request.get("first", 0) == 0
+        if is_first and (error := self._next_error(state)):
+            report = json.dumps({"errorType": error, "errorMessage": "scenario"}).encode()
+            return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": io.BytesIO(report)}
+        output = (self.outputs.get(state) or OUTPUTS[self.functions[state]])(event)
+        return {"StatusCode": 200, "Payload": io.BytesIO(json.dumps(output).encode())}
+
+    def put_item(self, **request: Any) -> dict[str, Any]:
+        return self._call_service(request["TableName"], "PutItem")
+
+    def delete_item(self, **request: Any) -> dict[str, Any]:
+        return self._call_service(request["TableName"], "DeleteItem")
+
+    def send_message(self, **request: Any) -> dict[str, Any]:
+        return self._call_service(request["QueueUrl"], "SendMessage")
+
+    def _call_service(self, state: str, operation: str) -> dict[str, Any]:
+        if error := self._next_error(state):
+            response: Any = {"HTTPStatusCode": 400, "RequestId": "request"}
+            code = error.partition(".")[2]
+            raise ClientError({"Error": {"Code": code, "Message": ""}, "ResponseMetadata": response}, operation)
+        return {"ResponseMetadata": {}}
+
+    def _next_error(self, state: str) -> str | None:
+        """Count an attempt and return its error, if it has one. A timeout is raised as the interpreter does it."""
+        with self._lock:
+            self.attempts[state] += 1
+            error = next(self._left.get(state, iter(())), None)
+        if error == "States.Timeout":
+            raise TimeoutError
+        return error

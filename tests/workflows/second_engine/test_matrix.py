@@ -1,0 +1,59 @@
+"""Every row of the fault matrix on moto, also those that are only a rule for the tests on the emulator."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.workflows.faults.matrix import MatrixRow, load_rows
+from tests.workflows.second_engine.engine import MotoEngine
+from tests.workflows.second_engine.replay import Cell, Outcome, build_cells, expected_outcome, run
+
+_HEADER = ["workflow", "state", "error", "cells", "attempts", "ends-in", "http", "why"]
+
+
+class Difference(NamedTuple):
+    """A row of ``differences.txt``."""
+
+    workflow: str
+    state: str
+    error: str
+    cells: str
+    outcome: Outcome
+
+    def covers(self, cell: Cell) -> bool:
+        is_state = cell.row.workflow == self.workflow and cell.row.state == self.state
+        return is_state and cell.error == self.error and (self.cells == "all" or cell.is_exhausted)
+
+
+def _load_differences() -> list[Difference]:
+    text = Path(__file__).with_name("differences.txt").read_text()
+    lines = [line.split() for line in text.splitlines() if line]
+    return [_parse_difference(words) for words in lines[lines.index(_HEADER) + 1 :]]
+
+
+def _parse_difference(words: list[str]) -> Difference:
+    workflow, state, error, cells, attempts, ends_in, http, _why = words
+    return Difference(
+        workflow, state, error, cells, Outcome(int(attempts), ends_in, None if http == "-" else int(http))
+    )
+
+
+DIFFERENCES = _load_differences()
+
+
+@pytest.mark.parametrize("row", load_rows(), ids=str)
+def test_a_row_ends_as_on_the_emulator_but_for_the_known_differences(engine: MotoEngine, row: MatrixRow) -> None:
+    cells = build_cells(row)
+    known = {cell: line.outcome for cell in cells for line in DIFFERENCES if line.covers(cell)}
+    assert {str(cell): run(engine, cell) for cell in cells} == {
+        str(cell): known.get(cell, expected_outcome(cell)) for cell in cells
+    }
+
+
+def test_each_known_difference_is_one() -> None:
+    cells = [cell for row in load_rows() for cell in build_cells(row)]
+    for line in DIFFERENCES:
+        covered = [cell for cell in cells if line.covers(cell)]
+        assert covered, line
+        assert [cell for cell in covered if expected_outcome(cell) == line.outcome] == [], line
