@@ -91,6 +91,8 @@ def test_an_execution_with_a_rejected_usage(system: System) -> None:
         "IsCallerWaiting succeeded",
         "SendForCaller caught AmberfloBatchRejected",
         "SendOneByOne succeeded",
+        "CompareOutcomes succeeded",
+        "CollectOutcomes succeeded",
         "CheckOutcome succeeded",
         "SaveRejectedUsages succeeded",
         "BuildResponse succeeded",

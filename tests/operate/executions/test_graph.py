@@ -78,7 +78,7 @@ def test_a_choice_rule_is_rendered_as_text(rule: dict[str, Any], words: str) -> 
 
 def test_a_resource_of_a_single_state_maps_to_the_state() -> None:
     names = map_resources_to_states(load_graph("ingest_usage"))
-    assert names == {"arn:aws:states:::dynamodb:putItem": "SaveRejectedUsage"}
+    assert names == {"arn:${Partition}:states:::dynamodb:putItem": "SaveRejectedUsage"}
 
 
 def test_targets_that_only_a_catch_reaches() -> None:

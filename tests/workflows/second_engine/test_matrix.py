@@ -9,7 +9,7 @@ from tests.workflows.faults.matrix import MatrixRow, load_rows
 from tests.workflows.second_engine.engine import MotoEngine
 from tests.workflows.second_engine.replay import Cell, Outcome, build_cells, expected_outcome, run
 
-_HEADER = ["workflow", "state", "error", "cells", "attempts", "ends-in", "http", "why"]
+_HEADER = ["workflow", "state", "error", "attempts", "ends-in", "http", "why"]
 
 
 class Difference(NamedTuple):
@@ -18,12 +18,11 @@ class Difference(NamedTuple):
     workflow: str
     state: str
     error: str
-    cells: str
     outcome: Outcome
 
     def covers(self, cell: Cell) -> bool:
-        is_state = cell.row.workflow == self.workflow and cell.row.state == self.state
-        return is_state and cell.error == self.error and (self.cells == "all" or cell.is_exhausted)
+        names = (cell.row.workflow, cell.row.state, cell.error)
+        return cell.is_exhausted and names == (self.workflow, self.state, self.error)
 
 
 def _load_differences() -> list[Difference]:
@@ -33,10 +32,9 @@ def _load_differences() -> list[Difference]:
 
 
 def _parse_difference(words: list[str]) -> Difference:
-    workflow, state, error, cells, attempts, ends_in, http, _why = words
-    return Difference(
-        workflow, state, error, cells, Outcome(int(attempts), ends_in, None if http == "-" else int(http))
-    )
+    workflow, state, error, attempts, ends_in, http, _why = words
+    outcome = Outcome(int(attempts), ends_in, None if http == "-" else int(http))
+    return Difference(workflow, state, error, outcome)
 
 
 DIFFERENCES = _load_differences()
