@@ -4,15 +4,19 @@ from typing import Any, Final
 
 import amberflo_sbt as sbt
 import jsii
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
 from amberflo_workflows.infra.api import Scopes, build_route_key
 from amberflo_workflows.infra.metering import AmberfloMetering
+from amberflo_workflows.infra.nag import acknowledge, get_logical_id
 from amberflo_workflows.infra.operations import INGEST
 
 FORWARDER_TIMEOUT_SECONDS: Final = 30
@@ -123,8 +127,22 @@ class SbtAmberfloMetering(AmberfloMetering):
         environment = {"STATE_MACHINE_ARN": machine.state_machine_arn}
         function = self._add_forwarder(name, "tenant_event", environment, self.tenants.dead_letters)
         machine.grant_start_execution(function)
-        machine.grant_execution(function, "states:DescribeExecution")
+        self._allow_to_describe(function, machine)
         return _AsyncFunction(function)
+
+    def _allow_to_describe(self, function: lambda_.Function, machine: sfn.StateMachine) -> None:
+        """Allow a function to describe the executions of a workflow."""
+        executions = Stack.of(self).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{machine.state_machine_name}:*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        function.add_to_role_policy(iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[executions]))
+        name = get_logical_id(machine)
+        arn = f"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<{name}.Name>:*"
+        reason = "Executions get their names when they start."
+        acknowledge(function.role or function, {f"AwsSolutions-IAM5[Resource::{arn}]": reason})
 
     def _add_forwarder(
         self, name: str, module: str, environment: dict[str, str], dead_letters: sqs.IQueue
