@@ -26,7 +26,7 @@ _ARN: Final = "arn:{AWS::Partition}:"
 _HERE: Final = "{AWS::Region}:{AWS::AccountId}:"
 
 
-class _Kind(NamedTuple):
+class Kind(NamedTuple):
     """A type of resource: the maximum length of its name, and its ``Ref`` and attributes for that name."""
 
     max_name_length: int
@@ -34,22 +34,22 @@ class _Kind(NamedTuple):
     name_property: str = ""
 
 
-def _named(limit: int, arn: str, name_property: str, **others: str) -> _Kind:
-    return _Kind(limit, {"Ref": "{name}", "Arn": _ARN + arn, **others}, name_property)
+def _named(limit: int, arn: str, name_property: str, **others: str) -> Kind:
+    return Kind(limit, {"Ref": "{name}", "Arn": _ARN + arn, **others}, name_property)
 
 
-_KINDS: Final = {
-    "AWS::ApiGatewayV2::Api": _Kind(
+KINDS: Final = {
+    "AWS::ApiGatewayV2::Api": Kind(
         10, {"Ref": "{name}", "ApiEndpoint": "https://{name}.execute-api.{AWS::Region}.{AWS::URLSuffix}"}
     ),
-    "AWS::ApiGatewayV2::Authorizer": _Kind(10, {"Ref": "{name}"}),
-    "AWS::ApiGatewayV2::Integration": _Kind(10, {"Ref": "{name}"}),
-    "AWS::Cognito::UserPool": _Kind(
+    "AWS::ApiGatewayV2::Authorizer": Kind(10, {"Ref": "{name}"}),
+    "AWS::ApiGatewayV2::Integration": Kind(10, {"Ref": "{name}"}),
+    "AWS::Cognito::UserPool": Kind(
         55, {"Ref": "{name}", "Arn": _ARN + "cognito-idp:" + _HERE + "userpool/{AWS::Region}_{name}"}
     ),
-    "AWS::Cognito::UserPoolClient": _Kind(128, {"Ref": "{name}"}),
-    "AWS::Cognito::UserPoolDomain": _Kind(63, {"Ref": "{name}"}, "Domain"),
-    "AWS::Cognito::UserPoolResourceServer": _Kind(256, {"Ref": "{name}"}, "Identifier"),
+    "AWS::Cognito::UserPoolClient": Kind(128, {"Ref": "{name}"}),
+    "AWS::Cognito::UserPoolDomain": Kind(63, {"Ref": "{name}"}, "Domain"),
+    "AWS::Cognito::UserPoolResourceServer": Kind(256, {"Ref": "{name}"}, "Identifier"),
     "AWS::DynamoDB::Table": _named(255, "dynamodb:" + _HERE + "table/{name}", "TableName"),
     "AWS::Events::EventBus": _named(256, "events:" + _HERE + "event-bus/{name}", "Name"),
     "AWS::Events::Rule": _named(64, "events:" + _HERE + "rule/{bus}/{name}", "Name"),
@@ -57,7 +57,7 @@ _KINDS: Final = {
     "AWS::Lambda::Function": _named(64, "lambda:" + _HERE + "function:{name}", "FunctionName"),
     "AWS::Logs::LogGroup": _named(512, "logs:" + _HERE + "log-group:{name}:*", "LogGroupName"),
     "AWS::S3::Bucket": _named(63, "s3:::{name}", "BucketName"),
-    "AWS::SNS::Topic": _Kind(256, {"Ref": _ARN + "sns:" + _HERE + "{name}"}, "TopicName"),
+    "AWS::SNS::Topic": Kind(256, {"Ref": _ARN + "sns:" + _HERE + "{name}"}, "TopicName"),
     "AWS::SQS::Queue": _named(
         80,
         "sqs:" + _HERE + "{name}",
@@ -65,7 +65,7 @@ _KINDS: Final = {
         Ref="https://sqs.{AWS::Region}.{AWS::URLSuffix}/{AWS::AccountId}/{name}",
         QueueName="{name}",
     ),
-    "AWS::StepFunctions::StateMachine": _Kind(
+    "AWS::StepFunctions::StateMachine": Kind(
         80, {"Ref": _ARN + "states:" + _HERE + "stateMachine:{name}", "Name": "{name}"}, "StateMachineName"
     ),
 }
@@ -149,8 +149,9 @@ class _Resolver:
 
     def _get_value(self, logical_id: str, attribute: str) -> str:
         item = self._resources[logical_id]
-        kind, properties = _KINDS[item["Type"]], item.get("Properties", {})
-        name = logical_id.ljust(kind.max_name_length, "x")[: kind.max_name_length]
+        kind, properties = KINDS[item["Type"]], item.get("Properties", {})
+        # A logical id ends with a hash, so that these names differ as those of CloudFormation do.
+        name = logical_id[-kind.max_name_length :].ljust(kind.max_name_length, "x")
         if kind.name_property in properties:
             name = self.resolve(properties[kind.name_property])
         if item["Type"] == "AWS::S3::Bucket":

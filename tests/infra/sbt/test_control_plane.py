@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.infra import cfn_lint, iam_lint
 from tests.infra.conftest import get_functions, get_resources
+from tests.infra.resolved import resolve_template
 from tests.infra.sbt.conftest import ControlPlaneAssembly, SbtEnvironment
+from tests.infra.sizes import measure
 from tests.packages import ROOT
 
 AUTHORIZER = {"Ref": "ControlPlanecontrolPlaneApicontrolPlaneAPItenantsAuthorizer311EC9C0"}
@@ -150,3 +153,34 @@ def test_the_example_synthesises(sbt: SbtEnvironment, example: str) -> None:
     assert result.returncode == 0, result.stderr
     template = json.loads((sbt.folder / example / "MyStack.template.json").read_text())
     assert len(get_resources(template, "AWS::StepFunctions::StateMachine")) == 11
+
+
+def _select_ours(assembly: ControlPlaneAssembly) -> set[str]:
+    """Select our resources, and those of the control plane that are about them: permissions, routes and rules."""
+    resources = assembly.template["Resources"].items()
+    kinds = ("AWS::Lambda::Permission", "AWS::Events::Rule")
+    about_ours = {name for name, item in resources if item["Type"] in kinds and PREFIX in json.dumps(item)}
+    return about_ours | {name for name, _ in resources if name.startswith(PREFIX)}
+
+
+def test_the_linters_report_nothing_about_our_resources(
+    unextended: ControlPlaneAssembly, extended: ControlPlaneAssembly, tmp_path: Path
+) -> None:
+    templates = {"unextended": unextended.template, "extended": extended.template}
+    for name, findings in cfn_lint.list_findings(tmp_path, templates).items():
+        own = [item for item in findings if item.rule not in cfn_lint.SUPPRESSED and "ControlPlane" not in item.path]
+        assert own == [], name
+    for assembly in (unextended, extended):
+        policies = list(iam_lint.list_policies(resolve_template(assembly.template, _select_ours(assembly))))
+        assert len(policies) > 60
+        permissions = [finding for policy in policies for finding in iam_lint.list_findings(policy)]
+        assert [finding for finding in permissions if finding[:2] not in iam_lint.SUPPRESSED] == []
+
+
+def test_our_resources_are_within_the_limits_of_aws(
+    unextended: ControlPlaneAssembly, extended: ControlPlaneAssembly
+) -> None:
+    for assembly in (unextended, extended):
+        sizes = measure(assembly.template, _select_ours(assembly))
+        assert "policy of a function" in {size.what for size in sizes}
+        assert [size for size in sizes if size.size > size.limit] == []
