@@ -134,7 +134,7 @@ def test_cdk_nag_has_no_findings_on_our_constructs(
 ) -> None:
     for assembly in (unextended, extended):
         # SBT's own user pool, and its functions, whose runtime is no longer the latest.
-        assert all(path.startswith("/MyStack/ControlPlane/") for path in assembly.findings)
+        assert [path for path in assembly.findings if not path.startswith("/MyStack/ControlPlane/")] == []
         assert len(assembly.findings) > 0, "the checks were not run"
 
 
