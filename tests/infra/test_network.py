@@ -4,9 +4,17 @@ from typing import Any
 
 import pytest
 
+from amberflo_workflows.infra.node import use_packaged_node
 from amberflo_workflows.infra.settings import InvalidSetting, Settings
 from tests.infra.conftest import get_resources, get_role_statements
 from tests.infra.every_setting import SETTINGS
+
+use_packaged_node()
+
+from aws_cdk import CfnParameter, Stack, aws_ec2  # noqa: E402 - needs use_packaged_node first
+from aws_cdk.assertions import Template  # noqa: E402 - as above
+
+from amberflo_workflows.infra.metering import AmberfloMetering  # noqa: E402 - as above
 
 Templates = dict[str, dict[str, Any]]
 INTERFACES = [
@@ -35,6 +43,18 @@ def test_every_lambda_is_in_the_subnets_and_may_have_an_interface(every_setting:
         policies = get_resources(template, "AWS::IAM::Policy")
         (policy,) = [policy for policy in policies if {"Ref": role} in policies[policy]["Roles"]]
         assert policy in template["Resources"][name]["DependsOn"]
+
+
+def test_the_network_may_be_known_at_deployment_only() -> None:
+    stack = Stack()
+    subnets = CfnParameter(stack, "Subnets", type="List<AWS::EC2::Subnet::Id>").value_as_list
+    group = aws_ec2.SecurityGroup(stack, "Group", vpc=aws_ec2.Vpc(stack, "Vpc", max_azs=1))
+    AmberfloMetering(stack, "Metering", subnet_ids=subnets, security_group_ids=[group.security_group_id])
+    functions = Template.from_stack(stack).find_resources("AWS::Lambda::Function").values()
+    configurations = [function["Properties"]["VpcConfig"] for function in functions]
+    assert len(configurations) >= 17
+    assert all(item["SubnetIds"] == {"Ref": "Subnets"} for item in configurations)
+    assert all("Fn::GetAtt" in item["SecurityGroupIds"][0] for item in configurations)
 
 
 def test_without_subnets_no_lambda_is_in_a_vpc(aws: dict[str, Any]) -> None:
