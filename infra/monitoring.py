@@ -23,19 +23,22 @@ def add_alarm_topic(scope: Construct, email: str | None) -> sns.ITopic | None:
 
 
 def _allow_alarms_to_publish(topic: sns.ITopic) -> None:
-    """Let the alarms of the account publish to a topic.
+    """Let the alarms of the account publish to a topic, and encrypt with its key.
 
     A policy of a topic, such as that of ``enforce_ssl``, replaces SNS's default one, which would have allowed it. An
-    imported topic has its policy elsewhere; CDK ignores the call.
+    imported topic or key has its policy elsewhere; CDK ignores the call.
     """
+    alarms = iam.ServicePrincipal("cloudwatch.amazonaws.com")
     topic.add_to_resource_policy(
         iam.PolicyStatement(
             actions=["sns:Publish"],
-            principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+            principals=[alarms],
             resources=[topic.topic_arn],
             conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
         )
     )
+    if topic.master_key:
+        topic.master_key.grant(alarms, "kms:Decrypt", "kms:GenerateDataKey*")
 
 
 class Monitoring(Construct):

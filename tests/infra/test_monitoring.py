@@ -39,6 +39,19 @@ def test_cloudwatch_may_publish_to_the_topic_of_every_alarm(variants: dict[str, 
             assert {**ALARMS_OF_THIS_ACCOUNT, "Resource": {"Ref": topic}} in _list_statements(template, topic), name
 
 
+def test_cloudwatch_may_use_the_key_of_an_encrypted_topic(variants: dict[str, dict[str, Any]]) -> None:
+    template = variants["TwoDeployments"]
+    (topic,) = _list_alarm_topics(template)
+    key = get_resources(template, "AWS::SNS::Topic")[topic]["KmsMasterKeyId"]["Fn::GetAtt"][0]
+    statements = get_resources(template, "AWS::KMS::Key")[key]["KeyPolicy"]["Statement"]
+    assert {
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        "Resource": "*",
+    } in statements
+
+
 def _list_own_metrics(template: dict[str, Any]) -> list[dict[str, str]]:
     """The dimensions of the alarms' metrics that our Lambdas emit, and of those on the dashboards."""
     alarms = get_resources(template, "AWS::CloudWatch::Alarm").values()

@@ -9,7 +9,7 @@ from amberflo_workflows.infra.node import use_packaged_node
 
 use_packaged_node()
 
-from aws_cdk import App, AssetStaging, Environment, Stack, aws_sns  # noqa: E402 - needs use_packaged_node first
+from aws_cdk import App, AssetStaging, Environment, Stack, aws_kms, aws_sns  # noqa: E402 - needs use_packaged_node first
 from aws_cdk.aws_apigatewayv2 import HttpApi  # noqa: E402 - as above
 from aws_cdk.aws_events import EventBus  # noqa: E402 - as above
 
@@ -39,11 +39,11 @@ WITH_ISSUER: Final = Settings(
 
 
 class TwoDeployments(Stack):
-    """Two constructs in a stack of somebody's own app, whose alarms share a topic that requires TLS."""
+    """Two constructs in a stack of somebody's own app, whose alarms share a topic with TLS and a key of its own."""
 
     def __init__(self, scope: App, id: str) -> None:
         super().__init__(scope, id)
-        topic = aws_sns.Topic(self, "OwnTopic", enforce_ssl=True)
+        topic = aws_sns.Topic(self, "OwnTopic", enforce_ssl=True, master_key=aws_kms.Key(self, "OwnKey"))
         for name in ("First", "Second"):
             metering = AmberfloMetering(self, name, event_bus=EventBus(self, f"{name}Bus"))
             api = HttpApi(self, f"{name}Api")
