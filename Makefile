@@ -10,7 +10,9 @@ WORKERS ?= 2
 COVERAGE := $(if $(ARGS),,--cov)
 # A CSV or NDJSON file of your own usage for the demo
 EVENTS ?=
-SOAK := tests/system/test_faults.py tests/system/test_load.py tests/workflows/faults tests/fuzz
+SOAK := tests/system/test_faults.py tests/system/test_load.py tests/workflows/faults tests/workflows/second_engine tests/fuzz
+# Run again with moto in place of the emulator's Step Functions
+MOTO := tests/workflows/test_executions.py tests/workflows/test_tenants.py
 
 .PHONY: help setup demo up down test test-unit bench soak lint format pictures screenshot openapi wheel synth deploy sbt-bindings attach lock audit clean
 
@@ -40,6 +42,7 @@ bench: setup ## Measure speed and cost; print tables and write build/bench.json
 
 soak: setup ## Run the long forms of the fault, load, matrix and fuzz tests; takes an hour
 	@METERING_SOAK=1 $(BIN)/python -m pytest -q -s $(or $(ARGS),$(SOAK))
+	@$(if $(ARGS),,STEP_FUNCTIONS_ENDPOINT=moto $(BIN)/python -m pytest -q $(MOTO))
 
 lint: setup ## Check style, types, import layers and vocabulary
 	@$(BIN)/ruff check --quiet .

@@ -1,13 +1,25 @@
 """Every row of the fault matrix on moto, also those that are only a rule for the tests on the emulator."""
 
+import json
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from tests.workflows.asl import load_workflow
 from tests.workflows.faults.matrix import MatrixRow, load_rows
 from tests.workflows.second_engine.engine import MotoEngine
-from tests.workflows.second_engine.replay import Cell, Outcome, build_cells, expected_outcome, run
+from tests.workflows.second_engine.replay import (
+    WORKFLOWS,
+    Cell,
+    Outcome,
+    build_cells,
+    expected_outcome,
+    list_functions,
+    run,
+)
+from tests.workflows.second_engine.stand_in import StandIn
 
 _HEADER = ["workflow", "state", "error", "attempts", "ends-in", "http", "why"]
 
@@ -55,3 +67,17 @@ def test_each_known_difference_is_one() -> None:
         covered = [cell for cell in cells if line.covers(cell)]
         assert covered, line
         assert [cell for cell in covered if expected_outcome(cell) == line.outcome] == [], line
+
+
+def test_a_state_that_outlasts_its_time_limit_ends_as_its_row_says(engine: MotoEngine, tmp_path: Path) -> None:
+    """In the rows above the stand-in raises the timeout. Here the interpreter's own clock does."""
+    machine = load_workflow(WORKFLOWS["list_meters"])
+    machine["States"]["ListMeters"]["TimeoutSeconds"] = 1
+    path = tmp_path / "list_meters_in_a_second.asl.json"
+    path.write_text(json.dumps(machine))
+    (row,) = [row for row in load_rows() if str(row) == "list_meters.ListMeters States.Timeout"]
+    is_over = threading.Event()
+    stand_in = StandIn(list_functions("list_meters"), {}, {"ListMeters": lambda _event: is_over.wait(60)})
+    execution = engine.run(path, {}, stand_in)
+    is_over.set()
+    assert (stand_in.attempts["ListMeters"], execution.error) == (row.attempts, row.ends_in)
