@@ -4,7 +4,7 @@
 |---|---|
 | ``AmberfloThrottled``, or throttling by Step Functions or Lambda | 503 with ``Retry-After`` |
 | ``AmberfloUnavailable``, ``AmberfloUnauthorized``, ``AmberfloBatchRejected``, ``ApiKeyUnavailable`` | 502 |
-| ``States.Timeout``, no result in time, or a lost connection | 504 |
+| ``States.Timeout``, ``MeterTimedOut``, no result in time, or a lost connection | 504 |
 | any other: an internal error | 500 |
 """
 
@@ -31,6 +31,7 @@ _STATUS_BY_ERROR: Final = {
     "AmberfloBatchRejected": 502,
     "ApiKeyUnavailable": 502,
     "States.Timeout": 504,
+    "MeterTimedOut": 504,
     LAMBDA_THROTTLED: 503,
 }
 _LAMBDA_IS_THROTTLING: Final = "AWS Lambda is throttling: all concurrent executions of the account are in use."

@@ -1,6 +1,5 @@
 """The cells of the fault matrix as scenarios for the second engine: every row, also those that are only a rule."""
 
-import os
 from collections.abc import Iterable
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -8,11 +7,11 @@ from typing import Any, NamedTuple
 from amberflo_workflows.entrypoints.api_response import build_response
 from amberflo_workflows.entrypoints.workflows import WorkflowResult
 from tests.workflows.asl import FILES, iter_states, load_workflow, workflow_name
+from tests.workflows.faults.cells import SOAK
 from tests.workflows.faults.matrix import MatrixRow
 from tests.workflows.second_engine.engine import MotoEngine
 from tests.workflows.second_engine.stand_in import Output, StandIn, send_usages
 
-SOAK = bool(os.environ.get("METERING_SOAK"))
 # An error that no rule names, for the rows of States.ALL.
 UNNAMED = "DynamoDB.ResourceNotFoundException"
 WORKFLOWS = {workflow_name(path): path for path in FILES}
