@@ -113,6 +113,17 @@ def test_chunks_keep_order_are_complete_and_stay_within_limits(sizes: list[tuple
         assert len(chunk) == MAX_CHUNK_USAGES or size > MAX_CHUNK_BYTES
 
 
+@pytest.mark.parametrize(("more_bytes", "expected"), [(0, [2]), (1, [1, 1])])
+def test_a_chunk_is_full_at_the_limit_and_not_a_byte_later(more_bytes: int, expected: list[int]) -> None:
+    def extract(last_size: int) -> list[ReportedUsage]:
+        records = [{"note": "x" * 50_000}, {"note": "x" * last_size}]
+        return extract_usages({"records": records}, event_id="e", event_time="")
+
+    empty = sum(len(msgspec.json.encode(usage)) + len(",") for usage in extract(0))
+    usages = extract(MAX_CHUNK_BYTES - empty + more_bytes)
+    assert [len(chunk) for chunk in split_into_chunks((None, usage) for usage in usages)] == expected
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(CHARACTERS),

@@ -1,0 +1,166 @@
+"""Requests without sockets: boto3's go to MiniStack's modules, those to Amberflo to the sandbox's application."""
+
+import asyncio
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import requests
+import urllib3
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
+from ministack.services import dynamodb, secretsmanager, sqs, stepfunctions
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+
+from amberflo_workflows.sandbox.app import Sandbox
+from amberflo_workflows.sandbox.faults import FaultMiddleware
+from tests.histories.faults import Kind, Strikes, WorkerKilled
+
+AMBERFLO_URL = "http://amberflo.test"
+_SERVICES = {
+    "AmazonSQS": sqs,
+    "DynamoDB_20120810": dynamodb,
+    "secretsmanager": secretsmanager,
+    "AWSStepFunctions": stepfunctions,
+}
+
+_HEADERS: Any = HeadersDict({"Content-Type": "application/x-amz-json-1.0"})
+
+
+class _Body(io.BytesIO):
+    """The body of a response of AWS, as botocore reads it."""
+
+    def stream(self) -> Iterator[bytes]:
+        yield self.read()
+
+
+class _Connection:
+    """One request to the sandbox: what ASGI receives and sends. It is its own transport, which a fault may abort."""
+
+    def __init__(self, body: bytes) -> None:
+        self.transport = self
+        self.messages: list[Any] = []
+        self.is_aborted = False
+        self._body = body
+
+    async def receive(self) -> dict[str, Any]:
+        return {"type": "http.request", "body": self._body, "more_body": False}
+
+    async def send(self, message: Any) -> None:
+        self.messages.append(message)
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+
+@dataclass
+class Network:
+    """Delivers each request, unless a fault strikes; ``calls`` counts them."""
+
+    app: FaultMiddleware
+    loop: asyncio.AbstractEventLoop
+    strikes: Strikes = field(default_factory=Strikes)
+    calls: int = 0
+    calls_of_amberflo: int = 0
+    # Of the latest execution.
+    tasks: int = 0
+
+    def send_to_aws(self, request: AWSPreparedRequest) -> AWSResponse:
+        """Replace the session's method with which botocore sends every request."""
+        self.calls += 1
+        headers = {name.lower(): _to_text(value) for name, value in request.headers.items()}
+        service, _, action = headers["x-amz-target"].partition(".")
+        body = cast("bytes", request.body)
+        text: str | bytes
+        if error := self._fail_before(action):
+            status, text = 400, json.dumps({"__type": error, "message": "a fault of the test"})
+        elif action == "StartSyncExecution":
+            self.tasks = 0
+            status, _, text = stepfunctions._finalize_response(stepfunctions._start_sync_execution(json.loads(body)))
+            if self.strikes.strikes(Kind.STARTER_KILLED_AFTER_END):
+                raise WorkerKilled
+        else:
+            call = _SERVICES[service].handle_request("POST", "/", headers, body, {})
+            status, _, text = self.loop.run_until_complete(call)
+        content = text.encode() if isinstance(text, str) else text
+        return AWSResponse(request.url, status, _HEADERS, _Body(content))
+
+    def send_to_sandbox(self, request: requests.PreparedRequest) -> requests.Response:
+        """Call the application; raise ``ConnectionError`` if a fault drops the connection."""
+        self.calls += 1
+        self.calls_of_amberflo += 1
+        is_ingest = request.path_url == "/ingest"
+        if is_ingest and self.strikes.strikes(Kind.STEP_KILLED_BEFORE_SENDING):
+            raise WorkerKilled
+        connection = _Connection(cast("bytes", request.body or b""))
+        scope = _build_scope(request)
+        self.loop.run_until_complete(self.app(scope, connection.receive, connection.send))
+        if is_ingest and self.strikes.strikes(Kind.STEP_KILLED_AFTER_SENDING):
+            raise WorkerKilled
+        if connection.is_aborted:
+            raise requests.ConnectionError("a fault of the sandbox")
+        return _build_response(request, connection.messages)
+
+    def _fail_before(self, action: str) -> str:
+        """Return the error of a request that does not reach AWS, empty for others."""
+        if action == "StartSyncExecution":
+            if self.strikes.strikes(Kind.STARTER_KILLED_BEFORE_START):
+                raise WorkerKilled
+            return "ThrottlingException" if self.strikes.strikes(Kind.START_THROTTLED) else ""
+        if action == "GetSecretValue" and self.strikes.strikes(Kind.SECRET_UNREADABLE):
+            return "InternalServiceError"
+        if action in {"SendMessage", "DeleteMessage"} and self.strikes.strikes(Kind.KILLED_AT_QUEUE):
+            raise WorkerKilled
+        return ""
+
+
+@dataclass
+class SandboxAdapter(BaseAdapter):
+    """Requests' transport to the sandbox."""
+
+    network: Network
+
+    def send(self, request: requests.PreparedRequest, *_args: Any, **_options: Any) -> requests.Response:
+        return self.network.send_to_sandbox(request)
+
+    def close(self) -> None:
+        return
+
+
+def build_network(sandbox: Sandbox) -> Network:
+    return Network(sandbox.build_app(), asyncio.new_event_loop())
+
+
+def _to_text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _build_scope(request: requests.PreparedRequest) -> dict[str, Any]:
+    path, _, query = request.path_url.partition("?")
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [(name.lower().encode(), _to_text(value).encode()) for name, value in request.headers.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("amberflo.test", 80),
+    }
+
+
+def _build_response(request: requests.PreparedRequest, messages: list[Any]) -> requests.Response:
+    headers = {name.decode(): value.decode() for name, value in messages[0]["headers"]}
+    body = b"".join(message.get("body", b"") for message in messages[1:])
+    response = requests.Response()
+    response.status_code = messages[0]["status"]
+    response.headers = CaseInsensitiveDict(headers)
+    response.raw = urllib3.HTTPResponse(io.BytesIO(body), headers, response.status_code, preload_content=False)
+    response.request, response.url = request, str(request.url)
+    return response

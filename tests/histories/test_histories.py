@@ -1,0 +1,37 @@
+"""A thousand random histories, always the same; a hundred thousand with ``METERING_SOAK=1``."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.histories.machine import IngestMachine
+from tests.histories.stack import Stack, running_stack
+
+# Another number, and no shrinking of what fails: for the mutants, whose counterexamples nobody reads.
+MUTANT_HISTORIES = os.environ.get("METERING_HISTORIES")
+HISTORIES = int(MUTANT_HISTORIES or (100_000 if os.environ.get("METERING_SOAK") else 1_000))
+SETTINGS = settings(
+    max_examples=HISTORIES,
+    stateful_step_count=12,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    print_blob=False,
+    phases=[Phase.generate] if MUTANT_HISTORIES else [Phase.generate, Phase.shrink],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture
+def stack() -> Iterator[Stack]:
+    with running_stack() as running:
+        yield running
+
+
+def test_no_history_loses_a_usage_or_counts_it_twice(stack: Stack) -> None:
+    factory: Any = lambda: IngestMachine(stack)  # noqa: E731 - a class by its type, and anything that builds a machine
+    run_state_machine_as_test(factory, settings=SETTINGS)

@@ -1,0 +1,164 @@
+"""Small breaks of the path of usage, each of which a test must notice: a text, and what replaces it."""
+
+from typing import Final, NamedTuple
+
+HISTORIES: Final = "tests/histories/test_histories.py"
+CHUNKS: Final = "tests/core/test_chunks.py"
+RECORDS: Final = "tests/core/test_usage_record.py"
+
+_QUEUE: Final = "entrypoints/ingest_queue.py"
+_SEND: Final = "tasks/send_usages.py"
+_CLIENT: Final = "tasks/amberflo/client.py"
+_WORKFLOW: Final = "workflows/ingest_usage.asl.json"
+_REDRIVE: Final = "src/amberflo_workflows/operate/rejected/redrive.py"
+_TABLE: Final = "src/amberflo_workflows/operate/rejected/table.py"
+_DEAD: Final = "src/amberflo_workflows/operate/rejected/dead_letters.py"
+
+
+class Mutant(NamedTuple):
+    name: str
+    file: str
+    before: str
+    after: str
+    killed_by: str = HISTORIES
+
+    def __str__(self) -> str:
+        return self.name.replace(" ", "-")
+
+
+MUTANTS: Final = (
+    Mutant("acknowledge what was not sent", _QUEUE, "            if reason:\n", "            if reason is None:\n"),
+    Mutant("the message's id as identity", _QUEUE, 'envelope.get("id"), default', "None, default"),
+    Mutant("the message's time as time", _QUEUE, 'envelope.get("time"), default', "None, default"),
+    Mutant("the rest of a batch is sent", _QUEUE, "    for usage in usages:\n", "    for usage in usages[:2]:\n"),
+    Mutant(
+        "identity with a random part",
+        "core/chunks.py",
+        'f"{event_id}:{index}"',
+        "f\"{event_id}:{__import__('uuid').uuid4()}\"",
+    ),
+    Mutant(
+        "a chunk with one usage too many",
+        "core/chunks.py",
+        "len(chunk) == MAX_CHUNK_USAGES",
+        "len(chunk) > MAX_CHUNK_USAGES",
+    ),
+    Mutant(
+        "a chunk with one byte too many", "core/chunks.py", "(size > free_bytes or", "(size > free_bytes + 1 or", CHUNKS
+    ),
+    Mutant(
+        "the last usage after full chunks is left out",
+        "core/chunks.py",
+        "    if chunk:\n        yield chunk\n",
+        "    if len(chunk) % MAX_CHUNK_USAGES != 1 or free_bytes < MAX_CHUNK_BYTES - 200:\n        yield chunk\n",
+    ),
+    Mutant(
+        "a new time in each attempt",
+        _SEND,
+        "event_time=reported.event_time",
+        "event_time=f'2026-01-01T00:00:{time.time_ns() % 60:02}Z'",
+    ),
+    Mutant(
+        "a request leaves out its last usage",
+        _SEND,
+        "valid[start : start + MAX_REQUEST_USAGES]",
+        "valid[start : start + MAX_REQUEST_USAGES - 1]",
+    ),
+    Mutant("a rejected batch is a rejected usage", _SEND, "if len(valid) > 1:", "if len(valid) > 1_000:"),
+    Mutant("a rejected usage is counted, too", _SEND, "        valid = []\n", "        pass\n"),
+    Mutant(
+        "the place in the chunk starts at 0",
+        _SEND,
+        "enumerate(request.usages, request.first)",
+        "enumerate(request.usages)",
+    ),
+    Mutant("usage without a meter is sent", _SEND, "    if not reasons:\n", "    if True:\n"),
+    Mutant(
+        "an error of the server is success",
+        _CLIENT,
+        '    raise AmberfloUnavailable(f"Amberflo returned status {status}.")\n',
+        "",
+    ),
+    Mutant(
+        "throttling is success",
+        _CLIENT,
+        '        raise AmberfloThrottled("Amberflo is throttling (429).")\n',
+        "        return\n",
+    ),
+    Mutant(
+        "no response is success",
+        _CLIENT,
+        '            raise AmberfloUnavailable(f"No response from Amberflo ({type(error).__name__}).") from None\n',
+        '            return HttpResponse(200, {}, b"")\n',
+    ),
+    Mutant(
+        "a rejected key is success",
+        _CLIENT,
+        '        raise AmberfloUnauthorized(f"Amberflo rejected the API key ({status}).")\n',
+        "        return\n",
+    ),
+    Mutant(
+        "the key is never read again",
+        "tasks/resolve_api_key.py",
+        'event.get("refresh") is True',
+        'event.get("refresh") is None',
+    ),
+    Mutant(
+        "rejected usage is not saved",
+        _WORKFLOW,
+        '"IsPresent": true, "Next": "SaveRejectedUsages"',
+        '"IsPresent": true, "Next": "BuildResponse"',
+    ),
+    Mutant("a redelivery overwrites an item", _WORKFLOW, ' "ConditionExpression": "attribute_not_exists(id)",', ""),
+    Mutant(
+        "an item that exists fails the execution",
+        _WORKFLOW,
+        "DynamoDB.ConditionalCheckFailedException",
+        "DynamoDB.ResourceInUseException",
+    ),
+    Mutant(
+        "redrive with another identity",
+        _REDRIVE,
+        "rejected_id=item.id)",
+        "rejected_id=item.id, event_id=item.id)",
+    ),
+    Mutant(
+        "redrive without a claim", _REDRIVE, "[table.claim(item) for item, _ in chunk]", "[item for item, _ in chunk]"
+    ),
+    Mutant("what failed to be redriven is redriven", _REDRIVE, "        if index in reasons:\n", "        if False:\n"),
+    Mutant(
+        "usage on its way can be edited",
+        _TABLE,
+        'if item.status != "rejected":\n            raise OperatorError(f"{item.id} is {item.status}; '
+        'only rejected usage can be edited.")',
+        'if item.status == "redriven":\n            raise OperatorError("no")',
+    ),
+    Mutant(
+        "usage on its way can be dropped",
+        _TABLE,
+        'if item.status != "rejected":\n            raise OperatorError(f"{item.id} is {item.status}; '
+        'only rejected usage can be dropped.")',
+        'if item.status == "redriven":\n            raise OperatorError("no")',
+    ),
+    Mutant(
+        "a dead event is deleted before it is sent",
+        _DEAD,
+        "        if event.workflow:\n            machine",
+        "        self._sqs.delete_message(QueueUrl=event.queue_url, ReceiptHandle=event.receipt)\n"
+        "        if event.workflow:\n            machine",
+    ),
+    Mutant(
+        "a cancellation without its dimension",
+        "tasks/cancel_usage.py",
+        'CANCEL_DIMENSION] = "true"',
+        'CANCEL_DIMENSION] = ""',
+    ),
+    Mutant("the idempotency key is ignored", "entrypoints/api.py", "    if key is None:\n", "    if key:\n"),
+    Mutant(
+        "dimensions in the order of the report",
+        "core/usage_record.py",
+        "in sorted(dimensions.items()) if value}",
+        "in dimensions.items() if value}",
+        RECORDS,
+    ),
+)
