@@ -15,7 +15,7 @@ from amberflo_workflows.operate.rejected.redrive import redrive
 from amberflo_workflows.operate.rejected.table import ItemChanged, RejectedTable
 from amberflo_workflows.sandbox.client import SandboxClient
 from tests.conftest import sandbox_of
-from tests.workflows.runner import Runner
+from tests.workflows.runner import Execution, Runner
 
 pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls", "other")]
 
@@ -37,12 +37,16 @@ def _usage(tenant: str, **fields: Any) -> dict[str, Any]:
     return {"tenantId": tenant, "meterApiName": METER, "meterValue": "five", **fields}
 
 
-def _report_rejected(table: RejectedTable, *usages: Any) -> list[RejectedItem]:
-    """Report usages that are rejected, as one event; return their items."""
+def _report(table: RejectedTable, *usages: Any) -> Execution:
     event_time = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
     reported = extract_usages({"records": list(usages)}, event_id=str(uuid.uuid4()), event_time=event_time)
     system: Any = table.deployment
-    execution = Runner(system, endpoint=None).run("ingest_usage", {"usages": msgspec.to_builtins(reported)})
+    return Runner(system, endpoint=None).run("ingest_usage", {"usages": msgspec.to_builtins(reported)})
+
+
+def _report_rejected(table: RejectedTable, *usages: Any) -> list[RejectedItem]:
+    """Report usages that are rejected, as one event; return their items."""
+    execution = _report(table, *usages)
     assert len(execution.output["body"]["data"]["rejected"]) == len(usages)
     return [item for item in table.list_items(ItemFilter()) if item.execution_arn == execution.arn]
 
@@ -147,12 +151,67 @@ def test_concurrent_changes_of_an_item_are_rejected(table: RejectedTable, tenant
     assert _total(table, tenant) == 0
 
 
+def test_a_change_by_someone_else_right_after_a_claim_is_noticed(table: RejectedTable, tenant: str) -> None:
+    """The two meet between a write and whatever request follows it. The model in docs/model has this case."""
+    (item,) = _report_rejected(table, _usage(tenant))
+    system: Any = table.deployment
+    events = system.client("dynamodb").meta.events
+    others: list[RejectedItem] = []
+
+    def change_as_someone_else(**_: Any) -> None:
+        events.unregister("after-call.dynamodb.UpdateItem", change_as_someone_else)
+        (redriving,) = table.get([item.id])
+        rejected = table.mark_rejected(table.claim(redriving), "it was turned down", "arn")
+        others.append(table.claim(table.edit(rejected, _usage(tenant, meterValue=5))))
+
+    events.register("after-call.dynamodb.UpdateItem", change_as_someone_else)
+    claimed = table.claim(item)
+    # Otherwise the fixed usage, which the other person has sent, could be edited and counted a second time.
+    with pytest.raises(ItemChanged):
+        table.mark_rejected(claimed, "it was turned down", "arn")
+    assert list(table.get([item.id])) == others
+
+
 def test_a_redelivery_of_the_event_does_not_reset_the_item(table: RejectedTable, tenant: str) -> None:
     usage = _usage(tenant, uniqueId="mine", meterTimeInMillis=int(time.time() * 1000))
     (item,) = _report_rejected(table, usage)
     table.drop(item, "")
     assert _report_rejected(table, usage) == []
     assert table.list_items(ItemFilter(tenant=tenant)) == []
+
+
+@pytest.fixture
+def counted_and_rejected(table: RejectedTable, tenant: str) -> RejectedItem:
+    """An item whose usage was counted by a second delivery, after its meter was created: a limit of the design."""
+    own = {"uniqueId": str(uuid.uuid4()), "meterTimeInMillis": int(time.time() * 1000)}
+    # A process knows a meter for a minute, so each test has its own.
+    usage = _usage(tenant, meterApiName=f"meter-{uuid.uuid4()}", meterValue=5, **own)
+    (item,) = _report_rejected(table, usage)
+    _sandbox(table).create_meters(item.meter_api_name)
+    assert _report(table, usage).output["body"]["data"]["uniqueIds"] == [usage["uniqueId"]]
+    assert _sandbox(table).totals(item.meter_api_name) == {tenant: 5}
+    return next(table.get([item.id]))
+
+
+def test_usage_that_was_counted_after_all_counts_once_if_it_is_redriven_unchanged(
+    table: RejectedTable, tenant: str, counted_and_rejected: RejectedItem
+) -> None:
+    assert counted_and_rejected.status == "rejected"
+    (result,) = redrive(table.deployment, [counted_and_rejected])
+    assert result.counted
+    assert _sandbox(table).totals(counted_and_rejected.meter_api_name) == {tenant: 5}
+
+
+def test_usage_that_was_counted_after_all_counts_once_if_it_is_cancelled_before_an_edit(
+    table: RejectedTable, tenant: str, counted_and_rejected: RejectedItem
+) -> None:
+    system: Any = table.deployment
+    usage = counted_and_rejected.original["usage"]
+    Runner(system, endpoint=None).run("cancel_usage", {"records": [usage]})
+    edited = table.edit(counted_and_rejected, {**usage, "meterValue": 6, "uniqueId": str(uuid.uuid4())})
+    (result,) = redrive(table.deployment, [edited])
+    assert result.counted
+    assert _sandbox(table).totals(counted_and_rejected.meter_api_name) == {tenant: 6}
 
 
 def _set_status(table: RejectedTable, item: RejectedItem, status: str) -> RejectedItem:

@@ -126,7 +126,11 @@ class RejectedTable:
         )
 
     def _write(self, item: RejectedItem, status: Status, what: str, **details: str) -> RejectedItem:
-        """Change an item's status and add an entry to its history. Raises :class:`ItemChanged`."""
+        """Change an item's status and add an entry to its history. Raises :class:`ItemChanged`.
+
+        Returns the item as this write left it. To read it afterwards could return the change of someone else, and the
+        next write would then pass its condition and undo that change.
+        """
         usage = None if item.is_event else item.original["usage"]
         changed = replace(
             item,
@@ -152,9 +156,10 @@ class RejectedTable:
             ":zero": {"N": "0"},
         }
         try:
-            self._client.update_item(
+            response = self._client.update_item(
                 TableName=self._name,
                 Key={"id": {"S": item.id}},
+                ReturnValues="ALL_NEW",
                 UpdateExpression="SET #status = :status, reason = :reason, original = :original, tenantId = :tenant, "
                 "meterApiName = :meter, history = list_append(if_not_exists(history, :none), :entry)",
                 ConditionExpression="#status = :was AND (size(history) = :steps OR "
@@ -164,7 +169,7 @@ class RejectedTable:
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             raise _build_item_changed(item.id) from None
-        return next(self.get([item.id]))
+        return from_attributes(response["Attributes"])
 
     @property
     def _client(self) -> Any:
