@@ -77,7 +77,7 @@ def drop(
     select_all: All = False,
     why: Annotated[str, typer.Option(help="A note for the event's history.")] = "",
 ) -> None:
-    """Drop events, whose usage is then never billed. They remain in: metering rejected list --all."""
+    """Drop events, which are then not sent again. They remain in: metering rejected list --all."""
     with _open_letters(context) as (letters, waiting):
         events = _select(waiting, ids, tenant, select_all=select_all)
         _process_each(events, "Dropping", lambda event: letters.drop(event, why), "dropped")
