@@ -4,6 +4,7 @@ Arguments go to ``cdk deploy``, settings as ``-c key=value``. Set ``AWS_ENDPOINT
 """
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -24,7 +25,8 @@ def cdk_deploy(app: str, arguments: Sequence[str]) -> int:
     Raises :class:`NodeMissing`.
     """
     use_packaged_node()
-    cdk = ["--yes", CDK, "deploy", "--app", f"{sys.executable} -m amberflo_workflows.infra.app{app}"]
+    # CDK starts the app with a shell.
+    cdk = ["--yes", CDK, "deploy", "--app", f"{shlex.quote(sys.executable)} -m amberflo_workflows.infra.app{app}"]
     path = f"{Path(find_node()).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     return subprocess.run([*find_npx(), *cdk, *arguments], env={**os.environ, "PATH": path}, check=False).returncode
 

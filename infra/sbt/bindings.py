@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -98,8 +99,7 @@ def _add_node_to_path(folder: Path) -> dict[str, str]:
     """
     folder.mkdir()
     for name, command in (("node", [find_node()]), ("npm", find_npm())):
-        quoted = " ".join(f'"{part}"' for part in command)
-        (folder / name).write_text(f'#!/bin/sh\nexec {quoted} "$@"\n')
+        (folder / name).write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
         (folder / name).chmod(0o755)
     return {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
 

@@ -1,6 +1,9 @@
+"""The commands of the README, in a copy of the repository whose path has a blank, with an environment of its own."""
+
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -8,12 +11,28 @@ from pathlib import Path
 
 import pytest
 
-from amberflo_workflows.local.processes import find_free_port
+from amberflo_workflows.local.deploy import deploy
+from amberflo_workflows.local.emulator import Emulator
+from amberflo_workflows.local.processes import Server, find_free_port
+from tests.infra.control_plane import STACK, synth_control_plane
+from tests.packages import ROOT
 
 pytestmark = pytest.mark.system
 
-ROOT = Path(__file__).parents[2]
-METERING = Path(sys.executable).with_name("metering")
+# What a fresh clone does not have.
+LOCAL_FOLDERS = (".git", ".venv", ".metering", "build", "dist", "__pycache__", ".*_cache", ".hypothesis")
+METERING = "./.venv/bin/metering"
+CDK = "--require-approval never"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository after ``make setup``."""
+    folder = tmp_path_factory.mktemp("readme") / "my project"
+    shutil.copytree(ROOT, folder, symlinks=True, ignore=shutil.ignore_patterns(*LOCAL_FOLDERS))
+    result = _run(f"make setup PYTHON={sys.executable}", folder)
+    assert result.returncode == 0, result.stderr
+    return folder
 
 
 def _read_blocks(*starts: str) -> str:
@@ -22,22 +41,23 @@ def _read_blocks(*starts: str) -> str:
     return "".join(next(block for block in blocks if block.startswith(start)) for start in starts)
 
 
-def _run(script: str, folder: Path) -> "subprocess.CompletedProcess[str]":
-    # The AWS CLI of the test requirements comes first.
-    path = f"{METERING.parent}{os.pathsep}{os.environ['PATH']}"
-    # The machine's settings for PyPI, and the bundles that are built already.
+def _run(script: str, project: Path) -> "subprocess.CompletedProcess[str]":
+    # The commands of the project come first, and after them the AWS CLI of the test requirements.
+    path = os.pathsep.join([str(project / ".venv" / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
+    # The machine's settings for PyPI, and what was fetched or built already.
     inherited = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_", "PIP_"))}
     cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
     environment = {
         **inherited,
         "PATH": path,
-        "HOME": str(folder),
+        "HOME": str(project.parent),
         "XDG_CACHE_HOME": cache,
-        "METERING_HOME": str(folder / "metering"),
+        "NPM_CONFIG_CACHE": os.environ.get("NPM_CONFIG_CACHE", str(Path.home() / ".npm")),
+        "METERING_HOME": str(project / ".metering"),
     }
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],  # noqa: S607 - the path of bash differs between systems
-        cwd=ROOT,
+        cwd=project,
         env=environment,
         capture_output=True,
         text=True,
@@ -66,24 +86,35 @@ def _build_typing_error() -> str:
     )
 
 
-def test_the_commands_of_the_readme_work_unchanged(tmp_path: Path) -> None:
-    started = _run(f"{METERING} up --port {find_free_port()}", tmp_path)
+def _deploy_control_plane(project: Path, url: str) -> None:
+    deploy(Emulator(url, Server(0, 0.0)), synth_control_plane(project.parent / "control-plane"), STACK)
+
+
+def test_the_commands_of_the_readme_work_unchanged(project: Path) -> None:
+    started = _run(f'make up ARGS="--port {find_free_port()}"', project)
     assert started.returncode == 0, started.stderr
     try:
         # Each call prints one line, so that the responses can be separated.
-        script = f'eval "$({METERING} env)"\n{_read_blocks("call()")}'.replace(
-            "call() { curl -sS", "call() { curl -sS -w '\\n'"
-        )
-        calls = _run(script, tmp_path)
-        history = _run(f'eval "$({METERING} env)"\n{_read_call_function()}{_read_blocks("ARN=")}', tmp_path)
-        (tmp_path / "usage.csv").write_text(_build_csv())
+        settings = _read_blocks("make up").splitlines()[1]
+        assert settings.startswith('eval "$(.venv/bin/metering env)"')
+        settings += "\n"
+        script = f"{settings}{_read_blocks('call()')}".replace("call() { curl -sS", "call() { curl -sS -w '\\n'")
+        calls = _run(script, project)
+        history = _run(f"{settings}{_read_call_function()}{_read_blocks('ARN=')}", project)
+        (project / "usage.csv").write_text(_build_csv())
         # The first block deletes its meter. The table has usage that the example can redrive.
-        prepare = f'eval "$({METERING} env)"\n{_read_call_function()}{_build_typing_error()}cd {tmp_path}\n'
-        others = _run(f"{prepare}{_read_blocks('metering backfill', 'metering rejected')}", tmp_path)
+        prepare = f"{settings}{_read_call_function()}{_build_typing_error()}"
+        others = _run(f"{prepare}{_read_blocks('metering backfill', 'metering rejected')}", project)
+        values = json.loads(_run(f"{METERING} env --json", project).stdout)
+        _deploy_control_plane(project, values["AWS_ENDPOINT_URL"])
+        attached = _run(f'{settings}make attach ARGS="{STACK} {CDK} -c stackName=Attached"', project)
+        deployed = _run(f'{settings}make deploy ARGS="{CDK} -c stackName=Deployed"', project)
     finally:
-        _run(f"{METERING} down", tmp_path)
-    for process in (calls, history, others):
+        stopped = _run("make down", project)
+    for process in (calls, history, others, attached, deployed, stopped):
         assert process.returncode == 0, process.stderr
+    assert "Attached.ControlPlaneApiEndpoint" in attached.stdout
+    assert "Deployed.ControlPlaneApiEndpoint" in deployed.stdout
     assert json.loads(history.stdout)["events"][0]["type"] == "ExecutionStarted"
     assert "2 would be counted, 0 rejected." in others.stdout
     assert "2 counted, 0 rejected." in others.stdout
@@ -95,3 +126,12 @@ def test_the_commands_of_the_readme_work_unchanged(tmp_path: Path) -> None:
     assert all("data" in response for response in responses)
     ingested = next(response["data"] for response in responses if "accepted" in response["data"])
     assert ingested["accepted"] == 1
+
+
+def test_make_builds_and_generates_in_a_folder_with_a_blank(project: Path) -> None:
+    before = {name: (project / name).read_text() for name in ("README.md", "entrypoints/openapi.json")}
+    result = _run("make synth wheel openapi pictures", project)
+    assert result.returncode == 0, result.stderr
+    assert (project / "build" / "cdk.out" / "AmberfloMetering.template.json").is_file()
+    assert len(list((project / "dist").glob("*.whl"))) == 1
+    assert {name: (project / name).read_text() for name in before} == before
