@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aws_cdk import Duration, Fn
+from aws_cdk import Duration, Fn, Token
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
@@ -14,6 +14,7 @@ from amberflo_workflows.infra.functions import NAMESPACE
 from amberflo_workflows.infra.metering import AmberfloMetering
 from amberflo_workflows.infra.operations import to_pascal_case
 
+DEFAULT_BUS = "default"
 FIVE_MINUTES = Duration.minutes(5)
 # Usage normally waits for a second or two. After this time Amberflo has been unavailable for a while.
 MAX_USAGE_AGE = Duration.minutes(15)
@@ -37,7 +38,7 @@ def build_alarm_specs(metering: AmberfloMetering, http_api: apigateway.IHttpApi)
         *_build_workflow_alarms(metering.state_machines),
         *_build_usage_alarms(metering),
         *_build_tenant_alarms(metering),
-        *(_build_rule_alarm(bus, rule) for bus, rule in metering.rules),
+        *(alarm for bus, rule in metering.rules for alarm in _build_rule_alarms(bus, rule)),
         *_build_api_alarms(metering, http_api),
     ]
 
@@ -135,17 +136,32 @@ def _build_dead_for_long_alarm(name: str, dead_letters: sqs.Queue, loss: str) ->
     )
 
 
-def _build_rule_alarm(bus: events.IEventBus, rule: events.Rule) -> AlarmSpec:
-    """Build the alarm of a rule. On the default bus, the metric has the dimension ``RuleName`` only."""
-    names = ("RuleName",) if bus.event_bus_name == "default" else ("EventBusName", "RuleName")
+def _build_rule_alarms(bus: events.IEventBus, rule: events.Rule) -> list[AlarmSpec]:
+    """Build the alarms of a rule. On the default bus, the metric has the dimension ``RuleName`` only.
+
+    A bus whose name is not known before the deployment gets both alarms, of which one has no data.
+    """
     # arn:aws:events:REGION:ACCOUNT:rule/BUS/RULE, without BUS/ for the default bus
-    parts = Fn.split("/", rule.rule_arn)
+    path = Fn.select(1, Fn.split(":rule/", rule.rule_arn))
+    name = bus.event_bus_name
+    if isinstance(bus, events.EventBus) or not Token.is_unresolved(name):
+        is_default = name == DEFAULT_BUS
+        # The name of a partner's bus has slashes.
+        rule_name = Fn.select(0 if is_default else 1 + name.count("/"), Fn.split("/", path))
+        return [_build_rule_alarm(rule, rule_name, None if is_default else name)]
+    # The second part of RULE/RULE and of BUS/RULE/BUS/RULE
+    rule_name = Fn.select(1, Fn.split("/", f"{path}/{path}"))
+    return [_build_rule_alarm(rule, rule_name, name), _build_rule_alarm(rule, rule_name, None)]
+
+
+def _build_rule_alarm(rule: events.Rule, rule_name: str, bus_name: str | None) -> AlarmSpec:
+    bus = {"EventBusName": bus_name} if bus_name else {}
     return AlarmSpec(
-        f"{rule.node.id}Lost",
+        f"{rule.node.id}Lost" if bus_name else f"{rule.node.id}LostOnDefaultBus",
         cloudwatch.Metric(
             namespace="AWS/Events",
             metric_name="InvocationsFailedToBeSentToDlq",
-            dimensions_map={name: Fn.select(index, parts) for index, name in enumerate(names, 1)},
+            dimensions_map={**bus, "RuleName": rule_name},
             statistic="Sum",
             period=FIVE_MINUTES,
         ),

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Final, Literal
 from amberflo_workflows.infra.arguments import parse_arguments
 from amberflo_workflows.infra.bundle import BundleFailed
 from amberflo_workflows.infra.node import NodeMissing, use_packaged_node
-from amberflo_workflows.infra.settings import InvalidSetting, Runtime, Settings
+from amberflo_workflows.infra.settings import InvalidSetting, Runtime, Settings, StackKind
 
 if TYPE_CHECKING:
     from aws_cdk import App
 
 OUT: Final = Path("build") / "cdk.out"
 Target = Literal["aws", "local"]
-StackKind = Literal["standalone", "attach"]
 
 
 def add_stack(app: "App", target: Target, settings: Settings, kind: StackKind = "standalone") -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from amberflo_workflows.infra.settings import InvalidSetting, Settings
+from amberflo_workflows.infra.settings import InvalidSetting, Settings, StackKind
 
 # A context key with one of these is CDK's own: @aws-cdk/…, aws:cdk:…, cdk-…
 _CDK_MARKS: Final = ("/", ":", "-")
@@ -21,12 +21,14 @@ class Arguments:
     parameters: dict[str, str]
     others: tuple[str, ...]
 
-    def build_settings(self) -> Settings:
+    def build_settings(self, kind: StackKind) -> Settings:
         """Build the settings as the CDK app will, so that an error is one line and appears before CDK starts.
 
         Raises :class:`InvalidSetting`.
         """
-        return Settings.from_context({**_read_file_context(), **self.context}.get)
+        settings = Settings.from_context({**_read_file_context(), **self.context}.get)
+        settings.check_kind(kind)
+        return settings
 
 
 def parse_arguments(arguments: Sequence[str]) -> Arguments:

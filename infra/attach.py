@@ -153,7 +153,7 @@ def main(arguments: Sequence[str]) -> int:
     rest = [argument for argument in arguments[1:] if argument != OWN_AUTHORIZER]
     try:
         parsed = parse_arguments(rest)
-        settings = parsed.build_settings()
+        settings = parsed.build_settings("attach")
         cloudformation, gateway = boto3.client("cloudformation"), boto3.client("apigatewayv2")
         plane = fetch_control_plane(cloudformation, arguments[0])
         check_routes(plane, gateway, fetch_route_ids(cloudformation, settings.stack_name))

@@ -13,7 +13,7 @@ from constructs import Construct
 from amberflo_workflows.infra.api import Scopes, add_routes
 from amberflo_workflows.infra.monitoring import Monitoring, add_alarm_topic
 from amberflo_workflows.infra.outputs import add_outputs, build_stack_outputs
-from amberflo_workflows.infra.settings import AUTHORIZER_NAME, AUTHORIZER_PARAMETER, InvalidSetting, Runtime, Settings
+from amberflo_workflows.infra.settings import AUTHORIZER_NAME, AUTHORIZER_PARAMETER, Runtime, Settings
 from amberflo_workflows.infra.stack import add_metering
 
 
@@ -28,10 +28,7 @@ class AttachStack(Stack):
         self, scope: Construct, id: str, *, settings: Settings, runtime: Runtime, env: Environment | None = None
     ) -> None:
         super().__init__(scope, id, env=env, description="Usage metering with Amberflo, for a control plane")
-        if settings.admin_email or settings.event_bus_name or settings.cors_origins:
-            raise InvalidSetting(
-                "adminEmail, eventBusName and corsOrigins cannot be set: the control plane has its own."
-            )
+        settings.check_kind("attach")
         endpoint = self._add_parameter("controlPlaneAPIEndpoint", "The control plane's output of this name")
         bus_arn = self._add_parameter("eventBridgeArn", "The control plane's output of this name")
         bus = events.EventBus.from_event_bus_arn(self, "ControlPlaneBus", bus_arn)

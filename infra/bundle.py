@@ -18,6 +18,7 @@ from typing import Final
 
 import uv
 
+from amberflo_workflows.infra.cache import get_cache_folder
 from amberflo_workflows.infra.package_index import ANY_INDEX, InvalidPackageSettings, build_uv_environment
 from amberflo_workflows.infra.settings import Runtime
 
@@ -35,11 +36,6 @@ _BOOTSTRAP: Final = '#!/bin/sh\nexec "$PYTHON" -m awslambdaric "$_HANDLER"\n'
 
 class BundleFailed(RuntimeError):
     """The bundle could not be built; the message says what to do."""
-
-
-def get_cache_folder() -> Path:
-    """Return this user's cache folder for bundles, in ``$XDG_CACHE_HOME`` or else ``~/.cache``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "amberflo-workflows"
 
 
 def bundle(runtime: Runtime, cache: Path | None = None) -> Path:

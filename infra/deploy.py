@@ -34,7 +34,7 @@ def cdk_deploy(app: str, arguments: Sequence[str]) -> int:
 def main(arguments: Sequence[str]) -> int:
     """Check the settings, then deploy the standalone stack."""
     try:
-        parse_arguments(arguments).build_settings()
+        parse_arguments(arguments).build_settings("standalone")
         return cdk_deploy("", arguments)
     except (InvalidSetting, NodeMissing) as error:
         print(error, file=sys.stderr)

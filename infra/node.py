@@ -5,6 +5,8 @@ import os
 import shutil
 from pathlib import Path
 
+from amberflo_workflows.infra.cache import use_caches_without_home
+
 _SCRIPTS = "lib/node_modules/npm/bin"
 
 
@@ -17,6 +19,7 @@ def use_packaged_node() -> None:
 
     If ``JSII_NODE`` is already set, it stays. Without the PyPI package, Node on the PATH is used.
     """
+    use_caches_without_home()
     program = os.environ.get("JSII_NODE")
     if program and shutil.which(program) is None:
         raise NodeMissing(f"JSII_NODE is '{program}', which was not found. Unset it to use the Node from PyPI.")

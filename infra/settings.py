@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 AMBERFLO_URL: Final = "https://app.amberflo.io"
 # Amberflo's ingest host with fail-over between regions; only its own cloud has one.
@@ -29,10 +29,48 @@ AUTHORIZER_PARAMETER: Final = "AuthorizerId"
 _ORIGIN: Final = re.compile(r"\*|https://[a-z0-9.-]+(:\d+)?|http://(localhost|127\.0\.0\.1)(:\d+)?")
 
 IngestLog = Literal["ALL_WITHOUT_DATA", "ERROR_WITH_DATA"]
+StackKind = Literal["standalone", "attach"]
+
+
+class Form(NamedTuple):
+    """The form of a setting that is a text; the description completes "must be …"."""
+
+    pattern: str
+    description: str
+
+
+# CDK's marks in a text, and in the one element of a list that stands for all of them.
+_TOKEN: Final = re.compile(r"[$#]\{Token\[")
+_HTTPS: Final = Form(r"https://\S+|http://(127\.0\.0\.1|localhost):\S+", "an https URL")
+_EMAIL: Final = Form(r"[^@\s,]+@[^@\s,]+", "an email address")
+_SCOPE: Final = Form(r"\S+", "a scope of tokens, without blanks")
+_FORMS: Final = {
+    "stack_name": Form("[A-Za-z][A-Za-z0-9-]{0,127}", "up to 128 letters, digits and hyphens, with a letter first"),
+    "amberflo_api_key_secret_id": Form(".+", "the field of the secret's JSON with the API key"),
+    "secret_kms_key_arn": Form(r"arn:[a-z0-9-]+:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", "the ARN of a KMS key"),
+    "amberflo_base_url": _HTTPS,
+    "amberflo_ingest_url": _HTTPS,
+    "event_bus_name": Form("[A-Za-z0-9/_.-]{1,256}", "the name of an event bus, not its ARN"),
+    "issuer": Form(r"https://\S+", "an https URL"),
+    "read_scope": _SCOPE,
+    "write_scope": _SCOPE,
+    "subnet_ids": Form(r"subnet-\w+", "the ids of subnets"),
+    "security_group_ids": Form(r"sg-\w+", "the ids of security groups"),
+    "admin_email": _EMAIL,
+    "alarm_email": _EMAIL,
+}
 
 
 class InvalidSetting(ValueError):
     """A setting is unknown or has an invalid value; the message says which, and which values are valid."""
+
+
+def is_known(text: str) -> bool:
+    """Whether a text is known now. A CDK token stands for one that is known at the deployment, such as a parameter's.
+
+    Without CDK, which is slow to import, and which Lambdas and the command line do not have.
+    """
+    return not _TOKEN.search(text)
 
 
 @dataclass(frozen=True)
@@ -46,6 +84,13 @@ class Runtime:
     python: str = "3.13"
     architecture: str = "arm64"
     local: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise :class:`InvalidSetting` for a version or an architecture that the Lambdas cannot have."""
+        if not re.fullmatch(r"3\.(1[1-9]|[2-9]\d)", self.python):
+            raise InvalidSetting(f"pythonVersion must be 3.11 or newer, such as 3.13, not '{self.python}'.")
+        if self.architecture not in {"arm64", "x86_64"}:
+            raise InvalidSetting(f"architecture must be arm64 or x86_64, not '{self.architecture}'.")
 
     @classmethod
     def for_this_machine(cls) -> "Runtime":
@@ -84,23 +129,41 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raise :class:`InvalidSetting` if a value is invalid or two settings exclude each other."""
-        for name in ("amberflo_base_url", "amberflo_ingest_url"):
-            url = getattr(self, name)
-            if url is not None and not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
-                raise InvalidSetting(f"{_to_camel_case(name)} must be an https URL, not '{url}'.")
-        if not self.amberflo_api_key_secret_id:
-            raise InvalidSetting("amberfloApiKeySecretId must be the field of the secret's JSON with the API key.")
+        for name, form in _FORMS.items():
+            self._check_form(name, form)
         self._check_access()
         if self.ingest_log not in {"ALL_WITHOUT_DATA", "ERROR_WITH_DATA"}:
             raise InvalidSetting(f"ingestLog must be ALL_WITHOUT_DATA or ERROR_WITH_DATA, not '{self.ingest_log}'.")
-        if self.architecture not in {"arm64", "x86_64"}:
-            raise InvalidSetting(f"architecture must be arm64 or x86_64, not '{self.architecture}'.")
         if self.log_retention_days not in RETENTION:
             raise InvalidSetting(
                 f"logRetentionDays must be one of {', '.join(map(str, RETENTION))}, not {self.log_retention_days}."
             )
         if not 2 <= self.ingest_concurrency <= 1000:
             raise InvalidSetting(f"ingestConcurrency must be between 2 and 1000, not {self.ingest_concurrency}.")
+        Runtime(self.python_version, self.architecture)
+
+    def _check_form(self, name: str, form: Form) -> None:
+        """Check a text, or each text of a list. An empty optional setting is not set."""
+        field = next(field for field in dataclasses.fields(self) if field.name == name)
+        value = getattr(self, name)
+        if not value and field.default is None:
+            return
+        for text in value if isinstance(value, tuple) else (value,):
+            if is_known(text) and not re.fullmatch(form.pattern, text):
+                raise InvalidSetting(f"{_to_camel_case(name)} must be {form.description}, not '{text}'.")
+
+    def check_kind(self, kind: StackKind) -> None:
+        """Raise :class:`InvalidSetting` if a setting is not for this kind of stack."""
+        if kind == "attach" and (self.admin_email or self.event_bus_name or self.cors_origins):
+            raise InvalidSetting(
+                "adminEmail, eventBusName and corsOrigins cannot be set: the control plane has its own."
+            )
+        known_scopes = {scope for scope in (self.read_scope, self.write_scope) if scope and is_known(scope)}
+        if kind == "standalone" and not self.issuer and not known_scopes <= {*OWN_SCOPES}:
+            raise InvalidSetting(
+                f"readScope and writeScope must be {' or '.join(OWN_SCOPES)}, the scopes of the stack's Cognito pool. "
+                "For other scopes set issuer and audience."
+            )
 
     def _check_access(self) -> None:
         """Check who may call the API, and from where the Lambdas call."""
@@ -113,7 +176,7 @@ class Settings:
                 "adminEmail creates a user in the stack's Cognito pool and cannot be set together with issuer."
             )
         for origin in self.cors_origins:
-            if not _ORIGIN.fullmatch(origin):
+            if is_known(origin) and not _ORIGIN.fullmatch(origin):
                 raise InvalidSetting(
                     "corsOrigins must be * or origins such as https://app.example.com, in lower case and without a "
                     f"path, not '{origin}'."
@@ -123,7 +186,7 @@ class Settings:
 
     @property
     def ingest_url(self) -> str:
-        """The URL that usage is sent to."""
+        """The URL that usage is sent to. Amberflo takes usage at its base URL too, which may be known only later."""
         if self.amberflo_ingest_url:
             return self.amberflo_ingest_url
         return AMBERFLO_INGEST_URL if self.amberflo_base_url == AMBERFLO_URL else self.amberflo_base_url

@@ -11,7 +11,7 @@ from amberflo_workflows.infra.auth import CognitoPool, build_issuer_authorizer
 from amberflo_workflows.infra.metering import AmberfloMetering
 from amberflo_workflows.infra.monitoring import Monitoring, add_alarm_topic
 from amberflo_workflows.infra.outputs import add_outputs, build_stack_outputs
-from amberflo_workflows.infra.settings import OWN_SCOPES, RETENTION, InvalidSetting, Runtime, Settings
+from amberflo_workflows.infra.settings import RETENTION, Runtime, Settings
 
 
 def get_log_retention(settings: Settings) -> logs.RetentionDays:
@@ -49,11 +49,7 @@ class MeteringStack(Stack):
         self, scope: Construct, id: str, *, settings: Settings, runtime: Runtime, env: Environment | None = None
     ) -> None:
         super().__init__(scope, id, env=env, description="Usage metering with Amberflo and Step Functions")
-        if not settings.issuer and not {settings.read_scope, settings.write_scope} <= {*OWN_SCOPES, None}:
-            raise InvalidSetting(
-                f"readScope and writeScope must be {' or '.join(OWN_SCOPES)}, the scopes of the stack's Cognito pool. "
-                "For other scopes set issuer and audience."
-            )
+        settings.check_kind("standalone")
         self.event_bus = self._add_bus(settings.event_bus_name)
         self.metering = add_metering(self, settings, runtime, self.event_bus)
         scopes = Scopes(settings.read_scope, settings.write_scope)

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import uv
 
-from amberflo_workflows.infra.bundle import get_cache_folder
+from amberflo_workflows.infra.cache import get_cache_folder
 from amberflo_workflows.infra.node import NodeMissing, find_node, find_npm
 from amberflo_workflows.infra.package_index import ANY_INDEX, InvalidPackageSettings, build_uv_environment
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from amberflo_workflows.infra.app import StackKind, synth
-from amberflo_workflows.infra.settings import OWN_SCOPES, Settings
+from amberflo_workflows.infra.app import synth
+from amberflo_workflows.infra.settings import OWN_SCOPES, Settings, StackKind
 from tests.infra.deep_stack import synth_deep_stack
 
 _OPTIONS: Final[dict[str, Any]] = {

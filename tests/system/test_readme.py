@@ -113,8 +113,8 @@ def test_the_commands_of_the_readme_work_unchanged(project: Path) -> None:
         stopped = _run("make down", project)
     for process in (calls, history, others, attached, deployed, stopped):
         assert process.returncode == 0, process.stderr
-    assert "Attached.ControlPlaneApiEndpoint" in attached.stdout
-    assert "Deployed.ControlPlaneApiEndpoint" in deployed.stdout
+    assert ":stack/Attached/" in attached.stdout
+    assert ":stack/Deployed/" in deployed.stdout
     assert json.loads(history.stdout)["events"][0]["type"] == "ExecutionStarted"
     assert "2 would be counted, 0 rejected." in others.stdout
     assert "2 counted, 0 rejected." in others.stdout

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from amberflo_workflows.infra.bundle import get_cache_folder
+from amberflo_workflows.infra.cache import get_cache_folder
 from amberflo_workflows.infra.node import NodeMissing, find_node, find_npm
 from amberflo_workflows.operate.errors import OperatorError
 
