@@ -74,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parse_context(arguments: Sequence[str]) -> dict[str, str]:
     parsed = parse_arguments(arguments)
-    if parsed.others or parsed.parameters:
+    if parsed.others or parsed.parameters or parsed.profile:
         raise InvalidSetting(f"Settings must be passed as -c key=value, not '{' '.join(arguments)}'.")
     return parsed.context
 

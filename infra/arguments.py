@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,17 @@ from amberflo_workflows.infra.settings import InvalidSetting, Settings, StackKin
 # A context key with one of these is CDK's own: @aws-cdk/…, aws:cdk:…, cdk-…
 _CDK_MARKS: Final = ("/", ":", "-")
 
+# CDK's, if none is configured.
+_DEFAULT_REGION: Final = "us-east-1"
+
 
 @dataclass(frozen=True)
 class Arguments:
-    """What is in ``-c key=value`` and ``--parameters [STACK:]KEY=VALUE``, and all other arguments."""
+    """What is in ``-c key=value``, ``--parameters [STACK:]KEY=VALUE`` and ``--profile``, and all other arguments."""
 
     context: dict[str, str]
     parameters: dict[str, str]
+    profile: str | None
     others: tuple[str, ...]
 
     def build_settings(self, kind: StackKind) -> Settings:
@@ -30,12 +35,21 @@ class Arguments:
         settings.check_kind(kind)
         return settings
 
+    def create_session(self) -> Any:
+        """Create a session of AWS with the profile and the region that CDK will use. Raises botocore's errors."""
+        import boto3  # noqa: PLC0415 - slow, and not needed for a synthesis
+
+        # boto3 does not read AWS_REGION.
+        session = boto3.Session(profile_name=self.profile, region_name=os.environ.get("AWS_REGION"))
+        return session if session.region_name else boto3.Session(profile_name=self.profile, region_name=_DEFAULT_REGION)
+
 
 def parse_arguments(arguments: Sequence[str]) -> Arguments:
     """Parse arguments. Raises :class:`InvalidSetting` if a setting is unknown or has no value."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("-c", "--context", action="append", default=[])
     parser.add_argument("--parameters", action="append", default=[])
+    parser.add_argument("--profile")
     try:
         options, others = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as error:
@@ -43,7 +57,7 @@ def parse_arguments(arguments: Sequence[str]) -> Arguments:
     context = _split_pairs(options.context)
     _check_keys(context)
     parameters = {key.rpartition(":")[2]: value for key, value in _split_pairs(options.parameters).items()}
-    return Arguments(context, parameters, tuple(others))
+    return Arguments(context, parameters, options.profile, tuple(others))
 
 
 def _split_pairs(texts: Iterable[str]) -> dict[str, str]:

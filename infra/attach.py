@@ -13,7 +13,7 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from amberflo_workflows.infra.arguments import parse_arguments
-from amberflo_workflows.infra.deploy import cdk_deploy
+from amberflo_workflows.infra.deploy import cdk_deploy, fit_to_account
 from amberflo_workflows.infra.node import NodeMissing
 from amberflo_workflows.infra.operations import OPERATIONS
 from amberflo_workflows.infra.settings import AUTHORIZER_NAME, AUTHORIZER_PARAMETER, InvalidSetting
@@ -148,13 +148,12 @@ def main(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0].startswith("-"):
         print(f"The stack of the control plane is required: {USAGE}", file=sys.stderr)
         return 2
-    import boto3  # noqa: PLC0415 - slow, and not needed for the usage message
-
     rest = [argument for argument in arguments[1:] if argument != OWN_AUTHORIZER]
     try:
         parsed = parse_arguments(rest)
         settings = parsed.build_settings("attach")
-        cloudformation, gateway = boto3.client("cloudformation"), boto3.client("apigatewayv2")
+        session = parsed.create_session()
+        cloudformation, gateway = session.client("cloudformation"), session.client("apigatewayv2")
         plane = fetch_control_plane(cloudformation, arguments[0])
         check_routes(plane, gateway, fetch_route_ids(cloudformation, settings.stack_name))
         values = build_stack_parameters(
@@ -165,7 +164,7 @@ def main(arguments: Sequence[str]) -> int:
             authorizer_id=parsed.parameters.get(AUTHORIZER_PARAMETER, ""),
         )
         parameters = [part for key, value in values.items() for part in ("--parameters", f"{key}={value}")]
-        return cdk_deploy(" attach", [*parameters, *rest])
+        return cdk_deploy(" attach", [*parameters, *fit_to_account(session, settings, parsed.context), *rest])
     except (BotoCoreError, ClientError) as error:
         print(f"AWS: {error}", file=sys.stderr)
     except (CannotAttach, InvalidSetting, NodeMissing) as error:

@@ -7,13 +7,16 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError
 
 from amberflo_workflows.infra.arguments import parse_arguments
+from amberflo_workflows.infra.lambda_limit import fit_ingest_concurrency
 from amberflo_workflows.infra.node import NodeMissing, find_node, find_npx, use_packaged_node
-from amberflo_workflows.infra.settings import InvalidSetting
+from amberflo_workflows.infra.settings import InvalidSetting, Settings
 
 # npm's `latest` is 3.0.0, which cannot read the output of aws-cdk-lib 2.
 CDK: Final = "aws-cdk@2.1148.1"
@@ -31,12 +34,22 @@ def cdk_deploy(app: str, arguments: Sequence[str]) -> int:
     return subprocess.run([*find_npx(), *cdk, *arguments], env={**os.environ, "PATH": path}, check=False).returncode
 
 
+def fit_to_account(session: Any, settings: Settings, context: Mapping[str, str]) -> list[str]:
+    """Return arguments that fit the deployment to the limits of its account; print what the operator should know."""
+    arguments, lines = fit_ingest_concurrency(session.client("lambda"), settings, context)
+    for line in lines:
+        print(line, file=sys.stderr)
+    return arguments
+
+
 def main(arguments: Sequence[str]) -> int:
     """Check the settings, then deploy the standalone stack."""
     try:
-        parse_arguments(arguments).build_settings("standalone")
-        return cdk_deploy("", arguments)
-    except (InvalidSetting, NodeMissing) as error:
+        parsed = parse_arguments(arguments)
+        settings = parsed.build_settings("standalone")
+        fitted = fit_to_account(parsed.create_session(), settings, parsed.context)
+        return cdk_deploy("", [*fitted, *arguments])
+    except (BotoCoreError, InvalidSetting, NodeMissing) as error:
         print(error, file=sys.stderr)
         return 1
 

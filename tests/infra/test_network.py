@@ -64,7 +64,7 @@ def test_without_subnets_no_lambda_is_in_a_vpc(aws: dict[str, Any]) -> None:
     assert "ec2:" not in str(get_resources(aws, "AWS::IAM::Policy"))
 
 
-@pytest.mark.parametrize("name", ["subnetIds", "securityGroupIds"])
-def test_subnets_and_security_groups_are_set_together(name: str) -> None:
+@pytest.mark.parametrize(("name", "ids"), [("subnetIds", "subnet-1,subnet-2"), ("securityGroupIds", "sg-1,sg-2")])
+def test_subnets_and_security_groups_are_set_together(name: str, ids: str) -> None:
     with pytest.raises(InvalidSetting, match="subnetIds and securityGroupIds must be set together"):
-        Settings.from_context({name: "one,two"}.get)
+        Settings.from_context({name: ids}.get)
