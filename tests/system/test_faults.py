@@ -20,6 +20,7 @@ from tests.polling import wait_until
 from tests.runbook.sending import count_messages
 from tests.system.trace import METERS, load_usages, sum_by_meter
 from tests.system.workers import kill_workers
+from tests.workflows.payloads import check_all_executions
 
 pytestmark = pytest.mark.system
 
@@ -115,12 +116,14 @@ def test_every_usage_is_counted_once_despite_faults_killed_workers_and_an_outage
             _send(system, entries, kills)
         assert wait_until(lambda: count_messages(system) == 0, TIMEOUT_SECONDS)
         seconds = time.monotonic() - started
+        measured = check_all_executions(system)
         struck = [(fault["kind"], fault["struck"]) for fault in sandbox_of(system).faults()]
         records = sandbox_of(system).requests()["records"]
         memory = psutil.Process(system.emulator.server.pid).memory_info().rss // 1_000_000
         print(
             f"\n{len(usages):,} usages in {len(entries):,} events, {seconds:.0f} s: {sum(kills)} workers killed, "
-            f"calls affected by faults {struck}, {records:,} records received by Amberflo, emulator {memory} MB"
+            f"calls affected by faults {struck}, {records:,} records received by Amberflo, emulator {memory} MB, "
+            f"{measured}"
         )
         assert count_messages(system, "UsageDeadLetterQueueUrl") == 0
         assert system.client("dynamodb").scan(TableName=system.outputs["RejectedTableName"])["Items"] == []

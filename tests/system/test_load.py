@@ -23,6 +23,7 @@ from tests.runbook.sending import count_messages
 from tests.system.callers import Call, CallResult, compute_percentiles, run_calls
 from tests.system.watch import ProcessWatch, watch_processes
 from tests.system.workers import measure_cpu_seconds
+from tests.workflows.payloads import check_all_executions
 
 pytestmark = pytest.mark.system
 
@@ -162,11 +163,14 @@ def test_under_load_usage_is_counted_once_calls_succeed_and_processes_neither_gr
             seconds = time.monotonic() - started
         _retry_ingest_calls(api, [*idle, *busy])
         statuses = Counter(result.status for result in [*idle, *busy])
+        # In the short form the fault matrix has measured them, and reading all histories takes long.
+        measured = check_all_executions(system) if SOAK else None
         struck = [fault["struck"] for fault in sandbox_of(system).faults()]
         print(
             f"\n{COUNT:,} usages in {seconds:.0f} s, {COUNT / seconds:,.0f} a second; "
             f"{CALLS:,} calls in the first {call_seconds:.0f} s, after which {waiting_events:,} events were waiting\n"
             f"responses {dict(statuses)}, calls affected by each fault {struck}\n"
+            f"{measured or 'sizes were not measured'}\n"
             f"processor seconds during the calls: {_render_cpu(cpu_before, cpu_after)}\n"
             f"{_render_calls(idle, busy)}\n{_render_memory(watch)}"
         )

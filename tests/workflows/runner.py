@@ -14,6 +14,7 @@ import boto3
 
 from amberflo_workflows.local.system import System
 from tests.workflows.asl import with_fractions
+from tests.workflows.payloads import check_history, fetch_history, list_payload_bytes
 
 MOTO = "moto"
 STANDARD = {"create_customer", "delete_customer", "backfill_usage"}
@@ -51,7 +52,8 @@ class Runner:
             arn = start["executionArn"]
             while (execution := client.describe_execution(executionArn=arn))["status"] == "RUNNING":
                 time.sleep(0.2)
-        history = client.get_execution_history(executionArn=execution["executionArn"], maxResults=1000)["events"]
+        history = fetch_history(client, execution["executionArn"])
+        check_history(history)
         return Execution(
             arn=execution["executionArn"],
             status=execution["status"],
@@ -64,12 +66,8 @@ class Runner:
         )
 
     def payloads(self, arn: str, *, escaped: bool = False) -> list[int]:
-        """Bytes of each state's input and output: in UTF-8, or with all characters that are not ASCII ``escaped``."""
-        pages = self._client().get_paginator("get_execution_history").paginate(executionArn=arn)
-        events = list(pages.search("events[]"))
-        details = [event.get(f"state{verb}EventDetails", {}) for event in events for verb in ("Entered", "Exited")]
-        data = [json.loads(detail[side]) for detail in details for side in ("input", "output") if side in detail]
-        return [len(json.dumps(value, ensure_ascii=escaped).encode()) for value in data]
+        """Bytes of each input and output: in UTF-8, or with all characters that are not ASCII ``escaped``."""
+        return list_payload_bytes(fetch_history(self._client(), arn), escaped=escaped)
 
     def _client(self) -> Any:
         if self.endpoint is None:

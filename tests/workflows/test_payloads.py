@@ -19,7 +19,7 @@ from tests.workflows.runner import Runner
 pytestmark = [pytest.mark.system, pytest.mark.meters("m")]
 
 
-def _build_chunk(letter: str, length: int, value: Any) -> list[Any]:
+def build_chunk(letter: str, length: int, value: Any) -> list[Any]:
     """The first chunk of 300 usages whose texts repeat the letter."""
     names = {"tenantId": letter * length, "uniqueId": f"{time.time()}{letter * length}", "meterApiName": "m"}
     usage = {**names, "meterValue": value, "meterTimeInMillis": int(time.time() * 1000)}
@@ -39,7 +39,7 @@ def _max_payload(runner: Runner, chunk: list[Any], reason: str) -> int:
 
 @pytest.mark.parametrize(("letter", "length"), [("😀", 150), ("é", 40), ('"', 150)])
 def test_a_full_chunk_of_invalid_usage(runner: Runner, letter: str, length: int) -> None:
-    max_bytes = _max_payload(runner, _build_chunk(letter, length, "3"), "meterValue must be a number")
+    max_bytes = _max_payload(runner, build_chunk(letter, length, "3"), "meterValue must be a number")
     assert 80_000 < max_bytes <= MAX_INPUT_BYTES
 
 
@@ -47,4 +47,4 @@ def test_everything_but_the_rejections_fits_into_its_reserve(runner: Runner) -> 
     # Small usages with a long reason. Not a full chunk: the emulator takes minutes to send each usage alone.
     body = json.dumps({"errorMessage": "😀" * 900})
     sandbox_of(runner.system).set_faults([{"kind": "status", "status": 400, "path": "/ingest", "body": body}])
-    assert 5_000 < _max_payload(runner, _build_chunk("😀", 1, 3)[:2], "Amberflo rejected it: 😀") <= OTHER_STATE_BYTES
+    assert 5_000 < _max_payload(runner, build_chunk("😀", 1, 3)[:2], "Amberflo rejected it: 😀") <= OTHER_STATE_BYTES

@@ -16,6 +16,7 @@ from tests.conftest import sandbox_of
 from tests.entrypoints.calls import METER, Api
 from tests.workflows.asl import iter_states
 from tests.workflows.faults.matrix import MatrixRow, load_rows
+from tests.workflows.payloads import check_history, fetch_history
 from tests.workflows.runner import Runner
 
 SOAK = bool(os.environ.get("METERING_SOAK"))
@@ -110,7 +111,9 @@ def start(system: System, cell: Cell, faults: list[dict[str, Any]], request: Any
     sandbox_of(system).clear_requests()
     sandbox_of(system).set_faults(faults)
     response = Api(system).call(method, path, request or body)
-    execution = system.client("stepfunctions").describe_execution(executionArn=response.headers["x-execution-arn"])
+    client, arn = system.client("stepfunctions"), response.headers["x-execution-arn"]
+    check_history(fetch_history(client, arn))
+    execution = client.describe_execution(executionArn=arn)
     return Outcome(execution.get("error", ""), response.status, response.body)
 
 

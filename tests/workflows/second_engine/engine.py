@@ -26,6 +26,7 @@ from moto.stepfunctions.parser.backend import execution_worker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
 from tests.workflows.asl import workflow_name
+from tests.workflows.payloads import check_history
 from tests.workflows.second_engine.definitions import ACCOUNT, REGION, build_definition
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/tests"
@@ -45,12 +46,16 @@ class AwsCalls(Protocol):
 
 
 class MotoExecution(NamedTuple):
-    """``error`` is empty if the execution succeeded; ``states`` are those that it entered, in this order."""
+    """``error`` is empty if the execution succeeded; ``states`` are those that it entered, in this order.
+
+    ``max_bytes`` is the size of its largest input or output.
+    """
 
     error: str
     cause: str
     output: Any
     states: list[str]
+    max_bytes: int
 
 
 class MotoEngine:
@@ -72,12 +77,14 @@ class MotoEngine:
             while execution.exec_status == ExecutionStatus.RUNNING:
                 assert time.monotonic() < limit, f"{workflow_name(workflow)} does not end"
                 time.sleep(0.001)
-        details = [event.get("stateEnteredEventDetails") for event in execution.to_history_output()["events"]]
+        events = execution.to_history_output()["events"]
+        details = [event.get("stateEnteredEventDetails") for event in events]
         return MotoExecution(
             error="" if execution.exec_status == ExecutionStatus.SUCCEEDED else execution.error or "States.Timeout",
             cause=execution.cause or "",
             output=execution.output,
             states=[detail["name"] for detail in details if detail],
+            max_bytes=check_history(events),
         )
 
     def _create(self, workflow: Path) -> str:
