@@ -96,9 +96,9 @@ clean: ## Remove build results, the virtual environment and the local system's s
 # The lock decides what is installed, by hash. uv, which installs it, comes from a lock of its own. Only wheels are
 # installed, since they run no code during the installation. Which index serves a wheel does not matter, because of the hash.
 .venv/.ready: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed and '$(PYTHON)' is older; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed and '$(PYTHON)' is older; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -L src/amberflo_workflows/tasks || { echo "This checkout has no symbolic links. Run: git config core.symlinks true && git checkout -- src"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/bootstrap.txt
 	@$(UV) pip sync --quiet --python $(BIN)/python --index-strategy unsafe-best-match --require-hashes --only-binary :all: requirements/dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .

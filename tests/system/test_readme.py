@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -30,7 +31,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository after ``make setup``."""
     folder = tmp_path_factory.mktemp("readme") / "my project"
     shutil.copytree(ROOT, folder, symlinks=True, ignore=shutil.ignore_patterns(*LOCAL_FOLDERS))
-    result = _run(f"make setup PYTHON={sys.executable}", folder)
+    result = _run(f"make setup PYTHON={shlex.quote(sys.executable)}", folder)
     assert result.returncode == 0, result.stderr
     return folder
 
