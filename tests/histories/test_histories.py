@@ -21,6 +21,7 @@ SETTINGS = settings(
     database=None,
     deadline=None,
     print_blob=False,
+    report_multiple_bugs=False,
     phases=[Phase.generate] if MUTANT_HISTORIES else [Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )

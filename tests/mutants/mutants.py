@@ -56,7 +56,7 @@ MUTANTS: Final = (
         "a new time in each attempt",
         _SEND,
         "event_time=reported.event_time",
-        "event_time=f'2026-01-01T00:00:{time.time_ns() % 60:02}Z'",
+        "event_time=f'{reported.event_time[:17]}{time.time_ns() % 60:02}Z'",
     ),
     Mutant(
         "a request leaves out its last usage",
