@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -82,8 +82,7 @@ class Network:
             if self.strikes.strikes(Kind.STARTER_KILLED_AFTER_END):
                 raise WorkerKilled
         else:
-            call = _SERVICES[service].handle_request("POST", "/", headers, body, {})
-            status, _, text = self.loop.run_until_complete(call)
+            status, _, text = self._run(_SERVICES[service].handle_request("POST", "/", headers, body, {}))
         content = text.encode() if isinstance(text, str) else text
         return AWSResponse(request.url, status, _HEADERS, _Body(content))
 
@@ -96,12 +95,21 @@ class Network:
             raise WorkerKilled
         connection = _Connection(cast("bytes", request.body or b""))
         scope = _build_scope(request)
-        self.loop.run_until_complete(self.app(scope, connection.receive, connection.send))
+        self._run(self.app(scope, connection.receive, connection.send))
         if is_ingest and self.strikes.strikes(Kind.STEP_KILLED_AFTER_SENDING):
             raise WorkerKilled
         if connection.is_aborted:
             raise requests.ConnectionError("a fault of the sandbox")
         return _build_response(request, connection.messages)
+
+    def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine to its end. The fixture of a browser may have left its own loop running in this thread."""
+        other = asyncio._get_running_loop()
+        asyncio._set_running_loop(None)
+        try:
+            return self.loop.run_until_complete(coroutine)
+        finally:
+            asyncio._set_running_loop(other)
 
     def _fail_before(self, action: str) -> str:
         """Return the error of a request that does not reach AWS, empty for others."""

@@ -54,6 +54,7 @@ KINDS: Final = {
     "AWS::Events::EventBus": _named(256, "events:" + _HERE + "event-bus/{name}", "Name"),
     "AWS::Events::Rule": _named(64, "events:" + _HERE + "rule/{bus}/{name}", "Name"),
     "AWS::IAM::Role": _named(64, "iam::{AWS::AccountId}:role/{name}", "RoleName"),
+    "AWS::KMS::Key": _named(36, "kms:" + _HERE + "key/{name}", ""),
     "AWS::Lambda::Function": _named(64, "lambda:" + _HERE + "function:{name}", "FunctionName"),
     "AWS::Logs::LogGroup": _named(512, "logs:" + _HERE + "log-group:{name}:*", "LogGroupName"),
     "AWS::S3::Bucket": _named(63, "s3:::{name}", "BucketName"),
