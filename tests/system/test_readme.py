@@ -45,8 +45,9 @@ def _read_blocks(*starts: str) -> str:
 def _run(script: str, project: Path) -> "subprocess.CompletedProcess[str]":
     # The commands of the project come first, and after them the AWS CLI of the test requirements.
     path = os.pathsep.join([str(project / ".venv" / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
-    # The machine's settings for PyPI, and what was fetched or built already.
-    inherited = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_", "PIP_"))}
+    # The machine's settings for PyPI and npm, and what was fetched or built already.
+    settings = ("UV_", "SSL_", "PIP_", "NODE_", "NPM_CONFIG_", "npm_config_")
+    inherited = {name: value for name, value in os.environ.items() if name.startswith(settings)}
     cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
     environment = {
         **inherited,

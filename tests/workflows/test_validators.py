@@ -1,4 +1,4 @@
-"""Every ASL file, as it is, passes AWS's language service, asl-validator and statelint.
+"""Every ASL file, with a partition in its ARNs, passes AWS's language service, asl-validator and statelint.
 
 ``tests/infra/test_definitions.py`` has the definitions as they are deployed.
 """
@@ -17,7 +17,8 @@ from tests.workflows.validators import list_problems
 
 
 def test_the_validators_report_nothing() -> None:
-    assert list_problems({workflow_name(path): path.read_text() for path in FILES}) == {}
+    texts = {workflow_name(path): path.read_text().replace("${Partition}", "aws") for path in FILES}
+    assert list_problems(texts) == {}
 
 
 def _set(*keys: str, value: Any) -> Callable[[dict[str, Any]], None]:

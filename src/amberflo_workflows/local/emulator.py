@@ -50,6 +50,17 @@ class Emulator:
         """A boto3 client of a service."""
         return client(self.url, service)
 
+    def stop(self) -> bool:
+        """Stop the emulator; false if it could not save its state.
+
+        It saves it after all executions have ended. Those whose Lambdas are killed for this retry them, without waits.
+        """
+        if self.server.is_alive:
+            with contextlib.suppress(requests.RequestException):
+                scale = {"stepfunctions._SFN_WAIT_SCALE": 0}
+                LOOPBACK_SESSION.post(f"{self.url}/_ministack/config", json=scale, timeout=2)
+        return self.server.stop()
+
 
 @cache
 def client(url: str, service: str) -> Any:
@@ -125,7 +136,7 @@ def running_emulator(folder: Path, *, wait_scale: float = 1.0) -> Iterator[Emula
     try:
         yield emulator
     finally:
-        emulator.server.stop()
+        emulator.stop()
 
 
 def enable_queue_consumers(emulator: Emulator) -> None:

@@ -75,7 +75,7 @@ class System:
 
     def stop(self) -> bool:
         """Stop all processes; false if the emulator could not save its state."""
-        saved = self.emulator.server.stop()
+        saved = self.emulator.stop()
         if self.sandbox_server:
             self.sandbox_server.stop()
         return saved
