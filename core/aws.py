@@ -1,4 +1,8 @@
-"""AWS clients, one per process for each service and configuration."""
+"""AWS clients, one per process for each service and configuration.
+
+In Lambdas boto3 and botocore are imported inside functions. They take 0.1 s of a cold start, and Lambda provides them
+outside the bundle: ``tests/infra/test_bundle.py`` imports each handler without them.
+"""
 
 from collections.abc import Callable
 from functools import cache
@@ -13,11 +17,10 @@ def client(
 ) -> Any:
     """Return a boto3 client. ``attempts`` includes the first one; without it botocore's default applies.
 
-    More keyword arguments are botocore's ``Config``. boto3 is imported on the first call, because it takes most of a
-    cold start and many invocations need no client.
+    More keyword arguments are botocore's ``Config``.
     """
-    import boto3  # noqa: PLC0415 - slow to import, and not always needed
-    from botocore.config import Config  # noqa: PLC0415 - slow to import, and not always needed
+    import boto3  # noqa: PLC0415 - see above
+    from botocore.config import Config  # noqa: PLC0415 - see above
 
     if attempts is not None:
         config["retries"] = {"mode": "standard", "total_max_attempts": attempts}
@@ -33,7 +36,7 @@ def repeat_if_disconnected(call: Callable[[], Response]) -> Response:
     has connections that the service has closed since, and learns of it from the first call that uses them. Raises what
     the second call raises.
     """
-    from botocore.exceptions import (  # noqa: PLC0415 - slow to import, and not always needed
+    from botocore.exceptions import (  # noqa: PLC0415 - see above
         ConnectionClosedError,
         EndpointConnectionError,
         ResponseStreamingError,

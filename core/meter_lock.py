@@ -17,7 +17,7 @@ _IS_FREE: Final = "attribute_not_exists(id) OR expiration < :now OR executionArn
 
 def set_lock(meter_id: str, execution_arn: str) -> bool:
     """Return whether the execution has the lock now, or already had it. Raises botocore's ``ClientError``."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - slow to import, and not always needed
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - loads with boto3, see core/aws.py
 
     dynamodb: DynamoDBClient = aws.client("dynamodb", connect_seconds=1, read_seconds=1, attempts=3)
     now = int(time.time())

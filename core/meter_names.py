@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Final
 
@@ -47,8 +48,6 @@ class KnownMeters:
 
     def _find_nearest(self, name: str) -> str:
         """Return the most similar name, regardless of case, or an empty text if none is similar."""
-        from difflib import get_close_matches  # noqa: PLC0415 - rarely needed, and a cold start should be short
-
         nearest = get_close_matches(name.casefold(), self._by_folded_name, n=1, cutoff=_MIN_SIMILARITY)
         return self._by_folded_name[nearest[0]] if nearest else ""
 

@@ -6,7 +6,7 @@ The workflows write the same attributes in ASL; ``tests/core/test_rejected_item.
 import gzip
 import json
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 Status = Literal["rejected", "redriving", "redriven", "dropped"]
 STATUSES: Final[tuple[Status, ...]] = ("rejected", "redriving", "redriven", "dropped")
@@ -81,7 +81,8 @@ def from_attributes(attributes: dict[str, Any]) -> RejectedItem:
     original_text = original["S"] if "S" in original else gzip.decompress(original["B"]).decode()
     return RejectedItem(
         id=text("id"),
-        status=text("status"),  # type: ignore[arg-type] # only this package and its workflows write it
+        # Only this package and its workflows write it.
+        status=cast("Status", text("status")),
         reason=text("reason"),
         tenant_id=text("tenantId"),
         meter_api_name=text("meterApiName"),

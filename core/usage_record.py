@@ -154,7 +154,8 @@ def _parse_dimensions(usage: dict[str, Any]) -> dict[str, str]:
         raise InvalidUsage(f"dimensions must be an object, not {_describe_type(inner)}")
     outer = {name: value for name, value in usage.items() if name not in _OWN_MEMBERS}
     dimensions: dict[str, str] = {}
-    for raw_name, raw_value in (*outer.items(), *inner.items()):
+    # By name, so that the reason of a rejection does not depend on the order of the members either.
+    for raw_name, raw_value in (*sorted(outer.items()), *sorted(inner.items())):
         name = _parse_name(raw_name)
         value = _format_value(name, raw_value)
         if dimensions.setdefault(name, value) != value:

@@ -69,7 +69,7 @@ def run_for_caller(machine_arn: str, request: object, *, repeatable: bool) -> Ap
 
     ``repeatable`` is that of :func:`~amberflo_workflows.entrypoints.workflows.run_workflow`.
     """
-    from botocore.exceptions import (  # noqa: PLC0415 - slow to import, and not always needed
+    from botocore.exceptions import (  # noqa: PLC0415 - loads with boto3, see core/aws.py
         BotoCoreError,
         ClientError,
         ConnectionClosedError,

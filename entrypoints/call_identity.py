@@ -61,7 +61,7 @@ def get_or_create_identity(key: str, *, caller: Caller | None, body: object, con
             "Idempotency-Key: The API's authorizer does not tell who calls, and callers must not share keys. Omit the "
             "header, and give each usage a uniqueId and meterTimeInMillis instead."
         )
-    from aws_lambda_powertools.utilities.idempotency.exceptions import (  # noqa: PLC0415 - slow to import, and not always needed
+    from aws_lambda_powertools.utilities.idempotency.exceptions import (  # noqa: PLC0415 - 60 ms, for calls with a key only
         IdempotencyAlreadyInProgressError,
         IdempotencyInconsistentStateError,
         IdempotencyPersistenceLayerError,
@@ -92,12 +92,12 @@ def _create_identity(*, call: dict[str, Any]) -> CallIdentity:  # noqa: ARG001 -
 @cache
 def _identity_store() -> Callable[..., CallIdentity]:
     # Imported on first use: the import takes as long as all others together, and only calls with a key need it.
-    from aws_lambda_powertools.utilities.idempotency import (  # noqa: PLC0415 - slow to import, and not always needed
+    from aws_lambda_powertools.utilities.idempotency import (  # noqa: PLC0415 - as above
         DynamoDBPersistenceLayer,
         IdempotencyConfig,
         idempotent_function,
     )
-    from botocore.config import Config  # noqa: PLC0415 - slow to import, and not always needed
+    from botocore.config import Config  # noqa: PLC0415 - loads with boto3, see core/aws.py
 
     config = IdempotencyConfig(
         event_key_jmespath="key",

@@ -134,7 +134,7 @@ def _run(usages: list[ReportedUsage]) -> WorkflowResult:
 
     Otherwise the messages would wait for their visibility timeout, and a message has few deliveries.
     """
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - slow to import, and not always needed
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - loads with boto3, see core/aws.py
 
     machine_arn = os.environ["INGEST_USAGE_STATE_MACHINE_ARN"]
     client = workflows.step_functions_client(READ_TIMEOUT_SECONDS)

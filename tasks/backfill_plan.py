@@ -130,7 +130,7 @@ def _describe_large_file() -> str:
 
 def _describe_object(request: BackfillRequest) -> tuple[S3Object, int]:
     """Return the object and its size in bytes."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - slow to import, and not always needed
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - loads with boto3, see core/aws.py
 
     try:
         return describe_object(s3_client(), request.bucket, request.key)

@@ -86,7 +86,7 @@ def api_keys() -> ApiKeys:
 
 
 def _get_secret_value(secret_id: str, version_id: str | None) -> "GetSecretValueResponseTypeDef":
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import, and not always needed
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - loads with boto3, see core/aws.py
 
     version = {"VersionId": version_id} if version_id else {}
     # Two attempts that time out, with a second between them, end before the state's 5 s.
