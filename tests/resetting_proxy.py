@@ -3,12 +3,13 @@
 import contextlib
 import socket
 import struct
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import requests
+
+from tests.http_server import serving
 
 # Closing such a socket sends a reset.
 _NO_LINGER = struct.pack("ii", 1, 0)
@@ -34,16 +35,8 @@ class ResettingProxy:
 def resetting_proxy(upstream: str) -> Iterator[ResettingProxy]:
     """Run the proxy before the endpoint ``upstream`` until the end of the ``with`` block."""
     proxy = ResettingProxy(upstream)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _build_handler(proxy))
-    # Connections that the client keeps open would hold up the end of the test.
-    server.daemon_threads = True
-    proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield proxy
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(_build_handler(proxy)) as proxy.url:
+        yield proxy
 
 
 def _build_handler(proxy: ResettingProxy) -> type[BaseHTTPRequestHandler]:

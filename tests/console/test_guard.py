@@ -1,7 +1,6 @@
 """Requests of other web pages: the headers that a browser sends for them, and a real page on another origin."""
 
 import http.server
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from amberflo_workflows.console.guard import HEADERS, TOKEN_HEADER
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.loopback import LOOPBACK
 from tests.conftest import sandbox_of
+from tests.http_server import serving
 
 pytestmark = pytest.mark.emulator
 
@@ -86,13 +86,8 @@ def foreign_page(console_url: str) -> Iterator[str]:
         def log_message(self, format: str, *arguments: Any) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer((LOOPBACK, 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://{LOOPBACK}:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Handler) as url:
+        yield f"{url}/"
 
 
 def test_a_page_of_another_origin_cannot_read_or_start_anything(

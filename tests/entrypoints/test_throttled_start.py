@@ -4,10 +4,9 @@ The emulator never throttles a start, so a small server replaces it.
 """
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from botocore.exceptions import ClientError
@@ -16,6 +15,7 @@ from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.entrypoints import ingest_queue
 from amberflo_workflows.entrypoints.api_response import run_for_caller
 from amberflo_workflows.entrypoints.workflows import LAMBDA_THROTTLED
+from tests.http_server import serving
 
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:IngestUsage"
 USAGES = [ReportedUsage("e", "2026-01-01T00:00:00Z", 0, {})]
@@ -51,12 +51,8 @@ def step_functions(monkeypatch: pytest.MonkeyPatch) -> Iterator[StepFunctions]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
     monkeypatch.setattr(ingest_queue, "WAIT_SECONDS", (0, 0))
     for name, value in {
-        "AWS_ENDPOINT_URL_SFN": f"http://127.0.0.1:{server.server_address[1]}",
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -64,10 +60,9 @@ def step_functions(monkeypatch: pytest.MonkeyPatch) -> Iterator[StepFunctions]:
         "INGEST_USAGE_STATE_MACHINE_ARN": MACHINE,
     }.items():
         monkeypatch.setenv(name, value)
-    yield state
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Handler) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SFN", url)
+        yield state
 
 
 def test_a_throttled_start_or_execution_is_retried(step_functions: StepFunctions) -> None:

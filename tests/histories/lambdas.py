@@ -15,9 +15,10 @@ from amberflo_workflows.core import observability
 from amberflo_workflows.entrypoints import api, call_identity, ingest, ingest_queue
 from amberflo_workflows.operate.rejected import dead_letters
 from amberflo_workflows.tasks import send_usages
-from amberflo_workflows.tasks.amberflo import api_key, client, config, meter_names
+from amberflo_workflows.tasks.amberflo import api_key, client, meter_names
 from tests.histories.faults import Kind, WorkerKilled
 from tests.histories.network import Network
+from tests.tasks.caches import clear_caches
 
 _WITH_THREADS: tuple[ModuleType, ...] = (ingest, ingest_queue, send_usages, dead_letters, stepfunctions)
 _WITH_WAITS: tuple[ModuleType, ...] = (
@@ -90,15 +91,8 @@ def replace_clock_and_threads(patch: pytest.MonkeyPatch, clock: Clock) -> None:
 
 def forget_everything() -> None:
     """Act as new processes of the Lambdas, with empty caches."""
-    for cached in (
-        config.secret_location,
-        config.endpoints,
-        config.checks_meter_names,
-        api_key.api_keys,
-        meter_names.meter_list,
-        api._machine_arns,
-    ):
-        cached.cache_clear()
+    clear_caches()
+    api._machine_arns.cache_clear()
 
 
 def build_invoke(network: Network) -> Callable[[str, Any, int], Any]:

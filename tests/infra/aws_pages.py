@@ -1,16 +1,15 @@
 """CloudFormation's lists of resources, with a hundred in a page as on AWS; the emulator returns all of them at once."""
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from amberflo_workflows.local.emulator import client
-from amberflo_workflows.operate.loopback import LOOPBACK
+from tests.http_server import serving
 
 PAGE_SIZE = 100
 # The operations that list the resources of a stack, with the element of their response. The first of them returns one
@@ -70,12 +69,5 @@ def cloudformation_with_pages(stacks: Mapping[str, Mapping[str, str]]) -> Iterat
         def log_message(self, *arguments: Any) -> None:
             """Write no log."""
 
-    server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield client(f"http://{LOOPBACK}:{server.server_port}", "cloudformation")
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler) as url:
+        yield client(url, "cloudformation")

@@ -4,10 +4,9 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from amberflo_workflows.entrypoints.ingest_queue import PARALLEL_CHUNKS
 from amberflo_workflows.infra.lambda_limit import LAMBDAS_PER_BATCH, fit_ingest_concurrency
 from amberflo_workflows.infra.settings import Settings
 from amberflo_workflows.local.emulator import client
-from amberflo_workflows.operate.loopback import LOOPBACK
+from tests.http_server import serving
 
 DENIED = (403, {"message": "not authorized to perform: lambda:GetAccountSettings"})
 
@@ -41,15 +40,8 @@ def _running_lambda_endpoint(status: int, body: dict[str, Any]) -> Iterator[str]
         def log_message(self, *arguments: Any) -> None:
             """Write no log."""
 
-    server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://{LOOPBACK}:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler) as url:
+        yield url
 
 
 def test_a_batch_uses_one_lambda_for_itself_and_one_for_each_chunk() -> None:

@@ -5,11 +5,10 @@ import hashlib
 import io
 import os
 import sys
-import threading
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from amberflo_workflows.infra.bundle import BundleFailed, _install
 from amberflo_workflows.infra.package_index import build_uv_environment
 from amberflo_workflows.infra.settings import Runtime
 from amberflo_workflows.operate.loopback import LOOPBACK
+from tests.http_server import serving
 
 # A package that no public index has, so that it can come from nowhere else.
 NAME = "amberflo-workflows-test-of-indexes"
@@ -52,16 +52,16 @@ class Index:
     """A package index: at ``url`` with the package, at ``empty_url`` without; ``downloads`` are the wheels served."""
 
     wheel: bytes
-    port: int
+    root: str
     downloads: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}/simple/"
+        return f"{self.root}/simple/"
 
     @property
     def empty_url(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}/empty/"
+        return f"{self.root}/empty/"
 
     def render(self, path: str) -> tuple[int, str, bytes]:
         """Return the status, the content type and the body of the response to a path."""
@@ -90,14 +90,9 @@ def index() -> Iterator[Index]:
         def log_message(self, *arguments: Any) -> None:
             """Write no log."""
 
-    server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
-    served = Index(_build_wheel(), server.server_port)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield served
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Handler) as root:
+        served = Index(_build_wheel(), root)
+        yield served
 
 
 @pytest.fixture

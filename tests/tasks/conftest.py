@@ -10,7 +10,7 @@ import pytest
 from amberflo_workflows.local.emulator import Emulator
 from amberflo_workflows.sandbox.client import SandboxClient
 from amberflo_workflows.sandbox.testing import running_sandbox
-from amberflo_workflows.tasks.amberflo import api_key, config, meter_names
+from tests.tasks.caches import clear_caches
 
 SECRET = "AmberfloApiKey"
 
@@ -74,19 +74,7 @@ def steps(sandbox: SandboxClient, emulator: Emulator, monkeypatch: pytest.Monkey
         **emulator.environment,
     }.items():
         monkeypatch.setenv(name, value)
-    _clear_caches()
+    clear_caches()
     yield Steps(sandbox, emulator)
     sandbox.clear_faults()
     secrets.delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
-
-
-def _clear_caches() -> None:
-    """Act as a new Lambda process."""
-    for cached in (
-        config.secret_location,
-        config.endpoints,
-        config.checks_meter_names,
-        api_key.api_keys,
-        meter_names.meter_list,
-    ):
-        cached.cache_clear()

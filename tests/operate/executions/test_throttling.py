@@ -1,9 +1,8 @@
 """Throttling by AWS, from a small server, because the emulator never throttles."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import boto3
@@ -12,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from amberflo_workflows.operate.executions.throttling import retry_throttled
+from tests.http_server import serving
 
 
 class _ThrottlingHandler(BaseHTTPRequestHandler):
@@ -41,14 +41,8 @@ def handler() -> Iterator[type[_ThrottlingHandler]]:
     class Handler(_ThrottlingHandler):
         pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    Handler.url = f"http://127.0.0.1:{server.server_port}"
-    yield Handler
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Handler) as Handler.url:
+        yield Handler
 
 
 def _logs(handler: type[_ThrottlingHandler]) -> Any:
