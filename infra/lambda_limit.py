@@ -1,4 +1,4 @@
-"""The account's limit of concurrent Lambdas, which a new account's few do not suffice for the usual concurrency."""
+"""Fit the concurrency of the queue to the account's limit of concurrent Lambdas, which is low in a new account."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -36,7 +36,7 @@ class InvalidPackageSettings(ValueError):
 def build_uv_environment() -> dict[str, str]:
     """Build the environment in which uv uses the indexes that are configured for uv, or else those for pip.
 
-    Variables count more than files. Raises :class:`InvalidPackageSettings`.
+    Variables take precedence over files. Raises :class:`InvalidPackageSettings`.
     """
     try:
         return _build()
@@ -65,7 +65,7 @@ def _pip_variable(option: str) -> str:
 
 
 def _read_pip_files() -> dict[str, str]:
-    """Read the options in pip's files; a later file counts more, and the section for ``pip install`` too."""
+    """Read the options in pip's files. Later files take precedence, and so does the section for ``pip install``."""
     options: dict[str, str] = {}
     for path in _list_pip_files():
         parser = configparser.RawConfigParser()
@@ -77,7 +77,7 @@ def _read_pip_files() -> dict[str, str]:
 
 
 def _list_pip_files() -> Iterator[Path]:
-    """List where pip looks for its files, from the least to the most important; not all of them exist."""
+    """List where pip looks for its files, in ascending order of precedence; not all of them exist."""
     chosen = os.environ.get("PIP_CONFIG_FILE", "")
     if chosen == os.devnull:
         return
