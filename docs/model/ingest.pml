@@ -1,4 +1,4 @@
-/* The way of usage from the queue to Amberflo, for SPIN: an event with two usages in one chunk or two, two workers, two
+/* How usage gets from the queue to Amberflo, for SPIN: an event with two usages in one chunk or two, two workers, two
  * people. README.md says what each part mirrors, what is left out, how to run it and what it found.
  *
  * Each step is one effect that others can see: a request arrives at Amberflo, or the message or an item changes. Between
