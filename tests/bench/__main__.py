@@ -11,14 +11,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from amberflo_workflows.local.system import running_system
-from tests.bench import costs, drain, imports, meter_names, pages, records, scale, throughput
+from amberflo_workflows.local.system import System, running_system
+from tests.bench import costs, drain, meter_names, pages, records, scale, throughput
+from tests.bench.compare import cold
 from tests.bench.events import METER
 from tests.bench.prices import PRICES_SOURCE
 from tests.conftest import sandbox_of
 
-PARTS = ("imports", "records", "throughput", "costs", "drain", "names", "scale", "pages")
-console = Console()
+SYSTEM_PARTS = ("throughput", "costs", "drain", "names", "scale", "pages")
+PARTS = ("cold", "records", *SYSTEM_PARTS)
+# A file or a pipe has no width.
+console = Console(width=None if sys.stdout.isatty() else 120)
 
 
 def main(args: list[str]) -> int:
@@ -28,36 +31,45 @@ def main(args: list[str]) -> int:
         print(f"Unknown part: {', '.join(sorted(unknown))}. The parts are {', '.join(PARTS)}.", file=sys.stderr)
         return 2
     results: dict[str, Any] = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "cpus": os.cpu_count()}
-    if "imports" in parts:
-        results["imports"] = _print_table("Importing a handler, cold", imports.measure())
+    if "cold" in parts:
+        results["cold"] = cold.measure()
+        _print_cold(results["cold"])
     if "records" in parts:
         title = "CPU time of a usage in the step that sends it, without its calls"
         results["records"] = _print_table(title, records.measure())
-    with tempfile.TemporaryDirectory() as folder, running_system(Path(folder)) as system:
-        sandbox_of(system).create_meters(METER)
-        if "throughput" in parts:
-            title = "Usages per second through one worker, best of three, and with one HTTP call for each usage"
-            results["throughput"] = _print_table(title, throughput.measure(system, Path(folder)))
-        if "costs" in parts:
-            results["costs"] = costs.measure(system)
-            _print_costs(results["costs"])
-        if "drain" in parts:
-            results["drain"] = drain.measure(system)
-            _print_drain(results["drain"])
-        if "names" in parts:
-            title = "Checking that each usage has a meter, chunks of 300 usages"
-            results["names"] = _print_table(title, meter_names.measure(system))
-        if "scale" in parts:
-            results["scale"] = scale.measure(system)
-            _print_scale(results["scale"])
-        if "pages" in parts:
-            title = f"Pages of the console with {pages.EXECUTIONS:,} executions, median of {pages.RUNS} runs"
-            results["pages"] = _print_table(title, pages.measure(system))
+    if set(parts) & set(SYSTEM_PARTS):
+        with tempfile.TemporaryDirectory() as folder, running_system(Path(folder)) as system:
+            results |= _measure_system(system, Path(folder), parts)
     out = Path("build") / "bench.json"
     out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps(results, indent=2) + "\n")
     console.print(f"Saved in {out}")
     return 0
+
+
+def _measure_system(system: System, folder: Path, parts: list[str]) -> dict[str, Any]:
+    """Measure the parts that need a running system, print them and return them by name."""
+    results: dict[str, Any] = {}
+    sandbox_of(system).create_meters(METER)
+    if "throughput" in parts:
+        title = "Usages per second through one worker, best of three, and with one HTTP call for each usage"
+        results["throughput"] = _print_table(title, throughput.measure(system, folder))
+    if "costs" in parts:
+        results["costs"] = costs.measure(system)
+        _print_costs(results["costs"])
+    if "drain" in parts:
+        results["drain"] = drain.measure(system)
+        _print_drain(results["drain"])
+    if "names" in parts:
+        title = "Checking that each usage has a meter, chunks of 300 usages"
+        results["names"] = _print_table(title, meter_names.measure(system))
+    if "scale" in parts:
+        results["scale"] = scale.measure(system)
+        _print_scale(results["scale"])
+    if "pages" in parts:
+        title = f"Pages of the console with {pages.EXECUTIONS:,} executions, median of {pages.RUNS} runs"
+        results["pages"] = _print_table(title, pages.measure(system))
+    return results
 
 
 def _print_table(title: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -69,6 +81,11 @@ def _print_table(title: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]
         table.add_row(*(f"{value:,}" if isinstance(value, int | float) else value for value in row.values()))
     console.print(table)
     return rows
+
+
+def _print_cold(result: dict[str, Any]) -> None:
+    _print_table(f"First call after idle, with TLS, medians of {cold.RUNS} fresh processes", result["cold"])
+    _print_table("The same, and a warm call, with other memories; the price of a million", result["memory"])
 
 
 def _print_costs(rows: list[dict[str, Any]]) -> None:

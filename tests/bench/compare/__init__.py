@@ -1,0 +1,1 @@
+"""This package's Lambdas side by side with the design of one Lambda for everything."""
