@@ -1,4 +1,6 @@
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,9 @@ from amberflo_workflows.infra.app import Target, synth
 from amberflo_workflows.infra.settings import Settings
 from tests.infra.every_setting import synth_every_setting
 from tests.infra.variants import synth_variants
+from tests.shared_folders import shared_folder
 
+Templates = dict[str, dict[str, Any]]
 STACK = Settings().stack_name
 # The sandbox's URL is a setting, so that the local and the AWS template can be compared.
 SETTINGS = Settings(amberflo_base_url="http://127.0.0.1:9")
@@ -30,15 +34,28 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def variants(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+def variants(run_folder: Path) -> Iterator[Templates]:
     """The templates of every kind of deployment, by the name of the stack."""
-    return synth_variants(tmp_path_factory.mktemp("variants") / "out")
+    with _shared_templates(run_folder, "variants", synth_variants) as templates:
+        yield templates
 
 
 @pytest.fixture(scope="session")
-def every_setting(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+def every_setting(run_folder: Path) -> Iterator[Templates]:
     """The templates that together have another value than the default for every setting, and the deep one."""
-    return synth_every_setting(tmp_path_factory.mktemp("every-setting"))
+    with _shared_templates(run_folder, "every-setting", synth_every_setting) as templates:
+        yield templates
+
+
+@contextmanager
+def _shared_templates(run: Path, name: str, synthesise: Callable[[Path], Templates]) -> Iterator[Templates]:
+    """Synthesise once for all processes."""
+
+    def fill(folder: Path) -> None:
+        (folder / "templates.json").write_text(json.dumps(synthesise(folder / "out")))
+
+    with shared_folder(run, name, fill) as folder:
+        yield json.loads((folder / "templates.json").read_text())
 
 
 def get_resources(template: dict[str, Any], resource_type: str) -> dict[str, Any]:
