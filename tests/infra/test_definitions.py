@@ -26,7 +26,9 @@ def test_the_validators_report_nothing(variants: Templates, every_setting: Templ
     # One of the stacks has two of each.
     assert len(definitions) == len(OPERATIONS) * (len(variants) + len(every_setting) + 1)
     assert not [name for name, definition in definitions.items() if "${" in definition]
-    assert list_problems(definitions) == {}
+    # Most settings change nothing in most definitions.
+    distinct = {text: name for name, text in definitions.items()}
+    assert list_problems({name: text for text, name in distinct.items()}) == {}
 
 
 def test_express_workflows_end_within_the_five_minutes_of_aws(aws: dict[str, Any]) -> None:
