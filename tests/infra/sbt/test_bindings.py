@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 from amberflo_workflows.infra.node import find_npm
+from tests.infra.sbt.stand_in import RELEASE, install_stand_in
 
 COMMAND = [sys.executable, "-m", "amberflo_workflows.infra.sbt.bindings"]
 
@@ -23,20 +24,38 @@ def test_the_bindings_are_a_typed_package_with_our_own_name(bindings: Path) -> N
 
 
 def test_builds_bindings_for_another_build_of_sbt(tmp_path: Path) -> None:
-    pack = [*find_npm(), "pack", "@cdklabs/sbt-aws@0.5.25"]
-    result = subprocess.run(pack, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    (released,) = tmp_path.glob("*.tgz")
+    """Without npm and jsii, which the fixture ``bindings`` has run already; with them if ``METERING_SOAK=1``."""
+    variables, released = {"JSII_NODE": str(install_stand_in(tmp_path / "node"))}, _pack(tmp_path / "sbt.tgz")
+    if "METERING_SOAK" in os.environ:
+        variables, released = {}, _download(tmp_path)
     package = _change_version(released, tmp_path / "built.tgz", "0.6.7")
     result = subprocess.run(
         [*COMMAND, "--package", str(package), "--out", str(tmp_path / "out")],
-        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        env={**os.environ, **variables, "XDG_CACHE_HOME": str(tmp_path / "cache")},
         capture_output=True,
         text=True,
         check=False,
     )
     assert result.returncode == 0, result.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["amberflo_sbt-0.6.7-py3-none-any.whl"]
+
+
+def _pack(package: Path) -> Path:
+    """Write a package with the files that the stand-in reads."""
+    with tarfile.open(package, "w:gz") as target:
+        for name, content in RELEASE.items():
+            data = json.dumps(content).encode()
+            member = tarfile.TarInfo(f"package/{name}")
+            member.size = len(data)
+            target.addfile(member, io.BytesIO(data))
+    return package
+
+
+def _download(folder: Path) -> Path:
+    pack = [*find_npm(), "pack", "@cdklabs/sbt-aws@0.5.25"]
+    result = subprocess.run(pack, cwd=folder, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return folder / "cdklabs-sbt-aws-0.5.25.tgz"
 
 
 def _change_version(package: Path, copy: Path, version: str) -> Path:

@@ -1,6 +1,7 @@
 """The functions behind SBT's own routes and rules, deployed on the emulator with those routes and rules."""
 
 import json
+import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import requests
 from amberflo_workflows.local.deploy import deploy
 from amberflo_workflows.local.system import System
 from tests.conftest import sandbox_of
-from tests.infra.sbt.conftest import SbtEnvironment
+from tests.infra.sbt.conftest import AMBERFLO_URL, SbtEnvironment
 from tests.infra.sbt.parts import select_metering
 from tests.polling import wait_until
 
@@ -70,13 +71,18 @@ class DeployedControlPlane:
 
 
 @pytest.fixture(scope="module")
-def deployed(shared_system: System, sbt: SbtEnvironment) -> Iterator[DeployedControlPlane]:
-    settings = {"amberflo_base_url": shared_system.amberflo_url}
-    assembly = sbt.synthesise("deployed", local=True, metering=settings)
-    template = select_metering(assembly.template, "AmberfloMetering")
-    (assembly.folder / f"{STACK}.template.json").write_text(json.dumps(template))
-    _remove_other_assets(assembly.folder / f"{STACK}.assets.json", json.dumps(template))
-    outputs = deploy(shared_system.emulator, assembly.folder, STACK)
+def deployed(
+    shared_system: System, sbt: SbtEnvironment, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DeployedControlPlane]:
+    assembly = sbt.read_assembly("deployed")
+    # The other test processes have the same assembly.
+    folder = shutil.copytree(assembly.folder, tmp_path_factory.mktemp("deployed") / "assembly")
+    template = json.dumps(select_metering(assembly.template, "AmberfloMetering"))
+    assert AMBERFLO_URL in template
+    template = template.replace(AMBERFLO_URL, shared_system.amberflo_url)
+    (folder / f"{STACK}.template.json").write_text(template)
+    _remove_other_assets(folder / f"{STACK}.assets.json", template)
+    outputs = deploy(shared_system.emulator, folder, STACK)
     cloudformation = shared_system.client("cloudformation")
     resources = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
     names = {
