@@ -10,7 +10,7 @@ WORKERS ?= 2
 COVERAGE := $(if $(ARGS),,--cov)
 # A CSV or NDJSON file of your own usage for the demo
 EVENTS ?=
-SOAK := tests/system/test_faults.py tests/system/test_load.py tests/workflows/faults tests/workflows/second_engine tests/fuzz tests/histories tests/model tests/mutants
+SOAK := tests/system/test_faults.py tests/system/test_load.py tests/workflows/faults tests/workflows/second_engine tests/fuzz tests/histories tests/model tests/mutants tests/infra/test_linters.py tests/infra/sbt
 # Run again with moto in place of the emulator's Step Functions
 MOTO := tests/workflows/test_executions.py tests/workflows/test_tenants.py
 
@@ -40,7 +40,7 @@ test-unit: setup ## Run the tests that need no emulator
 bench: setup ## Measure speed and cost; print tables and write build/bench.json
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-soak: setup ## Run the long forms of the fault, load, matrix, fuzz, history and model tests, and the mutants; takes hours
+soak: setup ## Run the long forms of the fault, load, matrix, fuzz, history, model, template and SBT tests, and the mutants; takes hours
 	@METERING_SOAK=1 $(BIN)/python -m pytest -q -s $(or $(ARGS),$(SOAK))
 	@$(if $(ARGS),,STEP_FUNCTIONS_ENDPOINT=moto $(BIN)/python -m pytest -q $(MOTO))
 
