@@ -34,7 +34,11 @@ def create_environment(folder: Path, *packages: str, unlocked: str = "") -> Path
     constraints.write_text("\n".join(line for line in locked if line.split("==")[0] != unlocked))
     run_uv("venv", "--python", sys.executable, str(folder / "venv"))
     python = folder / "venv" / "bin" / "python"
-    run_uv("pip", "install", "--python", str(python), "--constraint", str(constraints), *packages)
+    install = ["pip", "install", "--python", str(python), "--constraint", str(constraints)]
+    run_uv(*install, *packages)
+    # aws-cdk-lib and aws-cdk.cloud-assembly-schema have a file in common, with different content. pip installs
+    # aws-cdk-lib last, and uv both at the same time.
+    run_uv(*install, "--no-deps", "--reinstall-package", "aws-cdk-lib", "aws-cdk-lib")
     return python
 
 
