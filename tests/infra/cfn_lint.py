@@ -49,8 +49,8 @@ def list_findings(folder: Path, templates: Mapping[str, dict[str, Any]]) -> dict
     assert result.stderr == "", result.stderr
     findings: dict[str, list[Finding]] = {name: [] for name in templates}
     for item in json.loads(result.stdout):
-        name, path = paths[Path(item["Filename"])], [str(part) for part in item["Location"]["Path"] or []]
+        name, place = paths[Path(item["Filename"])], [str(part) for part in item["Location"]["Path"] or []]
         # A resource without its properties breaks rules that it does not break as it is.
-        if not (path[:1] == ["Resources"] and path[1] in remainders[name].repeated):
-            findings[name].append(Finding(item["Rule"]["Id"], "/".join(path), item["Message"]))
+        if not (place[:1] == ["Resources"] and remainders[name].repeated.intersection(place[1:2])):
+            findings[name].append(Finding(item["Rule"]["Id"], "/".join(place), item["Message"]))
     return findings
