@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 
 from amberflo_workflows.core import aws
 from amberflo_workflows.core.chunks import TOO_LARGE_REASON
-from amberflo_workflows.core.observability import count_for_alarm
+from amberflo_workflows.core.observability import count_rejected
 from amberflo_workflows.core.rejected_item import RejectedItem, to_attributes
 from amberflo_workflows.core.reported_usage import RejectedUsage, ReportedUsage, build_rejected_usage
 
@@ -47,5 +47,5 @@ def reject_oversized(usage: ReportedUsage, table: str, dynamodb_client: "DynamoD
         )
     except dynamodb_client.exceptions.ConditionalCheckFailedException:
         logger.info("usage is parked already", extra={"id": rejected["id"]})
-    count_for_alarm("UsagesRejected", "send_usages")
+    count_rejected(1)
     return rejected

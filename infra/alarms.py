@@ -1,19 +1,25 @@
-"""The alarms: metric, threshold and description of each. docs/runbook.md has a section for each of them."""
+"""The alarms: metric, threshold and description of each. docs/runbook.md has a section for each of them.
 
-from collections.abc import Mapping
+An alarm costs $0.10 a month for each of its metrics, also those of an expression, and a composite alarm $0.50. What a
+person would handle in the same way therefore shares a metric, and that alarm.
+"""
+
 from dataclasses import dataclass
+from typing import Final
 
 from aws_cdk import Duration, Fn, Token
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sqs as sqs
-from aws_cdk import aws_stepfunctions as sfn
 
-from amberflo_workflows.infra.functions import NAMESPACE
+from amberflo_workflows.infra.ingest import IngestPath
 from amberflo_workflows.infra.metering import AmberfloMetering
 from amberflo_workflows.infra.operations import to_pascal_case
+from amberflo_workflows.infra.state_machines import NAMESPACE
 
+# As in core.observability, which requires Powertools; the constructs do without it.
+REJECTED: Final = "Rejected"
 DEFAULT_BUS = "default"
 FIVE_MINUTES = Duration.minutes(5)
 # Usage normally waits for a second or two. After this time Amberflo has been unavailable for a while.
@@ -35,57 +41,50 @@ class AlarmSpec:
 def build_alarm_specs(metering: AmberfloMetering, http_api: apigateway.IHttpApi) -> list[AlarmSpec]:
     """Build the alarms of a deployment."""
     return [
-        *_build_workflow_alarms(metering.state_machines),
-        *_build_usage_alarms(metering),
-        *_build_tenant_alarms(metering),
+        _build_execution_alarm(metering),
+        _build_rejected_alarm(metering),
+        *_build_usage_alarms(metering.ingest),
+        *_build_tenant_alarms(metering.tenants.dead_letters),
         *(alarm for bus, rule in metering.rules for alarm in _build_rule_alarms(bus, rule)),
         *_build_api_alarms(metering, http_api),
     ]
 
 
-def build_count_metric(metering: AmberfloMetering, metric: str, service: str = "send_usages") -> cloudwatch.Metric:
-    """Build the sum of a metric that a Lambda emits; ``service`` is the function's name in snake case."""
+def build_rejected_metric(metering: AmberfloMetering) -> cloudwatch.Metric:
+    """Build the number of usages and tenant events that were rejected; Lambdas emit it."""
     return cloudwatch.Metric(
         namespace=NAMESPACE,
-        metric_name=metric,
-        dimensions_map={"service": service, "deployment": metering.deployment_name},
+        metric_name=REJECTED,
+        dimensions_map={"deployment": metering.deployment_name},
         statistic="Sum",
     )
 
 
-def _build_workflow_alarms(machines: Mapping[str, sfn.StateMachine]) -> list[AlarmSpec]:
-    alarms = []
-    for machine_name, machine in machines.items():
-        name = to_pascal_case(machine_name)
-        alarms += [
-            AlarmSpec(
-                f"{name}Failed",
-                machine.metric_failed(period=FIVE_MINUTES),
-                1,
-                f"An execution of {machine_name} failed: Amberflo is unavailable or rejects the API key, the secret "
-                "cannot be read, or a step has a bug. Open the failed execution to see its error.",
-            ),
-            AlarmSpec(
-                f"{name}TimedOut",
-                machine.metric_timed_out(period=FIVE_MINUTES),
-                1,
-                f"An execution of {machine_name} timed out: Amberflo responds too slowly, or steps are throttled. "
-                "Open the execution to see which state took the time.",
-            ),
-        ]
-    return alarms
+def _build_execution_alarm(metering: AmberfloMetering) -> AlarmSpec:
+    return AlarmSpec(
+        "ExecutionFailed",
+        metering.machines.build_failed_metric(period=FIVE_MINUTES),
+        1,
+        "An execution of a workflow failed or timed out: Amberflo is unavailable, slow or rejects the API key, the "
+        "secret cannot be read, steps are throttled, or a step has a bug. See which workflow and error it was with "
+        "`metering executions list --status failed`.",
+    )
 
 
-def _build_usage_alarms(metering: AmberfloMetering) -> list[AlarmSpec]:
-    ingest = metering.ingest
+def _build_rejected_alarm(metering: AmberfloMetering) -> AlarmSpec:
+    return AlarmSpec(
+        "Rejected",
+        build_rejected_metric(metering).with_(period=FIVE_MINUTES),
+        1,
+        "Usage was rejected and is not billed until it is fixed, or a tenant event was rejected and a customer is "
+        "missing or out of date. See the reason with `metering rejected list`, and fix the sender. Then send usage "
+        "again with `metering rejected redrive`; have the sender repeat a tenant event, and delete it with `metering "
+        "rejected drop`.",
+    )
+
+
+def _build_usage_alarms(ingest: IngestPath) -> list[AlarmSpec]:
     return [
-        AlarmSpec(
-            "UsageRejected",
-            build_count_metric(metering, "UsagesRejected").with_(period=FIVE_MINUTES),
-            1,
-            "Usage was rejected and is not billed until it is fixed. See the reason with `metering rejected list`, fix "
-            "the sender, and send the usage again with `metering rejected redrive`.",
-        ),
         AlarmSpec(
             "UsageDead",
             ingest.dead_letters.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES),
@@ -104,17 +103,8 @@ def _build_usage_alarms(metering: AmberfloMetering) -> list[AlarmSpec]:
     ]
 
 
-def _build_tenant_alarms(metering: AmberfloMetering) -> list[AlarmSpec]:
-    dead_letters = metering.tenants.dead_letters
+def _build_tenant_alarms(dead_letters: sqs.Queue) -> list[AlarmSpec]:
     return [
-        AlarmSpec(
-            "TenantRejected",
-            build_count_metric(metering, "TenantsRejected", "customers").with_(period=FIVE_MINUTES),
-            1,
-            "A tenant event has no tenant ID, or Amberflo rejects it: the tenant's customer is missing or out of date. "
-            "See the reason with `metering rejected list`, fix the sender, have it send the event again, and delete "
-            "the rejected event with `metering rejected drop`.",
-        ),
         AlarmSpec(
             "TenantDead",
             dead_letters.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES),

@@ -49,6 +49,7 @@ class AttachStack(Stack):
             metering=self.metering,
             http_api=http_api,
             topic=add_alarm_topic(self, settings.alarm_email),
+            dashboard=settings.dashboard,
         )
         own_outputs = {"ControlPlaneApiEndpoint": endpoint, "EventBusName": bus.event_bus_name}
         add_outputs(self, build_stack_outputs(self.metering) | own_outputs)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from aws_cdk import Duration, RemovalPolicy
@@ -15,9 +16,15 @@ from amberflo_workflows.infra.nag import acknowledge
 from amberflo_workflows.infra.operations import to_snake_case
 from amberflo_workflows.infra.settings import Runtime
 
-NAMESPACE: Final = "AmberfloWorkflows"
 # CPU grows with memory. With less, the imports take so long that it costs more.
-MEMORY_MB: Final = 512
+DEFAULT_MEMORY_MB: Final = 512
+# The functions that other memory suits better, by their names.
+MEMORY_MB: Final[Mapping[str, int]] = MappingProxyType({})
+
+
+def get_memory_mb(name: str) -> int:
+    """Return the memory of a function, given by its name in Pascal case."""
+    return MEMORY_MB.get(name, DEFAULT_MEMORY_MB)
 
 
 # What AWS's policy for Lambdas in a VPC allows, without the logs. EC2 has no resource-level permissions for all of it.
@@ -83,11 +90,13 @@ class Functions(Construct):
         module: str,
         seconds: int,
         environment: Mapping[str, str],
+        trace: bool = False,
         dead_letters: sqs.IQueue | None = None,
     ) -> lambda_.Function:
         """Add a function ``name`` (Pascal case) for ``amberflo_workflows.MODULE.handler``; ``seconds`` is its timeout.
 
-        Asynchronous invocations that fail three times go to the dead-letter queue ``dead_letters``.
+        With ``trace``, X-Ray samples its calls; otherwise it follows what called it, such as a workflow. Asynchronous
+        invocations that fail three times go to the dead-letter queue ``dead_letters``.
         """
         log_group = logs.LogGroup(self, f"{name}Log", retention=self._retention, removal_policy=RemovalPolicy.DESTROY)
         role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -99,15 +108,14 @@ class Functions(Construct):
             handler=f"amberflo_workflows.{module}.handler",
             runtime=self._runtime,
             architecture=self._architecture,
-            memory_size=MEMORY_MB,
+            memory_size=get_memory_mb(name),
             timeout=Duration.seconds(seconds),
             role=role,
             log_group=log_group,
-            tracing=lambda_.Tracing.ACTIVE,
+            tracing=lambda_.Tracing.ACTIVE if trace else lambda_.Tracing.PASS_THROUGH,
             dead_letter_queue=dead_letters,
             environment={
                 "POWERTOOLS_SERVICE_NAME": to_snake_case(name),
-                "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
                 "DEPLOYMENT_NAME": self._deployment_name,
                 **environment,

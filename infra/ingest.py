@@ -18,22 +18,35 @@ from amberflo_workflows.infra.storage import KEEP, build_queue
 # The names of the event in both generations of SBT.
 DETAIL_TYPES: Final = ("ingestUsage", "sbt_aws_ingestUsage")
 FUNCTION_TIMEOUT_SECONDS: Final = 270
-# AWS recommends six times the function's timeout, so that retries of a throttled batch do not count as failures.
-VISIBILITY_TIMEOUT: Final = Duration.seconds(6 * FUNCTION_TIMEOUT_SECONDS)
 MAX_RECEIVE_COUNT: Final = 5
+# Lambda allows batches of more than ten messages only with a window.
 BATCH_SIZE: Final = 1000
+BATCH_SIZE_WITHOUT_WINDOW: Final = 10
+
+
+def compute_visibility_timeout(window_seconds: int) -> Duration:
+    """Return how long a message of the usage queue is hidden after it was received.
+
+    As AWS recommends, so that retries of a throttled batch do not count as failures:
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html.
+    """
+    return Duration.seconds(6 * FUNCTION_TIMEOUT_SECONDS + window_seconds)
 
 
 class IngestPath(Construct):
-    """Keeps each usage event until its usage is counted or rejected, or the event is in the dead-letter queue."""
+    """Keeps each usage event until its usage is counted or rejected, or the event is in the dead-letter queue.
 
-    def __init__(self, scope: Construct, id: str) -> None:
+    Events wait up to ``window_seconds`` for others in a batch.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, window_seconds: int) -> None:
         super().__init__(scope, id)
+        self._window_seconds = window_seconds
         self.dead_letters = build_queue(self, "DeadLetters")
         self.queue = build_queue(
             self,
             "Usage",
-            visibility_timeout=VISIBILITY_TIMEOUT,
+            visibility_timeout=compute_visibility_timeout(window_seconds),
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVE_COUNT),
         )
         self.rejected = dynamodb.Table(
@@ -79,8 +92,8 @@ class IngestPath(Construct):
         function.add_event_source(
             sources.SqsEventSource(
                 self.queue,
-                batch_size=BATCH_SIZE,
-                max_batching_window=Duration.seconds(1),
+                batch_size=BATCH_SIZE if self._window_seconds else BATCH_SIZE_WITHOUT_WINDOW,
+                max_batching_window=Duration.seconds(self._window_seconds),
                 report_batch_item_failures=True,
                 max_concurrency=concurrency,
             )

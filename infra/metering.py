@@ -42,14 +42,16 @@ class AmberfloMetering(Construct):
     its JSON that holds the API key. The secret must exist at the first call, not at deployment. ``secret_key`` is its
     KMS key, if it is not the AWS managed key; a ``Secret`` knows its own. ``amberflo_ingest_url`` defaults to
     Amberflo's ingest host with fail-over if the base URL is the default, else to the base URL. Events of ``event_bus``
-    are processed, see :meth:`listen`.
+    are processed, see :meth:`listen`; usage events wait up to ``ingest_window_seconds`` for others in a batch. X-Ray
+    samples HTTP calls, and with ``trace_ingest`` also queued usage.
     Usage under a meter that does not exist is rejected; without ``check_meter_names`` it is sent, and never counted.
     With ``subnet_ids`` and ``security_group_ids`` all functions run in a VPC; docs/deploy.md says what they must reach.
 
     Properties: ``api_function`` (for any HTTP API), ``queue_function``, ``answers`` (bucket for large responses),
     ``ingest`` (queue, dead-letter queue, rejected table), ``tenants`` (dead-letter queue), ``backfill`` (bucket),
-    ``meter_locks`` (table), ``tasks`` and ``state_machines`` by name, ``rules`` with their bus, ``functions`` (adds
-    functions with the same bundle), ``deployment_name`` (the dimension ``deployment`` of the metrics).
+    ``meter_locks`` (table), ``tasks`` and ``state_machines`` by name, ``machines`` (the metric of their failures),
+    ``rules`` with their bus, ``functions`` (adds functions with the same bundle), ``deployment_name`` (the dimension
+    ``deployment`` of the metric ``Rejected``, and the end of the name of the metric ``ExecutionsFailed/…``).
     """
 
     def __init__(
@@ -67,6 +69,8 @@ class AmberfloMetering(Construct):
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
         ingest_log: IngestLog = DEFAULTS.ingest_log,
         ingest_concurrency: int = DEFAULTS.ingest_concurrency,
+        ingest_window_seconds: int = DEFAULTS.ingest_window_seconds,
+        trace_ingest: bool = DEFAULTS.trace_ingest,
         check_meter_names: bool = DEFAULTS.check_meter_names,
         subnet_ids: Sequence[str] = (),
         security_group_ids: Sequence[str] = (),
@@ -79,14 +83,16 @@ class AmberfloMetering(Construct):
             amberflo_api_key_secret_id=amberflo_api_key_secret_id,
             amberflo_base_url=amberflo_base_url,
             amberflo_ingest_url=amberflo_ingest_url,
+            ingest_window_seconds=ingest_window_seconds,
             subnet_ids=tuple(subnet_ids),
             security_group_ids=tuple(security_group_ids),
         )
         secret = find_secret(self, amberflo_api_key_secret_name, secret_key)
-        self.ingest = IngestPath(self, "Ingest")
+        self.ingest = IngestPath(self, "Ingest", window_seconds=ingest_window_seconds)
         self.tenants = TenantPath(self, "Tenants")
-        # Unique in an account and region, also for two of these in a stack; CDK allows 255 characters for a dimension.
-        self.deployment_name = f"{Aws.STACK_NAME}/{Names.unique_resource_name(self, max_length=126)}"
+        # Unique in an account and region, also for two of these in a stack. The name of a stack has up to 128
+        # characters, and that of the metric "ExecutionsFailed/…" up to 255.
+        self.deployment_name = f"{Aws.STACK_NAME}/{Names.unique_resource_name(self, max_length=109)}"
         self.functions = Functions(
             self,
             "Functions",
@@ -109,17 +115,24 @@ class AmberfloMetering(Construct):
         for task in (task for name, task in self.tasks.items() if name != LOCKER):
             secret.allow_to_read(task)
         self.meter_locks = MeterLocks(self, "MeterLocks", locker=self.tasks[LOCKER])
-        machines = StateMachines(self, "Workflows", retention=log_retention, ingest_log=ingest_log)
-        self.state_machines = self._add_machines(machines)
+        self.machines = StateMachines(
+            self,
+            "Workflows",
+            retention=log_retention,
+            ingest_log=ingest_log,
+            trace_ingest=trace_ingest,
+            deployment_name=self.deployment_name,
+        )
+        self.state_machines = self._add_machines(self.machines)
         self.api_function = self._add_api_function()
         self.answers = ResponseBucket(self, "Answers", tasks=self.tasks, reader=self.api_function)
-        self.queue_function = self._add_queue_function()
+        self.queue_function = self._add_queue_function(trace=trace_ingest)
         self.ingest.consume(self.queue_function, ingest_concurrency)
         self.backfill = Backfill(
             self,
             "Backfill",
             functions=self.functions,
-            machines=machines,
+            machines=self.machines,
             ingest=self.ingest,
             ingest_machine=self.state_machines["ingest_usage"],
         )
@@ -174,6 +187,7 @@ class AmberfloMetering(Construct):
             "Api",
             module="entrypoints.api",
             seconds=API_TIMEOUT_SECONDS,
+            trace=True,
             environment={
                 "STATE_MACHINE_ARNS": Stack.of(self).to_json_string(arns),
                 "IDEMPOTENCY_TABLE_NAME": self.ingest.call_identities.table_name,
@@ -188,12 +202,13 @@ class AmberfloMetering(Construct):
         )
         return function
 
-    def _add_queue_function(self) -> lambda_.Function:
+    def _add_queue_function(self, *, trace: bool) -> lambda_.Function:
         machine = self.state_machines["ingest_usage"]
         function = self.functions.add(
             "IngestQueue",
             module="entrypoints.ingest_queue",
             seconds=FUNCTION_TIMEOUT_SECONDS,
+            trace=trace,
             environment={
                 "INGEST_USAGE_STATE_MACHINE_ARN": machine.state_machine_arn,
                 "REJECTED_TABLE_NAME": self.ingest.rejected.table_name,

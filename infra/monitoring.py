@@ -9,7 +9,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from amberflo_workflows.infra.alarms import build_alarm_specs, build_count_metric
+from amberflo_workflows.infra.alarms import build_alarm_specs, build_rejected_metric
 from amberflo_workflows.infra.metering import AmberfloMetering
 
 
@@ -42,7 +42,7 @@ def _allow_alarms_to_publish(topic: sns.ITopic) -> None:
 
 
 class Monitoring(Construct):
-    """All alarms, which notify ``topic`` if it is set, and the dashboard. CloudWatch may then publish to the topic.
+    """All alarms, which notify ``topic`` if it is set, and a dashboard on request. CloudWatch may publish to the topic.
 
     Create it after ``metering`` listens to its bus, so that each rule gets an alarm.
     """
@@ -55,6 +55,7 @@ class Monitoring(Construct):
         metering: AmberfloMetering,
         http_api: apigateway.IHttpApi,
         topic: sns.ITopic | None,
+        dashboard: bool = False,
     ) -> None:
         super().__init__(scope, id)
         if topic:
@@ -72,7 +73,8 @@ class Monitoring(Construct):
             )
             if topic:
                 alarm.add_alarm_action(actions.SnsAction(topic))
-        self._add_dashboard(metering, http_api)
+        if dashboard:
+            self._add_dashboard(metering, http_api)
 
     def _add_dashboard(self, metering: AmberfloMetering, http_api: apigateway.IHttpApi) -> None:
         machines = metering.state_machines.items()
@@ -101,8 +103,12 @@ class Monitoring(Construct):
                 ],
                 [
                     graph(
-                        title="Usages",
-                        left=[build_count_metric(metering, name) for name in ("UsagesCounted", "UsagesRejected")],
+                        title="Usage events",
+                        left=[
+                            queue.metric_number_of_messages_sent(label="Queued"),
+                            queue.metric_number_of_messages_deleted(label="Processed"),
+                            build_rejected_metric(metering).with_(label="Rejected"),
+                        ],
                         width=8,
                     ),
                     graph(

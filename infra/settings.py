@@ -121,8 +121,11 @@ class Settings:
     admin_email: str | None = None
     alarm_email: str | None = None
     log_retention_days: int = 30
-    ingest_log: IngestLog = "ALL_WITHOUT_DATA"
+    ingest_log: IngestLog = "ERROR_WITH_DATA"
     ingest_concurrency: int = 10
+    ingest_window_seconds: int = 20
+    trace_ingest: bool = False
+    dashboard: bool = False
     check_meter_names: bool = True
     python_version: str = "3.13"
     architecture: str = "arm64"
@@ -140,6 +143,8 @@ class Settings:
             )
         if not 2 <= self.ingest_concurrency <= 1000:
             raise InvalidSetting(f"ingestConcurrency must be between 2 and 1000, not {self.ingest_concurrency}.")
+        if not 0 <= self.ingest_window_seconds <= 300:
+            raise InvalidSetting(f"ingestWindowSeconds must be between 0 and 300, not {self.ingest_window_seconds}.")
         Runtime(self.python_version, self.architecture)
 
     def _check_form(self, name: str, form: Form) -> None:

@@ -34,6 +34,8 @@ def add_metering(scope: Construct, settings: Settings, runtime: Runtime, bus: ev
         log_retention=get_log_retention(settings),
         ingest_log=settings.ingest_log,
         ingest_concurrency=settings.ingest_concurrency,
+        ingest_window_seconds=settings.ingest_window_seconds,
+        trace_ingest=settings.trace_ingest,
         check_meter_names=settings.check_meter_names,
         secret_key=key,
         subnet_ids=settings.subnet_ids,
@@ -72,6 +74,7 @@ class MeteringStack(Stack):
             metering=self.metering,
             http_api=self.api.http_api,
             topic=add_alarm_topic(self, settings.alarm_email),
+            dashboard=settings.dashboard,
         )
         add_outputs(self, build_stack_outputs(self.metering) | self._build_own_outputs(pool))
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from aws_cdk import Aws
+from aws_cdk import Aws, Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -14,6 +15,11 @@ from amberflo_workflows.infra.log_groups import build_vended_log_group
 from amberflo_workflows.infra.nag import acknowledge
 from amberflo_workflows.infra.operations import Operation, OperationKind
 from amberflo_workflows.infra.settings import IngestLog, InvalidSetting
+
+NAMESPACE: Final = "AmberfloWorkflows"
+# The events at the end of an execution that failed. Every log level but OFF has them:
+# https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html.
+_FAILURES: Final = ("ExecutionFailed", "ExecutionTimedOut")
 
 # A backfill can take hours, and an express workflow at most five minutes. Tenant events are few, so that the
 # history of each execution is affordable.
@@ -28,10 +34,26 @@ _TYPES: Final = {
 class StateMachines(Construct):
     """Creates state machines, each with a role that may invoke only the tasks in its definition."""
 
-    def __init__(self, scope: Construct, id: str, *, retention: logs.RetentionDays, ingest_log: IngestLog) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        retention: logs.RetentionDays,
+        ingest_log: IngestLog,
+        trace_ingest: bool,
+        deployment_name: str,
+    ) -> None:
         super().__init__(scope, id)
         self._retention = retention
         self._ingest_log = ingest_log
+        self._trace_ingest = trace_ingest
+        # Metrics from logs have no constant dimensions, so that the deployment is a part of the name.
+        self._failed_metric = f"ExecutionsFailed/{deployment_name}"
+
+    def build_failed_metric(self, period: Duration) -> cloudwatch.Metric:
+        """Build the number of executions of all workflows that failed or timed out."""
+        return cloudwatch.Metric(namespace=NAMESPACE, metric_name=self._failed_metric, statistic="Sum", period=period)
 
     def add(
         self, operation: Operation, tasks: Mapping[str, lambda_.Function], resources: Mapping[str, str]
@@ -57,7 +79,7 @@ class StateMachines(Construct):
             definition_substitutions={token: substitutions[token] for token in sorted(operation.tokens)},
             state_machine_type=_TYPES[operation.kind],
             role=role,
-            tracing_enabled=True,
+            tracing_enabled=operation.kind is not OperationKind.INGEST or self._trace_ingest,
             logs=self._log_options(operation),
         )
         acknowledge(
@@ -74,8 +96,27 @@ class StateMachines(Construct):
     def _log_options(self, operation: Operation) -> sfn.LogOptions:
         """Log everything, with data. For ``ingest_usage``, with millions of executions, the setting decides."""
         group = build_vended_log_group(self, f"{operation.pascal_name}Log", service="states", retention=self._retention)
+        self._count_failures(group)
         if operation.kind is not OperationKind.INGEST:
             return sfn.LogOptions(destination=group, level=sfn.LogLevel.ALL, include_execution_data=True)
         if self._ingest_log == "ALL_WITHOUT_DATA":
             return sfn.LogOptions(destination=group, level=sfn.LogLevel.ALL, include_execution_data=False)
         return sfn.LogOptions(destination=group, level=sfn.LogLevel.ERROR, include_execution_data=True)
+
+    def _count_failures(self, group: logs.LogGroup) -> None:
+        """Count the failed executions in a log, in one metric for all workflows.
+
+        Step Functions has two metrics for each workflow, which would need an alarm each. This one has values only
+        after a failure, and CloudWatch charges for a metric only in the hours that have values.
+        """
+        logs.MetricFilter(
+            group,
+            "Failures",
+            log_group=group,
+            filter_pattern=logs.FilterPattern.any(
+                *(logs.FilterPattern.string_value("$.type", "=", name) for name in _FAILURES)
+            ),
+            metric_namespace=NAMESPACE,
+            metric_name=self._failed_metric,
+            metric_value="1",
+        )

@@ -24,5 +24,4 @@ def handler(event: dict[str, object], _context: object) -> ResolvedApiKey:
     refresh = event.get("refresh") is True
     keys = api_keys()
     version_id = keys.current_version(refresh=refresh)
-    logger.info("api key", extra={"version_id": version_id, "refreshed": refresh})
     return {"secretId": keys.secret_id, "versionId": version_id, "refreshed": refresh}

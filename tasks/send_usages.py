@@ -16,11 +16,10 @@ from dataclasses import replace
 from typing import Annotated, Any, Final, NamedTuple, TypedDict
 
 import msgspec
-from aws_lambda_powertools.metrics import MetricUnit
 from msgspec import Meta, Struct
 
 from amberflo_workflows.core.chunks import MAX_CHUNK_USAGES
-from amberflo_workflows.core.observability import metrics
+from amberflo_workflows.core.observability import count_rejected
 from amberflo_workflows.core.reported_usage import RejectedUsage, ReportedUsage, build_rejected_usage, truncate_reason
 from amberflo_workflows.core.usage_record import InvalidUsage, UsageRecord, build_record, check_countable
 from amberflo_workflows.tasks.amberflo.client import AmberfloClient
@@ -74,8 +73,7 @@ def handler(request: SendUsages, step: Step) -> SendResult:
         reason = truncate_reason(f"Amberflo rejected it: {error.message}")
         rejected.append(build_rejected_usage(batch[0].reported, batch[0].place, reason))
         valid = []
-    metrics.add_metric("UsagesCounted", MetricUnit.Count, len(valid))
-    metrics.add_metric("UsagesRejected", MetricUnit.Count, len(rejected))
+    count_rejected(len(rejected))
     return {"counted": [usage.record.unique_id for usage in valid], "rejected": rejected}
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from amberflo_workflows.core.observability import flush_metrics, logger
+from amberflo_workflows.core.observability import logger
 from amberflo_workflows.core.response import (
     PayloadTooLarge,
     StepResponse,
@@ -89,8 +89,6 @@ def step(
                 return error_response(413, str(error))
             except AmberfloClientError as error:
                 return _build_error_response(error)
-            finally:
-                flush_metrics()
 
         return handler
 

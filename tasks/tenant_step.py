@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final, TypedDict
 
-from amberflo_workflows.core.observability import count_for_alarm
+from amberflo_workflows.core.observability import count_rejected
 from amberflo_workflows.core.rejected_item import EVENT_ID_PREFIX
 from amberflo_workflows.core.reported_usage import MAX_REASON_BYTES
 from amberflo_workflows.core.response import StepResponse, error_response
@@ -56,7 +56,7 @@ def tenant_step(
 
 
 def _reject(event: Any, step: Step, reason: str) -> RejectedEventResponse:
-    count_for_alarm("TenantsRejected", "customers")
+    count_rejected(1)
     response = error_response(400, f"The event is invalid: {reason}.")
     event_id = event.get("id") if isinstance(event, dict) and isinstance(event.get("id"), str) else step.execution.name
     size = len(json.dumps(json.dumps(event, ensure_ascii=False), ensure_ascii=False).encode("utf-8", "surrogatepass"))

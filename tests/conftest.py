@@ -11,7 +11,6 @@ from amberflo_workflows.sandbox.client import SandboxClient
 
 # Powertools reads these when a handler's module is imported, which a test may do before any fixture.
 os.environ["POWERTOOLS_SERVICE_NAME"] = "tests"
-os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "AmberfloWorkflows"
 
 
 @pytest.fixture(autouse=True)

@@ -60,8 +60,6 @@ def _build_environment(system: System, is_checked: bool) -> dict[str, str]:
         "AMBERFLO_INGEST_URL": system.amberflo_url,
         "AMBERFLO_CHECK_METER_NAMES": str(is_checked).lower(),
         "POWERTOOLS_SERVICE_NAME": "send_usages",
-        "POWERTOOLS_METRICS_NAMESPACE": "AmberfloWorkflows",
-        "POWERTOOLS_METRICS_DISABLED": "true",
         **system.emulator.environment,
     }
 

@@ -1,40 +1,42 @@
-"""The metrics that a Lambda writes to its log, in a process of its own, since a Lambda reads its name at its start."""
+"""The metric that Lambdas write to their logs, in the form that CloudWatch reads."""
 
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 
-SCRIPT = """
-import time
-from amberflo_workflows.core import observability
-for _ in range(2):
-    observability.record_call("GET", "200", time.monotonic())
-    observability.flush_metrics()
-observability.count_for_alarm("UsagesRejected", "send_usages")
-"""
+import pytest
+
+from amberflo_workflows.core.observability import count_rejected
 
 
-def _emit(**environment: str) -> list[dict[str, Any]]:
-    variables = {"POWERTOOLS_METRICS_NAMESPACE": "n", "POWERTOOLS_SERVICE_NAME": "step", **environment}
-    process = subprocess.run(
-        [sys.executable, "-c", SCRIPT], env={**os.environ, **variables}, capture_output=True, text=True, check=True
-    )
-    return [json.loads(line) for line in process.stdout.splitlines() if '"_aws"' in line]
+def _read_metrics(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def _list_dimensions(lines: list[dict[str, Any]]) -> list[list[dict[str, str]]]:
-    return [
-        [{name: line[name] for name in names} for names in line["_aws"]["CloudWatchMetrics"][0]["Dimensions"]]
-        for line in lines
-    ]
+def test_rejected_usage_is_counted_for_the_deployment(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEPLOYMENT_NAME", "Stack/Metering")
+    count_rejected(3)
+    (line,) = _read_metrics(capsys)
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive == {
+        "Namespace": "AmberfloWorkflows",
+        "Dimensions": [["deployment"]],
+        "Metrics": [{"Name": "Rejected", "Unit": "Count"}],
+    }
+    assert (line["deployment"], line["Rejected"]) == ("Stack/Metering", 3)
 
 
-def test_every_metric_has_the_dimension_of_its_deployment() -> None:
-    step, alarm = ({"service": name, "deployment": "Stack/Metering"} for name in ("step", "send_usages"))
-    assert _list_dimensions(_emit(DEPLOYMENT_NAME="Stack/Metering")) == [[step], [step], [alarm]]
+def test_without_a_deployment_there_is_no_empty_dimension(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DEPLOYMENT_NAME", raising=False)
+    count_rejected(1)
+    (line,) = _read_metrics(capsys)
+    assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [[]]
 
 
-def test_without_a_deployment_there_is_no_empty_dimension() -> None:
-    assert _list_dimensions(_emit()) == [[{"service": "step"}], [{"service": "step"}], [{"service": "send_usages"}]]
+def test_nothing_rejected_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    # CloudWatch charges for a metric in each hour that has a value, also if it is zero.
+    count_rejected(0)
+    assert capsys.readouterr().out == ""

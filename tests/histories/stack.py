@@ -36,7 +36,7 @@ REJECTED_TABLE: Final = "rejected"
 KEY_TABLE: Final = "call-identities"
 # As in infra/ingest.py; tests/histories/test_stack.py compares them with the template.
 MAX_RECEIVE_COUNT: Final = 5
-VISIBILITY_SECONDS: Final = 1620
+VISIBILITY_SECONDS: Final = 1640
 _RETENTION_SECONDS: Final = 14 * 86_400
 # The events of a history are in the past, so that a history of some days never reaches the time of the computer.
 _DAYS_AGO: Final = 10

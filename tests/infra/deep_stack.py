@@ -48,4 +48,4 @@ def _add_everything(scope: Construct) -> None:
         retention=logs.RetentionDays.ONE_MONTH,
     )
     topic = add_alarm_topic(scope, "ops@example.com")
-    Monitoring(scope, "Monitoring", metering=metering, http_api=api.http_api, topic=topic)
+    Monitoring(scope, "Monitoring", metering=metering, http_api=api.http_api, topic=topic, dashboard=True)

@@ -21,8 +21,11 @@ _OPTIONS: Final[dict[str, Any]] = {
     "security_group_ids": ("sg-00000000000000001",),
     "alarm_email": "ops@example.com",
     "log_retention_days": 365,
-    "ingest_log": "ERROR_WITH_DATA",
+    "ingest_log": "ALL_WITHOUT_DATA",
     "ingest_concurrency": 1000,
+    "ingest_window_seconds": 0,
+    "trace_ingest": True,
+    "dashboard": True,
     "check_meter_names": False,
 }
 _ISSUER: Final[dict[str, Any]] = {"issuer": "https://issuer.example.com", "audience": ("one", "two")}

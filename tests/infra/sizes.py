@@ -20,6 +20,7 @@ _MAX_MANAGED_POLICY: Final = 6_144
 _MAX_TRUST_POLICY: Final = 2_048
 _MAX_VARIABLES: Final = 4_096
 _MAX_EVENT_PATTERN: Final = 2_048
+_MAX_METRIC_NAME: Final = 255
 _MIB: Final = 1_048_576
 
 
@@ -61,6 +62,9 @@ def _measure_names(template: dict[str, Any], resolved: dict[str, Any]) -> Iterat
         kind = KINDS.get(item["Type"])
         if kind and kind.name_property in template["Resources"][logical_id].get("Properties", {}):
             yield Size("name", logical_id, len(item["Properties"][kind.name_property]), kind.max_name_length)
+        if item["Type"] == "AWS::Logs::MetricFilter":
+            (metric,) = item["Properties"]["MetricTransformations"]
+            yield Size("metric", logical_id, len(metric["MetricName"]), _MAX_METRIC_NAME)
 
 
 def _measure_role_policies(resolved: dict[str, Any]) -> Iterator[Size]:

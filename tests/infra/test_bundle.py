@@ -43,7 +43,7 @@ def test_a_handler_needs_only_what_lambda_provides(local_bundle: Path, module: s
         f"import amberflo_workflows.{module} as m; assert callable(m.handler); "
         "print(m.__file__); print('aws_cdk' in sys.modules)"
     )
-    environment = {"POWERTOOLS_SERVICE_NAME": "x", "POWERTOOLS_METRICS_NAMESPACE": "x"}
+    environment = {"POWERTOOLS_SERVICE_NAME": "x"}
     result = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code], env=environment, capture_output=True, text=True, check=False
     )

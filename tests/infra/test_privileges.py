@@ -45,13 +45,14 @@ def _expect_task(name: str, **grants: str) -> tuple[str, Grants]:
 
 
 def _expect_machine(name: str, *tasks: str, **grants: str) -> tuple[str, Grants]:
-    all_resources = (
+    log_delivery = (
         "logs:CreateLogDelivery logs:DeleteLogDelivery logs:DescribeLogGroups logs:DescribeResourcePolicies "
-        "logs:GetLogDelivery logs:ListLogDeliveries logs:PutResourcePolicy logs:UpdateLogDelivery "
-        f"xray:GetSamplingRules xray:GetSamplingTargets {TRACES}"
+        "logs:GetLogDelivery logs:ListLogDeliveries logs:PutResourcePolicy logs:UpdateLogDelivery"
     )
+    # X-Ray does not sample queued usage, unless the setting says so.
+    sampling = "" if name == "IngestUsage" else f" xray:GetSamplingRules xray:GetSamplingTargets {TRACES}"
     return f"Workflows{name}", {
-        "*": all_resources,
+        "*": log_delivery + sampling,
         **{f"Functions{task}": "lambda:InvokeFunction" for task in tasks},
         **grants,
     }
@@ -137,7 +138,7 @@ VARIABLES = {
     *("AMBERFLO_API_KEY_FIELD", "AMBERFLO_API_KEY_SECRET_ID", "AMBERFLO_BASE_URL", "AMBERFLO_INGEST_URL"),
     *("ANSWERS_BUCKET_NAME", "IDEMPOTENCY_TABLE_NAME", "METER_LOCKS_TABLE_NAME", "REJECTED_TABLE_NAME"),
     *("STATE_MACHINE_ARNS", "INGEST_USAGE_STATE_MACHINE_ARN", "AMBERFLO_CHECK_METER_NAMES", "DEPLOYMENT_NAME"),
-    *("POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME"),
+    *("POWERTOOLS_LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"),
 }
 
 

@@ -25,6 +25,7 @@ KINDS = {
     "environment variables",
     "event pattern",
     "definition",
+    "metric",
 }
 
 

@@ -27,7 +27,9 @@ WITH_USERS: Final = Settings(
     alarm_email="ops@example.com",
     read_scope="metering/read",
     write_scope="metering/write",
-    ingest_log="ERROR_WITH_DATA",
+    ingest_log="ALL_WITHOUT_DATA",
+    trace_ingest=True,
+    dashboard=True,
 )
 WITH_ISSUER: Final = Settings(
     issuer="https://issuer.example.com",
@@ -47,7 +49,7 @@ class TwoDeployments(Stack):
         for name in ("First", "Second"):
             metering = AmberfloMetering(self, name, event_bus=EventBus(self, f"{name}Bus"))
             api = HttpApi(self, f"{name}Api")
-            Monitoring(self, f"{name}Monitoring", metering=metering, http_api=api, topic=topic)
+            Monitoring(self, f"{name}Monitoring", metering=metering, http_api=api, topic=topic, dashboard=True)
 
 
 def synth_variants(folder: Path) -> dict[str, dict[str, Any]]:

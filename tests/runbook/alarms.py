@@ -5,14 +5,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from amberflo_workflows.infra.operations import OPERATIONS
 from amberflo_workflows.local.system import STACK, System
 
 # A logical id is the construct's id, the resource's name and a hash.
 _NAME = re.compile(r"Monitoring(\w+)[0-9A-F]{8}")
-_WORKFLOW_PREFIX = re.compile(
-    "^(" + "|".join(operation.pascal_name for operation in OPERATIONS) + ")(?=(Failed|TimedOut)$)"
-)
 _RULE_PREFIX = re.compile("^.*(?=EventsLost$)")
 
 
@@ -39,8 +35,8 @@ def alarm_names(template: dict[str, Any]) -> dict[str, str]:
 
 
 def section_title(name: str) -> str:
-    """Return the title of an alarm's section in the runbook; "…" stands for any workflow or rule."""
-    return _RULE_PREFIX.sub("…", _WORKFLOW_PREFIX.sub("…", name))
+    """Return the title of an alarm's section in the runbook; "…" stands for any rule."""
+    return _RULE_PREFIX.sub("…", name)
 
 
 def fetch_deployed(system: System, template: dict[str, Any]) -> dict[str, Alarm]:
@@ -57,7 +53,7 @@ def fetch_deployed(system: System, template: dict[str, Any]) -> dict[str, Alarm]
         names_by_physical_id[alarm["AlarmName"]]: Alarm(
             alarm["Namespace"],
             alarm["MetricName"],
-            {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]},
+            {dimension["Name"]: dimension["Value"] for dimension in alarm.get("Dimensions", [])},
             alarm["Statistic"],
             alarm["Threshold"],
         )

@@ -63,10 +63,10 @@ def _run(metering: Metering, *arguments: str) -> str:
     return process.stdout
 
 
-def _count_failed(system: System, alarm: Alarm, since: int) -> int:
-    """Count the failed executions of the state machine that an alarm watches."""
+def _count_failed(system: System, workflow: str, since: int) -> int:
+    """Count the failed executions of a workflow. The emulator writes no execution logs, which the alarm counts in."""
     executions = system.client("stepfunctions").list_executions(
-        stateMachineArn=alarm.dimensions["StateMachineArn"], statusFilter="FAILED"
+        stateMachineArn=system.state_machine_arns[workflow], statusFilter="FAILED"
     )["executions"]
     return sum(execution["startDate"].timestamp() * 1000 >= since for execution in executions)
 
@@ -90,30 +90,35 @@ def _send_onboarding(system: System, detail: dict[str, Any]) -> None:
 def test_a_failed_execution_is_listed_with_its_error_and_can_be_started_again(
     metering: Metering, alarms: Alarms, since: int
 ) -> None:
-    system, alarm = metering.system, alarms["ListMetersFailed"]
+    system, alarm = metering.system, alarms["ExecutionFailed"]
     sandbox_of(system).set_faults([UNAVAILABLE])
     name = Runner(system, endpoint=None).run("list_meters", {}).arn.rsplit(":", 1)[1]
-    assert (alarm.namespace, alarm.metric) == ("AWS/States", "ExecutionsFailed")
-    assert _count_failed(system, alarm, since) >= alarm.threshold
+    assert _count_failed(system, "list_meters", since) >= alarm.threshold
     assert name[:8] in _run(metering, "executions", "list", "--status", "failed", "--since", "1h")
     assert "AmberfloUnavailable" in _run(metering, "executions", "show", name)
     sandbox_of(system).clear_faults()
     _run(metering, "executions", "start", "--like", name)
 
 
-def test_each_workflow_has_two_alarms_and_a_time_limit(system: System, alarms: Alarms) -> None:
+def test_each_workflow_counts_its_failures_for_the_alarm_and_has_a_time_limit(system: System, alarms: Alarms) -> None:
     # The emulator ignores a state machine's TimeoutSeconds, so no execution can time out here.
+    alarm = alarms["ExecutionFailed"]
+    assert (alarm.namespace, alarm.dimensions, alarm.statistic, alarm.threshold) == ("AmberfloWorkflows", {}, "Sum", 1)
+    states, logs = system.client("stepfunctions"), system.client("logs")
     for operation in OPERATIONS:
-        dimensions = {"StateMachineArn": system.state_machine_arns[operation.name]}
-        for suffix, metric in (("Failed", "ExecutionsFailed"), ("TimedOut", "ExecutionsTimedOut")):
-            assert alarms[f"{operation.pascal_name}{suffix}"] == Alarm("AWS/States", metric, dimensions, "Sum", 1)
+        machine = states.describe_state_machine(stateMachineArn=system.state_machine_arns[operation.name])
+        (destination,) = machine["loggingConfiguration"]["destinations"]
+        group = destination["cloudWatchLogsLogGroup"]["logGroupArn"].split(":log-group:")[1].removesuffix(":*")
+        (metric_filter,) = logs.describe_metric_filters(logGroupName=group)["metricFilters"]
+        (transformation,) = metric_filter["metricTransformations"]
+        assert (transformation["metricNamespace"], transformation["metricName"]) == (alarm.namespace, alarm.metric)
         assert json.loads(operation.definition)["TimeoutSeconds"] > 0
 
 
 def test_rejected_usage_is_edited_redriven_and_counted_once(metering: Metering, alarms: Alarms, since: int) -> None:
     system, usages = metering.system, build_usages(1)
     send_usages(system, [{key: value for key, value in usages[0].items() if key != "meterApiName"}])
-    assert wait_until(lambda: sum_emitted(system, alarms["UsageRejected"], since) >= alarms["UsageRejected"].threshold)
+    assert wait_until(lambda: sum_emitted(system, alarms["Rejected"], since) >= alarms["Rejected"].threshold)
     tenant = usages[0]["tenantId"]
     (item,) = metering.json("rejected", "list", "--tenant", tenant)
     assert "meterApiName" in _run(metering, "rejected", "show", item["id"])
@@ -131,7 +136,7 @@ def test_dead_usage_is_redriven_and_counted_once(
     assert wait_until(
         lambda: _count_visible(quick_redelivery, alarms["UsageDead"]) >= max(len(usages), alarms["UsageDead"].threshold)
     )
-    assert _count_failed(quick_redelivery, alarms["IngestUsageFailed"], since) >= alarms["IngestUsageFailed"].threshold
+    assert _count_failed(quick_redelivery, "ingest_usage", since) >= alarms["ExecutionFailed"].threshold
     failed = ("executions", "list", "--workflow", "ingest_usage", "--status", "failed", "--since", "1d")
     assert "ingest_usage" in _run(metering, *failed)
     sandbox_of(quick_redelivery).clear_faults()
@@ -156,7 +161,7 @@ def test_a_dead_tenant_event_is_redriven_and_creates_the_customer(metering: Mete
 
 
 def test_a_rejected_tenant_event_is_sent_again_and_dropped(metering: Metering, alarms: Alarms, since: int) -> None:
-    system, tenant, alarm = metering.system, f"tenant-{uuid.uuid4()}", alarms["TenantRejected"]
+    system, tenant, alarm = metering.system, f"tenant-{uuid.uuid4()}", alarms["Rejected"]
     _send_onboarding(system, {"tenant": tenant})
     assert wait_until(lambda: sum_emitted(system, alarm, since) >= alarm.threshold)
     assert wait_until(lambda: tenant in _run(metering, "rejected", "list", "--json"))

@@ -80,6 +80,6 @@ def test_logs_contain_neither_the_key_nor_a_body(
     out, err = capsys.readouterr()
     out += log.getvalue()
     assert '"correlation_id":"run-1"' in out
-    assert "AmberfloCalls" in out
+    assert '"message":"amberflo call"' in out
     assert "key-1" not in out + err
     assert "secret-meter-name" not in out + err
