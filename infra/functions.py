@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from aws_cdk import Duration, RemovalPolicy
@@ -12,20 +11,10 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from amberflo_workflows.infra.memory import get_memory_mb
 from amberflo_workflows.infra.nag import acknowledge
 from amberflo_workflows.infra.operations import to_snake_case
 from amberflo_workflows.infra.settings import Runtime
-
-# CPU grows with memory. With less, the imports take so long that it costs more.
-DEFAULT_MEMORY_MB: Final = 512
-# The functions that other memory suits better, by their names.
-MEMORY_MB: Final[Mapping[str, int]] = MappingProxyType({})
-
-
-def get_memory_mb(name: str) -> int:
-    """Return the memory of a function, given by its name in Pascal case."""
-    return MEMORY_MB.get(name, DEFAULT_MEMORY_MB)
-
 
 # What AWS's policy for Lambdas in a VPC allows, without the logs. EC2 has no resource-level permissions for all of it.
 _VPC_ACTIONS: Final = (

@@ -21,7 +21,11 @@ SETTLE_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class RunCounts:
-    """The counts of a run. ``cpu`` has the processor seconds of all processes of each function."""
+    """The counts of a run.
+
+    ``cpu`` has the processor seconds of all processes of each function, ``execution_log_bytes`` what executions would
+    log with the setting ``ingestLog=ALL_WITHOUT_DATA``; by default they log failures only.
+    """
 
     usages: int
     events: int
@@ -29,7 +33,7 @@ class RunCounts:
     event_bytes: int
     amberflo_calls: int
     lambda_invocations: int
-    lambda_seconds: float
+    lambda_gb_seconds: float
     executions: int
     execution_seconds: float
     transitions: int
@@ -70,7 +74,7 @@ def count_run(system: System, count: int, usages_per_event: int, batch_count: in
         event_bytes=sum(bodies) // len(bodies),
         amberflo_calls=sandbox_of(system).requests()["total"],
         lambda_invocations=sum(line.startswith("START ") for line in lines),
-        lambda_seconds=sum(_billed_seconds(line) for line in lines),
+        lambda_gb_seconds=sum(_billed_gb_seconds(line) for line in lines),
         executions=len(executions),
         execution_seconds=sum(_round_up(history[-1]["timestamp"] - history[0]["timestamp"]) for history in histories),
         transitions=sum(event["type"].endswith("StateEntered") for history in histories for event in history),
@@ -100,7 +104,7 @@ def _build_row(counts: RunCounts, usages_per_event: int) -> dict[str, Any]:
             "state_transitions": per_thousand(counts.transitions),
             "sqs_requests": per_thousand(_sqs_requests(counts)),
             "secrets_manager_requests": per_thousand(counts.secret_reads),
-            "log_bytes": per_thousand(counts.log_bytes + counts.execution_log_bytes),
+            "log_bytes": per_thousand(counts.log_bytes),
         },
         "dollars_per_million": {
             "event": bus,
@@ -119,8 +123,8 @@ def compute_dollars(counts: RunCounts) -> dict[str, float]:
         "workflows": counts.executions * prices.EXPRESS_REQUEST
         + counts.execution_seconds * prices.EXPRESS_MEMORY_GB * prices.EXPRESS_GB_SECOND,
         "lambdas": counts.lambda_invocations * prices.LAMBDA_REQUEST
-        + counts.lambda_seconds * prices.LAMBDA_MEMORY_GB * prices.LAMBDA_GB_SECOND,
-        "logs": (counts.log_bytes + counts.execution_log_bytes) / 1e9 * prices.LOGS_GB,
+        + counts.lambda_gb_seconds * prices.LAMBDA_GB_SECOND,
+        "logs": counts.log_bytes / 1e9 * prices.LOGS_GB,
         "secrets": counts.secret_reads * prices.SECRETS_REQUEST,
     }
 
@@ -132,13 +136,13 @@ def _billed_chunks(counts: RunCounts) -> int:
 def _sqs_requests(counts: RunCounts) -> float:
     """Estimated, because the run uses no queue.
 
-    Messages are sent one by one, received and deleted ten at a time, and each 64 kB counts as a request.
+    Messages are sent one by one, received and deleted up to ten at a time, and each 64 kB counts as a request. A batch
+    of one message takes three requests.
     """
-    chunks = _billed_chunks(counts)
-    if chunks > 1:
-        return counts.events * (2 * chunks + 1 / prices.SQS_MESSAGES_PER_REQUEST)
-    received = max(1 / prices.SQS_MESSAGES_PER_REQUEST, counts.event_bytes / prices.BILLED_CHUNK_BYTES)
-    return counts.events * (1 + received + 1 / prices.SQS_MESSAGES_PER_REQUEST)
+    per_batch = counts.events / counts.batches
+    requests = math.ceil(per_batch / prices.SQS_MESSAGES_PER_REQUEST)
+    received = max(requests, per_batch * counts.event_bytes / prices.BILLED_CHUNK_BYTES)
+    return counts.events * _billed_chunks(counts) + counts.batches * (received + requests)
 
 
 def _read_logs(system: System) -> dict[str, list[str]]:
@@ -180,10 +184,11 @@ def _log_line_bytes(arn: str, event: dict[str, Any]) -> int:
     return len(json.dumps(line).encode()) + prices.LOG_LINE_OVERHEAD_BYTES
 
 
-def _billed_seconds(line: str) -> float:
+def _billed_gb_seconds(line: str) -> float:
     if not line.startswith("REPORT "):
         return 0.0
-    return float(line.split("Billed Duration: ")[1].split(" ms", maxsplit=1)[0]) / 1000
+    milliseconds = float(line.split("Billed Duration: ")[1].split(" ms", maxsplit=1)[0])
+    return milliseconds / 1000 * int(line.split("Memory Size: ")[1].split(" MB", maxsplit=1)[0]) / 1024
 
 
 def _round_up(seconds: float) -> float:

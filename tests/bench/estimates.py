@@ -5,31 +5,16 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from amberflo_workflows.entrypoints.ingest_queue import PARALLEL_CHUNKS
-from amberflo_workflows.infra.operations import OPERATIONS
 from tests.bench import prices
 from tests.bench.costs import RunCounts, compute_dollars
+from tests.bench.designs import AFTER, SECONDS_PER_MONTH, Design
 
-SECONDS_PER_MONTH: Final = 30 * 86_400
 # The response time of Amberflo, and the time that Step Functions itself adds to an execution.
 AMBERFLO_SECONDS: Final = 0.1
 WORKFLOW_SECONDS: Final = 0.05
-# The share of a core: Lambda gives a full core to 1,769 MB. It is assumed to be as fast as one of the machine that
-# counted.
-CPU_SHARE: Final = prices.LAMBDA_MEMORY_GB * 1024 / 1769
-# An event source mapping starts with five pollers, each of which collects a batch for a second.
-POLLERS: Final = 5
-WINDOW_SECONDS: Final = 1.0
-# Events in a full batch, by usages per event. A batch has at most 1,000 messages or 6 MB, which are 70 events of 300.
-FULL_BATCHES: Final = {1: 1_000, 300: 70}
-
-# Two for each workflow. tests/infra counts them in the template.
-ALARMS: Final = 2 * len(OPERATIONS) + 13
-# Three for each of the ten steps that call Amberflo, two more for send_usages, and one for rejected tenants.
-METRICS: Final = 33
-# Five pollers poll an empty queue every 20 s, and five processes read the secret every five minutes.
-IDLE: Final = POLLERS * SECONDS_PER_MONTH * (prices.SQS_REQUEST / 20 + prices.SECRETS_REQUEST / 300)
-FIXED: Final = ALARMS * prices.ALARM + prices.DASHBOARD + METRICS * prices.METRIC + prices.SECRET + IDLE
-
+# Lambda gives a full core to this memory, and a share of one to less. It is assumed to be as fast as one of the machine
+# that counted.
+MEMORY_OF_A_CORE_MB: Final = 1_769
 # One Lambda invocation for each event, as in the npm package: 128 MB on x86. Its time, with a TLS connection for each
 # call, and the bytes that it logs, with the complete event, are guesses.
 PER_EVENT_SECONDS: Final = 0.2
@@ -39,43 +24,48 @@ PER_EVENT_LOG_BYTES: Final = 2_500
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of an execution, of a batch, and of all Lambda invocations in a run."""
+    """Seconds of an execution, of a batch, and of all Lambda invocations in a run; and their memory times seconds."""
 
     execution: float
     batch: float
     lambdas: float
+    lambda_gb_seconds: float
 
 
-def estimate_times(counts: RunCounts) -> Times:
-    """Processor time at Lambda's share of a core, plus the time that is spent waiting."""
-    resolve = counts.cpu["tasks.resolve_api_key"] / counts.executions / CPU_SHARE
-    send = counts.cpu["tasks.send_usages"] / counts.executions / CPU_SHARE + AMBERFLO_SECONDS
+def estimate_times(counts: RunCounts, design: Design = AFTER) -> Times:
+    """Processor time at each function's share of a core, plus the time that is spent waiting."""
+    memory = {name: design.get_memory_mb(name) for name in ("ResolveApiKey", "SendUsages", "IngestQueue")}
+    share = {name: megabytes / MEMORY_OF_A_CORE_MB for name, megabytes in memory.items()}
+    resolve = counts.cpu["tasks.resolve_api_key"] / counts.executions / share["ResolveApiKey"]
+    send = counts.cpu["tasks.send_usages"] / counts.executions / share["SendUsages"] + AMBERFLO_SECONDS
     execution = WORKFLOW_SECONDS + resolve + send
     rounds = math.ceil(counts.executions / counts.batches / PARALLEL_CHUNKS)
-    batch = counts.cpu["entrypoints.ingest_queue"] / counts.batches / CPU_SHARE + rounds * execution
-    return Times(execution, batch, counts.executions * (resolve + send) + counts.batches * batch)
+    batch = counts.cpu["entrypoints.ingest_queue"] / counts.batches / share["IngestQueue"] + rounds * execution
+    seconds = {
+        "ResolveApiKey": counts.executions * resolve,
+        "SendUsages": counts.executions * send,
+        "IngestQueue": counts.batches * batch,
+    }
+    gb_seconds = sum(seconds[name] * memory[name] / 1024 for name in seconds)
+    return Times(execution, batch, sum(seconds.values()), gb_seconds)
 
 
-def compute_events_per_batch(usages_per_month: int, usages_per_event: int) -> int:
-    """The number of events that a poller collects in a second."""
-    per_second = usages_per_month / usages_per_event / SECONDS_PER_MONTH
-    return min(FULL_BATCHES[usages_per_event], max(1, round(per_second * WINDOW_SECONDS / POLLERS)))
-
-
-def estimate_monthly_dollars(counts: RunCounts, usages_per_month: int) -> dict[str, float]:
+def estimate_monthly_dollars(counts: RunCounts, usages_per_month: int, design: Design = AFTER) -> dict[str, float]:
     """Dollars per month of the deployed stack, by service."""
-    expected = estimate_times(counts)
+    expected = estimate_times(counts, design)
     step = prices.EXPRESS_MEMORY_STEP_SECONDS
     billed = replace(
         counts,
-        lambda_seconds=expected.lambdas,
+        lambda_gb_seconds=expected.lambda_gb_seconds,
         execution_seconds=counts.executions * math.ceil(expected.execution / step) * step,
+        log_bytes=counts.log_bytes + (counts.execution_log_bytes if design.logs_executions else 0),
         secret_reads=0,
     )
     share = usages_per_month / counts.usages
     dollars = {name: amount * share for name, amount in compute_dollars(billed).items()}
     del dollars["secrets"]
-    return {**dollars, "traces": _trace_dollars(counts.batches * share, counts.executions * share), "fixed": FIXED}
+    calls = (counts.batches * share, counts.executions * share) if design.traces_ingest else ()
+    return {**dollars, "traces": _trace_dollars(*calls), "fixed": sum(design.list_fixed_dollars().values())}
 
 
 def estimate_per_event_dollars(usages_per_month: int) -> dict[str, float]:

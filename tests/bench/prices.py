@@ -29,6 +29,5 @@ BILLED_CHUNK_BYTES: Final = 64 * 1024
 LOG_LINE_OVERHEAD_BYTES: Final = 26
 EXPRESS_MEMORY_GB: Final = 64 / 1024
 EXPRESS_MEMORY_STEP_SECONDS: Final = 0.1
-LAMBDA_MEMORY_GB: Final = 512 / 1024
 # An event source mapping receives and deletes this many messages in a request.
 SQS_MESSAGES_PER_REQUEST: Final = 10

@@ -15,18 +15,22 @@ from typing import Any, Final
 from amberflo_workflows.core.chunks import MAX_CHUNK_USAGES
 from amberflo_workflows.local.system import System
 from tests.bench.costs import RunCounts, count_run
-from tests.bench.estimates import (
-    FULL_BATCHES,
-    compute_events_per_batch,
-    estimate_monthly_dollars,
-    estimate_per_event_dollars,
-    estimate_times,
-)
+from tests.bench.designs import AFTER, BEFORE, FULL_BATCHES
+from tests.bench.estimates import estimate_monthly_dollars, estimate_per_event_dollars, estimate_times
 from tests.bench.quotas import QUOTAS
 
-VOLUMES: Final = {"1 M": 1_000_000, "100 M": 100_000_000, "10 G": 10_000_000_000}
+VOLUMES: Final = {
+    "10 k": 10_000,
+    "1 M": 1_000_000,
+    "10 M": 10_000_000,
+    "100 M": 100_000_000,
+    "10 G": 10_000_000_000,
+}
 # Enough that the processor time of small batches is many ticks of its clock.
 _MIN_EXECUTIONS: Final = 100
+
+# The counts of the release 0.2, whose prices the document compares.
+UNITS_BEFORE: Final = "units_before.json"
 
 Units = dict[tuple[int, int], RunCounts]
 
@@ -35,7 +39,7 @@ def measure(system: System) -> dict[str, Any]:
     """Count a run for each kind of batch that the tables need."""
     kinds = {(usages_per_event, full) for usages_per_event, full in FULL_BATCHES.items()}
     kinds |= {
-        (usages_per_event, compute_events_per_batch(volume, usages_per_event))
+        (usages_per_event, AFTER.compute_events_per_batch(volume, usages_per_event))
         for volume in VOLUMES.values()
         for usages_per_event in FULL_BATCHES
     }
@@ -59,15 +63,20 @@ def parse_units(rows: Sequence[dict[str, Any]]) -> Units:
     }
 
 
-def read_committed_units() -> tuple[str, Units]:
+def read_committed_units(name: str = "units.json") -> tuple[str, Units]:
     """When and where the counts for ``docs/scale.md`` were made, and the counts."""
-    document = json.loads(Path(__file__).with_name("units.json").read_text())
+    document = json.loads(Path(__file__).with_name(name).read_text())
     return document["counted"], parse_units(document["units"])
 
 
 def render_tables(units: Units) -> dict[str, str]:
-    """The tables of the document in Markdown, by name."""
-    return {"times": _render_times(units), "ceilings": _render_ceilings(units), "costs": _render_costs(units)}
+    """The tables of the document in Markdown, by name; ``units`` are the counts of this release."""
+    return {
+        "times": _render_times(units),
+        "ceilings": _render_ceilings(units),
+        "costs": _render_costs(units, read_committed_units(UNITS_BEFORE)[1]),
+        "fixed": _render_fixed(),
+    }
 
 
 def _render_times(units: Units) -> str:
@@ -105,17 +114,24 @@ def _render_ceilings(units: Units) -> str:
     )
 
 
-def _render_costs(units: Units) -> str:
+def _render_costs(units: Units, units_before: Units) -> str:
     rows = []
     for name, volume in VOLUMES.items():
         for usages_per_event in FULL_BATCHES:
-            counts = units[usages_per_event, compute_events_per_batch(volume, usages_per_event)]
-            rows.append(
-                _build_cost_row(name, volume, f"events of {usages_per_event}", estimate_monthly_dollars(counts, volume))
-            )
+            for release, design, counts in (("before", BEFORE, units_before), ("now", AFTER, units)):
+                batch = counts[usages_per_event, design.compute_events_per_batch(volume, usages_per_event)]
+                dollars = estimate_monthly_dollars(batch, volume, design)
+                rows.append(_build_cost_row(name, volume, f"events of {usages_per_event}, {release}", dollars))
         rows.append(_build_cost_row(name, volume, "one Lambda per event", estimate_per_event_dollars(volume)))
     services = ["events", "queue", "workflows", "Lambdas", "logs", "traces", "fixed"]
     return _render_table(["usages", "", *services, "**$ per month**", "$ per million"], rows)
+
+
+def _render_fixed() -> str:
+    before, now = BEFORE.list_fixed_dollars(), AFTER.list_fixed_dollars()
+    rows = [[item, _format_dollars(before[item]), _format_dollars(now[item])] for item in before]
+    total = ["**$ per month**", *(f"**{_format_dollars(sum(items.values()))}**" for items in (before, now))]
+    return _render_table(["", "before", "now"], [*rows, total])
 
 
 def _build_cost_row(name: str, volume: int, design: str, dollars: dict[str, float]) -> list[str]:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from amberflo_workflows.infra.operations import OPERATIONS
+from tests.bench.designs import AFTER
 from tests.infra.conftest import get_resources
 from tests.runbook.alarms import alarm_names
 
@@ -134,6 +135,7 @@ def test_every_kind_of_failure_has_an_alarm_with_one_metric(variants: Templates)
     # CloudWatch charges for each metric of an alarm.
     names = alarm_names(variants["Plain"])
     assert sorted(names.values()) == sorted(COVERAGE.values())
+    assert len(names) == AFTER.alarms
     alarms = get_resources(variants["Plain"], "AWS::CloudWatch::Alarm")
     assert all("MetricName" in alarm and "Metrics" not in alarm for alarm in alarms.values())
     assert get_resources(variants["Plain"], "AWS::CloudWatch::CompositeAlarm") == {}

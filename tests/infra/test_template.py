@@ -11,6 +11,7 @@ import pytest
 import uv
 
 from amberflo_workflows.infra.app import OUT
+from amberflo_workflows.infra.memory import MEMORY_MB, get_memory_mb
 from amberflo_workflows.infra.node import use_packaged_node
 from amberflo_workflows.infra.operations import OPERATIONS, Operation, OperationKind, find_task_timeout
 from amberflo_workflows.infra.settings import InvalidSetting, Settings
@@ -131,6 +132,16 @@ def test_functions_have_a_longer_timeout_than_the_states_that_call_them(aws: dic
             assert by_module[module]["Timeout"] == find_task_timeout(task) + 1
     assert by_module["api"]["Timeout"] < 30
     assert by_module["ingest_queue"]["Timeout"] > 240
+
+
+def test_the_memory_of_each_function_is_in_the_table(aws: dict[str, Any]) -> None:
+    functions = get_resources(aws, "AWS::Lambda::Function").items()
+    names = {logical_id: re.search(r"Functions(\w+)[0-9A-F]{8}$", logical_id) for logical_id, _ in functions}
+    memory = {match[1]: function["MemorySize"] for logical_id, function in functions if (match := names[logical_id])}
+    assert memory == {name: get_memory_mb(name) for name in memory}
+    assert len(memory) == len(get_functions(aws))
+    # Others are in stacks with SBT's constructs only.
+    assert MEMORY_MB.keys() <= memory.keys() | {"UsageEvent", "CreateCustomerEvent", "DeleteCustomerEvent"}
 
 
 def test_queues_and_tables_keep_their_data(aws: dict[str, Any]) -> None:

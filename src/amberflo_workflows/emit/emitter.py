@@ -44,7 +44,7 @@ class UsageEmitter:
 
     ``bus_name``: name or ARN of the bus. ``source``: the events' source, such as ``my.app``.
     ``client``: a boto3 ``events`` client; its retries are part of one attempt. Default: created for the first usage.
-    ``linger``: seconds that a usage waits for others, to be sent in the same event.
+    ``linger``: seconds that a usage waits for others, to be sent in the same event. A killed process loses these.
     ``buffer``: maximum number of usages in memory: queued, being sent, or failed and not yet raised.
     ``max_wait``: seconds that ``record()`` waits while the buffer is full.
     ``max_tries``: attempts to send a usage with ``PutEvents`` before it fails.
@@ -60,7 +60,7 @@ class UsageEmitter:
         source: str,
         *,
         client: "EventBridgeClient | None" = None,
-        linger: float = 1.0,
+        linger: float = 10.0,
         buffer: int = 10_000,
         max_wait: float = 1.0,
         max_tries: int = 8,
