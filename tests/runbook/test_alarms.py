@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from amberflo_workflows.infra.operations import OPERATIONS
-from amberflo_workflows.local.system import System
+from amberflo_workflows.local.system import STACK, System
 from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import Api
@@ -104,15 +104,11 @@ def test_each_workflow_counts_its_failures_for_the_alarm_and_has_a_time_limit(sy
     # The emulator ignores a state machine's TimeoutSeconds, so no execution can time out here.
     alarm = alarms["ExecutionFailed"]
     assert (alarm.namespace, alarm.dimensions, alarm.statistic, alarm.threshold) == ("AmberfloWorkflows", {}, "Sum", 1)
-    states, logs = system.client("stepfunctions"), system.client("logs")
-    for operation in OPERATIONS:
-        machine = states.describe_state_machine(stateMachineArn=system.state_machine_arns[operation.name])
-        (destination,) = machine["loggingConfiguration"]["destinations"]
-        group = destination["cloudWatchLogsLogGroup"]["logGroupArn"].split(":log-group:")[1].removesuffix(":*")
-        (metric_filter,) = logs.describe_metric_filters(logGroupName=group)["metricFilters"]
-        (transformation,) = metric_filter["metricTransformations"]
-        assert (transformation["metricNamespace"], transformation["metricName"]) == (alarm.namespace, alarm.metric)
-        assert json.loads(operation.definition)["TimeoutSeconds"] > 0
+    response = system.client("logs").describe_metric_filters(metricNamespace=alarm.namespace, metricName=alarm.metric)
+    groups = [metric_filter["logGroupName"] for metric_filter in response["metricFilters"]]
+    assert all(group.startswith(f"/aws/vendedlogs/states/{STACK}/") for group in groups)
+    assert len(set(groups)) == len(OPERATIONS)
+    assert all(json.loads(operation.definition)["TimeoutSeconds"] > 0 for operation in OPERATIONS)
 
 
 def test_rejected_usage_is_edited_redriven_and_counted_once(metering: Metering, alarms: Alarms, since: int) -> None:
