@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from amberflo_workflows.local.system import System, running_system
-from tests.bench import costs, drain, meter_names, pages, records, scale, throughput
-from tests.bench.compare import cold
+from tests.bench import costs, drain, hot_path, meter_names, pages, records, scale, throughput
+from tests.bench.compare import cold, ingest, side_by_side
 from tests.bench.events import METER
 from tests.bench.prices import PRICES_SOURCE
 from tests.conftest import sandbox_of
 
-SYSTEM_PARTS = ("throughput", "costs", "drain", "names", "scale", "pages")
-PARTS = ("cold", "records", *SYSTEM_PARTS)
+SYSTEM_PARTS = ("throughput", "costs", "drain", "names", "scale", "pages", "compare")
+PARTS = ("cold", "usage", "records", *SYSTEM_PARTS)
 # A file or a pipe has no width.
 console = Console(width=None if sys.stdout.isatty() else 120)
 
@@ -31,15 +31,20 @@ def main(args: list[str]) -> int:
         print(f"Unknown part: {', '.join(sorted(unknown))}. The parts are {', '.join(PARTS)}.", file=sys.stderr)
         return 2
     results: dict[str, Any] = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "cpus": os.cpu_count()}
-    if "cold" in parts:
+    if {"cold", "compare"} & set(parts):
         results["cold"] = cold.measure()
         _print_cold(results["cold"])
+    if "usage" in parts:
+        title = "CPU time of a queued usage from the message's body to the compressed request, single events"
+        results["usage"] = _print_table(title, hot_path.measure())
     if "records" in parts:
         title = "CPU time of a usage in the step that sends it, without its calls"
         results["records"] = _print_table(title, records.measure())
     if set(parts) & set(SYSTEM_PARTS):
         with tempfile.TemporaryDirectory() as folder, running_system(Path(folder)) as system:
             results |= _measure_system(system, Path(folder), parts)
+    if "compare" in parts:
+        _print_compare(results)
     out = Path("build") / "bench.json"
     out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps(results, indent=2) + "\n")
@@ -69,6 +74,8 @@ def _measure_system(system: System, folder: Path, parts: list[str]) -> dict[str,
     if "pages" in parts:
         title = f"Pages of the console with {pages.EXECUTIONS:,} executions, median of {pages.RUNS} runs"
         results["pages"] = _print_table(title, pages.measure(system))
+    if "compare" in parts:
+        results["compare"] = side_by_side.measure(system)
     return results
 
 
@@ -86,6 +93,16 @@ def _print_table(title: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]
 def _print_cold(result: dict[str, Any]) -> None:
     _print_table(f"First call after idle, with TLS, medians of {cold.RUNS} fresh processes", result["cold"])
     _print_table("The same, and a warm call, with other memories; the price of a million", result["memory"])
+
+
+def _print_compare(results: dict[str, Any]) -> None:
+    compare = results["compare"]
+    _print_table("Calls of the HTTP API, warm, without the emulator's fixed pauses", compare["warm"])
+    title = f"{ingest.EVENTS:,} single events through the emulator's bus, as it is"
+    _print_table(title, compare["bus"])
+    _print_table("The same without the emulator's fixed pauses, in batches as AWS makes them", compare["batches"])
+    rows = side_by_side.build_rows(results["cold"]["cold"], compare)
+    compare["table"] = _print_table("This package and the design of one Lambda, side by side", rows)
 
 
 def _print_costs(rows: list[dict[str, Any]]) -> None:

@@ -44,6 +44,11 @@ def measure_cpu_seconds(system: System) -> dict[str, float]:
     return seconds
 
 
+def measure_lambda_cpu_seconds(system: System) -> float:
+    """Processor time in seconds of all Lambda workers that are running now."""
+    return sum(seconds for name, seconds in measure_cpu_seconds(system).items() if name not in {"emulator", "sandbox"})
+
+
 def list_worker_pids(system: System, handler: str) -> list[int]:
     """Ids of the processes that run ``handler``."""
     pids = []
