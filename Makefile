@@ -32,7 +32,7 @@ down: setup ## Stop the local system
 
 test: setup lint ## Run every test
 	@$(BIN)/python -m tools.chromium
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(COVERAGE) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(COVERAGE) $(ARGS)
 
 test-unit: setup ## Run the tests that need no emulator
 	@$(BIN)/python -m pytest -m "not emulator and not system" $(ARGS)

@@ -1,4 +1,5 @@
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,19 @@ from amberflo_workflows.sandbox.client import SandboxClient
 
 # Powertools reads these when a handler's module is imported, which a test may do before any fixture.
 os.environ["POWERTOOLS_SERVICE_NAME"] = "tests"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let test processes start with the files that take longest, and otherwise with those of the most tests.
+
+    A process that started a long file at the end would let the others wait. The order of the tests of a file is random,
+    and so is that of files with as many tests.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    counts = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.get_closest_marker("long") is None, -counts[item.path]))
 
 
 @pytest.fixture(autouse=True)

@@ -28,7 +28,7 @@ from tests.entrypoints.test_api import ROUTES
 from tests.polling import wait_until
 from tests.workflows.runner import STANDARD, Runner
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.long]
 
 ENCODERS: dict[str, Callable[[str], str | bytes]] = {
     "plain": lambda key: key,

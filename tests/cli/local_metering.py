@@ -1,7 +1,5 @@
 """Call ``metering`` without ``--stack``, in the folder of a running system."""
 
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +20,8 @@ class LocalMetering(Metering):
         home.save_state(folder, _to_state(system))
         return cls(system, folder)
 
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "amberflo_workflows.cli.main", *arguments]
-
-    def run_with_input(self, text: str, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """Run a command with a text on its standard input, and more variables in the environment."""
-        command, variables = self.command(*arguments), {**self.environment, **environment}
-        return subprocess.run(command, input=text, env=variables, capture_output=True, text=True, check=False)
+    def arguments(self, *arguments: str) -> list[str]:
+        return [*arguments]
 
 
 def create_meter(system: System, name: str, **fields: Any) -> dict[str, Any]:

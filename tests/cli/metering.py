@@ -2,13 +2,13 @@
 
 import json
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from amberflo_workflows.local.system import STACK, System
+from tests.cli.forked import CommandResult, run_forked
 
 
 @dataclass(frozen=True)
@@ -18,18 +18,24 @@ class Metering:
     system: System
     home: Path
 
-    def __call__(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            self.command(*arguments), env=self.environment, capture_output=True, text=True, check=False
-        )
+    def __call__(self, *arguments: str) -> CommandResult:
+        return run_forked(self.arguments(*arguments), self.environment)
 
     def json(self, *arguments: str) -> Any:
         done = self(*arguments, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
+    def run_with_input(self, text: str, *arguments: str, **environment: str) -> CommandResult:
+        """Run a command with a text on its standard input, and more variables in the environment."""
+        return run_forked(self.arguments(*arguments), {**self.environment, **environment}, text)
+
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "amberflo_workflows.cli.main", "--stack", STACK, *arguments]
+        """The command for a test that starts the process itself."""
+        return [sys.executable, "-m", "amberflo_workflows.cli.main", *self.arguments(*arguments)]
+
+    def arguments(self, *arguments: str) -> list[str]:
+        return ["--stack", STACK, *arguments]
 
     @property
     def environment(self) -> dict[str, str]:

@@ -2,7 +2,6 @@ import csv
 import gzip
 import json
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typer.testing import CliRunner
 
 from amberflo_workflows.cli.main import app
 from amberflo_workflows.local.system import System
+from tests.cli.forked import CommandResult
 from tests.cli.local_metering import LocalMetering
 from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
@@ -54,12 +54,10 @@ def _wait_until_counted(system: System, **totals: float) -> bool:
     return wait_until(lambda: sandbox_of(system).totals("api-calls") == totals)
 
 
-def _send_to(bus: Bus, system: System, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def _send_to(bus: Bus, system: System, *arguments: str) -> CommandResult:
     """Send events with ``--stack``, where ``bus`` stands in for EventBridge."""
     metering = Metering(system, Path(os.devnull))
-    environment = {**metering.environment, "AWS_ENDPOINT_URL_EVENTBRIDGE": bus.url}
-    command = metering.command("events", "send", *arguments)
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return metering.run_with_input("", "events", "send", *arguments, AWS_ENDPOINT_URL_EVENTBRIDGE=bus.url)
 
 
 def test_a_file_that_is_sent_twice_counts_once(metering: LocalMetering, tmp_path: Path) -> None:

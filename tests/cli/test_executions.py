@@ -205,10 +205,7 @@ def test_a_workflow_starts_with_an_example_or_an_input(metering: Metering, tmp_p
     response = {"statusCode": 200, "body": {"data": [], "next_token": None}}
     result = metering.json("executions", "start", "list_meters", "--input", str(file))
     assert (result["status"], json.loads(result["output"])) == ("succeeded", response)
-    piped = subprocess.run(
-        metering.command("executions", "start", "list_meters", "--input", "-", "--json"),
-        env=metering.environment, input='{"limit": 4}', capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    piped = metering.run_with_input('{"limit": 4}', "executions", "start", "list_meters", "--input", "-", "--json")
     again = metering("executions", "start", "--like", _name(json.loads(piped.stdout)["arn"]))
     assert (again.returncode, 'Starting list_meters with {"limit": 4}' in again.stderr) == (0, True)
 

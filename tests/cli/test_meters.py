@@ -122,9 +122,7 @@ def test_the_api_and_token_of_a_stack_come_from_its_outputs(system: System, tmp_
     done = metering("meters", "show", "nope")
     assert (done.returncode, "responded with 404" in done.stderr) == (1, True)
     assert " See: metering --stack AmberfloMetering executions show arn:" in done.stderr
-    environment = {**metering.environment, "ACCESS_TOKEN": "not-a-token"}
-    command = metering.command("meters", "list")
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = metering.run_with_input("", "meters", "list", ACCESS_TOKEN="not-a-token")
     assert (done.returncode, "responded with 401" in done.stderr, "set a new one" in done.stderr) == (1, True, True)
 
 

@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from amberflo_workflows.local.system import STACK, System
+from tests.cli.forked import run_forked
 from tests.cli.metering import Metering
 from tests.entrypoints.calls import Api
 from tests.polling import wait_until
@@ -57,15 +58,8 @@ def test_logs_prints_the_logs_of_the_functions(metering: Metering) -> None:
 
 
 def test_a_missing_stack_is_an_error_of_one_line(metering: Metering) -> None:
-    command = [*metering.command()[:-2], "--stack", "Nothing"]
     for name in ("status", "env", "token", "logs"):
-        done = subprocess.run(
-            [*command, name],
-            env={**metering.environment, "PATH": os.environ["PATH"]},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_forked(["--stack", "Nothing", name], metering.environment)
         assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
         assert "Nothing" in done.stderr
 

@@ -122,10 +122,8 @@ def test_a_dry_run_without_a_deployment_says_that_names_were_not_checked(system:
 
 
 def test_a_dry_run_without_access_says_that_names_were_not_checked(metering: Metering, tmp_path: Path) -> None:
-    environment = {**metering.environment, "ACCESS_TOKEN": "invalid"}
-    sender = LocalMetering(metering.system, metering.home)
-    command = ["--stack", metering.system.stack, "backfill", _write_usages(tmp_path), "--dry-run", "--json"]
-    report = json.loads(sender.run_with_input("", *command, **environment).stdout)
+    command = ("backfill", _write_usages(tmp_path), "--dry-run", "--json")
+    report = json.loads(metering.run_with_input("", *command, ACCESS_TOKEN="invalid").stdout)
     assert report["accepted"] == 4
     assert "The names of the meters were not checked: The API responded with 401" in report["warnings"][0]
 

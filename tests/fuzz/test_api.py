@@ -25,7 +25,7 @@ from amberflo_workflows.local.system import System
 from tests.entrypoints.calls import METER, Api
 from tests.fuzz.calls import Call, generate_calls, use_meters
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.long]
 
 SOAK = bool(os.environ.get("METERING_SOAK"))
 CALLS = 20_000 if SOAK else 1_000

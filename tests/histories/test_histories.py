@@ -11,6 +11,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.histories.machine import IngestMachine
 from tests.histories.stack import Stack, running_stack
 
+pytestmark = pytest.mark.long
+
 # Another number, and no shrinking of what fails: for the mutants, whose counterexamples nobody reads.
 MUTANT_HISTORIES = os.environ.get("METERING_HISTORIES")
 HISTORIES = int(MUTANT_HISTORIES or (100_000 if os.environ.get("METERING_SOAK") else 1_000))

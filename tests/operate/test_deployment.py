@@ -1,18 +1,18 @@
 """A stack on AWS, read by its outputs, which are the only invented part here."""
 
 import json
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from amberflo_workflows.local.system import System
+from tests.cli.forked import CommandResult, run_forked
 from tests.cli.metering import Metering
 
 pytestmark = pytest.mark.emulator
 
-ListMeters = Callable[..., "subprocess.CompletedProcess[str]"]
+ListMeters = Callable[..., CommandResult]
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def list_meters(system: System, tmp_path: Path) -> Iterator[ListMeters]:
     """Run ``metering meters list`` for a stack with these outputs; AWS's services have separate addresses."""
     cloudformation = system.client("cloudformation")
 
-    def list_meters_of_stack(**outputs: str) -> "subprocess.CompletedProcess[str]":
+    def list_meters_of_stack(**outputs: str) -> CommandResult:
         outputs["RejectedTableName"] = "rejected"
         template = {
             "Resources": {"Name": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x"}}},
@@ -33,8 +33,7 @@ def list_meters(system: System, tmp_path: Path) -> Iterator[ListMeters]:
         url = environment.pop("AWS_ENDPOINT_URL")
         environment["AWS_ENDPOINT_URL_CLOUDFORMATION"] = url
         environment["AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"] = url
-        command = metering.command("--stack", "ByOutputs", "meters", "list", "--json")
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        return run_forked(["--stack", "ByOutputs", "meters", "list", "--json"], environment)
 
     yield list_meters_of_stack
     cloudformation.delete_stack(StackName="ByOutputs")

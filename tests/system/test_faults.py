@@ -22,7 +22,7 @@ from tests.system.trace import METERS, load_usages, sum_by_meter
 from tests.system.workers import kill_workers
 from tests.workflows.payloads import check_all_executions
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.long]
 
 SOAK = bool(os.environ.get("METERING_SOAK"))
 COUNT, OUTAGE_SECONDS, KILL_INTERVAL_SECONDS = (38_732, 60, 15) if SOAK else (3_000, 6, 3)

@@ -25,7 +25,7 @@ from tests.system.watch import ProcessWatch, watch_processes
 from tests.system.workers import measure_cpu_seconds
 from tests.workflows.payloads import check_all_executions
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.long]
 
 SOAK = bool(os.environ.get("METERING_SOAK"))
 COUNT, CALLS, IDLE_CALLS, CONCURRENCY = (200_000, 1_000, 200, 16) if SOAK else (6_000, 100, 40, 6)

@@ -13,7 +13,7 @@ from tests.conftest import sandbox_of
 from tests.entrypoints.calls import Api
 from tests.system.trace import METERS, load_usages, sum_by_meter
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.long]
 
 COUNT = 2_000
 # For all events to be counted; a slow machine needs more than the usual half a minute.

@@ -18,7 +18,7 @@ from amberflo_workflows.local.processes import Server, find_free_port
 from tests.infra.control_plane import STACK, synth_control_plane
 from tests.packages import ROOT
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.long]
 
 # What a fresh clone does not have.
 LOCAL_FOLDERS = (".git", ".venv", ".metering", "build", "dist", "__pycache__", ".*_cache", ".hypothesis")

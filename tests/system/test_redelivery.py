@@ -12,7 +12,7 @@ from tests.polling import wait_until
 from tests.runbook.sending import send_usages
 from tests.system.workers import kill_workers
 
-pytestmark = [pytest.mark.system, pytest.mark.meters("api-calls")]
+pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.meters("api-calls")]
 
 INGEST_QUEUE = "amberflo_workflows.entrypoints.ingest_queue.handler"
 # Instead of half an hour, so that a test can wait for the next delivery.

@@ -11,6 +11,8 @@ import pytest
 from amberflo_workflows.local.demo.usages import generate_usages
 from amberflo_workflows.operate.usage_files import compute_totals
 
+pytestmark = pytest.mark.long
+
 METERING = str(Path(sys.executable).with_name("metering"))
 
 

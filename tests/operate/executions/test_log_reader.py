@@ -1,7 +1,5 @@
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -15,6 +13,7 @@ from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.executions.history import UNKNOWN_STATE
 from amberflo_workflows.operate.executions.model import Status
 from amberflo_workflows.operate.executions.reader import NoSuchExecution, Query
+from tests.cli.forked import CommandResult, run_forked
 from tests.operate.executions.histories import ACCOUNT, LOG_GROUP, LOG_STREAM, outline
 
 pytestmark = pytest.mark.emulator
@@ -139,10 +138,9 @@ def test_each_workflow_is_read_from_its_history_or_its_log(executions: Execution
 
 
 def test_the_command_line_reads_the_log_too(system: System, logged: AwsDeployment) -> None:
-    def metering(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "amberflo_workflows.cli.main", "--stack", logged.stack, "executions"]
+    def metering(*arguments: str) -> CommandResult:
         environment = {**os.environ, **system.emulator.environment, "AWS_ACCESS_KEY_ID": ACCOUNT}
-        return subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True, check=False)
+        return run_forked(["--stack", logged.stack, "executions", *arguments], environment)
 
     listed = json.loads(metering("list", "--workflow", "create_meter", "--json").stdout)
     assert [execution["name"] for execution in listed] == NAMES

@@ -1,0 +1,61 @@
+"""Run ``metering`` in a process that is forked from one with its libraries, which take half a second to import."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Final, TypeAlias
+
+CommandResult: TypeAlias = subprocess.CompletedProcess[str]
+
+_PRELOADED: Final = "tests.cli.preload"
+
+
+def run_forked(arguments: Sequence[str], environment: Mapping[str, str], text: str = "") -> CommandResult:
+    """Run a command with an environment and a text on its standard input, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / name for name in ("stdin", "stdout", "stderr")]
+        paths[0].write_text(text)
+        process = _context().Process(target=_run, args=(list(arguments), dict(environment), paths))
+        process.start()
+        process.join()
+        code = process.exitcode
+        process.close()
+        assert code is not None
+        stdout, stderr = (path.read_text() for path in paths[1:])
+    return subprocess.CompletedProcess(list(arguments), code, stdout, stderr)
+
+
+@cache
+def _context() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([_PRELOADED])
+    return context
+
+
+def _run(arguments: list[str], environment: dict[str, str], paths: list[Path]) -> None:
+    """Become the command: its environment, its standard streams, and its exit code."""
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["metering", *arguments]
+    for descriptor, path in enumerate(paths):
+        file = os.open(path, os.O_RDONLY if descriptor == 0 else os.O_WRONLY | os.O_CREAT)
+        os.dup2(file, descriptor)
+        os.close(file)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - until the process ends
+    # As in the C locale, which commands of tests have: what is no text goes out as it came in.
+    sys.stdout, sys.stderr = (
+        open(descriptor, "w", encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115 - as above
+        for descriptor, errors in ((1, "surrogateescape"), (2, "backslashreplace"))
+    )
+    from tests.cli.preload import forget_commands  # noqa: PLC0415 - only this process needs what it imports
+
+    forget_commands()
+    from amberflo_workflows.cli.main import app  # noqa: PLC0415 - reads the environment
+
+    app()
