@@ -41,6 +41,26 @@ def test_a_version_from_before_two_rotations_is_unauthorized(steps: Steps) -> No
         api_key.api_keys().key(old["versionId"])
 
 
+def test_a_process_keeps_the_keys_of_the_latest_versions(steps: Steps) -> None:
+    versions = [steps.resolve()["versionId"]]
+    for number in range(2, 8):
+        steps.put_secret(SecretString=f'{{"apiKey": "key-{number}"}}')
+        versions.append(steps.resolve(refresh=True)["versionId"])
+    keys = api_key.api_keys()
+    assert [keys.key(version) for version in versions[-4:]] == ["key-4", "key-5", "key-6", "key-7"]
+    with pytest.raises(AmberfloUnauthorized):
+        keys.key(versions[0])
+
+
+def test_an_earlier_version_is_read_by_its_id(steps: Steps) -> None:
+    """By a new process, whose workflow resolved the version before the rotation."""
+    old = steps.resolve()
+    steps.put_secret(SecretString='{"apiKey": "key-2"}')
+    new = steps.resolve(refresh=True)
+    api_key.api_keys.cache_clear()
+    assert [api_key.api_keys().key(resolved["versionId"]) for resolved in (old, new)] == ["key-1", "key-2"]
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [

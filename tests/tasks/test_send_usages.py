@@ -1,11 +1,11 @@
-"""What a chunk's outcome and its metrics say, and requests of which Amberflo rejects one."""
+"""What the outcome of a chunk and its metric say, and requests of which Amberflo rejects one."""
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
+from amberflo_workflows.core.observability import REJECTED
 from amberflo_workflows.sandbox.client import SandboxClient
 from amberflo_workflows.sandbox.settings import SandboxSettings
 from amberflo_workflows.sandbox.testing import running_sandbox
@@ -25,18 +25,6 @@ def strict_sandbox(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sa
         clear_caches()
         sandbox.create_meters("api-calls")
         yield sandbox
-
-
-def _read_metrics(output: str) -> dict[str, tuple[float, str]]:
-    """Return the values and units of the metrics that a step wrote."""
-    metrics: dict[str, tuple[float, str]] = {}
-    for line in output.splitlines():
-        document = json.loads(line)
-        for directive in document["_aws"]["CloudWatchMetrics"]:
-            metrics |= {
-                metric["Name"]: (sum(document[metric["Name"]]), metric["Unit"]) for metric in directive["Metrics"]
-            }
-    return metrics
 
 
 @pytest.mark.parametrize("position", [0, 100, 249])
@@ -67,13 +55,15 @@ def test_a_row_that_cannot_be_read_is_rejected_with_its_own_reason(steps: Steps)
     assert [usage["reason"] for usage in steps.run("send_usages", {"usages": [row]})["rejected"]] == [row["reason"]]
 
 
-def test_counted_and_rejected_usages_are_counted_in_metrics(steps: Steps, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_rejected_usages_of_a_chunk_are_counted_for_the_alarm(
+    steps: Steps, capsys: pytest.CaptureFixture[str]
+) -> None:
     steps.create_meter()
     capsys.readouterr()
-    usages: list[Any] = [build_usage(0), build_usage(1), build_usage(2, meterValue="two")]
-    steps.run("send_usages", {"usages": usages})
-    metrics = _read_metrics(capsys.readouterr().out)
-    assert (metrics["UsagesCounted"], metrics["UsagesRejected"]) == ((2, "Count"), (1, "Count"))
+    invalid = [build_usage(number, meterValue="two") for number in (1, 2)]
+    for usages in ([build_usage(0), *invalid], [build_usage(0)]):
+        steps.run("send_usages", {"usages": usages})
+    assert [json.loads(line)[REJECTED] for line in capsys.readouterr().out.splitlines()] == [2]
 
 
 def test_a_response_is_awaited_while_the_state_has_time(steps: Steps) -> None:
