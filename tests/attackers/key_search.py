@@ -3,11 +3,13 @@
 import base64
 import binascii
 import contextlib
+import hashlib
 import os
 import re
 import tempfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,21 @@ def find_encodings(data: bytes, secret: str) -> set[str]:
     if any(find_encodings(content, secret) for content in _decompress(data)):
         encodings.add("gzip")
     return encodings
+
+
+@dataclass
+class Search:
+    """The search for one secret. What many places contain, such as the code of the Lambdas, is searched once."""
+
+    secret: str
+    _results: dict[bytes, set[str]] = field(default_factory=dict, repr=False)
+
+    def find_encodings(self, data: bytes) -> set[str]:
+        """As :func:`find_encodings`."""
+        digest = hashlib.sha256(data).digest()
+        if digest not in self._results:
+            self._results[digest] = find_encodings(data, self.secret)
+        return self._results[digest]
 
 
 def _encode(secret: bytes) -> Iterator[tuple[str, bytes]]:

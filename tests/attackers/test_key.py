@@ -21,7 +21,7 @@ import pytest
 from amberflo_workflows.local.deploy import put_secret
 from amberflo_workflows.local.system import SECRET, System, running_system
 from amberflo_workflows.operate.executions.examples import FILE, build_example_input
-from tests.attackers.key_search import find_encodings, read_files, read_places
+from tests.attackers.key_search import Search, find_encodings, read_files, read_places
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import METER, Api
 from tests.entrypoints.test_api import ROUTES
@@ -156,12 +156,12 @@ def _plant(system: System, api: Api, folder: Path, mark: str) -> str:
     return str(api.call("GET", f"meters/{mark}").body)
 
 
-def _search(places: Iterator[tuple[str, bytes]], core: str, mark: str) -> SearchResult:
+def _search(places: Iterator[tuple[str, bytes]], core: Search, mark: Search) -> SearchResult:
     result = SearchResult({}, {}, set(), [])
     for place, data in places:
         result.places.add(place)
-        for secret, matches in ((core, result.key), (mark, result.planted)):
-            if encodings := find_encodings(data, secret):
+        for search, matches in ((core, result.key), (mark, result.planted)):
+            if encodings := search.find_encodings(data):
                 matches[place] = encodings
     return result
 
@@ -170,6 +170,7 @@ def _search(places: Iterator[tuple[str, bytes]], core: str, mark: str) -> Search
 def result(tmp_path_factory: pytest.TempPathFactory) -> SearchResult:
     folder, since = tmp_path_factory.mktemp("key"), time.time()
     core, mark = secrets.token_hex(12), secrets.token_hex(12)
+    searches = (Search(core), Search(mark))
     responses: list[str] = []
     with running_system(folder, wait_scale=0) as system:
         api = Api(system)
@@ -182,11 +183,11 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> SearchResult:
         responses.append(_plant(system, api, folder, mark))
         environment = {**os.environ, "PLANTED": mark}
         with subprocess.Popen([sys.executable, "-c", "input()", mark], stdin=subprocess.PIPE, env=environment) as child:
-            running = _search(read_places(system, folder, since), core, mark)
+            running = _search(read_places(system, folder, since), *searches)
             child.communicate(b"\n")
     # The emulator and the sandbox write files when they stop.
-    stopped = _search(read_files(folder), core, mark)
-    in_responses = _search(iter([("responses", "\n".join(responses).encode())]), core, mark)
+    stopped = _search(read_files(folder), *searches)
+    in_responses = _search(iter([("responses", "\n".join(responses).encode())]), *searches)
     return SearchResult(
         {**running.key, **stopped.key, **in_responses.key},
         {**running.planted, **stopped.planted, **in_responses.planted},

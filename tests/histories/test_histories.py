@@ -1,4 +1,4 @@
-"""A thousand random histories, always the same; a hundred thousand with ``METERING_SOAK=1``."""
+"""A thousand random histories, always the same; a hundred thousand longer ones with ``METERING_SOAK=1``."""
 
 import os
 from collections.abc import Iterator
@@ -15,10 +15,12 @@ pytestmark = pytest.mark.long
 
 # Another number, and no shrinking of what fails: for the mutants, whose counterexamples nobody reads.
 MUTANT_HISTORIES = os.environ.get("METERING_HISTORIES")
-HISTORIES = int(MUTANT_HISTORIES or (100_000 if os.environ.get("METERING_SOAK") else 1_000))
+SOAK = bool(os.environ.get("METERING_SOAK"))
+HISTORIES = int(MUTANT_HISTORIES or (100_000 if SOAK else 1_000))
+MAX_RULES = 12 if SOAK or MUTANT_HISTORIES else 8
 SETTINGS = settings(
     max_examples=HISTORIES,
-    stateful_step_count=12,
+    stateful_step_count=MAX_RULES,
     derandomize=True,
     database=None,
     deadline=None,

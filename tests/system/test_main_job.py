@@ -8,9 +8,10 @@ import pytest
 
 from amberflo_workflows.local.deploy import put_secret
 from amberflo_workflows.local.system import SECRET, System, running_system
-from tests.attackers.key_search import find_encodings, read_places
+from tests.attackers.key_search import Search, read_places
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import Api
+from tests.polling import wait_until
 from tests.system.trace import METERS, load_usages, sum_by_meter
 
 pytestmark = [pytest.mark.system, pytest.mark.long]
@@ -47,9 +48,9 @@ def _fetch_totals(api: Api, ids: dict[str, str], *, by_name: bool) -> dict[str, 
 
 
 def _wait_for_totals(api: Api, ids: dict[str, str], expected: dict[str, dict[str, int]]) -> None:
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while _fetch_totals(api, ids, by_name=True) != expected and time.monotonic() < deadline:
-        time.sleep(0.5)
+    # Each call of the API is an execution, so the sandbox tells when it is time for them.
+    sandbox = sandbox_of(api.system)
+    wait_until(lambda: {meter: sandbox.totals(meter) for meter in ids} == expected, TIMEOUT_SECONDS)
     assert _fetch_totals(api, ids, by_name=True) == expected
     assert _fetch_totals(api, ids, by_name=False) == expected
 
@@ -99,6 +100,7 @@ def test_a_new_system_counts_every_usage_and_exposes_the_key_nowhere(tmp_path: P
     assert len([place for place in contents if place.startswith("execution ")]) > 30
     assert b"amberflo call" in logs
     assert api.token.encode() not in logs
-    places = [place for place, content in contents.items() if find_encodings(content, core)]
+    search = Search(core)
+    places = [place for place, content in contents.items() if search.find_encodings(content)]
     # The emulator stores the secret in this file.
     assert [place for place in places if not place.endswith("/secretsmanager.json")] == []

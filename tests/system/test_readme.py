@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -88,8 +89,16 @@ def _build_typing_error() -> str:
     )
 
 
-def _deploy_control_plane(project: Path, url: str) -> None:
-    deploy(Emulator(url, Server(0, 0.0)), synth_control_plane(project.parent / "control-plane"), STACK)
+def _deploy_stacks(project: Path, settings: str) -> list["subprocess.CompletedProcess[str]"]:
+    """Add metering to a control plane, and deploy the standalone stack."""
+    values = json.loads(_run(f"{METERING} env --json", project).stdout)
+    emulator = Emulator(values["AWS_ENDPOINT_URL"], Server(0, 0.0))
+    deploy(emulator, synth_control_plane(project.parent / "control-plane"), STACK)
+    commands = (
+        f'make attach ARGS="{STACK} {CDK} -c stackName=Attached"',
+        f'make deploy ARGS="{CDK} -c stackName=Deployed"',
+    )
+    return [_run(f"{settings}{command}", project) for command in commands]
 
 
 def test_the_commands_of_the_readme_work_unchanged(project: Path) -> None:
@@ -101,16 +110,16 @@ def test_the_commands_of_the_readme_work_unchanged(project: Path) -> None:
         assert settings.startswith('eval "$(.venv/bin/metering env)"')
         settings += "\n"
         script = f"{settings}{_read_blocks('call()')}".replace("call() { curl -sS", "call() { curl -sS -w '\\n'")
-        calls = _run(script, project)
-        history = _run(f"{settings}{_read_call_function()}{_read_blocks('ARN=')}", project)
-        (project / "usage.csv").write_text(_build_csv())
-        # The first block deletes its meter. The table has usage that the example can redrive.
-        prepare = f"{settings}{_read_call_function()}{_build_typing_error()}"
-        others = _run(f"{prepare}{_read_blocks('metering backfill', 'metering rejected')}", project)
-        values = json.loads(_run(f"{METERING} env --json", project).stdout)
-        _deploy_control_plane(project, values["AWS_ENDPOINT_URL"])
-        attached = _run(f'{settings}make attach ARGS="{STACK} {CDK} -c stackName=Attached"', project)
-        deployed = _run(f'{settings}make deploy ARGS="{CDK} -c stackName=Deployed"', project)
+        # CDK mostly waits, so the other commands run meanwhile.
+        with ThreadPoolExecutor(1) as pool:
+            deployments = pool.submit(_deploy_stacks, project, settings)
+            calls = _run(script, project)
+            history = _run(f"{settings}{_read_call_function()}{_read_blocks('ARN=')}", project)
+            (project / "usage.csv").write_text(_build_csv())
+            # The first block deletes its meter. The table has usage that the example can redrive.
+            prepare = f"{settings}{_read_call_function()}{_build_typing_error()}"
+            others = _run(f"{prepare}{_read_blocks('metering backfill', 'metering rejected')}", project)
+            attached, deployed = deployments.result()
     finally:
         stopped = _run("make down", project)
     for process in (calls, history, others, attached, deployed, stopped):

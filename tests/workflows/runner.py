@@ -51,7 +51,7 @@ class Runner:
             start = client.start_execution(stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps(request))
             arn = start["executionArn"]
             while (execution := client.describe_execution(executionArn=arn))["status"] == "RUNNING":
-                time.sleep(0.2)
+                time.sleep(0.05)
         history = fetch_history(client, execution["executionArn"])
         check_history(history)
         return Execution(

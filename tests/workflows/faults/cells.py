@@ -173,12 +173,12 @@ def check(system: System, cell: Cell, outcome: Outcome) -> None:
 
 
 @contextlib.contextmanager
-def changed_state(system: System, cell: Cell, change: Callable[[dict[str, Any]], Any]) -> Iterator[None]:
-    """Change the cell's state in the deployed state machine until the end of the ``with`` block."""
-    client, arn = system.client("stepfunctions"), system.state_machine_arns[cell.row.workflow]
+def changed_state(system: System, workflow: str, name: str, change: Callable[[dict[str, Any]], Any]) -> Iterator[None]:
+    """Change a state in the deployed state machine until the end of the ``with`` block."""
+    client, arn = system.client("stepfunctions"), system.state_machine_arns[workflow]
     deployed = client.describe_state_machine(stateMachineArn=arn)["definition"]
     machine = json.loads(deployed)
-    change(next(state.body for state in iter_states(machine) if state.name == cell.row.state))
+    change(next(state.body for state in iter_states(machine) if state.name == name))
     client.update_state_machine(stateMachineArn=arn, definition=json.dumps(machine))
     try:
         yield

@@ -40,7 +40,9 @@ def test_a_rejected_batch(system: System, cell: Cell) -> None:
 
 @parametrize_cells("hang")
 def test_a_state_that_times_out(system: System, cell: Cell) -> None:
-    with changed_state(system, cell, lambda state: state.update(TimeoutSeconds=STATE_SECONDS)):
+    with changed_state(
+        system, cell.row.workflow, cell.row.state, lambda state: state.update(TimeoutSeconds=STATE_SECONDS)
+    ):
         outcome = start(system, cell, build_faults(cell, kind="hang", seconds=STATE_SECONDS + 0.5))
     # The processes of attempts that timed out are still running.
     assert wait_until(lambda: actual_calls(system, cell.row.workflow) == expected_calls(cell))
@@ -67,5 +69,7 @@ def test_an_item_that_is_already_in_the_table(system: System, cell: Cell) -> Non
 
 @parametrize_cells("table")
 def test_a_missing_table(system: System, cell: Cell) -> None:
-    with changed_state(system, cell, lambda state: state["Parameters"].update(TableName="missing")):
+    with changed_state(
+        system, cell.row.workflow, cell.row.state, lambda state: state["Parameters"].update(TableName="missing")
+    ):
         check(system, cell, start(system, cell, [], _build_rejected(system, cell)))

@@ -8,6 +8,7 @@ import pytest
 
 from amberflo_workflows.local.system import System
 from tests.conftest import sandbox_of
+from tests.workflows.faults.cells import changed_state
 from tests.workflows.runner import Execution, Runner
 
 pytestmark = pytest.mark.emulator
@@ -32,6 +33,11 @@ def name(system: System) -> str:
     return name
 
 
+def _limit_attempts(state: dict[str, Any]) -> None:
+    for retrier in state["Retry"]:
+        retrier["MaxAttempts"] = 1
+
+
 FAULTS = [
     ({"kind": "status", "status": 429}, "AmberfloThrottled"),
     ({"kind": "status", "status": 503}, "AmberfloUnavailable"),
@@ -51,6 +57,9 @@ def test_usage_is_retried_and_then_counted(
     assert counted.output["body"]["data"]["accepted"] == 1, counted
     assert sandbox_of(system).faults()[0]["struck"] == 1
     _set_fault(system, **fault)
-    failed = _ingest(system, f"{name}-later", callerWaits=caller_waits)
+    # A process reads the list once a second, and how many attempts there are is in the matrix.
+    state = "SendForCaller" if caller_waits else "SendInBackground"
+    with changed_state(system, "ingest_usage", state, _limit_attempts):
+        failed = _ingest(system, f"{name}-later", callerWaits=caller_waits)
     assert (failed.error, "SaveRejectedUsages" in failed.states) == (error, False)
     assert sandbox_of(system).totals(name) == {"a": 1}
