@@ -91,6 +91,10 @@ class StateMachines(Construct):
         )
         if operation.kind is OperationKind.INGEST and self._ingest_log == "ERROR_WITH_DATA":
             acknowledge(machine, {"AwsSolutions-SF1": "A setting: only errors are logged, with their data."})
+        if operation.kind is OperationKind.INGEST and not self._trace_ingest:
+            acknowledge(
+                machine, {"AwsSolutions-SF2": "A setting: traces of each batch would cost more than the batch."}
+            )
         return machine
 
     def _log_options(self, operation: Operation) -> sfn.LogOptions:

@@ -4,7 +4,7 @@ import pytest
 
 from amberflo_workflows.infra.app import add_stack
 from amberflo_workflows.infra.node import use_packaged_node
-from amberflo_workflows.infra.settings import IngestLog, Settings
+from amberflo_workflows.infra.settings import Settings
 
 use_packaged_node()
 
@@ -18,10 +18,18 @@ def _build_checked_app(folder: Path) -> App:
     return app
 
 
-@pytest.mark.parametrize("ingest_log", ["ALL_WITHOUT_DATA", "ERROR_WITH_DATA"])
-def test_every_finding_of_aws_solutions_is_acknowledged(tmp_path: Path, ingest_log: IngestLog) -> None:
+SETTINGS = {
+    "default": Settings(alarm_email="ops@example.com"),
+    "all switched on": Settings(
+        alarm_email="ops@example.com", ingest_log="ALL_WITHOUT_DATA", trace_ingest=True, dashboard=True
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_finding_of_aws_solutions_is_acknowledged(tmp_path: Path, name: str) -> None:
     app = _build_checked_app(tmp_path)
-    add_stack(app, "aws", Settings(alarm_email="ops@example.com", ingest_log=ingest_log))
+    add_stack(app, "aws", SETTINGS[name])
     # Raises ValidationFailed, and prints the findings, if there are any.
     app.synth()
 
