@@ -4,31 +4,25 @@ All functions share one bundle. It is cached under a hash of its input, so that 
 gives the same asset.
 """
 
-import contextlib
 import hashlib
 import os
 import shutil
 import stat
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 from typing import Final
 
 import uv
 
 from amberflo_workflows.infra.cache import get_cache_folder
+from amberflo_workflows.infra.cached_folder import InputChanged, get_or_build
 from amberflo_workflows.infra.package_index import ANY_INDEX, InvalidPackageSettings, build_uv_environment
 from amberflo_workflows.infra.settings import Runtime
 
 # The installed package; in a checkout its folders are links, so this path is not resolved.
 PACKAGE: Final = Path(__file__).absolute().parents[1]
 LOCK: Final = PACKAGE / "requirements" / "lambda.txt"
-MAX_UNUSED_SECONDS: Final = 30 * 24 * 60 * 60
-# What an entry of the cache contains.
-_CODE: Final = "lambda"
-_DIGEST: Final = "digest"
 _PLATFORMS: Final = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
 # The emulator is started with PYTHON set to the interpreter that has AWS's runtime client (awslambdaric).
 _BOOTSTRAP: Final = '#!/bin/sh\nexec "$PYTHON" -m awslambdaric "$_HANDLER"\n'
@@ -43,68 +37,30 @@ def bundle(runtime: Runtime, cache: Path | None = None) -> Path:
 
     Raises :class:`BundleFailed`.
     """
-    cache = cache or get_cache_folder()
-    entry = cache / f"bundle-{_compute_fingerprint(runtime)}"
-    if _is_intact(entry):
-        entry.touch()
-        return entry / _CODE
-    cache.mkdir(parents=True, exist_ok=True)
-    _delete_unused(cache)
-    with tempfile.TemporaryDirectory(dir=cache, prefix="building-") as folder:
-        unfinished = Path(folder) / entry.name
-        _build(unfinished, runtime)
-        if not _is_intact(entry):
-            with contextlib.suppress(FileNotFoundError):
-                entry.rename(Path(folder) / "damaged")
-        try:
-            unfinished.rename(entry)
-        except OSError:
-            # Another process has built the same bundle in the meantime.
-            if not _is_intact(entry):
-                raise
-    return entry / _CODE
+    try:
+        return get_or_build(
+            cache or get_cache_folder(),
+            "code",
+            lambda: _compute_fingerprint(runtime),
+            lambda code: _build(code, runtime),
+        )
+    except InputChanged as error:
+        raise BundleFailed(str(error)) from None
 
 
-def _build(entry: Path, runtime: Runtime) -> None:
-    code = entry / _CODE
+def _build(code: Path, runtime: Runtime) -> None:
     _install(code, runtime)
     _copy_own_code(code)
     _compile(code, runtime)
     if runtime.local:
         _write_bootstrap(code)
     _set_modes(code)
-    (entry / _DIGEST).write_text(_compute_digest(code))
 
 
 def _set_modes(folder: Path) -> None:
     """Let everybody read the files, whatever the umask of this process: in a Lambda another user does."""
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
-
-
-def _is_intact(entry: Path) -> bool:
-    """Whether the cache has this bundle as it was built, with the same modes, and nothing was deleted or changed."""
-    try:
-        return (entry / _DIGEST).read_text() == _compute_digest(entry / _CODE)
-    except OSError:
-        return False
-
-
-def _compute_digest(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        name, mode = path.relative_to(folder).as_posix(), stat.S_IMODE(path.stat().st_mode)
-        digest.update(f"{name}\0{mode:o}\0".encode())
-        if path.is_file():
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def _delete_unused(cache: Path) -> None:
-    # Releases before this layout called a bundle lambda-….
-    for old in (*cache.glob("bundle-*"), *cache.glob("lambda-*")):
-        if time.time() - old.stat().st_mtime > MAX_UNUSED_SECONDS:
-            shutil.rmtree(old, ignore_errors=True)
 
 
 def _list_sources() -> list[tuple[str, Path]]:

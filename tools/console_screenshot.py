@@ -15,7 +15,7 @@ from typing import Any, Final
 from playwright.sync_api import sync_playwright
 
 from amberflo_workflows.local.system import System, running_system
-from amberflo_workflows.operate.loopback import LOOPBACK_SESSION
+from amberflo_workflows.operate.loopback import loopback_session
 from tools.chromium import CHROMIUM_ARGUMENTS, CHROMIUM_MISSING, find_chromium
 from tools.console import serve_console
 
@@ -87,7 +87,7 @@ def _call(system: System, method: str, path: str, body: Any = None, *, fault: Ma
         raise RuntimeError("The local system has no sandbox.")
     sandbox.set_faults([dict(fault)] if fault else [])
     headers = {"Authorization": f"Bearer {system.access_token}"}
-    response = LOOPBACK_SESSION.request(method, system.api_endpoint + path, json=body, headers=headers, timeout=60)
+    response = loopback_session().request(method, system.api_endpoint + path, json=body, headers=headers, timeout=60)
     sandbox.clear_faults()
     return str(response.headers["x-execution-arn"])
 

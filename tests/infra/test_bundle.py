@@ -9,7 +9,8 @@ from pathlib import Path
 import boto3
 import pytest
 
-from amberflo_workflows.infra.bundle import _is_intact, bundle
+from amberflo_workflows.infra.bundle import bundle
+from amberflo_workflows.infra.cached_folder import is_intact
 from amberflo_workflows.infra.settings import Runtime
 
 TASKS = sorted(Path(__file__).parents[2].joinpath("tasks").glob("*.py"))
@@ -107,10 +108,10 @@ def test_everybody_can_read_a_bundle_whatever_the_umask(tmp_path: Path) -> None:
 
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
-    "restricted": lambda entry: (entry / "lambda" / "requests" / "api.py").chmod(0o640),
-    "deleted": lambda entry: (entry / "lambda" / "requests" / "api.py").unlink(),
-    "changed": lambda entry: (entry / "lambda" / "requests" / "api.py").write_text(""),
-    "added": lambda entry: (entry / "lambda" / "added.py").write_text(""),
+    "restricted": lambda entry: (entry / "content" / "requests" / "api.py").chmod(0o640),
+    "deleted": lambda entry: (entry / "content" / "requests" / "api.py").unlink(),
+    "changed": lambda entry: (entry / "content" / "requests" / "api.py").write_text(""),
+    "added": lambda entry: (entry / "content" / "added.py").write_text(""),
     "without digest": lambda entry: (entry / "digest").unlink(),
 }
 
@@ -123,20 +124,20 @@ def entry(local_bundle: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_to_a_bundle_in_the_cache_is_noticed(entry: Path, damage: str) -> None:
-    assert _is_intact(entry)
+    assert is_intact(entry)
     DAMAGES[damage](entry)
-    assert not _is_intact(entry)
+    assert not is_intact(entry)
 
 
 def test_a_damaged_bundle_in_the_cache_is_built_again(entry: Path, local_bundle: Path) -> None:
     DAMAGES["restricted"](entry)
-    assert bundle(Runtime.for_this_machine(), entry.parent) == entry / "lambda"
-    assert _is_intact(entry)
+    assert bundle(Runtime.for_this_machine(), entry.parent) == entry / "content"
+    assert is_intact(entry)
     assert _hash_files(entry) == _hash_files(local_bundle.parent)
     assert list(entry.parent.iterdir()) == [entry]
 
 
 def test_an_intact_bundle_in_the_cache_is_not_built_again(entry: Path) -> None:
     first = entry.stat().st_ino
-    assert bundle(Runtime.for_this_machine(), entry.parent) == entry / "lambda"
+    assert bundle(Runtime.for_this_machine(), entry.parent) == entry / "content"
     assert entry.stat().st_ino == first

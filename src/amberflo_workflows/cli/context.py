@@ -4,19 +4,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-import requests
 import typer
 
 from amberflo_workflows.cli.output import fail
 from amberflo_workflows.local import system as systems
 from amberflo_workflows.local.home import home
 from amberflo_workflows.local.system import System
-from amberflo_workflows.operate.api_client import ApiClient
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.loopback import LOOPBACK_SESSION
+from amberflo_workflows.operate.loopback import loopback_session
 
 if TYPE_CHECKING:
-    # It imports boto3, which commands for the local system need not wait for.
+    # They import boto3 and requests, which many commands need not wait for.
+    from amberflo_workflows.operate.api_client import ApiClient
     from amberflo_workflows.operate.deployment import AwsDeployment, Deployment
 
 NOT_RUNNING_EXIT_CODE: Final = 3
@@ -56,13 +55,17 @@ def get_deployment(context: typer.Context) -> "Deployment":
     return get_stack(context) or require_local_system()
 
 
-def get_api_client(context: typer.Context) -> ApiClient:
+def get_api_client(context: typer.Context) -> "ApiClient":
     """A client of the deployment's HTTP API, with a fresh token."""
+    import requests  # noqa: PLC0415 - slow to import, and not always needed
+
+    from amberflo_workflows.operate.api_client import ApiClient  # noqa: PLC0415 - as above
+
     stack = get_stack(context)
     if stack:
         return ApiClient(stack.api_endpoint, stack.access_token, requests.Session(), stack.command)
     system = require_local_system()
-    return ApiClient(system.api_endpoint, system.access_token, LOOPBACK_SESSION)
+    return ApiClient(system.api_endpoint, system.access_token, loopback_session())
 
 
 def get_command_prefix(context: typer.Context) -> str:

@@ -29,7 +29,7 @@ class LazyGroup(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         for name, command in self.lazy_commands.items():
-            self.add_command(TyperCommand(name, help=command.help))
+            self.add_command(TyperCommand(name, help=command.help, short_help=command.help))
 
     # Any: depending on its release, Typer uses click's Context or a copy of it.
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -38,6 +38,9 @@ class LazyGroup(TyperGroup):
         return name, listed and self._load(str(name)), rest
 
     def _load(self, name: str) -> Any:
-        command = typer.main.get_command(import_module(self.lazy_commands[name].module).app)
+        app: typer.Typer = import_module(self.lazy_commands[name].module).app
+        # Plain help: boxes would need Rich, whose import takes longer than all else.
+        app.rich_markup_mode = None
+        command = typer.main.get_command(app)
         command.name = name
         return command

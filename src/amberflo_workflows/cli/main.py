@@ -8,7 +8,6 @@ from typing import Annotated, Final
 import typer
 
 from amberflo_workflows.cli.lazy import LazyCommand, LazyGroup
-from amberflo_workflows.cli.output import fail
 
 # The help is the first line of the command's own help; a test compares the two.
 COMMANDS: Final = {
@@ -53,7 +52,9 @@ class MeteringGroup(LazyGroup):
     lazy_commands = COMMANDS
 
 
-app = typer.Typer(cls=MeteringGroup, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(
+    cls=MeteringGroup, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__, rich_markup_mode=None
+)
 
 
 @app.callback()
@@ -70,6 +71,8 @@ def main(
 
         context.obj = AwsDeployment(stack, profile, region)
     elif profile or region:
+        from amberflo_workflows.cli.output import fail  # noqa: PLC0415 - as above
+
         raise fail("--profile and --region require --stack", 2)
 
 

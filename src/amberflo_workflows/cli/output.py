@@ -6,7 +6,6 @@ from typing import Final, TypeVar
 
 import typer
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
@@ -92,4 +91,6 @@ def show_status(text: str) -> Iterator[Callable[[str], None]]:
 
 def with_progress(items: Iterable[Item], title: str, total: int) -> Iterable[Item]:
     """Iterate over the items, with a progress bar on a terminal."""
+    from rich.progress import track  # noqa: PLC0415 - slow to import, and not always needed
+
     return track(items, title, total=total, console=console, disable=not console.is_terminal)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from amberflo_workflows.operate.api_client import ApiClient
 from amberflo_workflows.operate.deployment import AwsDeployment, Deployment
 from amberflo_workflows.operate.executions.executions import Executions
-from amberflo_workflows.operate.loopback import LOOPBACK_SESSION
+from amberflo_workflows.operate.loopback import loopback_session
 
 # Access tokens expire after one hour.
 _TOKEN_SECONDS: Final = 1800.0
@@ -50,7 +50,7 @@ class Console:
         """A client of the deployment's HTTP API."""
         if self._api is None or time.monotonic() - self._api[0] > _TOKEN_SECONDS:
             deployment = self.deployment
-            http = requests.Session() if isinstance(deployment, AwsDeployment) else LOOPBACK_SESSION
+            http = requests.Session() if isinstance(deployment, AwsDeployment) else loopback_session()
             self._api = (
                 time.monotonic(),
                 ApiClient(deployment.api_endpoint, deployment.access_token, http, self.command),

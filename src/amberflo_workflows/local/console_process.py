@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import requests
-
 from amberflo_workflows.console.packages import install_packages
 from amberflo_workflows.local.processes import Server, find_free_port, is_port_free, read_last_lines, spawn
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.loopback import LOOPBACK, LOOPBACK_SESSION
+from amberflo_workflows.operate.loopback import LOOPBACK, loopback_session
 
 DEFAULT_PORT: Final = 4577
 _STATE_FILE: Final = "console.json"
@@ -99,8 +97,9 @@ def stop(folder: Path) -> None:
 def _wait_until_ready(url: str, port: int, server: Server, log: Path) -> None:
     deadline = time.monotonic() + _MAX_STARTUP_SECONDS
     while time.monotonic() < deadline and server.is_alive:
-        with contextlib.suppress(requests.RequestException):
-            if server.listens_on(port) and LOOPBACK_SESSION.get(f"{url}static/icon.svg", timeout=2).ok:
+        # The errors of requests are OSErrors.
+        with contextlib.suppress(OSError):
+            if server.listens_on(port) and loopback_session().get(f"{url}static/icon.svg", timeout=2).ok:
                 return
         time.sleep(0.05)
     raise OperatorError(f"The console did not start. The end of its log {log}:\n{read_last_lines(log)}")

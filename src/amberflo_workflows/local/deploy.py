@@ -11,8 +11,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
-
 from amberflo_workflows.local.emulator import REGION, Emulator
 from amberflo_workflows.operate.errors import OperatorError
 
@@ -50,7 +48,7 @@ def deploy(
         else:
             cloudformation.create_stack(**options)
         _wait_until_deployed(cloudformation, stack)
-    except ClientError as error:
+    except cloudformation.exceptions.ClientError as error:
         if "No updates" not in str(error):
             raise OperatorError(f"The emulator rejected the stack {stack}: {error}") from None
     description = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
@@ -71,7 +69,7 @@ def _status(cloudformation: Any, stack: str) -> str:
     """Return the stack's status, or an empty text if there is no stack."""
     try:
         status: str = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
-    except ClientError:
+    except cloudformation.exceptions.ClientError:
         return ""
     return status
 
@@ -125,7 +123,7 @@ def _upload_assets(emulator: Emulator, assembly: Path, stack: str) -> str:
 def _ensure_bucket(s3: Any, bucket: str) -> None:
     try:
         s3.head_bucket(Bucket=bucket)
-    except ClientError:
+    except s3.exceptions.ClientError:
         s3.create_bucket(Bucket=bucket)
 
 
@@ -133,7 +131,7 @@ def _exists(s3: Any, bucket: str, key: str) -> bool:
     """Whether an asset was uploaded before; its key is the hash of its content."""
     try:
         s3.head_object(Bucket=bucket, Key=key)
-    except ClientError:
+    except s3.exceptions.ClientError:
         return False
     return True
 

@@ -12,12 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import requests
-
 from amberflo_workflows.local.home import write_atomically
 from amberflo_workflows.local.processes import Server, find_free_port, is_port_free, python_path, read_last_lines, spawn
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.loopback import LOOPBACK, LOOPBACK_SESSION
+from amberflo_workflows.operate.loopback import LOOPBACK, loopback_session
 
 DEFAULT_PORT: Final = 4566
 REGION: Final = "us-east-1"
@@ -56,9 +54,10 @@ class Emulator:
         It saves it after all executions have ended. Those whose Lambdas are killed for this retry them, without waits.
         """
         if self.server.is_alive:
-            with contextlib.suppress(requests.RequestException):
+            # The errors of requests are OSErrors.
+            with contextlib.suppress(OSError):
                 scale = {"stepfunctions._SFN_WAIT_SCALE": 0}
-                LOOPBACK_SESSION.post(f"{self.url}/_ministack/config", json=scale, timeout=2)
+                loopback_session().post(f"{self.url}/_ministack/config", json=scale, timeout=2)
         return self.server.stop()
 
 
@@ -120,7 +119,8 @@ def _start(folder: Path, port: int, wait_scale: float) -> Emulator:
     _prepare_queues(folders["state"] / "sqs.json", port)
     _disable_queue_consumers(folders["state"] / "lambda.json")
     url, log = f"http://{LOOPBACK}:{port}", folder / "emulator.log"
-    server = spawn("ministack", environment=_environment(folders, port, wait_scale), folder=folder, log=log)
+    environment = _environment(folders, port, wait_scale)
+    server = spawn("amberflo_workflows.local.emulator_server", environment=environment, folder=folder, log=log)
     try:
         _wait_until_ready(url, port, server, log)
     except BaseException:
@@ -214,8 +214,9 @@ def _wait_until_ready(url: str, port: int, server: Server, log: Path) -> None:
     while time.monotonic() < deadline:
         if not server.is_alive:
             raise OperatorError(_EXITED_MESSAGE.format(log=log, lines=read_last_lines(log)))
-        with contextlib.suppress(requests.RequestException):
-            if server.listens_on(port) and LOOPBACK_SESSION.get(f"{url}/_ministack/health", timeout=2).ok:
+        # The errors of requests are OSErrors.
+        with contextlib.suppress(OSError):
+            if server.listens_on(port) and loopback_session().get(f"{url}/_ministack/health", timeout=2).ok:
                 return
         time.sleep(0.05)
     raise OperatorError(f"The emulator does not respond at {url}. See its log {log}.")

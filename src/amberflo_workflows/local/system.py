@@ -12,11 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-import requests
-
-from amberflo_workflows.infra.app import synth
-from amberflo_workflows.infra.bundle import BundleFailed
-from amberflo_workflows.infra.node import NodeMissing
 from amberflo_workflows.infra.settings import READ_SCOPE, WRITE_SCOPE, InvalidSetting, Settings
 from amberflo_workflows.local import emulator as aws
 from amberflo_workflows.local import home
@@ -24,9 +19,8 @@ from amberflo_workflows.local.deploy import deploy, put_secret
 from amberflo_workflows.local.emulator import Emulator
 from amberflo_workflows.local.home import RunningState
 from amberflo_workflows.local.processes import Server, find_free_port, is_port_free, read_last_lines, spawn
-from amberflo_workflows.local.tokens import fetch_access_token
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.loopback import LOOPBACK, LOOPBACK_SESSION
+from amberflo_workflows.operate.loopback import LOOPBACK, loopback_session
 from amberflo_workflows.sandbox.client import SandboxClient
 
 STACK: Final = "AmberfloMetering"
@@ -61,6 +55,8 @@ class System:
     @property
     def access_token(self) -> str:
         """A new bearer token of the machine client, with the read and the write scope."""
+        from amberflo_workflows.local.tokens import fetch_access_token  # noqa: PLC0415 - slow to import, and not always needed
+
         return fetch_access_token(self.emulator, self.outputs)
 
     @property
@@ -105,7 +101,7 @@ def start(
     amberflo_url = real_url or f"http://{LOOPBACK}:{_sandbox_port(folder)}"
     with contextlib.ExitStack() as undo, ThreadPoolExecutor() as pool:
         on_progress("Starting the emulator and the sandbox, synthesising the stack")
-        assembly = pool.submit(_synth, folder / "cdk.out", amberflo_url, check_meter_names)
+        assembly = pool.submit(_write_assembly, folder / "cdk.out", real_url, amberflo_url, check_meter_names)
         sandbox = None if real_url else _start_sandbox(folder, amberflo_url, key)
         if sandbox:
             undo.callback(sandbox.stop)
@@ -225,20 +221,22 @@ def _to_state(system: System) -> RunningState:
     )
 
 
-def _synth(outdir: Path, amberflo_url: str, check_meter_names: bool) -> Path:
+def _write_assembly(outdir: Path, real_url: str | None, sandbox_url: str, check_meter_names: bool) -> Path:
+    from amberflo_workflows.local.assembly import PLACEHOLDER, write_assembly  # noqa: PLC0415 - slow to import, and not always needed
+
     try:
         settings = Settings(
             stack_name=STACK,
             amberflo_api_key_secret_name=SECRET,
-            amberflo_base_url=amberflo_url,
+            amberflo_base_url=real_url or PLACEHOLDER,
             check_meter_names=check_meter_names,
             # With scopes, so that a token with only one of them can be tested.
             read_scope=READ_SCOPE,
             write_scope=WRITE_SCOPE,
         )
-        return synth("local", outdir, settings)
-    except (InvalidSetting, BundleFailed, NodeMissing) as error:
+    except InvalidSetting as error:
         raise OperatorError(str(error)) from None
+    return write_assembly(outdir, settings, sandbox_url)
 
 
 def _sandbox_key(folder: Path) -> str:
@@ -268,8 +266,9 @@ def _start_sandbox(folder: Path, url: str, key: str) -> Server:
     )
     deadline = time.monotonic() + aws.MAX_STARTUP_SECONDS
     while time.monotonic() < deadline and server.is_alive:
-        with contextlib.suppress(requests.RequestException):
-            if server.listens_on(int(port)) and LOOPBACK_SESSION.get(f"{url}/_sandbox/health", timeout=2).ok:
+        # The errors of requests are OSErrors.
+        with contextlib.suppress(OSError):
+            if server.listens_on(int(port)) and loopback_session().get(f"{url}/_sandbox/health", timeout=2).ok:
                 return server
         time.sleep(0.05)
     server.stop()

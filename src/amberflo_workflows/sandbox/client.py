@@ -1,13 +1,21 @@
 """Client of a running sandbox's control routes, for tests and the command line."""
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import requests
+if TYPE_CHECKING:
+    import requests
 
-# Calls to this machine never go through the user's proxy.
-_HTTP = requests.Session()
-_HTTP.trust_env = False
+
+@cache
+def _session() -> "requests.Session":
+    """Return a session whose calls to this machine never go through the user's proxy."""
+    import requests  # noqa: PLC0415 - slow to import, and not always needed
+
+    session = requests.Session()
+    session.trust_env = False
+    return session
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ class SandboxClient:
         self._call("POST", "reset")
 
     def _call(self, method: str, path: str, body: object = None) -> Any:
-        response = _HTTP.request(method, f"{self.url}/_sandbox/{path}", json=body, timeout=30)
+        response = _session().request(method, f"{self.url}/_sandbox/{path}", json=body, timeout=30)
         if not response.ok:
             raise ValueError(f"the sandbox rejected {method} {path}: {response.text}")
         return response.json()
