@@ -62,7 +62,7 @@ class Backfill(Construct):
         # Without this permission S3 reports a missing object as access denied.
         plan.add_to_role_policy(iam.PolicyStatement(actions=["s3:ListBucket"], resources=[self.bucket.bucket_arn]))
         ingest_machine.grant_start_sync_execution(send)
-        ingest.rejected.grant(send, "dynamodb:PutItem")
+        ingest.allow_to_reject(send)
         self.functions: Mapping[str, lambda_.Function] = {
             "BackfillPlan": plan,
             "BackfillSendRange": send,

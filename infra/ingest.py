@@ -7,12 +7,14 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from amberflo_workflows.infra.nag import acknowledge
+from amberflo_workflows.infra.operations import STATUS_INDEX
 from amberflo_workflows.infra.storage import KEEP, build_queue
 
 # The names of the event in both generations of SBT.
@@ -60,6 +62,14 @@ class IngestPath(Construct):
             ),
             removal_policy=KEEP,
         )
+        # What a list shows and filters by; the original, which can be large, is read from the table.
+        self.rejected.add_global_secondary_index(
+            index_name=STATUS_INDEX,
+            partition_key=dynamodb.Attribute(name="status", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="rejectedAt", type=dynamodb.AttributeType.STRING),
+            projection_type=dynamodb.ProjectionType.INCLUDE,
+            non_key_attributes=["tenantId", "meterApiName", "reason"],
+        )
         self.call_identities = dynamodb.Table(
             self,
             "CallIdentities",
@@ -72,6 +82,12 @@ class IngestPath(Construct):
         acknowledge(
             self.call_identities,
             {"AwsSolutions-DDB3": "Idempotency keys for 60 days. Without them a repeated call may count twice."},
+        )
+
+    def allow_to_reject(self, grantee: iam.IGrantable) -> None:
+        """Allow to put items into the rejected table. CDK's own grant would add its indexes, which nobody can write."""
+        iam.Grant.add_to_principal(
+            grantee=grantee, actions=["dynamodb:PutItem"], resource_arns=[self.rejected.table_arn]
         )
 
     def listen(self, bus: events.IEventBus, event_sources: Sequence[str]) -> events.Rule:

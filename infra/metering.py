@@ -173,7 +173,7 @@ class AmberfloMetering(Construct):
         }
         for operation in _API_KEY_OPERATIONS:
             if "RejectedTableName" in operation.tokens:
-                self.ingest.rejected.grant(state_machines[operation.name], "dynamodb:PutItem")
+                self.ingest.allow_to_reject(state_machines[operation.name])
             if "MeterLocksTableName" in operation.tokens:
                 self.meter_locks.table.grant(state_machines[operation.name], "dynamodb:DeleteItem")
             if "TenantDeadLettersUrl" in operation.tokens:
@@ -196,7 +196,7 @@ class AmberfloMetering(Construct):
         )
         for machine in machines.values():
             machine.grant_start_sync_execution(function)
-        self.ingest.rejected.grant(function, "dynamodb:PutItem")
+        self.ingest.allow_to_reject(function)
         self.ingest.call_identities.grant(
             function, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
         )
@@ -215,5 +215,5 @@ class AmberfloMetering(Construct):
             },
         )
         machine.grant_start_sync_execution(function)
-        self.ingest.rejected.grant(function, "dynamodb:PutItem")
+        self.ingest.allow_to_reject(function)
         return function

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 WORKFLOWS: Final = Path(__file__).resolve().parent.with_name("workflows")
+# The index of the rejected table by status and time, which the operator's library reads.
+STATUS_INDEX: Final = "ByStatus"
 _TOKEN: Final = re.compile(r"\$\{(\w+)\}")
 _FUNCTION_TOKEN: Final = re.compile(r"\$\{(\w+)FunctionArn\}")
 

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from amberflo_workflows.console.state import Console
 from amberflo_workflows.core.rejected_item import OPEN_STATUSES
-from amberflo_workflows.operate.rejected.table import RejectedTable
+from amberflo_workflows.operate.rejected.table import MAX_LISTED, RejectedTable
 
 _VISIBLE: Final = "ApproximateNumberOfMessages"
 _IN_FLIGHT: Final = "ApproximateNumberOfMessagesNotVisible"
@@ -19,6 +19,11 @@ class QueueCounts(NamedTuple):
     dead_usage: int
     dead_tenant_events: int
 
+    @property
+    def rejected_text(self) -> str:
+        """The number of open items, such as ``10000+``."""
+        return format_limited(self.rejected, MAX_LISTED)
+
 
 def fetch_counts(console: Console) -> QueueCounts:
     """Fetch the current counts. Raises botocore's errors."""
@@ -31,6 +36,11 @@ def fetch_counts(console: Console) -> QueueCounts:
         dead_usage=sum(_count_messages(console, "UsageDeadLetterQueueUrl")),
         dead_tenant_events=sum(_count_messages(console, "TenantDeadLetterQueueUrl")),
     )
+
+
+def format_limited(count: int, limit: int) -> str:
+    """Format a count that ends at a limit."""
+    return f"{count}+" if count >= limit else str(count)
 
 
 def _count_messages(console: Console, output: str) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from amberflo_workflows.console import views
-from amberflo_workflows.console.counts import fetch_counts
+from amberflo_workflows.console.counts import fetch_counts, format_limited
 from amberflo_workflows.console.forms import FormResult, form_handler, form_text, form_values, run_action
 from amberflo_workflows.console.rejected_rows import (
     PAGE_SIZE,
@@ -24,7 +24,7 @@ from amberflo_workflows.console.usage_fields import FIELD_NAMES, apply_changes
 from amberflo_workflows.core.rejected_item import RejectedItem
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.rejected.redrive import redrive
-from amberflo_workflows.operate.rejected.table import ItemChanged, RejectedTable
+from amberflo_workflows.operate.rejected.table import MAX_LISTED, ItemChanged, RejectedTable
 
 
 def show(request: Request) -> Response:
@@ -117,13 +117,16 @@ def _find_items(request: Request, query: ListQuery, ids: list[str] | None) -> li
 
 def _build_list(request: Request, query: ListQuery) -> Mapping[str, Any]:
     """The values for the template of the list."""
-    items = _table(request).list_items(query.item_filter)
-    pages = max(-(-len(items) // PAGE_SIZE), 1)
-    page = request.query_params.get("page", "")
-    number = min(max(int(page) if page.isdecimal() else 1, 1), pages)
-    first = (number - 1) * PAGE_SIZE
-    rows = [build_row(item) for item in items[first : first + PAGE_SIZE]]
-    return {"filters": query, "rows": rows, "first": first, "total": len(items), "number": number, "pages": pages}
+    text = request.query_params.get("page", "")
+    page = _table(request).list_page(query.item_filter, int(text) if text.isdecimal() else 1, PAGE_SIZE)
+    return {
+        "filters": query,
+        "rows": [build_row(item) for item in page.items],
+        "first": (page.number - 1) * PAGE_SIZE,
+        "total": format_limited(page.total, MAX_LISTED),
+        "number": page.number,
+        "pages": page.pages,
+    }
 
 
 def _table(request: Request) -> RejectedTable:

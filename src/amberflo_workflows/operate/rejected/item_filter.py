@@ -1,9 +1,21 @@
 """Filter the items of the rejected table."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from amberflo_workflows.core.canonical import normalize_text
 from amberflo_workflows.core.rejected_item import OPEN_STATUSES, RejectedItem, Status
+
+
+class ItemSummary(NamedTuple):
+    """What the index of the rejected table has of an item."""
+
+    id: str
+    status: Status
+    reason: str
+    tenant_id: str
+    meter_api_name: str
+    rejected_at: str
 
 
 @dataclass(frozen=True)
@@ -15,7 +27,12 @@ class ItemFilter:
     meter: str | None = None
     reason: str | None = None
 
-    def matches(self, item: RejectedItem) -> bool:
+    @property
+    def has_criteria(self) -> bool:
+        """Whether it is about more than the status."""
+        return any(criterion is not None for criterion in (self.tenant, self.meter, self.reason))
+
+    def matches(self, item: RejectedItem | ItemSummary) -> bool:
         """Whether an item matches."""
         return (
             item.status in self.statuses

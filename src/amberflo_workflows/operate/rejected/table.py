@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, NamedTuple
 
 from amberflo_workflows.core.rejected_item import (
     OPEN_STATUSES,
@@ -18,13 +19,25 @@ from amberflo_workflows.core.rejected_item import (
 from amberflo_workflows.core.reported_usage import text_member
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.errors import OperatorError
+from amberflo_workflows.operate.rejected.index import RejectedIndex
 from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 
+# More are not counted and not listed page by page, so that a page loads within a second.
+MAX_LISTED: Final = 10_000
 _MAX_EXCERPT_LENGTH: Final = 10_000
 
 
 class ItemChanged(OperatorError):
     """Someone else changed the item after it was read."""
+
+
+class ItemPage(NamedTuple):
+    """A page of items, its number from 1, and the numbers of pages and of all items, of at most ``MAX_LISTED``."""
+
+    items: list[RejectedItem]
+    number: int
+    pages: int
+    total: int
 
 
 @dataclass(frozen=True)
@@ -35,22 +48,27 @@ class RejectedTable:
 
     def list_items(self, item_filter: ItemFilter) -> list[RejectedItem]:
         """List the items that match, oldest first."""
-        pages = self._client.get_paginator("scan").paginate(TableName=self._name, ConsistentRead=True)
-        items = (from_attributes(attributes) for page in pages for attributes in page["Items"])
-        matching = (item for item in items if item_filter.matches(item))
-        return sorted(matching, key=lambda item: (item.rejected_at, item.id))
+        index = self._index
+        items = index.read(index.iterate(item_filter), item_filter)
+        return sorted(items, key=lambda item: (item.rejected_at, item.id))
+
+    def list_page(self, item_filter: ItemFilter, number: int, size: int) -> ItemPage:
+        """List a page of the oldest ``MAX_LISTED`` items that match. Instead of a page after the last one, the last."""
+        index = self._index
+        matching = list(islice(index.iterate(item_filter), MAX_LISTED)) if item_filter.has_criteria else None
+        total = index.count(item_filter.statuses, MAX_LISTED) if matching is None else len(matching)
+        pages = max(-(-total // size), 1)
+        number = min(max(number, 1), pages)
+        start, end = (number - 1) * size, min(number * size, total)
+        if matching is None:
+            summaries = list(islice(index.iterate(item_filter, end), start, end)) if end else []
+        else:
+            summaries = matching[start:end]
+        return ItemPage(index.read(summaries, item_filter), number, pages, total)
 
     def count(self, statuses: Sequence[Status]) -> int:
-        """Count the items with one of these statuses."""
-        values = {f":s{index}": {"S": status} for index, status in enumerate(statuses)}
-        pages = self._client.get_paginator("scan").paginate(
-            TableName=self._name,
-            Select="COUNT",
-            FilterExpression=f"#status IN ({', '.join(values)})",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues=values,
-        )
-        return sum(page["Count"] for page in pages)
+        """Count the items with one of these statuses, up to ``MAX_LISTED``."""
+        return self._index.count(statuses, MAX_LISTED)
 
     def get(self, ids: Iterable[str]) -> Iterator[RejectedItem]:
         """Read items by their ids. Raises :class:`OperatorError` if one does not exist."""
@@ -170,6 +188,10 @@ class RejectedTable:
         except self._client.exceptions.ConditionalCheckFailedException:
             raise _build_item_changed(item.id) from None
         return from_attributes(response["Attributes"])
+
+    @property
+    def _index(self) -> RejectedIndex:
+        return RejectedIndex(self._client, self._name)
 
     @property
     def _client(self) -> Any:
