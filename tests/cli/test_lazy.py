@@ -9,7 +9,15 @@ import typer
 from amberflo_workflows.cli.main import COMMANDS
 
 # Slow to import: the help of `metering` needs none of them.
-SLOW_MODULES = ("boto3", "botocore", "requests", "aws_cdk", "amberflo_workflows.local", "amberflo_workflows.operate")
+SLOW_MODULES = (
+    "boto3",
+    "botocore",
+    "requests",
+    "rich",
+    "aws_cdk",
+    "amberflo_workflows.local",
+    "amberflo_workflows.operate",
+)
 IMPORTED = "import json, sys, typer.testing; from amberflo_workflows.cli.main import app; \
 result = typer.testing.CliRunner().invoke(app, sys.argv[1:]); print(json.dumps([result.output, sorted(sys.modules)]))"
 
@@ -27,7 +35,7 @@ def test_the_help_lists_all_commands_without_importing_them() -> None:
     output, modules = _run("--help")
     for name, command in COMMANDS.items():
         assert f" {name} " in output
-        assert command.help in output
+        assert command.help in " ".join(output.split())
     assert modules.isdisjoint({*SLOW_MODULES, *(command.module for command in COMMANDS.values())})
 
 
@@ -36,7 +44,7 @@ def test_a_command_imports_no_other_command_and_no_aws_sdk(arguments: tuple[str,
     output, modules = _run(*arguments, "--help")
     assert f" {' '.join(arguments)} [OPTIONS]" in output
     assert modules & {command.module for command in COMMANDS.values()} == {COMMANDS[arguments[0]].module}
-    assert modules.isdisjoint({"boto3", "aws_cdk"})
+    assert modules.isdisjoint({"boto3", "botocore", "aws_cdk", *(() if arguments == ("token",) else ("requests",))})
 
 
 @pytest.mark.parametrize("name", COMMANDS)
