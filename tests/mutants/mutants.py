@@ -6,6 +6,12 @@ HISTORIES: Final = "tests/histories/test_histories.py"
 CHUNKS: Final = "tests/core/test_chunks.py"
 RECORDS: Final = "tests/core/test_usage_record.py"
 
+REQUESTS: Final = "tests/tasks/test_requests.py"
+OUTCOMES: Final = "tests/tasks/test_send_usages.py"
+RESPONSES: Final = "tests/entrypoints/test_api_response.py"
+OVERSIZED: Final = "tests/entrypoints/test_oversized.py"
+IDENTITIES: Final = "tests/entrypoints/test_call_identity.py"
+
 _QUEUE: Final = "entrypoints/ingest_queue.py"
 _SEND: Final = "tasks/send_usages.py"
 _CLIENT: Final = "tasks/amberflo/client.py"
@@ -160,5 +166,46 @@ MUTANTS: Final = (
         "in sorted(dimensions.items()) if value}",
         "in dimensions.items() if value}",
         RECORDS,
+    ),
+    Mutant(
+        "only the first request can be rejected",
+        _SEND,
+        "        if error is None:\n            continue\n",
+        "        if error is None:\n            break\n",
+        OUTCOMES,
+    ),
+    Mutant("a rejected record without its place", _SEND, "batch[0].place, reason", "0, reason", OUTCOMES),
+    Mutant("an id with a slash is another path", _CLIENT, 'quote(part, safe="")', "quote(part)", REQUESTS),
+    Mutant(
+        "a request without its body after the wait",
+        _CLIENT,
+        "            time.sleep(wait)\n            response = self._attempt(method, url, payload, params, deadline)",
+        "            time.sleep(wait)\n            response = self._attempt(method, url, None, params, deadline)",
+        REQUESTS,
+    ),
+    Mutant("a conflict is a failure", _CLIENT, "{400, 404, 409, 413, 422}", "{400, 404, 413, 422}", REQUESTS),
+    Mutant(
+        "a message of the runtime reaches the caller",
+        "entrypoints/api_response.py",
+        "{500: _INTERNAL_ERROR, 504: _TIMED_OUT}",
+        "{504: _TIMED_OUT}",
+        RESPONSES,
+    ),
+    Mutant(
+        "an input over the limit is started",
+        "entrypoints/workflows.py",
+        "len(text) > MAX_INPUT_BYTES",
+        "len(text) > MAX_INPUT_BYTES + 1",
+        RESPONSES,
+    ),
+    Mutant(
+        "a redelivery overwrites a usage that is too large",
+        "entrypoints/oversized.py",
+        'ConditionExpression="attribute_not_exists(id)", ',
+        "",
+        OVERSIZED,
+    ),
+    Mutant(
+        "callers share their keys", "entrypoints/call_identity.py", '"key": [caller, key]', '"key": [key]', IDENTITIES
     ),
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from amberflo_workflows.tasks.amberflo.client import AmberfloClient
+from amberflo_workflows.tasks.amberflo.client import AmberfloClient, build_path
 from amberflo_workflows.tasks.amberflo.errors import AmberfloClientError, AmberfloThrottled
 from tests.tasks.conftest import Steps
 from tests.tasks.hostile import HostileServer, build_response, run_hostile_server
@@ -54,6 +54,12 @@ def test_a_request_has_the_key_and_json(amberflo: HostileServer) -> None:
     line, headers, body = _split(amberflo.requests[0])
     assert (line, json.loads(body)) == ("POST /usage?b=c+d HTTP/1.1", {"a": "é"})
     assert (headers["x-api-key"], headers["accept"], headers["content-type"]) == (KEY, *["application/json"] * 2)
+
+
+def test_an_id_is_one_part_of_the_path_whatever_characters_it_has(amberflo: HostileServer) -> None:
+    amberflo.script = _status(200, [])
+    _client(amberflo).call("GET", build_path("meters", "a/../b?c#d %é"))
+    assert _split(amberflo.requests[0])[0] == "GET /meters/a%2F..%2Fb%3Fc%23d%20%25%C3%A9 HTTP/1.1"
 
 
 def test_a_request_without_a_body_has_none(amberflo: HostileServer) -> None:
