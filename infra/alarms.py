@@ -22,7 +22,8 @@ from amberflo_workflows.infra.state_machines import NAMESPACE
 REJECTED: Final = "Rejected"
 DEFAULT_BUS = "default"
 FIVE_MINUTES = Duration.minutes(5)
-# Usage normally waits for a second or two. After this time Amberflo has been unavailable for a while.
+# Usage normally waits for the batching window, at most five minutes. After this time Amberflo has been unavailable for
+# a while.
 MAX_USAGE_AGE = Duration.minutes(15)
 # SQS deletes a message 14 days after it was first queued; the time before it moved to the dead-letter queue counts too.
 MAX_DEAD_EVENT_AGE = Duration.days(10)

@@ -65,7 +65,7 @@ def test_log_lines_belong_to_one_execution(system: System, executions: Execution
     execution = _run(system, "list_meters", {})
     lines = list(executions.read_log_lines(execution))
     assert {json.loads(line.text)["correlation_id"] for line in lines} == {execution.summary.name}
-    assert {json.loads(line.text)["service"] for line in lines} == {"resolve_api_key", "list_meters"}
+    assert {json.loads(line.text)["service"] for line in lines} == {"list_meters"}
     assert [line.at for line in lines] == sorted(line.at for line in lines)
     resource = _resource(executions, "list_meters", "ListMeters")
     assert executions.read_state_log_lines(execution, resource, other.states) == []
