@@ -14,6 +14,9 @@ SOAK := tests/system/test_faults.py tests/system/test_load.py tests/workflows/fa
 # Run again with moto in place of the emulator's Step Functions
 MOTO := tests/workflows/test_executions.py tests/workflows/test_tenants.py
 
+# Each process would compile every module that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo up down test test-unit bench soak lint format pictures screenshot openapi wheel synth deploy sbt-bindings attach lock audit clean
 
 help: ## Show this list

@@ -6,19 +6,18 @@ rejects what cannot be an input at all: a body that is not a JSON object, or is 
 
 import json
 import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import msgspec
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import BadRequestError, RequestEntityTooLargeError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from amberflo_workflows.core.initialization import at_initialization
 from amberflo_workflows.entrypoints import http_encoding
-from amberflo_workflows.entrypoints.api_response import ApiResponse, build_error, run_for_caller
+from amberflo_workflows.entrypoints.api_response import STEP_FUNCTIONS, ApiResponse, build_error, run_for_caller
 from amberflo_workflows.entrypoints.call_identity import (
     CallIdentity,
     InvalidKey,
@@ -28,12 +27,12 @@ from amberflo_workflows.entrypoints.call_identity import (
     get_or_create_identity,
 )
 from amberflo_workflows.entrypoints.caller import read_caller
-from amberflo_workflows.entrypoints.gateway_event import UnsupportedEvent, set_route_path
+from amberflo_workflows.entrypoints.gateway_event import GatewayRequest, UnsupportedEvent, read_request
+from amberflo_workflows.entrypoints.http_encoding import GatewayResponse
 from amberflo_workflows.entrypoints.ingest import ingest
 from amberflo_workflows.entrypoints.workflows import MAX_INPUT_BYTES
 
 logger = Logger()
-app = APIGatewayHttpResolver()
 
 # The rest of an execution's input is for the id from the path.
 MAX_REQUEST_BODY_BYTES: Final = MAX_INPUT_BYTES - 4_096
@@ -45,92 +44,74 @@ DOCUMENT: Final = Path(__file__).with_name("openapi.json")
 _DEFAULT_IF_EMPTY: Final = ("meterApiName", "timeGroupingInterval", "aggregation", "groupBy")
 
 
-@app.post("/meters")
-def create_meter() -> Response[Any]:
-    """Create a meter."""
-    return _run("create_meter", _parse_body())
+class InvalidRequest(Exception):
+    """A request cannot be the input of a workflow; the message is for the caller."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
-@app.get("/meters")
-def list_meters() -> Response[Any]:
-    """List meters."""
-    return _run("list_meters", {name: value for name, value in _parse_query().items() if value})
-
-
-@app.get("/meters/<meter_id>")
-def get_meter(meter_id: str) -> Response[Any]:
-    """Read a meter."""
-    return _run("get_meter", {"meterId": _decode(meter_id)})
-
-
-@app.put("/meters/<meter_id>")
-def update_meter(meter_id: str) -> Response[Any]:
-    """Change a meter."""
-    return _run("update_meter", {**_parse_body(), "meterId": _decode(meter_id)})
-
-
-@app.delete("/meters/<meter_id>")
-def delete_meter(meter_id: str) -> Response[Any]:
-    """Delete a meter."""
-    return _run("delete_meter", {"meterId": _decode(meter_id)})
-
-
-@app.get("/usage/<meter_id>")
-def fetch_usage(meter_id: str) -> Response[Any]:
-    """Fetch usage."""
-    query = {name: value for name, value in _parse_query().items() if value or name not in _DEFAULT_IF_EMPTY}
-    return _run("fetch_usage", {**query, "meterId": _decode(meter_id)})
-
-
-@app.delete("/usage")
-def cancel_usage() -> Response[Any]:
-    """Cancel usage."""
-    return _run("cancel_usage", _parse_body())
-
-
-@app.post("/ingest")
-def ingest_usage() -> Response[Any]:
-    """Count usage before the response is returned; usage events go through the queue instead."""
-    body = _parse_body()
-    try:
-        call = _call_identity(body)
-    except InvalidKey as error:
-        return _respond(build_error(400, f"The request is invalid. {error}"))
-    except RecursionError:
-        return _respond(build_error(400, "The request is invalid. The body is nested too deep."))
-    except KeyConflict as error:
-        return _respond(build_error(409, str(error)))
-    except KeyStoreUnavailable as error:
-        logger.exception("idempotency key")
-        return _respond(build_error(503, str(error)))
-    return _respond(ingest(_machine_arns()["ingest_usage"], body, call))
-
-
-@app.get("/openapi.json")
-def document() -> Response[str]:
-    """Describe this API."""
-    return Response(
-        status_code=200,
-        content_type="application/json",
-        # It only changes with a deployment. It requires a token, so that no shared cache may store it.
-        headers={"Cache-Control": "private, max-age=300"},
-        body=DOCUMENT.read_text(),
-    )
-
-
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> GatewayResponse:
     """Handle a request of an HTTP API, in payload format 2.0."""
-    logger.set_correlation_id(str(event.get("requestContext", {}).get("requestId", "")))
     try:
-        return app.resolve(set_route_path(event), context)
+        request = read_request(event)
+        logger.set_correlation_id(request.id)
+        return _respond(request, context)
     except UnsupportedEvent as error:
         logger.exception("unsupported event")
-        return {"statusCode": 500, "body": json.dumps({"statusCode": 500, "message": str(error)})}
+        response = build_error(500, str(error))
     except Exception:
         # If it was raised, the gateway would return its own error, and the local system the stack trace.
         logger.exception("unexpected")
-        body = {"statusCode": 500, "message": "The API failed with an internal error. See the log of its function."}
-        return {"statusCode": 500, "headers": {"Content-Type": "application/json"}, "body": json.dumps(body)}
+        response = build_error(500, "The API failed with an internal error. See the log of its function.")
+    return http_encoding.encode(response, "")
+
+
+def _respond(request: GatewayRequest, context: LambdaContext) -> GatewayResponse:
+    if (request.method, request.path) == ("GET", "/openapi.json"):
+        # It only changes with a deployment. It requires a token, so that no shared cache may store it.
+        return http_encoding.build(200, {"Cache-Control": "private, max-age=300"}, DOCUMENT.read_text())
+    try:
+        response = _call(request, context)
+    except InvalidRequest as error:
+        response = build_error(error.status, str(error))
+    return http_encoding.encode(response, request.headers.get("accept-encoding", ""))
+
+
+def _call(request: GatewayRequest, context: LambdaContext) -> ApiResponse:
+    route = (request.method, request.path)
+    if route == ("POST", "/ingest"):
+        return _ingest(request, context)
+    if route not in _WORKFLOWS:
+        return build_error(404, "Not found")
+    workflow, build_input = _WORKFLOWS[route]
+    is_read = request.method == "GET"
+    return run_for_caller(_machine_arns()[workflow], build_input(request), repeatable=is_read)
+
+
+def _ingest(request: GatewayRequest, context: LambdaContext) -> ApiResponse:
+    """Count usage before the response is returned; usage events go through the queue instead."""
+    body = _parse_body(request)
+    try:
+        call = _call_identity(request, body, context)
+    except InvalidKey as error:
+        return build_error(400, f"The request is invalid. {error}")
+    except RecursionError:
+        return build_error(400, "The request is invalid. The body is nested too deep.")
+    except KeyConflict as error:
+        return build_error(409, str(error))
+    except KeyStoreUnavailable as error:
+        logger.exception("idempotency key")
+        return build_error(503, str(error))
+    return ingest(_machine_arns()["ingest_usage"], body, call)
+
+
+def _call_identity(request: GatewayRequest, body: dict[str, Any], context: LambdaContext) -> CallIdentity:
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return create_identity()
+    return get_or_create_identity(key, caller=read_caller(request.event), body=body, context=context)
 
 
 @cache
@@ -140,64 +121,48 @@ def _machine_arns() -> dict[str, str]:
     return arns
 
 
-def _call_identity(body: dict[str, Any]) -> CallIdentity:
-    key = app.current_event.headers.get("idempotency-key")
-    if key is None:
-        return create_identity()
-    return get_or_create_identity(
-        key, caller=read_caller(app.current_event.raw_event), body=body, context=app.lambda_context
-    )
+def _meter_id(request: GatewayRequest) -> dict[str, Any]:
+    return {"meterId": request.meter_id}
 
 
-def _run(workflow: str, request: object) -> Response[Any]:
-    is_read = app.current_event.http_method == "GET"
-    return _respond(run_for_caller(_machine_arns()[workflow], request, repeatable=is_read))
+def _list_query(request: GatewayRequest) -> dict[str, Any]:
+    return {name: _join(name, value) for name, value in request.query.items() if value}
 
 
-def _respond(response: ApiResponse) -> Response[Any]:
-    return http_encoding.encode(response, app.current_event.headers.get("accept-encoding", ""))
+def _usage_query(request: GatewayRequest) -> dict[str, Any]:
+    query = {
+        name: _join(name, value) for name, value in request.query.items() if value or name not in _DEFAULT_IF_EMPTY
+    }
+    return {**query, "meterId": request.meter_id}
 
 
-def _decode(meter_id: str) -> str:
-    """Return the id as the gateway decoded it; the one from the router is a placeholder, or may still be escaped."""
-    return app.current_event.path_parameters.get("meterId", meter_id)
+def _join(name: str, value: str | list[str]) -> str | list[str]:
+    """Return the value of a parameter. Each of several ``groupBy`` may have several dimensions, comma separated."""
+    if name != "groupBy" or isinstance(value, str):
+        return value
+    return [dimension.strip() for part in value for dimension in part.split(",") if dimension.strip()]
 
 
-def _parse_query() -> dict[str, str | list[str]]:
-    """Return the query parameters: text, or a list of texts if a parameter is repeated.
-
-    They are read from the raw query string. In ``queryStringParameters`` the gateway joins repeated ones with commas,
-    which the values may have as well.
-    """
-    query: dict[str, list[str]] = {}
-    for name, value in parse_qsl(app.current_event.raw_event["rawQueryString"], keep_blank_values=True):
-        query.setdefault(name, []).append(value)
-    return {name: values[0] if len(values) == 1 else _join(name, values) for name, values in query.items()}
+def _changed_meter(request: GatewayRequest) -> dict[str, Any]:
+    return {**_parse_body(request), "meterId": request.meter_id}
 
 
-def _join(name: str, values: list[str]) -> list[str]:
-    """Return the values of a repeated parameter. Each ``groupBy`` may have several dimensions, comma separated."""
-    if name != "groupBy":
-        return values
-    return [dimension.strip() for value in values for dimension in value.split(",") if dimension.strip()]
-
-
-def _parse_body() -> dict[str, Any]:
+def _parse_body(request: GatewayRequest) -> dict[str, Any]:
     try:
-        text = app.current_event.decoded_body or ""
+        text = request.body
     except UnicodeDecodeError:
-        raise BadRequestError("The body is not UTF-8 text.") from None
+        raise InvalidRequest(400, "The body is not UTF-8 text.") from None
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_REQUEST_BODY_BYTES:
-        raise RequestEntityTooLargeError(f"The body has {size:,} bytes; the limit is {MAX_REQUEST_BODY_BYTES:,}.")
+        raise InvalidRequest(413, f"The body has {size:,} bytes; the limit is {MAX_REQUEST_BODY_BYTES:,}.")
     try:
         body = msgspec.json.decode(text)
         # msgspec uses the last of two members with the same name, without an error.
         json.loads(text, object_pairs_hook=_check_duplicates, parse_int=str, parse_float=str)
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
-        raise BadRequestError(f"The body is not JSON: {error}.") from None
+        raise InvalidRequest(400, f"The body is not JSON: {error}.") from None
     if not isinstance(body, dict):
-        raise BadRequestError("The body must be a JSON object.")
+        raise InvalidRequest(400, "The body must be a JSON object.")
     return body
 
 
@@ -205,5 +170,19 @@ def _check_duplicates(pairs: list[tuple[str, Any]]) -> None:
     names: set[str] = set()
     for name, _ in pairs:
         if name in names:
-            raise BadRequestError(f"The body has '{name[:40]}' twice in one object.")
+            raise InvalidRequest(400, f"The body has '{name[:40]}' twice in one object.")
         names.add(name)
+
+
+# The workflow of a route, and how its input is built from the request. ``POST /ingest`` has a function of its own.
+_WORKFLOWS: Final[dict[tuple[str, str], tuple[str, Callable[[GatewayRequest], dict[str, Any]]]]] = {
+    ("POST", "/meters"): ("create_meter", _parse_body),
+    ("GET", "/meters"): ("list_meters", _list_query),
+    ("GET", "/meters/{meterId}"): ("get_meter", _meter_id),
+    ("PUT", "/meters/{meterId}"): ("update_meter", _changed_meter),
+    ("DELETE", "/meters/{meterId}"): ("delete_meter", _meter_id),
+    ("GET", "/usage/{meterId}"): ("fetch_usage", _usage_query),
+    ("DELETE", "/usage"): ("cancel_usage", _parse_body),
+}
+
+at_initialization(STEP_FUNCTIONS.prepare)

@@ -13,14 +13,16 @@ from typing import Any, Final
 
 from aws_lambda_powertools import Logger
 
+from amberflo_workflows.core.aws_call import AwsError
 from amberflo_workflows.core.claim_check import ResponseNotFetched, redeem
+from amberflo_workflows.core.connections import NoResponse
 from amberflo_workflows.entrypoints import workflows
 from amberflo_workflows.entrypoints.workflows import LAMBDA_THROTTLED, WorkflowResult
 
 logger = Logger(child=True)
 
 # Above the 25 s after which a synchronous workflow ends, below the API function's own 29 s.
-READ_TIMEOUT_SECONDS: Final = 27
+STEP_FUNCTIONS: Final = workflows.step_functions(read_seconds=27)
 # The workflow has waited some seconds already; an earlier call would be throttled again.
 RETRY_AFTER_SECONDS: Final = 10
 
@@ -39,6 +41,7 @@ _TIMED_OUT: Final = "The workflow timed out. It may have taken effect: check bef
 _CONNECTION_LOST: Final = (
     "The connection to Step Functions was lost. The call may have taken effect: check before you repeat it."
 )
+_NOT_REACHED: Final = "Step Functions could not be reached."
 _INTERNAL_ERROR: Final = "The workflow failed with an internal error. See its execution."
 
 
@@ -69,28 +72,18 @@ def run_for_caller(machine_arn: str, request: object, *, repeatable: bool) -> Ap
 
     ``repeatable`` is that of :func:`~amberflo_workflows.entrypoints.workflows.run_workflow`.
     """
-    from botocore.exceptions import (  # noqa: PLC0415 - loads with boto3, see core/aws.py
-        BotoCoreError,
-        ClientError,
-        ConnectionClosedError,
-        ReadTimeoutError,
-    )
-
     try:
-        client = workflows.step_functions_client(READ_TIMEOUT_SECONDS)
-        return build_response(workflows.run_workflow(machine_arn, request, client, repeatable=repeatable))
+        start = workflows.start_with_api(STEP_FUNCTIONS)
+        return build_response(workflows.run_workflow(machine_arn, request, start, repeatable=repeatable))
     except workflows.InputTooLarge as error:
         return build_error(413, str(error))
-    except ReadTimeoutError:
-        return build_error(504, _TIMED_OUT)
-    except ConnectionClosedError:
-        logger.exception("the connection to Step Functions was lost")
-        return build_error(504, _CONNECTION_LOST)
-    except ClientError as error:
-        return _build_start_error(error.response.get("Error", {}).get("Code", ""))
-    except BotoCoreError:
-        logger.exception("Step Functions could not be reached")
-        return build_error(500, "Step Functions could not be reached.")
+    except AwsError as error:
+        return _build_start_error(error.code)
+    except NoResponse as error:
+        if error.was_sent and error.timed_out:
+            return build_error(504, _TIMED_OUT)
+        logger.exception("no response from Step Functions")
+        return build_error(504, _CONNECTION_LOST) if error.was_sent else build_error(500, _NOT_REACHED)
 
 
 def build_response(result: WorkflowResult) -> ApiResponse:

@@ -1,6 +1,10 @@
-"""The event of API Gateway, with the path of the route that the gateway matched."""
+"""A request of an HTTP API, from the event of API Gateway in payload format 2.0."""
 
+import base64
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
+from urllib.parse import parse_qsl, unquote
 
 _PATHS: Final = ("/meters", "/meters/{meterId}", "/usage", "/usage/{meterId}", "/ingest", "/openapi.json")
 
@@ -9,22 +13,76 @@ class UnsupportedEvent(ValueError):
     """The event is not one of an HTTP API in payload format 2.0."""
 
 
-def set_route_path(event: dict[str, Any]) -> dict[str, Any]:
-    """Return the event with the path of its route for the router, which would match the caller's path once more.
+@dataclass(frozen=True)
+class GatewayRequest:
+    """A request; ``event`` is the complete event."""
 
-    The gateway has matched it already, and knows two things better: an ID may have any character, and the routes may be
-    under a prefix. Steps read the ID from ``pathParameters``. Raises :class:`UnsupportedEvent`.
-    """
+    event: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The gateway's id of the request."""
+        return str(self.event.get("requestContext", {}).get("requestId", ""))
+
+    @property
+    def method(self) -> str:
+        return str(self.event["requestContext"]["http"]["method"])
+
+    @property
+    def path(self) -> str:
+        """The path of the route, such as ``/meters/{meterId}``; empty if there is none."""
+        return self._path_and_id[0]
+
+    @property
+    def meter_id(self) -> str:
+        """The ID in the path. The gateway has decoded it: it may have any character."""
+        parameters = self.event.get("pathParameters") or {}
+        return str(parameters.get("meterId", self._path_and_id[1]))
+
+    @property
+    def body(self) -> str:
+        """The body. Raises ``UnicodeDecodeError`` if it is not text."""
+        body = self.event.get("body") or ""
+        return base64.b64decode(body).decode() if self.event.get("isBase64Encoded") else str(body)
+
+    @property
+    def query(self) -> dict[str, str | list[str]]:
+        """The query parameters: text, or a list of texts if a parameter is repeated.
+
+        They are read from the raw query string. In ``queryStringParameters`` the gateway joins repeated ones with
+        commas, which the values may have as well.
+        """
+        query: dict[str, list[str]] = {}
+        for name, value in parse_qsl(self.event.get("rawQueryString", ""), keep_blank_values=True):
+            query.setdefault(name, []).append(value)
+        return {name: values[0] if len(values) == 1 else values for name, values in query.items()}
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """The headers by their names in lower case."""
+        return {name.lower(): value for name, value in (self.event.get("headers") or {}).items()}
+
+    @cached_property
+    def _path_and_id(self) -> tuple[str, str]:
+        """The path of the route that the gateway matched, which may be under a prefix, or else that of the call."""
+        route = str(self.event.get("routeKey", "")).partition(" ")[2]
+        if matched := next((path for path in _PATHS if route.endswith(path)), ""):
+            return matched, ""
+        stage = self.event["requestContext"].get("stage", "$default")
+        path = str(self.event.get("rawPath", "")).removeprefix("" if stage == "$default" else f"/{stage}")
+        if path in _PATHS:
+            return path, ""
+        start, _, meter_id = path.rpartition("/")
+        template = f"{start}/{{meterId}}"
+        return (template, unquote(meter_id)) if template in _PATHS and meter_id else ("", "")
+
+
+def read_request(event: dict[str, Any]) -> GatewayRequest:
+    """Return the request of an event. Raises :class:`UnsupportedEvent`."""
     version = event.get("version")
     if version != "2.0":
         raise UnsupportedEvent(
             f"The API's route passes on an event of payload format {version}. Use an HTTP API, and set "
             "payloadFormatVersion of the route's integration to 2.0."
         )
-    route = str(event.get("routeKey", "")).partition(" ")[2]
-    path = next((path for path in _PATHS if route.endswith(path)), None)
-    if path is None:
-        return event
-    stage = event["requestContext"].get("stage", "$default")
-    prefix = "" if stage == "$default" else f"/{stage}"
-    return {**event, "rawPath": prefix + path.replace("{meterId}", "id")}
+    return GatewayRequest(event)

@@ -11,15 +11,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Event
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from amberflo_workflows.core.aws_call import AwsError
 from amberflo_workflows.core.chunks import exceeds_chunk_limit, extract_usages, split_into_chunks
+from amberflo_workflows.core.initialization import at_initialization
 from amberflo_workflows.core.json_text import parse_json
 from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.entrypoints import oversized, workflows
@@ -29,7 +27,7 @@ from amberflo_workflows.entrypoints.workflows import WorkflowResult
 logger = Logger()
 
 # Above the 240 s after which ingest_usage ends, below the function's own 270 s.
-READ_TIMEOUT_SECONDS: Final = 250
+STEP_FUNCTIONS: Final = workflows.step_functions(read_seconds=250)
 # An execution that was throttled is followed by another one until this time, which the function has beyond the read
 # timeout.
 START_SECONDS: Final = 16
@@ -41,25 +39,24 @@ PARALLEL_CHUNKS: Final = 16
 # take longer than the function may.
 OUTAGE_ERRORS: Final = {"AmberfloThrottled", "AmberfloUnavailable"}
 
-
-class MessageNotProcessed(Exception):
-    """A message stays in the queue, because an execution with some of its usages failed."""
+at_initialization(STEP_FUNCTIONS.prepare)
 
 
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Process an SQS event, with a partial batch response."""
-    failures = _process(event["Records"])
+class FailedMessage(TypedDict):
+    """A message that SQS is to deliver again."""
 
-    def raise_if_failed(record: SQSRecord) -> None:
-        if record.message_id in failures:
-            raise MessageNotProcessed(failures[record.message_id])
+    itemIdentifier: str
 
-    return process_partial_response(
-        event=event,
-        record_handler=raise_if_failed,
-        processor=BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False),
-        context=context,
-    )
+
+class BatchResponse(TypedDict):
+    """The partial batch response, see ``ReportBatchItemFailures`` in Lambda's documentation."""
+
+    batchItemFailures: list[FailedMessage]
+
+
+def handler(event: dict[str, Any], _context: object) -> BatchResponse:
+    """Process an SQS event. A message stays in the queue if an execution with some of its usages failed."""
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in _process(event["Records"])]}
 
 
 def _process(records: list[dict[str, Any]]) -> dict[str, str]:
@@ -134,20 +131,18 @@ def _run(usages: list[ReportedUsage]) -> WorkflowResult:
 
     Otherwise the messages would wait for their visibility timeout, and a message has few deliveries.
     """
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - loads with boto3, see core/aws.py
-
     machine_arn = os.environ["INGEST_USAGE_STATE_MACHINE_ARN"]
-    client = workflows.step_functions_client(READ_TIMEOUT_SECONDS)
+    start = workflows.start_with_api(STEP_FUNCTIONS)
     deadline = time.monotonic() + START_SECONDS
     attempt = 0
     while True:
         attempt += 1
         is_last = attempt == MAX_START_ATTEMPTS
         try:
-            result = workflows.run_workflow(machine_arn, {"usages": usages}, client, repeatable=True)
+            result = workflows.run_workflow(machine_arn, {"usages": usages}, start, repeatable=True)
             if result.error != workflows.LAMBDA_THROTTLED or is_last or time.monotonic() > deadline:
                 return result
-        except ClientError as error:
-            if not workflows.is_throttled(error.response.get("Error", {}).get("Code", "")) or is_last:
+        except AwsError as error:
+            if not workflows.is_throttled(error.code) or is_last:
                 raise
         time.sleep(random.uniform(*WAIT_SECONDS))  # noqa: S311 - jitter, not a secret

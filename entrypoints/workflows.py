@@ -1,16 +1,13 @@
 """Start a workflow and wait for its result."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
-from amberflo_workflows.core import aws
-
-if TYPE_CHECKING:
-    from mypy_boto3_stepfunctions import SFNClient
-    from mypy_boto3_stepfunctions.type_defs import StartSyncExecutionOutputTypeDef
+from amberflo_workflows.core.aws_call import AwsApi
 
 # The limit of Step Functions for an input, counted in UTF-8.
 MAX_INPUT_BYTES: Final = 262_144
@@ -35,36 +32,48 @@ class WorkflowResult:
     cause: str = ""
 
 
-def step_functions_client(read_timeout_seconds: int) -> "SFNClient":
-    """Return the client for :func:`run_workflow`. It makes one attempt: the caller decides on a second execution."""
-    stepfunctions: SFNClient = aws.client(
-        "stepfunctions", read_seconds=read_timeout_seconds, attempts=1, max_pool_connections=32
+class Start(Protocol):
+    """Starts an execution with a JSON text as its input, and returns how it ended, as Step Functions does.
+
+    If it is ``repeatable``, it may be started twice when a connection is lost.
+    """
+
+    def __call__(self, machine_arn: str, text: str, *, repeatable: bool) -> Mapping[str, Any]: ...
+
+
+def step_functions(read_seconds: float) -> AwsApi:
+    """Return the API for a Lambda that waits ``read_seconds`` for an execution."""
+    return AwsApi(
+        service="stepfunctions",
+        signing_name="states",
+        host="sync-states",
+        endpoint_variable="AWS_ENDPOINT_URL_SFN",
+        target="AWSStepFunctions",
+        json_version="1.0",
+        connect_seconds=2,
+        read_seconds=read_seconds,
     )
-    return stepfunctions
 
 
-def run_workflow(
-    machine_arn: str, request: object, step_functions_client: "SFNClient", *, repeatable: bool
-) -> WorkflowResult:
+def start_with_api(api: AwsApi) -> Start:
+    """Return how a Lambda starts executions. It raises what :meth:`AwsApi.call` raises."""
+
+    def start(machine_arn: str, text: str, *, repeatable: bool) -> Mapping[str, Any]:
+        return api.call("StartSyncExecution", {"stateMachineArn": machine_arn, "input": text}, repeatable=repeatable)
+
+    return start
+
+
+def run_workflow(machine_arn: str, request: object, start: Start, *, repeatable: bool) -> WorkflowResult:
     """Run a workflow to its end.
 
-    One that only reads, or sends usage with fixed identities, is ``repeatable``: it runs again if the connection is
-    lost. Any other is started on a new connection, since the service may have closed those of earlier calls.
-
-    Raises :class:`InputTooLarge`, and botocore's errors if it cannot be started or does not end in time.
+    One that only reads, or sends usage with fixed identities, is ``repeatable``. Raises :class:`InputTooLarge`, and the
+    errors of ``start`` if it cannot be started or does not end in time.
     """
     text = msgspec.json.encode(request)
     if len(text) > MAX_INPUT_BYTES:
         raise InputTooLarge(f"The input has {len(text):,} bytes; the limit of a workflow is {MAX_INPUT_BYTES:,}.")
-
-    def start() -> "StartSyncExecutionOutputTypeDef":
-        return step_functions_client.start_sync_execution(stateMachineArn=machine_arn, input=text.decode())
-
-    if repeatable:
-        response = aws.repeat_if_disconnected(start)
-    else:
-        step_functions_client.close()
-        response = start()
+    response = start(machine_arn, text.decode(), repeatable=repeatable)
     if response["status"] == "SUCCEEDED":
         return WorkflowResult(response["executionArn"], msgspec.json.decode(response["output"]))
     error = "States.Timeout" if response["status"] == "TIMED_OUT" else response.get("error", "States.Runtime")

@@ -6,6 +6,7 @@ key. Raises ``ApiKeyUnavailable``.
 
 from typing import TypedDict
 
+from amberflo_workflows.core.initialization import at_initialization
 from amberflo_workflows.core.observability import logger
 from amberflo_workflows.tasks.amberflo.api_key import api_keys
 
@@ -25,3 +26,6 @@ def handler(event: dict[str, object], _context: object) -> ResolvedApiKey:
     keys = api_keys()
     version_id = keys.current_version(refresh=refresh)
     return {"secretId": keys.secret_id, "versionId": version_id, "refreshed": refresh}
+
+
+at_initialization(lambda: api_keys().current_version(refresh=False))

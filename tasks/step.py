@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from amberflo_workflows.core.initialization import at_initialization
 from amberflo_workflows.core.observability import logger
 from amberflo_workflows.core.response import (
     PayloadTooLarge,
@@ -22,6 +23,7 @@ from amberflo_workflows.tasks.amberflo.api_key import api_keys
 from amberflo_workflows.tasks.amberflo.client import AmberfloClient
 from amberflo_workflows.tasks.amberflo.config import endpoints
 from amberflo_workflows.tasks.amberflo.errors import AmberfloClientError
+from amberflo_workflows.tasks.amberflo.transport import connection_pools
 
 Request = TypeVar("Request")
 
@@ -95,6 +97,12 @@ def step(
     return decorate
 
 
+def _prepare() -> None:
+    """Read the key, which the first invocation then has already, and the certificates for Amberflo's server."""
+    connection_pools(endpoints().base_url.partition(":")[0])
+    api_keys().current_version(refresh=False)
+
+
 def _build_step(step_input: StepInput) -> Step:
     client = AmberfloClient(
         api_key=api_keys().key(step_input.api_key.version_id),
@@ -114,3 +122,6 @@ def _build_error_response(error: AmberfloClientError) -> StepResponse:
     if error.status == 400 and ("already exists" in error.message or "lockingStatus" in error.message):
         return error_response(409, error.message)
     return error_response(400 if error.status == 422 else error.status, error.message)
+
+
+at_initialization(_prepare)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from amberflo_workflows.core import aws
+from amberflo_workflows.core import aws, aws_call
 from amberflo_workflows.local.emulator import Emulator, running_emulator
 from amberflo_workflows.local.system import System, running_system
 from amberflo_workflows.sandbox.client import SandboxClient
@@ -36,6 +36,7 @@ def isolated_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     # A client keeps the endpoint that the environment named when the client was created.
     aws.client.cache_clear()
+    aws_call.client.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger
 from msgspec import Struct
 
 from amberflo_workflows.core.file_rows import read_rows_between
+from amberflo_workflows.core.initialization import at_initialization
 from amberflo_workflows.core.s3_object import S3Object, read_object, s3_client
 from amberflo_workflows.core.usage_file import FileLayout
 from amberflo_workflows.entrypoints import oversized, workflows
@@ -21,7 +22,9 @@ from amberflo_workflows.entrypoints.backfill.sending import RowDestination, send
 logger = Logger()
 
 # Above the 240 s after which ingest_usage ends.
-READ_TIMEOUT_SECONDS: Final = 250
+_STEP_FUNCTIONS: Final = workflows.step_functions(read_seconds=250)
+_START: Final = workflows.start_with_api(_STEP_FUNCTIONS)
+at_initialization(_STEP_FUNCTIONS.prepare)
 
 
 class Range(Struct, rename={"start": "begin"}):
@@ -46,7 +49,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, int]:
     destination = RowDestination(
         os.environ["INGEST_USAGE_STATE_MACHINE_ARN"],
         os.environ["REJECTED_TABLE_NAME"],
-        workflows.step_functions_client(READ_TIMEOUT_SECONDS),
+        _START,
         oversized.dynamodb_client(),
     )
     accepted = rejected = 0

@@ -18,7 +18,6 @@ from amberflo_workflows.entrypoints.oversized import reject_oversized
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_stepfunctions import SFNClient
 
 PARALLEL_CHUNKS: Final = 8
 
@@ -53,7 +52,7 @@ class RowDestination:
 
     machine_arn: str
     rejected_table: str
-    stepfunctions: "SFNClient"
+    start: workflows.Start
     dynamodb: "DynamoDBClient"
 
 
@@ -91,9 +90,7 @@ def _send(parts: list[RowPart], usages: list[ReportedUsage], destination: RowDes
         return SentChunk(end, 0, [RejectedRow(parts[0].row, _reject_oversized(usages[0], destination))])
     # The response refers to a usage by its index.
     usages = [msgspec.structs.replace(usage, index=index) for index, usage in enumerate(usages)]
-    result = workflows.run_workflow(
-        destination.machine_arn, {"usages": usages}, destination.stepfunctions, repeatable=True
-    )
+    result = workflows.run_workflow(destination.machine_arn, {"usages": usages}, destination.start, repeatable=True)
     if result.output is None or result.output["statusCode"] != 200:
         raise ChunkNotSent(f"ingest_usage ended with {result.error}: {result.cause} Execution {result.arn}")
     data = result.output["body"]["data"]

@@ -6,26 +6,36 @@ return the version, so this module has its own.
 """
 
 import json
+import random
 import time
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
-from amberflo_workflows.core import aws
+from amberflo_workflows.core.aws_call import AwsApi, AwsError
+from amberflo_workflows.core.connections import NoResponse
 from amberflo_workflows.core.observability import logger
 from amberflo_workflows.tasks.amberflo.config import secret_location
 from amberflo_workflows.tasks.amberflo.errors import AmberfloUnauthorized, ApiKeyUnavailable
-
-if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager import SecretsManagerClient
-    from mypy_boto3_secretsmanager.type_defs import GetSecretValueResponseTypeDef
 
 # How long a warm process uses a version before it asks for a newer one. A rotation is noticed earlier if Amberflo
 # rejects the old key.
 CURRENT_VERSION_SECONDS: Final = 300.0
 # During an outage of Secrets Manager the known version is used for this long before the next call.
 _OUTAGE_SECONDS: Final = 30.0
-_OUTAGES: Final = frozenset({"ThrottlingException", "TooManyRequestsException", "InternalServiceError"})
+_THROTTLING: Final = frozenset({"ThrottlingException", "TooManyRequestsException"})
+# Two attempts that time out, with this time between them, end before the state's 5 s.
+_RETRY_SECONDS: Final = 1.0
+SECRETS_MANAGER: Final = AwsApi(
+    service="secretsmanager",
+    signing_name="secretsmanager",
+    host="secretsmanager",
+    endpoint_variable="AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    target="secretsmanager",
+    json_version="1.1",
+    connect_seconds=1,
+    read_seconds=1,
+)
 # Old versions are only needed for a short time after a rotation.
 _MAX_VERSIONS: Final = 4
 
@@ -70,12 +80,13 @@ class ApiKeys:
 
     def _read(self, version_id: str | None) -> str:
         response = _get_secret_value(self.secret_id, version_id)
+        version_id = str(response["VersionId"])
         key = _parse_key(response.get("SecretString"), self.secret_id, self.secret_field)
         while len(self._by_version) >= _MAX_VERSIONS:
             del self._by_version[next(iter(self._by_version))]
-        self._by_version[response["VersionId"]] = key
-        logger.info("secret read", extra={"version_id": response["VersionId"]})
-        return response["VersionId"]
+        self._by_version[version_id] = key
+        logger.info("secret read", extra={"version_id": version_id})
+        return version_id
 
 
 @cache
@@ -85,27 +96,40 @@ def api_keys() -> ApiKeys:
     return ApiKeys(location.secret_id, location.field)
 
 
-def _get_secret_value(secret_id: str, version_id: str | None) -> "GetSecretValueResponseTypeDef":
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - loads with boto3, see core/aws.py
-
+def _get_secret_value(secret_id: str, version_id: str | None) -> dict[str, Any]:
     version = {"VersionId": version_id} if version_id else {}
-    # Two attempts that time out, with a second between them, end before the state's 5 s.
-    secrets: SecretsManagerClient = aws.client("secretsmanager", connect_seconds=1, read_seconds=1, attempts=2)
     try:
-        return secrets.get_secret_value(SecretId=secret_id, **version)
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "unknown error")
-        if version_id and code == "ResourceNotFoundException":
+        return _call_twice({"SecretId": secret_id, **version})
+    except AwsError as error:
+        if version_id and error.code == "ResourceNotFoundException":
             # Secrets Manager keeps two versions, so the secret was rotated twice since the workflow resolved this one.
             raise AmberfloUnauthorized(
                 "The version of the API key's secret no longer exists: it was rotated."
             ) from None
-        raise ApiKeyUnavailable(_describe_error(code, secret_id), is_outage=code in _OUTAGES) from None
-    except BotoCoreError as error:
+        raise ApiKeyUnavailable(_describe_error(error.code, secret_id), is_outage=_is_outage(error)) from None
+    except NoResponse as error:
         raise ApiKeyUnavailable(
-            f"Secrets Manager could not be reached for the secret '{secret_id}' ({type(error).__name__}).",
-            is_outage=True,
+            f"Secrets Manager could not be reached for the secret '{secret_id}' ({error.reason}).", is_outage=True
         ) from None
+
+
+def _call_twice(parameters: dict[str, str]) -> dict[str, Any]:
+    """Read the secret, again after a moment if Secrets Manager is throttling, failing or slow."""
+    try:
+        return SECRETS_MANAGER.call("GetSecretValue", parameters, repeatable=True)
+    except AwsError as error:
+        if not _is_outage(error):
+            raise
+    except NoResponse as error:
+        # After a lost connection, the call itself has made a second attempt.
+        if not error.timed_out:
+            raise
+    time.sleep(random.uniform(0, _RETRY_SECONDS))  # noqa: S311 - jitter, not a secret
+    return SECRETS_MANAGER.call("GetSecretValue", parameters, repeatable=False)
+
+
+def _is_outage(error: AwsError) -> bool:
+    return error.status >= 500 or error.code in _THROTTLING
 
 
 def _describe_error(code: str, secret_id: str) -> str:

@@ -7,22 +7,22 @@ import time
 from collections.abc import Mapping
 from functools import cache
 from http.client import HTTPResponse
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import urlencode
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
+
+from amberflo_workflows.core.connections import tls_context
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 # Twice what a workflow can carry, so that a response that is a little too large is read and rejected with its size.
 MAX_RESPONSE_BYTES: Final = 12_000_000
-# The libraries raise the last one for a chunk of negative size.
-TRANSPORT_ERRORS: Final = (requests.RequestException, HTTPError, ValueError)
+# The library raises the second one for a chunk of negative size.
+TRANSPORT_ERRORS: Final = (HTTPError, ValueError)
 _CONNECT_SECONDS: Final = 2.0
 _PIECE_BYTES: Final = 65_536
 
@@ -40,28 +40,29 @@ def send_request(
 ) -> HttpResponse:
     """Send one request, with at most ``seconds`` from the connection to the last byte.
 
-    Raises one of ``TRANSPORT_ERRORS``.
+    No redirect is followed, since the key must not go elsewhere. Raises one of ``TRANSPORT_ERRORS``.
     """
     # Connecting, the TLS handshake and sending have this long each; their duration is subtracted from the time for the
     # response.
     timeout = Timeout(total=seconds, connect=min(_CONNECT_SECONDS, seconds / 3))
-    response = _session().request(
+    response = connection_pools(url.partition(":")[0]).request(
         method,
-        url,
-        params=params,
-        data=body,
-        headers=headers,
-        timeout=timeout,  # type: ignore[arg-type] # requests passes it on unchanged
-        stream=True,
+        f"{url}?{urlencode(params)}" if params else url,
+        body=body,
+        headers={"Accept-Encoding": "gzip", **headers},
+        timeout=timeout,
+        retries=False,
+        redirect=False,
+        preload_content=False,
     )
     with contextlib.closing(response):
-        return HttpResponse(response.status_code, response.headers, _read_body(response))
+        return HttpResponse(response.status, response.headers, _read_body(response))
 
 
-def _read_body(response: requests.Response) -> bytes | None:
+def _read_body(response: BaseHTTPResponse) -> bytes | None:
     body = bytearray()
     # Decompressed in pieces, so that a small compressed body cannot exceed the limit in memory.
-    for piece in response.raw.stream(_PIECE_BYTES, decode_content=True):
+    for piece in response.stream(_PIECE_BYTES, decode_content=True):
         body += piece
         if len(body) > MAX_RESPONSE_BYTES:
             return None
@@ -117,24 +118,12 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
-
-
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return none: the key must not go elsewhere. The default would also read the complete body of a redirect."""
-
-
 @cache
-def _session() -> requests.Session:
-    session = _Session()
-    session.mount("https://", _Adapter(max_retries=0))
-    session.mount("http://", _Adapter(max_retries=0))
-    # No proxy or .netrc of the environment may see or replace the key.
-    session.trust_env = False
-    # No cookie of a response is sent with the next request.
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return session
+def connection_pools(scheme: str) -> PoolManager:
+    """Return the connections of this process over ``http`` or ``https``.
+
+    urllib3 uses no proxy and no .netrc of the environment, which could see or replace the key, and keeps no cookies.
+    """
+    pools = PoolManager(ssl_context=tls_context()) if scheme == "https" else PoolManager()
+    pools.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+    return pools

@@ -9,10 +9,12 @@ from amberflo_workflows.entrypoints.workflows import (
     LAMBDA_THROTTLED,
     MAX_INPUT_BYTES,
     run_workflow,
-    step_functions_client,
+    start_with_api,
+    step_functions,
 )
 from tests.entrypoints.step_functions import MACHINE, StepFunctions, fail
 
+START = start_with_api(step_functions(read_seconds=5))
 # As Lambda reports an error of a handler.
 CAUSE = json.dumps({"errorType": "E", "errorMessage": "the message", "stackTrace": ["secret"]})
 
@@ -109,12 +111,11 @@ def test_an_input_over_the_limit_is_a_413_and_not_started(
 )
 def test_the_cause_of_a_failure_is_its_message(step_functions: StepFunctions, cause: str, expected: str) -> None:
     step_functions.outcomes = [fail("E", cause)]
-    result = run_workflow(MACHINE, {}, step_functions_client(5), repeatable=True)
+    result = run_workflow(MACHINE, {}, START, repeatable=True)
     assert (result.arn, result.output, result.error, result.cause) == ("arn", None, "E", expected)
 
 
 def test_a_failure_without_a_name_has_that_of_step_functions(step_functions: StepFunctions) -> None:
     step_functions.outcomes = [{"status": "FAILED"}, {"status": "TIMED_OUT", "error": "other"}]
-    client = step_functions_client(5)
-    errors = [run_workflow(MACHINE, {}, client, repeatable=True).error for _ in range(2)]
+    errors = [run_workflow(MACHINE, {}, START, repeatable=True).error for _ in range(2)]
     assert errors == ["States.Runtime", "States.Timeout"]

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from amberflo_workflows.entrypoints import api as api_module
-from amberflo_workflows.entrypoints.gateway_event import set_route_path
+from amberflo_workflows.entrypoints.gateway_event import read_request
 from amberflo_workflows.infra.operations import DOCUMENT, OPERATIONS
 from amberflo_workflows.local.system import System
 from tests.entrypoints.calls import Api, create_meter
@@ -73,13 +72,24 @@ def test_an_event_in_payload_format_1_says_what_to_change(system: System) -> Non
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=str)
-def test_every_route_is_known(route: Any) -> None:
-    path = set_route_path(_build_event(f"{route.method} /x{route.path}", "/y"))["rawPath"]
-    routes = [*api_module.app._static_routes, *api_module.app._dynamic_routes]
-    assert [known.method for known in routes if known.rule.match(path)].count(route.method) == 1
+@pytest.mark.parametrize("prefix", ["", "/x"])
+def test_every_route_is_known(route: Any, prefix: str) -> None:
+    request = read_request(_build_event(f"{route.method} {prefix}{route.path}", "/y"))
+    assert (request.method, request.path) == route
 
 
 @pytest.mark.parametrize("route_key", ["$default", "ANY /{proxy+}", "GET /other", ""])
-def test_a_route_that_does_not_name_the_path_leaves_it_to_the_router(route_key: str) -> None:
-    event = _build_event(route_key, "/meters/m1")
-    assert set_route_path(event) == event
+@pytest.mark.parametrize("stage", ["$default", "prod"])
+def test_a_route_that_does_not_name_the_path_leaves_it_to_the_function(route_key: str, stage: str) -> None:
+    prefix = "" if stage == "$default" else "/prod"
+    for path, expected in {
+        "/meters": ("/meters", ""),
+        "/meters/m%201": ("/meters/{meterId}", "m 1"),
+        "/meters/": ("", ""),
+        "/other": ("", ""),
+        "/a/meters/m1": ("", ""),
+    }.items():
+        event = _build_event(route_key, prefix + path)
+        event["requestContext"] = {"http": {"method": "GET"}, "stage": stage}
+        request = read_request(event)
+        assert (request.path, request.meter_id) == expected

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from amberflo_workflows.core import aws
+from amberflo_workflows.core import aws, aws_call
 from amberflo_workflows.core.claim_check import redeem
 from amberflo_workflows.core.s3_object import describe_object, read_object, s3_client
 from amberflo_workflows.entrypoints import ingest_queue
@@ -33,6 +33,7 @@ def proxy(system: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[Resetting
             monkeypatch.setenv(name, value)
         yield running
     aws.client.cache_clear()
+    aws_call.client.cache_clear()
 
 
 def test_a_read_is_repeated_on_a_new_connection(system: System, proxy: ResettingProxy) -> None:
@@ -67,7 +68,7 @@ def _invoke(number: int) -> Any:
         "attributes": {"SentTimestamp": str(now * 1_000)},
         "eventSource": "aws:sqs",
     }
-    return ingest_queue.handler({"Records": [record]}, None)  # type: ignore[arg-type] # it needs no context
+    return ingest_queue.handler({"Records": [record]}, None)
 
 
 def test_queued_usage_is_sent_on_a_new_connection_and_counts_once(system: System, proxy: ResettingProxy) -> None:

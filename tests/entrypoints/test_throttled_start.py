@@ -4,8 +4,8 @@ The emulator never throttles a start, so a small server replaces it.
 """
 
 import pytest
-from botocore.exceptions import ClientError
 
+from amberflo_workflows.core.aws_call import AwsError
 from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.entrypoints import ingest_queue
 from amberflo_workflows.entrypoints.api_response import run_for_caller
@@ -33,7 +33,7 @@ def test_continued_throttling_and_other_errors_are_raised(
     step_functions: StepFunctions, error: str, starts: int
 ) -> None:
     step_functions.outcomes = [error] * 10
-    with pytest.raises(ClientError, match=error):
+    with pytest.raises(AwsError, match=error):
         ingest_queue._run(USAGES)
     assert len(step_functions.inputs) == starts
 

@@ -25,7 +25,7 @@ def receive(stack: Stack, count: int) -> list[Message]:
 
 def deliver(messages: list[Message]) -> list[Message]:
     """Invoke the queue's function with messages. Return those that it acknowledges."""
-    response = ingest_queue.handler({"Records": messages}, Context())  # type: ignore[arg-type] # has what is read
+    response = ingest_queue.handler({"Records": messages}, Context())
     failed = {failure["itemIdentifier"] for failure in response["batchItemFailures"]}
     return [message for message in messages if message["messageId"] not in failed]
 

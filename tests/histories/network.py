@@ -1,21 +1,21 @@
-"""Requests without sockets: boto3's go to MiniStack's modules, those to Amberflo to the sandbox's application."""
+"""Requests without sockets: those to AWS go to MiniStack's modules, those to Amberflo to the sandbox's application."""
 
 import asyncio
 import io
 import json
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
+from urllib.parse import unquote, urlencode
 
-import requests
-import urllib3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from ministack.services import dynamodb, secretsmanager, sqs, stepfunctions
-from requests.adapters import BaseAdapter
-from requests.structures import CaseInsensitiveDict
+from urllib3 import HTTPHeaderDict
+from urllib3.exceptions import ProtocolError
 
 from amberflo_workflows.sandbox.app import Sandbox
 from amberflo_workflows.sandbox.faults import FaultMiddleware
+from amberflo_workflows.tasks.amberflo.transport import HttpResponse
 from tests.histories.faults import Kind, Strikes, WorkerKilled
 
 AMBERFLO_URL = "http://amberflo.test"
@@ -67,12 +67,17 @@ class Network:
     # Of the latest execution.
     tasks: int = 0
 
-    def send_to_aws(self, request: AWSPreparedRequest) -> AWSResponse:
+    def send_from_boto3(self, request: AWSPreparedRequest) -> AWSResponse:
         """Replace the session's method with which botocore sends every request."""
+        headers = {name: _to_text(value) for name, value in request.headers.items()}
+        status, content = self.send_to_aws(headers, cast("bytes", request.body))
+        return AWSResponse(request.url, status, _HEADERS, _Body(content))
+
+    def send_to_aws(self, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        """Return the status and the body of the response to a ``POST``."""
         self.calls += 1
-        headers = {name.lower(): _to_text(value) for name, value in request.headers.items()}
+        headers = {name.lower(): value for name, value in headers.items()}
         service, _, action = headers["x-amz-target"].partition(".")
-        body = cast("bytes", request.body)
         text: str | bytes
         if error := self._fail_before(action):
             status, text = 400, json.dumps({"__type": error, "message": "a fault of the test"})
@@ -83,24 +88,32 @@ class Network:
                 raise WorkerKilled
         else:
             status, _, text = self._run(_SERVICES[service].handle_request("POST", "/", headers, body, {}))
-        content = text.encode() if isinstance(text, str) else text
-        return AWSResponse(request.url, status, _HEADERS, _Body(content))
+        return status, text.encode() if isinstance(text, str) else text
 
-    def send_to_sandbox(self, request: requests.PreparedRequest) -> requests.Response:
-        """Call the application; raise ``ConnectionError`` if a fault drops the connection."""
+    def send_to_sandbox(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: dict[str, str] | None,
+        body: bytes | None,
+        headers: dict[str, str],
+        **_: float,
+    ) -> HttpResponse:
+        """Call the application; raise ``ProtocolError`` if a fault drops the connection."""
         self.calls += 1
         self.calls_of_amberflo += 1
-        is_ingest = request.path_url == "/ingest"
+        path = url.removeprefix(AMBERFLO_URL)
+        is_ingest = path == "/ingest"
         if is_ingest and self.strikes.strikes(Kind.STEP_KILLED_BEFORE_SENDING):
             raise WorkerKilled
-        connection = _Connection(cast("bytes", request.body or b""))
-        scope = _build_scope(request)
-        self._run(self.app(scope, connection.receive, connection.send))
+        connection = _Connection(body or b"")
+        self._run(self.app(_build_scope(method, path, params, headers), connection.receive, connection.send))
         if is_ingest and self.strikes.strikes(Kind.STEP_KILLED_AFTER_SENDING):
             raise WorkerKilled
         if connection.is_aborted:
-            raise requests.ConnectionError("a fault of the sandbox")
-        return _build_response(request, connection.messages)
+            raise ProtocolError("a fault of the sandbox")
+        return _build_response(connection.messages)
 
     def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine to its end. The fixture of a browser may have left its own loop running in this thread."""
@@ -124,19 +137,6 @@ class Network:
         return ""
 
 
-@dataclass
-class SandboxAdapter(BaseAdapter):
-    """Requests' transport to the sandbox."""
-
-    network: Network
-
-    def send(self, request: requests.PreparedRequest, *_args: Any, **_options: Any) -> requests.Response:
-        return self.network.send_to_sandbox(request)
-
-    def close(self) -> None:
-        return
-
-
 def build_network(sandbox: Sandbox) -> Network:
     return Network(sandbox.build_app(), asyncio.new_event_loop())
 
@@ -145,30 +145,23 @@ def _to_text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _build_scope(request: requests.PreparedRequest) -> dict[str, Any]:
-    path, _, query = request.path_url.partition("?")
+def _build_scope(method: str, path: str, params: dict[str, str] | None, headers: Mapping[str, str]) -> dict[str, Any]:
     return {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
-        "method": request.method,
+        "method": method,
         "scheme": "http",
-        "path": path,
+        "path": unquote(path),
         "raw_path": path.encode(),
-        "query_string": query.encode(),
+        "query_string": urlencode(params or {}).encode(),
         "root_path": "",
-        "headers": [(name.lower().encode(), _to_text(value).encode()) for name, value in request.headers.items()],
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
         "client": ("127.0.0.1", 1),
         "server": ("amberflo.test", 80),
     }
 
 
-def _build_response(request: requests.PreparedRequest, messages: list[Any]) -> requests.Response:
-    headers = {name.decode(): value.decode() for name, value in messages[0]["headers"]}
-    body = b"".join(message.get("body", b"") for message in messages[1:])
-    response = requests.Response()
-    response.status_code = messages[0]["status"]
-    response.headers = CaseInsensitiveDict(headers)
-    response.raw = urllib3.HTTPResponse(io.BytesIO(body), headers, response.status_code, preload_content=False)
-    response.request, response.url = request, str(request.url)
-    return response
+def _build_response(messages: list[Any]) -> HttpResponse:
+    headers = HTTPHeaderDict({name.decode(): value.decode() for name, value in messages[0]["headers"]})
+    return HttpResponse(messages[0]["status"], headers, b"".join(message.get("body", b"") for message in messages[1:]))

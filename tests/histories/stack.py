@@ -17,17 +17,18 @@ from botocore.httpsession import URLLib3Session
 from botocore.signers import RequestSigner
 from ministack.services import dynamodb, secretsmanager, sqs, stepfunctions
 
-from amberflo_workflows.core import aws
+from amberflo_workflows.core import aws, aws_call
+from amberflo_workflows.core.connections import Connections
 from amberflo_workflows.entrypoints import call_identity
 from amberflo_workflows.sandbox import meters
 from amberflo_workflows.sandbox.app import Sandbox
 from amberflo_workflows.sandbox.faults import Fault as SandboxFault
 from amberflo_workflows.sandbox.settings import SandboxSettings
 from amberflo_workflows.sandbox.store import Store
-from amberflo_workflows.tasks.amberflo import transport
+from amberflo_workflows.tasks.amberflo import client
 from tests.histories.faults import Fault, Strikes, WorkerKilled
 from tests.histories.lambdas import Clock, build_invoke, forget_everything, replace_clock_and_threads
-from tests.histories.network import AMBERFLO_URL, Network, SandboxAdapter, build_network
+from tests.histories.network import AMBERFLO_URL, Network, build_network
 from tests.workflows.asl import WORKFLOWS
 
 METERS: Final = ["api-calls", "storage"]
@@ -170,13 +171,15 @@ def running_stack() -> Iterator[Stack]:
         replace_clock_and_threads(patch, stack.clock)
         # Metrics are written to the standard output, and there are more than a test can show.
         patch.setattr(Metrics, "add_metric", lambda *_args, **_options: None)
-        patch.setattr(URLLib3Session, "send", lambda _session, request: stack.network.send_to_aws(request))
+        patch.setattr(URLLib3Session, "send", lambda _session, request: stack.network.send_from_boto3(request))
+        patch.setattr(Connections, "post", lambda _self, headers, body, **_: stack.network.send_to_aws(headers, body))
+        patch.setattr(client, "send_request", stack.network.send_to_sandbox)
         # Nobody checks the signatures, and to compute them takes a tenth of the time.
         patch.setattr(RequestSigner, "sign", lambda *_args, **_options: None)
+        patch.setattr(aws_call, "sign", lambda headers, *_: headers)
         patch.setattr(stepfunctions, "_SFN_WAIT_SCALE", 0)
         patch.setattr(stepfunctions, "_invoke_resource_with_timeout", build_invoke(stack.network))
         _forget_clients()
-        transport._session().mount(AMBERFLO_URL, SandboxAdapter(stack.network))
         stack.deploy()
         try:
             yield stack
@@ -189,7 +192,7 @@ def running_stack() -> Iterator[Stack]:
 
 def _forget_clients() -> None:
     """Forget what is expensive to create, and has no state but its configuration."""
-    for cached in (aws.client, transport._session, call_identity._identity_store):
+    for cached in (aws.client, aws_call.client, call_identity._identity_store):
         cached.cache_clear()
 
 

@@ -31,12 +31,12 @@ def test_a_call_ends_before_api_gateway_times_out(aws: dict[str, Any]) -> None:
         "create_meter", "list_meters", "get_meter", "update_meter", "delete_meter", "fetch_usage", "cancel_usage"
     )
     function = get_functions(aws)["api"]["Timeout"]
-    assert workflow < api_response.READ_TIMEOUT_SECONDS < function < HTTP_API_SECONDS
+    assert workflow < api_response.STEP_FUNCTIONS.read_seconds < function < HTTP_API_SECONDS
 
 
 def test_a_batch_of_the_queue_ends_before_it_is_delivered_again(aws: dict[str, Any]) -> None:
     function = get_functions(aws)["ingest_queue"]["Timeout"]
-    assert _get_longest_timeout("ingest_usage") < ingest_queue.READ_TIMEOUT_SECONDS < function
+    assert _get_longest_timeout("ingest_usage") < ingest_queue.STEP_FUNCTIONS.read_seconds < function
     (mapping,) = get_resources(aws, "AWS::Lambda::EventSourceMapping").values()
     queue = aws["Resources"][mapping["EventSourceArn"]["Fn::GetAtt"][0]]["Properties"]
     assert queue["VisibilityTimeout"] >= 6 * function

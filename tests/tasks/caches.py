@@ -1,6 +1,7 @@
 """What a process of a step caches."""
 
-from amberflo_workflows.tasks.amberflo import api_key, config, meter_names
+from amberflo_workflows.core import aws_call, connections
+from amberflo_workflows.tasks.amberflo import api_key, config, meter_names, transport
 
 
 def clear_caches() -> None:
@@ -11,5 +12,8 @@ def clear_caches() -> None:
         config.checks_meter_names,
         api_key.api_keys,
         meter_names.meter_list,
+        aws_call.client,
+        connections.tls_context,
+        transport.connection_pools,
     ):
         cached.cache_clear()

@@ -91,6 +91,7 @@ def test_other_requests_are_not_compressed(amberflo: HostileServer) -> None:
 def test_after_the_wait_the_same_request_is_sent_once_more(
     amberflo: HostileServer, sleeps: list[float], seconds: int
 ) -> None:
+    amberflo.keeps_open = True
     amberflo.script = _status(429, "", f"Retry-After: {seconds}")
     with pytest.raises(AmberfloThrottled):
         _client(amberflo).call("POST", "/usage", {"a": 1}, params={"b": "c"})

@@ -30,7 +30,7 @@ def secrets(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretsMa
         ),
         (SecretFault(400, "AccessDeniedException"), 1, "did not return the secret 'AmberfloApiKey' (AccessDenied"),
         (SecretFault(400, "DecryptionFailure"), 1, "did not return the secret 'AmberfloApiKey' (DecryptionFailure)"),
-        (SecretFault(seconds=0), 2, "could not be reached for the secret 'AmberfloApiKey' (ConnectionClosedError)"),
+        (SecretFault(seconds=0), 2, "could not be reached for the secret 'AmberfloApiKey' (RemoteDisconnected)"),
     ],
     ids=["throttling", "failing", "denied", "no key to it", "dropping"],
 )
@@ -55,7 +55,7 @@ def test_one_failed_read_is_retried_by_the_client(steps: Steps, secrets: Secrets
 
 def test_an_unreachable_secrets_manager_is_reported(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:9")
-    with pytest.raises(ApiKeyUnavailable, match=rf"could not be reached for the secret '{SECRET}' \(EndpointConn"):
+    with pytest.raises(ApiKeyUnavailable, match=rf"could not be reached for the secret '{SECRET}' \(ConnectionRefused"):
         steps.resolve()
 
 

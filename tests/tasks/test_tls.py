@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from amberflo_workflows.tasks.amberflo import transport
 from amberflo_workflows.tasks.amberflo.client import AmberfloClient
 from amberflo_workflows.tasks.amberflo.errors import AmberfloUnavailable
 from tests.certificates import build_certificate
+from tests.tasks.caches import clear_caches
 from tests.tasks.hostile import build_response, run_hostile_server
 
 KEY = "key-that-must-not-leak"
@@ -24,7 +24,8 @@ def make_context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeContext
         certificate_file.write_bytes(certificate)
         key_file.write_bytes(key)
         if trusted:
-            monkeypatch.setattr(transport._session(), "verify", str(certificate_file))
+            monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate_file))
+            clear_caches()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate_file, key_file)
         return context

@@ -9,11 +9,12 @@ from tools.openapi.parameters import FETCH_USAGE, IDEMPOTENCY_KEY, LIST_METERS, 
 
 
 class Call(NamedTuple):
-    """A call: its successful responses, the error statuses that not all calls have, and what it takes.
+    """A call: its summary, its successful responses, the error statuses that not all calls have, and what it takes.
 
     If there are several bodies or responses, a call has one of them.
     """
 
+    summary: str
     responses: tuple[type, ...]
     problems: tuple[int, ...]
     description: str
@@ -31,6 +32,7 @@ class Call(NamedTuple):
 
 CALLS: Final = {
     "create_meter": Call(
+        summary="Create a meter.",
         responses=(schemas.MeterAnswer,),
         problems=(400, 409),
         description="A meter of type `active_users` requires `aggregationDimensions`. 409: the name or label is taken.",
@@ -39,6 +41,7 @@ CALLS: Final = {
         links=("get_meter", "update_meter", "delete_meter", "fetch_usage"),
     ),
     "list_meters": Call(
+        summary="List meters.",
         responses=(schemas.MeterPage,),
         problems=(400,),
         description="Sorted by `meterApiName`. A page has as many meters as fit into a response, at most `limit`. "
@@ -46,9 +49,13 @@ CALLS: Final = {
         parameters=LIST_METERS,
     ),
     "get_meter": Call(
-        responses=(schemas.MeterAnswer,), problems=(400, 404), description="The meter as Amberflo returns it."
+        summary="Read a meter.",
+        responses=(schemas.MeterAnswer,),
+        problems=(400, 404),
+        description="The meter as Amberflo returns it.",
     ),
     "update_meter": Call(
+        summary="Change a meter.",
         responses=(schemas.MeterAnswer,),
         problems=(400, 404, 409),
         description="Changes only the fields in the body. 409: the meter is locked, the name or label is taken, or "
@@ -56,18 +63,21 @@ CALLS: Final = {
         bodies=(MeterFields,),
     ),
     "delete_meter": Call(
+        summary="Delete a meter.",
         responses=(schemas.AmberfloAnswer,),
         problems=(400, 404, 409),
         description="Deprecates the meter first, because Amberflo deletes only deprecated meters. Its usage stays. "
         "409: the meter is locked, or other calls are changing it (repeat the call).",
     ),
     "fetch_usage": Call(
+        summary="Fetch usage.",
         responses=(schemas.UsageAnswer,),
         problems=(400, 404),
         description="Amberflo extends the range to complete intervals in UTC. New usage appears after a delay.",
         parameters=FETCH_USAGE,
     ),
     "cancel_usage": Call(
+        summary="Cancel usage.",
         responses=(schemas.AmberfloAnswer, schemas.CancelledAnswer),
         problems=(400, 404),
         description="With a filtering rule: the usage of **all tenants** that Amberflo *ingested* for the meter in the "
@@ -77,6 +87,7 @@ CALLS: Final = {
         bodies=(FilteringRule, CancelRecords),
     ),
     "ingest_usage": Call(
+        summary="Count usage before the response is returned; usage events go through the queue instead.",
         responses=(schemas.IngestAnswer,),
         problems=(400, 409),
         description="Returns when Amberflo has accepted the usages. An invalid usage, or one under a meter that does "

@@ -7,7 +7,6 @@ import msgspec
 
 import amberflo_workflows
 from amberflo_workflows.core.meter import READ_ONLY_FIELDS
-from amberflo_workflows.entrypoints import api
 from amberflo_workflows.infra.operations import DOCUMENT, OPERATIONS, Operation, Route
 from tools.openapi import responses
 from tools.openapi.calls import CALLS, Call
@@ -71,7 +70,7 @@ def _build_operation(operation: Operation, call: Call) -> dict[str, Any]:
         success["links"] = {_to_camel_case(name): _build_link(name) for name in call.links}
     description: dict[str, Any] = {
         "operationId": _to_camel_case(operation.name),
-        "summary": getattr(api, operation.name).__doc__,
+        "summary": call.summary,
         "description": call.description,
     }
     if call.parameters:
@@ -90,7 +89,7 @@ def _build_document_operation() -> dict[str, Any]:
     }
     return {
         "operationId": "document",
-        "summary": api.document.__doc__,
+        "summary": "Describe this API.",
         "responses": {"200": success, **responses.build_problems(has_workflow=False)},
     }
 

@@ -21,6 +21,7 @@ from amberflo_workflows.operate.backfill.run import BackfillReport
 from amberflo_workflows.operate.backfill.source import S3File, UsageSource
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.errors import OperatorError
+from amberflo_workflows.operate.workflow_start import start_with
 
 _BUCKET: Final = "BackfillBucketName"
 
@@ -102,7 +103,8 @@ def _send(
     progress = journal.read()
     if progress and not as_json:
         say(f"Resuming after {progress.accepted + progress.rejected:,} rows. Use --restart to start over.")
-    destination = RowDestination(machine, table, deployment.client("stepfunctions"), deployment.client("dynamodb"))
+    start = start_with(deployment.client("stepfunctions"))
+    destination = RowDestination(machine, table, start, deployment.client("dynamodb"))
     return run_with_progress(backfill_run.send_file(source, layout, destination, journal), "Sending", source)
 
 

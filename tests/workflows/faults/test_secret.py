@@ -112,7 +112,7 @@ def test_a_read_of_the_secret_times_out_before_its_state_does(secret: Secret) ->
     response = Api(secret.system).call("GET", "meters")
     assert (response.status, response.body["message"]) == (
         502,
-        f"Secrets Manager could not be reached for the secret '{SECRET}' (ReadTimeoutError).",
+        f"Secrets Manager could not be reached for the secret '{SECRET}' (TimeoutError).",
     )
 
 

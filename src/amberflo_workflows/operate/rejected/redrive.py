@@ -12,6 +12,7 @@ from amberflo_workflows.entrypoints.workflows import InputTooLarge, run_workflow
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.rejected.table import RejectedTable
+from amberflo_workflows.operate.workflow_start import start_with
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,10 @@ def _run_ingest_usage(deployment: Deployment, usages: list[ReportedUsage]) -> tu
     machine = deployment.state_machine_arns["ingest_usage"]
     try:
         execution = run_workflow(
-            machine, {"callerWaits": True, "usages": usages}, deployment.client("stepfunctions"), repeatable=True
+            machine,
+            {"callerWaits": True, "usages": usages},
+            start_with(deployment.client("stepfunctions")),
+            repeatable=True,
         )
     except InputTooLarge as error:
         raise OperatorError(str(error)) from None
