@@ -14,6 +14,7 @@ The services respond at once and over TLS. A call of AWS or Amberflo takes longe
 
 import compileall
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -184,6 +185,8 @@ def _build_memory_rows(starts: dict[str, ColdStart]) -> list[dict[str, Any]]:
     """The time of a first call (initialisation and invocation) and of a warm one, and their prices, for each memory."""
     rows = []
     for name, start in starts.items():
+        # The npm package sets no architecture, which is x86 then.
+        price = prices.LAMBDA_X86_GB_SECOND if name == ONE_LAMBDA else prices.LAMBDA_GB_SECOND
         for memory in MEMORIES_MB if name != ONE_LAMBDA else (start.function.memory_mb, *MEMORIES_MB):
             first = start.init.milliseconds(FULL_CORE_MB) + start.first.milliseconds(memory)
             warm = start.warm.milliseconds(memory)
@@ -193,15 +196,15 @@ def _build_memory_rows(starts: dict[str, ColdStart]) -> list[dict[str, Any]]:
                     "memory_mb": memory,
                     "first_call_ms": round(first),
                     "warm_call_ms": round(warm, 1),
-                    "$_per_million_warm": _compute_dollars(warm, memory),
-                    "$_per_million_first": _compute_dollars(first, memory),
+                    "$_per_million_warm": _compute_dollars(warm, memory, price),
+                    "$_per_million_first": _compute_dollars(first, memory, price),
                 }
             )
     return rows
 
 
-def _compute_dollars(milliseconds: float, memory_mb: int) -> float:
+def _compute_dollars(milliseconds: float, memory_mb: int, gb_second: float) -> float:
     """The price of a million invocations. Lambda bills whole milliseconds, those of the initialisation as well."""
-    seconds = -(-milliseconds // 1) / 1000
-    price = prices.LAMBDA_REQUEST + seconds * memory_mb / 1024 * prices.LAMBDA_GB_SECOND
+    seconds = math.ceil(milliseconds) / 1000
+    price = prices.LAMBDA_REQUEST + seconds * memory_mb / 1024 * gb_second
     return round(price * prices.MILLION, 2)

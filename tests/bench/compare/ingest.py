@@ -20,7 +20,8 @@ LATENCIES: Final = (0.0, 0.05)
 POLLERS: Final = 5
 # As many as our batches keep busy: each of the five becomes two chunks.
 WORKERS: Final = 10
-_TIMEOUT_SECONDS: Final = 300
+_WARM_UP_EVENTS: Final = (10, 50, 200, 1_000)
+_TIMEOUT_SECONDS: Final = 180
 
 
 def measure(system: System, one_lambda: OneLambda) -> list[dict[str, Any]]:
@@ -55,10 +56,10 @@ def measure_bus(system: System, one_lambda: OneLambda) -> list[dict[str, Any]]:
 
 def _measure_designs(system: System, designs: dict[str, Callable[[int], None]]) -> list[dict[str, Any]]:
     rows = []
-    # With this latency the runs that start the processes overlap as much as the others.
-    sandbox_of(system).set_faults([{"kind": "delay", "seconds": max(LATENCIES)}])
-    for send in designs.values():
-        _measure_run(system, send, EVENTS)
+    # More and more at a time: processes that all start at once would reach the time limits of the states.
+    for count in _WARM_UP_EVENTS:
+        for send in designs.values():
+            _measure_run(system, send, count)
     for latency in LATENCIES:
         sandbox_of(system).set_faults([{"kind": "delay", "seconds": latency}] if latency else [])
         row: dict[str, Any] = {"amberflo_latency_ms": int(latency * 1000)}
@@ -70,12 +71,15 @@ def _measure_designs(system: System, designs: dict[str, Callable[[int], None]]) 
 
 
 def _measure_run(system: System, send: Callable[[int], None], count: int) -> dict[str, float]:
+    """Send events and wait until they are counted. Raises ``RuntimeError`` if they are not."""
     sandbox = sandbox_of(system)
     total = sum(sandbox.totals(METER).values()) + sum(build_usage(number)["meterValue"] for number in range(count))
     sandbox.clear_requests()
     cpu, started = measure_lambda_cpu_seconds(system), time.perf_counter()
     send(count)
-    while sum(sandbox.totals(METER).values()) < total:
+    while (counted := sum(sandbox.totals(METER).values())) < total:
+        if time.perf_counter() > started + _TIMEOUT_SECONDS:
+            raise RuntimeError(f"only {counted} of {total} were counted in {_TIMEOUT_SECONDS} s")
         time.sleep(0.05)
     seconds = time.perf_counter() - started
     return {
