@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from multiprocessing.context import ForkServerContext
@@ -42,6 +43,7 @@ def _run(arguments: list[str], environment: dict[str, str], paths: list[Path]) -
     """Become the command: its environment, its standard streams, and its exit code."""
     os.environ.clear()
     os.environ.update(environment)
+    time.tzset()
     sys.argv = ["metering", *arguments]
     for descriptor, path in enumerate(paths):
         file = os.open(path, os.O_RDONLY if descriptor == 0 else os.O_WRONLY | os.O_CREAT)
