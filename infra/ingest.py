@@ -15,6 +15,7 @@ from constructs import Construct
 
 from amberflo_workflows.infra.nag import acknowledge
 from amberflo_workflows.infra.operations import STATUS_INDEX
+from amberflo_workflows.infra.settings import Settings
 from amberflo_workflows.infra.storage import KEEP, build_queue
 
 # The names of the event in both generations of SBT.
@@ -103,14 +104,22 @@ class IngestPath(Construct):
             targets=[targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters)],
         )
 
-    def consume(self, function: lambda_.Function, concurrency: int) -> None:
-        """Invoke ``function`` with batches of the queue, at most ``concurrency`` at a time."""
+    def consume(self, function: lambda_.Function, settings: Settings) -> None:
+        """Invoke ``function`` with batches of the queue, with provisioned pollers if the settings have them."""
+        pollers = (
+            lambda_.ProvisionedPollerConfig(
+                minimum_pollers=settings.ingest_min_pollers, maximum_pollers=settings.ingest_max_pollers
+            )
+            if settings.ingest_min_pollers is not None and settings.ingest_max_pollers is not None
+            else None
+        )
         function.add_event_source(
             sources.SqsEventSource(
                 self.queue,
                 batch_size=BATCH_SIZE if self._window_seconds else BATCH_SIZE_WITHOUT_WINDOW,
                 max_batching_window=Duration.seconds(self._window_seconds),
                 report_batch_item_failures=True,
-                max_concurrency=concurrency,
+                max_concurrency=None if pollers else settings.max_batches,
+                provisioned_poller_config=pollers,
             )
         )

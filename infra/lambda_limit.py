@@ -35,17 +35,23 @@ def fit_ingest_concurrency(
             f"{fitting} batches of usage. Usage may end in the dead-letter queue. Raise Lambda's quota 'Concurrent "
             "executions' before you send much of it."
         )
-    if settings.ingest_concurrency <= fitting:
+    if settings.max_batches <= fitting:
+        return [], lines
+    needed = settings.max_batches * LAMBDAS_PER_BATCH
+    if settings.ingest_max_pollers is not None:
+        lines.append(
+            f"ingestMaxPollers is {settings.ingest_max_pollers}, for which up to {needed} concurrent Lambdas are "
+            f"needed. The account allows {limit}."
+        )
         return [], lines
     if _SETTING in context:
-        needed = settings.ingest_concurrency * LAMBDAS_PER_BATCH
         lines.append(
-            f"{_SETTING} is {settings.ingest_concurrency}, for which up to {needed} concurrent Lambdas are needed. The "
+            f"{_SETTING} is {settings.max_batches}, for which up to {needed} concurrent Lambdas are needed. The "
             f"account allows {limit}: {fitting} would fit."
         )
         return [], lines
     lines.append(
-        f"{_SETTING} is {fitting} and not {settings.ingest_concurrency}, since the account allows only {limit} "
+        f"{_SETTING} is {fitting} and not {settings.max_batches}, since the account allows only {limit} "
         f"concurrent Lambdas. Raise that quota and deploy again, or set -c {_SETTING}=…"
     )
     return ["-c", f"{_SETTING}={fitting}"], lines

@@ -45,6 +45,7 @@ class AmberfloMetering(Construct):
     are processed, see :meth:`listen`; usage events wait up to ``ingest_window_seconds`` for others in a batch. X-Ray
     samples HTTP calls, and with ``trace_ingest`` also queued usage.
     Usage under a meter that does not exist is rejected; without ``check_meter_names`` it is sent, and never counted.
+    ``ingest_concurrency`` limits the concurrent batches of usage; pollers that are provisioned exclude it.
     With ``subnet_ids`` and ``security_group_ids`` all functions run in a VPC; docs/deploy.md says what they must reach.
 
     Properties: ``api_function`` (for any HTTP API), ``queue_function``, ``answers`` (bucket for large responses),
@@ -68,7 +69,9 @@ class AmberfloMetering(Construct):
         event_sources: tuple[str, ...] = (),
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
         ingest_log: IngestLog = DEFAULTS.ingest_log,
-        ingest_concurrency: int = DEFAULTS.ingest_concurrency,
+        ingest_concurrency: int | None = DEFAULTS.ingest_concurrency,
+        ingest_min_pollers: int | None = DEFAULTS.ingest_min_pollers,
+        ingest_max_pollers: int | None = DEFAULTS.ingest_max_pollers,
         ingest_window_seconds: int = DEFAULTS.ingest_window_seconds,
         trace_ingest: bool = DEFAULTS.trace_ingest,
         check_meter_names: bool = DEFAULTS.check_meter_names,
@@ -83,6 +86,9 @@ class AmberfloMetering(Construct):
             amberflo_api_key_secret_id=amberflo_api_key_secret_id,
             amberflo_base_url=amberflo_base_url,
             amberflo_ingest_url=amberflo_ingest_url,
+            ingest_concurrency=ingest_concurrency,
+            ingest_min_pollers=ingest_min_pollers,
+            ingest_max_pollers=ingest_max_pollers,
             ingest_window_seconds=ingest_window_seconds,
             subnet_ids=tuple(subnet_ids),
             security_group_ids=tuple(security_group_ids),
@@ -127,7 +133,7 @@ class AmberfloMetering(Construct):
         self.api_function = self._add_api_function()
         self.answers = ResponseBucket(self, "Answers", tasks=self.tasks, reader=self.api_function)
         self.queue_function = self._add_queue_function(trace=trace_ingest)
-        self.ingest.consume(self.queue_function, ingest_concurrency)
+        self.ingest.consume(self.queue_function, settings)
         self.backfill = Backfill(
             self,
             "Backfill",

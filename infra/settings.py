@@ -15,6 +15,11 @@ AMBERFLO_INGEST_URL: Final = "https://ingest.amberflo.io"
 # Days of log retention, a selection of those that CloudWatch supports, and CDK's names for them.
 RETENTION: Final = {1: "ONE_DAY", 7: "ONE_WEEK", 30: "ONE_MONTH", 90: "THREE_MONTHS", 365: "ONE_YEAR"}
 
+# Batches of usage that are processed at a time by default.
+DEFAULT_CONCURRENCY: Final = 10
+# What a provisioned poller invokes at a time: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+BATCHES_PER_POLLER: Final = 10
+
 # The scopes of the stack's own Cognito pool.
 READ_SCOPE: Final = "metering/read"
 WRITE_SCOPE: Final = "metering/write"
@@ -122,7 +127,9 @@ class Settings:
     alarm_email: str | None = None
     log_retention_days: int = 30
     ingest_log: IngestLog = "ERROR_WITH_DATA"
-    ingest_concurrency: int = 10
+    ingest_concurrency: int | None = None
+    ingest_min_pollers: int | None = None
+    ingest_max_pollers: int | None = None
     ingest_window_seconds: int = 20
     trace_ingest: bool = False
     dashboard: bool = False
@@ -141,8 +148,7 @@ class Settings:
             raise InvalidSetting(
                 f"logRetentionDays must be one of {', '.join(map(str, RETENTION))}, not {self.log_retention_days}."
             )
-        if not 2 <= self.ingest_concurrency <= 1000:
-            raise InvalidSetting(f"ingestConcurrency must be between 2 and 1000, not {self.ingest_concurrency}.")
+        self._check_queue()
         if not 0 <= self.ingest_window_seconds <= 300:
             raise InvalidSetting(f"ingestWindowSeconds must be between 0 and 300, not {self.ingest_window_seconds}.")
         Runtime(self.python_version, self.architecture)
@@ -169,6 +175,33 @@ class Settings:
                 f"readScope and writeScope must be {' or '.join(OWN_SCOPES)}, the scopes of the stack's Cognito pool. "
                 "For other scopes set issuer and audience."
             )
+
+    @property
+    def max_batches(self) -> int:
+        """How many batches of usage are processed at a time, at most."""
+        if self.ingest_max_pollers is not None:
+            return self.ingest_max_pollers * BATCHES_PER_POLLER
+        return DEFAULT_CONCURRENCY if self.ingest_concurrency is None else self.ingest_concurrency
+
+    def _check_queue(self) -> None:
+        """Check how the queue is read. The ranges are those of CloudFormation."""
+        pollers = self.ingest_min_pollers, self.ingest_max_pollers
+        if (pollers[0] is None) != (pollers[1] is None):
+            raise InvalidSetting("ingestMinPollers and ingestMaxPollers must be set together.")
+        if self.ingest_concurrency is not None and pollers[0] is not None:
+            raise InvalidSetting(
+                "ingestConcurrency cannot be set together with ingestMinPollers and ingestMaxPollers: AWS limits the "
+                "concurrency of a queue without provisioned pollers only."
+            )
+        for name, value, limit in (
+            ("ingestConcurrency", self.ingest_concurrency, 1000),
+            ("ingestMinPollers", pollers[0], 200),
+            ("ingestMaxPollers", pollers[1], 2000),
+        ):
+            if value is not None and not 2 <= value <= limit:
+                raise InvalidSetting(f"{name} must be between 2 and {limit}, not {value}.")
+        if pollers[0] is not None and pollers[1] is not None and pollers[0] > pollers[1]:
+            raise InvalidSetting(f"ingestMinPollers must not exceed ingestMaxPollers, which is {pollers[1]}.")
 
     def _check_access(self) -> None:
         """Check who may call the API, and from where the Lambdas call."""
@@ -220,7 +253,7 @@ def _convert(field: "dataclasses.Field[Any]", value: Any) -> Any:
         if str(value).lower() not in {"true", "false"}:
             raise InvalidSetting(f"{_to_camel_case(field.name)} must be true or false, not '{value}'.")
         return str(value).lower() == "true"
-    if isinstance(field.default, int):
+    if field.type in {int, int | None}:
         try:
             return int(value)
         except ValueError:

@@ -34,6 +34,8 @@ def add_metering(scope: Construct, settings: Settings, runtime: Runtime, bus: ev
         log_retention=get_log_retention(settings),
         ingest_log=settings.ingest_log,
         ingest_concurrency=settings.ingest_concurrency,
+        ingest_min_pollers=settings.ingest_min_pollers,
+        ingest_max_pollers=settings.ingest_max_pollers,
         ingest_window_seconds=settings.ingest_window_seconds,
         trace_ingest=settings.trace_ingest,
         check_meter_names=settings.check_meter_names,

@@ -14,7 +14,7 @@ AIMS = {(1_000_000, 1): 7.5, (10_000_000, 1): 22, (100_000_000, 1): 170}
 DOCUMENT = Path(__file__).parents[1] / "docs" / "scale.md"
 
 
-@pytest.mark.parametrize("name", ["times", "ceilings", "costs", "fixed"])
+@pytest.mark.parametrize("name", ["times", "ceilings", "pollers", "costs", "fixed"])
 def test_a_table_of_the_document_follows_from_the_counts(name: str) -> None:
     text = DOCUMENT.read_text()
     table = text.partition(f"<!-- {name} -->\n")[2].partition(f"\n<!-- /{name} -->")[0]

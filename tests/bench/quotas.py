@@ -4,15 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from amberflo_workflows.infra.settings import Settings
+from amberflo_workflows.infra.settings import BATCHES_PER_POLLER, DEFAULT_CONCURRENCY
 from tests.bench.costs import RunCounts
 from tests.bench.estimates import estimate_times
 
 _AWS: Final = "https://docs.aws.amazon.com"
 _EVENTBRIDGE: Final = f"[EventBridge]({_AWS}/eventbridge/latest/userguide/eb-quota.html)"
 _MAPPING: Final = f"[Lambda and SQS]({_AWS}/lambda/latest/dg/services-sqs-scaling.html)"
-_PROVISIONED: Final = f"[Lambda and SQS]({_AWS}/lambda/latest/dg/services-sqs-parameters.html) (1)"
-_MAX_POLLERS: Final = Settings().ingest_concurrency
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,35 @@ class Quota:
         return self.limit * counts.usages / self.used(counts)
 
 
+def build_poller_quotas(pollers: int, note: str = "") -> tuple[Quota, Quota]:
+    """Build the quotas of provisioned pollers: each makes 10 requests for 10 messages a second, and reads 1 MB."""
+    return (
+        Quota(
+            "pollers, messages",
+            f"{pollers} x 100 per second",
+            pollers * 100,
+            lambda counts: counts.events,
+            _MAPPING + note,
+        ),
+        Quota(
+            "pollers, bytes",
+            f"{pollers} x 1 MB per second",
+            pollers * 1e6,
+            lambda counts: counts.events * counts.event_bytes,
+            _MAPPING + note,
+        ),
+    )
+
+
+def estimate_with_pollers(pollers: int, counts: RunCounts) -> tuple[float, float]:
+    """Estimate the usages per second of provisioned pollers, and the concurrent Lambdas at that rate."""
+    batches = pollers * BATCHES_PER_POLLER * counts.usages / (counts.batches * estimate_times(counts).batch)
+    rate = min(batches, *(quota.max_usages_per_second(counts) for quota in build_poller_quotas(pollers)))
+    return rate, rate * estimate_times(counts).lambdas / counts.usages
+
+
 QUOTAS: Final = (
+    *build_poller_quotas(DEFAULT_CONCURRENCY, " (1)"),
     Quota(
         "Amberflo, each meter",
         "1 M usages per hour",
@@ -42,23 +68,9 @@ QUOTAS: Final = (
         "[Amberflo](https://docs.amberflo.io/metering-guardrails)",
     ),
     Quota(
-        "pollers, messages",
-        f"{_MAX_POLLERS} x 100 per second",
-        _MAX_POLLERS * 100,
-        lambda counts: counts.events,
-        _PROVISIONED,
-    ),
-    Quota(
-        "pollers, bytes",
-        f"{_MAX_POLLERS} x 1 MB per second",
-        _MAX_POLLERS * 1e6,
-        lambda counts: counts.events * counts.event_bytes,
-        _PROVISIONED,
-    ),
-    Quota(
         "concurrent batches",
-        f"`ingestConcurrency` {Settings().ingest_concurrency}",
-        Settings().ingest_concurrency,
+        f"`ingestConcurrency` {DEFAULT_CONCURRENCY}",
+        DEFAULT_CONCURRENCY,
         lambda counts: counts.batches * estimate_times(counts).batch,
         _MAPPING,
     ),

@@ -17,7 +17,7 @@ from amberflo_workflows.local.system import System
 from tests.bench.costs import RunCounts, count_run
 from tests.bench.designs import AFTER, BEFORE, FULL_BATCHES
 from tests.bench.estimates import estimate_monthly_dollars, estimate_per_event_dollars, estimate_times
-from tests.bench.quotas import QUOTAS
+from tests.bench.quotas import QUOTAS, estimate_with_pollers
 
 VOLUMES: Final = {
     "10 k": 10_000,
@@ -26,6 +26,7 @@ VOLUMES: Final = {
     "100 M": 100_000_000,
     "10 G": 10_000_000_000,
 }
+POLLERS: Final = (2, 10, 100, 1000)
 # Enough that the processor time of small batches is many ticks of its clock.
 _MIN_EXECUTIONS: Final = 100
 
@@ -74,6 +75,7 @@ def render_tables(units: Units) -> dict[str, str]:
     return {
         "times": _render_times(units),
         "ceilings": _render_ceilings(units),
+        "pollers": _render_pollers(units),
         "costs": _render_costs(units, read_committed_units(UNITS_BEFORE)[1]),
         "fixed": _render_fixed(),
     }
@@ -112,6 +114,15 @@ def _render_ceilings(units: Units) -> str:
         ],
         [[part, description, *map(_round, rates), source] for rates, part, description, source in rows],
     )
+
+
+def _render_pollers(units: Units) -> str:
+    rows = []
+    for pollers in POLLERS:
+        for usages_per_event, events in FULL_BATCHES.items():
+            rate, lambdas = estimate_with_pollers(pollers, units[usages_per_event, events])
+            rows.append([f"{pollers:,}", _format_usages(usages_per_event), _round(rate), _round(lambdas)])
+    return _render_table(["`ingestMaxPollers`", "events of", "usages/s", "concurrent Lambdas"], rows)
 
 
 def _render_costs(units: Units, units_before: Units) -> str:

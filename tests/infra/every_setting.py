@@ -43,7 +43,13 @@ SETTINGS: Final = (
         **_OPTIONS,
     ),
     Settings(stack_name="AllWithIssuer", python_version="3.12", architecture="x86_64", **_OPTIONS, **_ISSUER),
-    Settings(stack_name="AllAttached", **_OPTIONS, **_ISSUER),
+    Settings(
+        stack_name="AllAttached",
+        ingest_min_pollers=2,
+        ingest_max_pollers=2000,
+        **{**_OPTIONS, "ingest_concurrency": None},
+        **_ISSUER,
+    ),
 )
 
 

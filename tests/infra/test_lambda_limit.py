@@ -66,6 +66,13 @@ def test_a_batch_uses_one_lambda_for_itself_and_one_for_each_chunk() -> None:
         ),
         (100, {"ingestConcurrency": "20"}, [], ["ingestConcurrency is 20, for which up to 340", "100: 4 would fit"]),
         (100, {"ingestConcurrency": "3"}, [], []),
+        (
+            1000,
+            {"ingestMinPollers": "2", "ingestMaxPollers": "8"},
+            [],
+            ["ingestMaxPollers is 8, for which up to 1360 concurrent Lambdas are needed. The account allows 1000."],
+        ),
+        (1000, {"ingestMinPollers": "2", "ingestMaxPollers": "4"}, [], []),
     ],
 )
 def test_the_concurrency_fits_the_accounts_limit(

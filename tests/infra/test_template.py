@@ -224,6 +224,15 @@ def test_existing_resources_in_the_settings_are_used(tmp_path: Path) -> None:
     assert _read_meter_check(template) == ("false", "false")
 
 
+def test_provisioned_pollers_replace_the_limit_of_concurrency(every_setting: dict[str, Any]) -> None:
+    (mapping,) = get_resources(every_setting["AllAttached"], "AWS::Lambda::EventSourceMapping").values()
+    assert mapping["ProvisionedPollerConfig"] == {"MinimumPollers": 2, "MaximumPollers": 2000}
+    assert "ScalingConfig" not in mapping
+    (mapping,) = get_resources(every_setting["AllWithIssuer"], "AWS::Lambda::EventSourceMapping").values()
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 1000}
+    assert "ProvisionedPollerConfig" not in mapping
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -249,6 +258,15 @@ def test_existing_resources_in_the_settings_are_used(tmp_path: Path) -> None:
         (["-c", "architecture=arm"], "architecture must be arm64 or x86_64, not 'arm'"),
         (["-c", "ingestWindowSeconds=301"], "ingestWindowSeconds must be between 0 and 300"),
         (["-c", "ingestConcurrency=1"], "ingestConcurrency must be between 2 and 1000"),
+        (["-c", "ingestMinPollers=2"], "ingestMinPollers and ingestMaxPollers must be set together"),
+        (["-c", "ingestMinPollers=two", "-c", "ingestMaxPollers=4"], "ingestMinPollers must be a whole number"),
+        (["-c", "ingestMinPollers=1", "-c", "ingestMaxPollers=4"], "ingestMinPollers must be between 2 and 200"),
+        (["-c", "ingestMinPollers=2", "-c", "ingestMaxPollers=2001"], "ingestMaxPollers must be between 2 and 2000"),
+        (["-c", "ingestMinPollers=5", "-c", "ingestMaxPollers=4"], "ingestMinPollers must not exceed ingestMaxPollers"),
+        (
+            ["-c", "ingestMinPollers=2", "-c", "ingestMaxPollers=4", "-c", "ingestConcurrency=10"],
+            "ingestConcurrency cannot be set together with ingestMinPollers and ingestMaxPollers",
+        ),
         (["-c", "stackname=x"], "Unknown setting 'stackname'"),
         (["--help"], "Settings must be passed as -c key=value"),
     ],
