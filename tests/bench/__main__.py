@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from amberflo_workflows.local.system import System, running_system
-from tests.bench import costs, drain, hot_path, meter_names, pages, records, scale, throughput
+from tests.bench import costs, drain, growth, hot_path, local_call, meter_names, pages, records, scale, throughput
 from tests.bench.compare import cold, ingest, side_by_side
 from tests.bench.events import METER
 from tests.bench.prices import PRICES_SOURCE
 from tests.conftest import sandbox_of
 
-SYSTEM_PARTS = ("throughput", "costs", "drain", "names", "scale", "pages", "compare")
-PARTS = ("cold", "usage", "records", *SYSTEM_PARTS)
+SYSTEM_PARTS = ("throughput", "costs", "drain", "names", "scale", "pages", "compare", "growth")
+PARTS = ("cold", "usage", "records", "local", *SYSTEM_PARTS)
 # A file or a pipe has no width.
 console = Console(width=None if sys.stdout.isatty() else 120)
 
@@ -40,6 +40,8 @@ def main(args: list[str]) -> int:
     if "records" in parts:
         title = "CPU time of a usage in the step that sends it, without its calls"
         results["records"] = _print_table(title, records.measure())
+    if "local" in parts:
+        results["local"] = _print_table("A local GET of a meter", local_call.measure())
     if set(parts) & set(SYSTEM_PARTS):
         with tempfile.TemporaryDirectory() as folder, running_system(Path(folder)) as system:
             results |= _measure_system(system, Path(folder), parts)
@@ -76,6 +78,8 @@ def _measure_system(system: System, folder: Path, parts: list[str]) -> dict[str,
         results["pages"] = _print_table(title, pages.measure(system))
     if "compare" in parts:
         results["compare"] = side_by_side.measure(system)
+    if "growth" in parts:
+        results["growth"] = _print_table("Lists, by the size of what is behind them", growth.measure(system))
     return results
 
 

@@ -31,7 +31,7 @@ def measure(system: System) -> list[dict[str, Any]]:
     calls = {True: 0, False: 0}
     for number in range(2 * ROUNDS):
         is_checked = number % 2 == 0
-        with patch.dict(os.environ, _build_environment(system, is_checked)):
+        with patch.dict(os.environ, build_environment(system, is_checked)):
             config.checks_meter_names.cache_clear()
             # The first chunks of each kind read the secret and the list.
             if number < 2:
@@ -52,7 +52,7 @@ def measure(system: System) -> list[dict[str, Any]]:
     ]
 
 
-def _build_environment(system: System, is_checked: bool) -> dict[str, str]:
+def build_environment(system: System, is_checked: bool) -> dict[str, str]:
     return {
         "AMBERFLO_API_KEY_SECRET_ID": SECRET,
         "AMBERFLO_API_KEY_FIELD": "apiKey",

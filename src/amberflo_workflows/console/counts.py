@@ -25,13 +25,13 @@ class QueueCounts(NamedTuple):
         return format_limited(self.rejected, MAX_LISTED)
 
 
-def fetch_counts(console: Console) -> QueueCounts:
-    """Fetch the current counts. Raises botocore's errors."""
+def fetch_counts(console: Console, rejected: int | None = None) -> QueueCounts:
+    """Fetch the current counts, except that of open rejected items if it is known. Raises botocore's errors."""
     waiting, in_flight = _count_messages(console, "UsageQueueUrl")
     return QueueCounts(
         waiting=waiting,
         in_flight=in_flight,
-        rejected=RejectedTable(console.deployment).count(OPEN_STATUSES),
+        rejected=RejectedTable(console.deployment).count(OPEN_STATUSES) if rejected is None else rejected,
         # Messages that someone is viewing are in flight, and still dead.
         dead_usage=sum(_count_messages(console, "UsageDeadLetterQueueUrl")),
         dead_tenant_events=sum(_count_messages(console, "TenantDeadLetterQueueUrl")),

@@ -29,9 +29,7 @@ from amberflo_workflows.operate.rejected.table import MAX_LISTED, ItemChanged, R
 
 def show(request: Request) -> Response:
     query = ListQuery.parse(request.query_params)
-    return views.render_page(
-        request, "rejected.html", counts=fetch_counts(get_console(request)), **_build_list(request, query)
-    )
+    return views.render_page(request, "rejected.html", **_build_list(request, query))
 
 
 def confirm(request: Request) -> Response:
@@ -72,7 +70,7 @@ def act(request: Request, form: FormData) -> Response:
         )
 
     result = run_action(run)
-    values = {**_build_list(request, query), "result": result, "counts": fetch_counts(get_console(request))}
+    values = {**_build_list(request, query), "result": result}
     return HTMLResponse(views.render(request, "rejected_result.html", **values))
 
 
@@ -116,10 +114,13 @@ def _find_items(request: Request, query: ListQuery, ids: list[str] | None) -> li
 
 
 def _build_list(request: Request, query: ListQuery) -> Mapping[str, Any]:
-    """The values for the template of the list."""
+    """The values for the templates of the list and of the counts."""
     text = request.query_params.get("page", "")
     page = _table(request).list_page(query.item_filter, int(text) if text.isdecimal() else 1, PAGE_SIZE)
+    # The list of all open items has counted them already.
+    rejected = None if query.is_filter or query.status != "open" else page.total
     return {
+        "counts": fetch_counts(get_console(request), rejected),
         "filters": query,
         "rows": [build_row(item) for item in page.items],
         "first": (page.number - 1) * PAGE_SIZE,
