@@ -54,10 +54,9 @@ class InvalidRequest(Exception):
 
 def handler(event: dict[str, Any], context: LambdaContext) -> GatewayResponse:
     """Handle a request of an HTTP API, in payload format 2.0."""
+    logger.set_correlation_id(str(event.get("requestContext", {}).get("requestId", "")))
     try:
-        request = read_request(event)
-        logger.set_correlation_id(request.id)
-        return _respond(request, context)
+        return _respond(read_request(event), context)
     except UnsupportedEvent as error:
         logger.exception("unsupported event")
         response = build_error(500, str(error))

@@ -20,11 +20,6 @@ class GatewayRequest:
     event: dict[str, Any]
 
     @property
-    def id(self) -> str:
-        """The gateway's id of the request."""
-        return str(self.event.get("requestContext", {}).get("requestId", ""))
-
-    @property
     def method(self) -> str:
         return str(self.event["requestContext"]["http"]["method"])
 

@@ -43,17 +43,19 @@ def _run(arguments: list[str], environment: dict[str, str], paths: list[Path]) -
     """Become the command: its environment, its standard streams, and its exit code."""
     os.environ.clear()
     os.environ.update(environment)
-    time.tzset()
     sys.argv = ["metering", *arguments]
     for descriptor, path in enumerate(paths):
         file = os.open(path, os.O_RDONLY if descriptor == 0 else os.O_WRONLY | os.O_CREAT)
         os.dup2(file, descriptor)
         os.close(file)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - until the process ends
-    # As in the C locale, which commands of tests have: what is no text goes out as it came in.
+    # Python reads TZ and PYTHONIOENCODING when it starts. Without the latter the streams are as in the C locale, which
+    # commands of tests have: what is no text goes out as it came in.
+    time.tzset()
+    encoding, _, errors = environment.get("PYTHONIOENCODING", "utf-8:surrogateescape").partition(":")
+    sys.stdin = open(0, encoding=encoding, closefd=False)  # noqa: SIM115 - until the process ends
     sys.stdout, sys.stderr = (
-        open(descriptor, "w", encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115 - as above
-        for descriptor, errors in ((1, "surrogateescape"), (2, "backslashreplace"))
+        open(descriptor, "w", encoding=encoding, errors=errors or "strict", closefd=False)  # noqa: SIM115 - as above
+        for descriptor, errors in ((1, errors), (2, "backslashreplace"))
     )
     from tests.cli.preload import forget_commands  # noqa: PLC0415 - only this process needs what it imports
 
