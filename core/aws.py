@@ -1,7 +1,8 @@
-"""AWS clients, one per process for each service and configuration.
+"""boto3's clients, one per process for each service and configuration.
 
-In Lambdas boto3 and botocore are imported inside functions. They take 0.1 s of a cold start, and Lambda provides them
-outside the bundle: ``tests/infra/test_bundle.py`` imports each handler without them.
+boto3 and botocore are imported inside functions, since most processes of a Lambda never need them: the calls of nearly
+every invocation are in ``core/aws_call.py``. A handler that does need one creates it in its initialization. Lambda
+provides both outside the bundle: ``tests/infra/test_bundle.py`` imports each handler without them.
 """
 
 from collections.abc import Callable

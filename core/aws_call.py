@@ -121,12 +121,14 @@ class _Boto3Client:
         except exceptions.ClientError as error:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             raise AwsError(error.response.get("Error", {}).get("Code", "unknown error"), status) from None
-        except (exceptions.ReadTimeoutError, exceptions.ConnectTimeoutError) as error:
-            raise NoResponse(
-                TimeoutError(str(error)), was_sent=isinstance(error, exceptions.ReadTimeoutError)
-            ) from error
+        except exceptions.ConnectTimeoutError as error:
+            raise NoResponse(TimeoutError(str(error)), was_sent=False) from error
+        except exceptions.ReadTimeoutError as error:
+            raise NoResponse(TimeoutError(str(error)), was_sent=True) from error
+        except (exceptions.ConnectionClosedError, exceptions.ResponseStreamingError) as error:
+            raise NoResponse(error, was_sent=True) from error
         except exceptions.BotoCoreError as error:
-            raise NoResponse(error, was_sent=isinstance(error, exceptions.ConnectionClosedError)) from error
+            raise NoResponse(error, was_sent=False) from error
         return response
 
 
@@ -148,9 +150,8 @@ def _build_url(host: str, region: str) -> str | None:
 
 
 def _read_credentials() -> Credentials:
-    return Credentials(
-        os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"], os.environ.get("AWS_SESSION_TOKEN")
-    )
+    key_id, key = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
+    return Credentials(key_id, key, os.environ.get("AWS_SESSION_TOKEN") or None)
 
 
 def _parse_object(content: bytes) -> dict[str, Any]:

@@ -15,15 +15,20 @@ LOCK_SECONDS: Final = 35
 _IS_FREE: Final = "attribute_not_exists(id) OR expiration < :now OR executionArn = :execution"
 
 
+def dynamodb_client() -> "DynamoDBClient":
+    """Return the client for :func:`set_lock`."""
+    dynamodb: DynamoDBClient = aws.client("dynamodb", connect_seconds=1, read_seconds=1, attempts=3)
+    return dynamodb
+
+
 def set_lock(meter_id: str, execution_arn: str) -> bool:
     """Return whether the execution has the lock now, or already had it. Raises botocore's ``ClientError``."""
     from botocore.exceptions import ClientError  # noqa: PLC0415 - loads with boto3, see core/aws.py
 
-    dynamodb: DynamoDBClient = aws.client("dynamodb", connect_seconds=1, read_seconds=1, attempts=3)
     now = int(time.time())
     lock = {"id": meter_id, "executionArn": execution_arn}
     try:
-        dynamodb.put_item(
+        dynamodb_client().put_item(
             TableName=os.environ["METER_LOCKS_TABLE_NAME"],
             Item={**{name: {"S": value} for name, value in lock.items()}, "expiration": {"N": str(now + LOCK_SECONDS)}},
             ConditionExpression=_IS_FREE,

@@ -11,5 +11,5 @@ MEMORY_MB: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 def get_memory_mb(name: str) -> int:
-    """Return the memory of a function, given by its name in Pascal case."""
+    """Return the memory of the function with this name in Pascal case."""
     return MEMORY_MB.get(name, DEFAULT_MEMORY_MB)

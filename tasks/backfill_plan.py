@@ -19,6 +19,7 @@ from aws_lambda_powertools import Logger
 from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.core.file_options import FileOptions, Format, ReadOptions
 from amberflo_workflows.core.file_rows import FileRow, find_range_starts, read_rows
+from amberflo_workflows.core.initialization import at_initialization
 from amberflo_workflows.core.response import StepResponse, error_response, validation_error_response
 from amberflo_workflows.core.s3_object import S3Object, describe_object, read_object, s3_client
 from amberflo_workflows.core.sent_files import remember
@@ -149,3 +150,6 @@ def _split_into_ranges(size: int) -> list[PlannedRange]:
 
 def _compute_range_length(size: int) -> int:
     return max(RANGE_BYTES, math.ceil(size / MAX_RANGES))
+
+
+at_initialization(s3_client)

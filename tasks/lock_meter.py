@@ -13,8 +13,9 @@ from typing import Any, Final
 
 import msgspec
 
+from amberflo_workflows.core.initialization import at_initialization
 from amberflo_workflows.core.meter import parse_meter_reference
-from amberflo_workflows.core.meter_lock import set_lock
+from amberflo_workflows.core.meter_lock import dynamodb_client, set_lock
 from amberflo_workflows.core.observability import logger
 from amberflo_workflows.core.response import (
     PayloadTooLarge,
@@ -73,3 +74,6 @@ def _wait_for_lock(meter_id: str, step_input: LockInput) -> bool:
             return False
         time.sleep(wait)
     return True
+
+
+at_initialization(dynamodb_client)

@@ -24,7 +24,6 @@ logger = Logger()
 # Above the 240 s after which ingest_usage ends.
 _STEP_FUNCTIONS: Final = workflows.step_functions(read_seconds=250)
 _START: Final = workflows.start_with_api(_STEP_FUNCTIONS)
-at_initialization(_STEP_FUNCTIONS.prepare)
 
 
 class Range(Struct, rename={"start": "begin"}):
@@ -64,3 +63,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, int]:
         rejected += len(chunk.rejected)
     logger.info("range sent", extra={"begin": request.range.start, "accepted": accepted, "rejected": rejected})
     return {"accepted": accepted, "rejected": rejected, "failed": 0}
+
+
+at_initialization(_STEP_FUNCTIONS.prepare)
+at_initialization(s3_client)

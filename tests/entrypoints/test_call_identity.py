@@ -16,6 +16,7 @@ from amberflo_workflows.entrypoints.call_identity import (
 )
 from amberflo_workflows.local.emulator import Emulator
 from tests.histories.lambdas import Context
+from tests.tables import running_table
 
 TABLE = "CallIdentities"
 BODY = {"tenantId": "acme", "meterValue": 1}
@@ -23,20 +24,13 @@ BODY = {"tenantId": "acme", "meterValue": 1}
 
 @pytest.fixture
 def dynamodb(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    client = emulator.client("dynamodb")
-    client.create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
     for name, value in {**emulator.environment, "IDEMPOTENCY_TABLE_NAME": TABLE}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(call_identity, "_WAIT_SECONDS", 0)
     call_identity._identity_store.cache_clear()
-    yield client
+    with running_table(emulator, TABLE) as client:
+        yield client
     call_identity._identity_store.cache_clear()
-    client.delete_table(TableName=TABLE)
 
 
 def _identify(key: str = "key", caller: Any = "ann", body: Any = None) -> Any:

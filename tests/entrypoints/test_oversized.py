@@ -15,6 +15,7 @@ from amberflo_workflows.core.rejected_item import ItemTooLarge, from_attributes
 from amberflo_workflows.core.reported_usage import ReportedUsage, build_rejected_usage
 from amberflo_workflows.entrypoints.oversized import dynamodb_client, reject_oversized
 from amberflo_workflows.local.emulator import Emulator
+from tests.tables import running_table
 
 TABLE = "Rejected"
 USAGE = {"tenantId": "acme", "meterApiName": "api-calls", "meterValue": 1, "uniqueId": "u-1", "note": "x" * 110_000}
@@ -23,18 +24,11 @@ REPORTED = ReportedUsage("e-1", "2026-01-01T00:00:00Z", 4, USAGE)
 
 @pytest.fixture
 def dynamodb(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    client = emulator.client("dynamodb")
-    client.create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
     for name, value in emulator.environment.items():
         monkeypatch.setenv(name, value)
     aws.client.cache_clear()
-    yield client
-    client.delete_table(TableName=TABLE)
+    with running_table(emulator, TABLE) as client:
+        yield client
 
 
 def _items(dynamodb: Any) -> list[Any]:

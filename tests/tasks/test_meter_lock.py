@@ -10,24 +10,18 @@ from amberflo_workflows.core import aws
 from amberflo_workflows.core.meter_lock import LOCK_SECONDS
 from amberflo_workflows.local.emulator import Emulator
 from amberflo_workflows.tasks.lock_meter import handler
+from tests.tables import running_table
 
 TABLE = "MeterLocks"
 
 
 @pytest.fixture
 def dynamodb(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    client = emulator.client("dynamodb")
-    client.create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
     for name, value in {**emulator.environment, "METER_LOCKS_TABLE_NAME": TABLE}.items():
         monkeypatch.setenv(name, value)
     aws.client.cache_clear()
-    yield client
-    client.delete_table(TableName=TABLE)
+    with running_table(emulator, TABLE) as client:
+        yield client
     aws.client.cache_clear()
 
 
