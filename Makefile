@@ -4,8 +4,8 @@ BIN := .venv/bin
 UV := $(BIN)/python -P infra/package_index.py
 # Arguments for the command of a target: make test ARGS="-k usage"
 ARGS ?=
-# Test processes, each with a local system of its own
-WORKERS ?= 2
+# Test processes, each with a local system of its own. They wait so often that two cores have time for a third one
+WORKERS ?= 3
 # All tests are measured; a selection is not, since it would miss the coverage gate of pyproject.toml
 COVERAGE := $(if $(ARGS),,--cov)
 # A CSV or NDJSON file of your own usage for the demo

@@ -146,6 +146,8 @@ def test_usage_that_meets_two_rotations_is_redelivered_and_counted_once(rotation
     system = rotations.secret.system
     create_meter(system)
     message = _build_message({"tenantId": "t", "meterApiName": METER["meterApiName"], "meterValue": 3})
+    # A new process of the step reads the secret when it starts, which would be the next read.
+    assert _deliver(system, _build_message({"tenantId": "t", "meterApiName": "other", "meterValue": 1})) == []
     rotations.start()
     assert _deliver(system, message) == ["message-1"]
     assert sandbox_of(system).totals(METER["meterApiName"]) == {}
