@@ -4,7 +4,7 @@ import pytest
 from botocore import auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from amberflo_workflows.core.signature import Credentials, Scope, sign
@@ -20,6 +20,7 @@ NOW = datetime(2026, 1, 31, 23, 59, 58, tzinfo=UTC)
     credentials=st.builds(Credentials, TOKENS, TOKENS, st.none() | TOKENS),
     scope=st.builds(Scope, st.sampled_from(["us-east-1", "cn-north-1"]), st.sampled_from(["states", "secretsmanager"])),
 )
+@example(b"", "a  b", Credentials("id", "key", None), Scope("us-east-1", "states"))
 def test_the_signature_is_that_of_botocore(body: bytes, value: str, credentials: Credentials, scope: Scope) -> None:
     headers = {"Host": "service.example", "Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": value}
     request = AWSRequest("POST", "https://service.example/", headers=headers, data=body)
