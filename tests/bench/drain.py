@@ -2,7 +2,8 @@
 
 import json
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from amberflo_workflows.local.demo.run import batched
 from amberflo_workflows.local.system import System
@@ -11,6 +12,8 @@ from tests.conftest import sandbox_of
 from tests.system.workers import measure_memory
 
 COUNTS = (2_000, 20_000)
+# Usage that fails is delivered again after half an hour, so that nothing is counted for long.
+MAX_IDLE_SECONDS: Final = 120.0
 
 
 def measure(system: System) -> list[dict[str, Any]]:
@@ -36,8 +39,7 @@ def _drain(system: System, count: int) -> dict[str, Any]:
         ]
         system.client("events").put_events(Entries=entries)
     put_seconds = time.perf_counter() - started
-    while sum(sandbox_of(system).totals(METER).values()) < total:
-        time.sleep(0.2)
+    wait_until_counted(lambda: sum(sandbox_of(system).totals(METER).values()), total)
     seconds = time.perf_counter() - started
     return {
         "events": count,
@@ -46,6 +48,21 @@ def _drain(system: System, count: int) -> dict[str, Any]:
         "events_per_second": round(count / seconds),
         "processes": _summarize_memory(system),
     }
+
+
+def wait_until_counted(count: Callable[[], float], total: float, max_idle_seconds: float = MAX_IDLE_SECONDS) -> None:
+    """Wait until ``count`` returns ``total``. Raises ``RuntimeError`` if it has not grown for ``max_idle_seconds``."""
+    counted, grown_at = count(), time.monotonic()
+    while counted < total:
+        if time.monotonic() - grown_at > max_idle_seconds:
+            raise RuntimeError(
+                f"only {counted:,} of {total:,} were counted, and none in the last {max_idle_seconds:g} s: "
+                "see the logs of the Lambdas"
+            )
+        time.sleep(0.2)
+        earlier, counted = counted, count()
+        if counted > earlier:
+            grown_at = time.monotonic()
 
 
 def _summarize_memory(system: System) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from amberflo_workflows.local.system import System
 from tests.bench.compare import ingest, warm
-from tests.bench.compare.deployment import deploy_one_lambda
+from tests.bench.compare.deployment import deploy_empty_functions, deploy_one_lambda
 from tests.bench.compare.functions import CHAIN, ONE_LAMBDA
 from tests.bench.compare.quick_emulator import running_quick_system
 from tests.bench.events import METER
@@ -16,13 +16,14 @@ Rows = list[dict[str, Any]]
 
 
 def measure(system: System) -> dict[str, Rows]:
-    """``bus``, with the emulator as it is; ``warm`` and ``batches``, with one that has no fixed pauses."""
+    """``bus``, with the emulator as it is; ``warm``, ``empty`` and ``batches``, with one that has no fixed pauses."""
     results = {"bus": ingest.measure_bus(system, deploy_one_lambda(system))}
     with tempfile.TemporaryDirectory() as folder, running_quick_system(Path(folder)) as quick:
         sandbox_of(quick).create_meters(METER)
         one_lambda = deploy_one_lambda(quick)
         results["batches"] = ingest.measure(quick, one_lambda)
         results["warm"] = warm.measure(quick, one_lambda)
+        results["empty"] = warm.measure_empty(quick, deploy_empty_functions(quick))
     return results
 
 
@@ -43,6 +44,9 @@ def build_rows(cold: Rows, results: dict[str, Rows]) -> Rows:
     rows += [_build_row(f"{row['call']}, warm, p50: ms", row["ours_ms"], row["one_lambda_ms"]) for row in calls]
     cpu = [sum(row[f"{name}_cpu_ms"] for row in calls) / len(calls) for name in ("ours", "one_lambda")]
     rows.append(_build_row("these three, on average: ms of Lambda CPU", *cpu))
+    for row in results["empty"]:
+        rows.append(_build_row(f"{row['call']}, warm, p50: ms", row["ours_ms"], row["one_lambda_ms"]))
+        rows.append(_build_row(f"{row['call']}: ms of Lambda CPU", row["ours_cpu_ms"], row["one_lambda_cpu_ms"]))
     first = {row["function"]: row["total_ms"] for row in cold}
     rows.append(_build_row("GET /meters/{id}, first call after idle: ms", first[" + ".join(CHAIN)], first[ONE_LAMBDA]))
     return rows

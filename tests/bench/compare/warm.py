@@ -8,13 +8,14 @@ from typing import Any, Final, NamedTuple
 import requests
 
 from amberflo_workflows.local.system import System
-from tests.bench.compare.deployment import OneLambda
+from tests.bench.compare.deployment import EmptyFunctions, OneLambda
 from tests.bench.events import METER
 from tests.conftest import sandbox_of
 from tests.system.workers import measure_lambda_cpu_seconds
 
 ROUNDS: Final = 4
-CALLS: Final = 15
+# Linux counts processor time in steps of 10 ms.
+CALLS: Final = 60
 
 
 class Sample(NamedTuple):
@@ -41,6 +42,15 @@ def measure(system: System, one_lambda: OneLambda) -> list[dict[str, Any]]:
             samples = _measure_route(system, session, route, {name: url + path for name, url in endpoints.items()})
             rows.append(_build_row(route, samples))
     return rows
+
+
+def measure_empty(system: System, functions: EmptyFunctions) -> list[dict[str, Any]]:
+    """The same for the workflow of ``GET /meters/{id}`` with empty functions, and for one empty function."""
+    urls = {"ours": functions.workflow_endpoint, "one_lambda": functions.alone_endpoint}
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {system.access_token}"
+        samples = _measure_route(system, session, "GET", {name: f"{url}meters/any" for name, url in urls.items()})
+    return [_build_row("empty functions", samples)]
 
 
 def _measure_route(
