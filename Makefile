@@ -85,7 +85,7 @@ attach: setup ## Add metering to a deployed control plane: make attach ARGS="Con
 	@$(BIN)/python -m amberflo_workflows.infra.attach $(ARGS)
 
 lock: ## Update the locked dependencies
-	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" pyproject.toml --extra lambda $(foreach p,boto3 botocore s3transfer python-dateutil six,--no-emit-package $(p)) -o requirements/lambda.txt
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" pyproject.toml --extra lambda $(foreach p,boto3 botocore s3transfer python-dateutil six urllib3,--no-emit-package $(p)) -o requirements/lambda.txt
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" pyproject.toml --all-extras --group build --group test --group lint -c requirements/lambda.txt -o requirements/dev.txt
 	printf 'setuptools~=75.3.2\nbuild~=1.5.0\n' | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header - -o infra/sbt/build.txt
 	awk '/^uv==/ {take=1; print; next} take && /^ +--hash/ {print; next} take {exit}' requirements/dev.txt > requirements/bootstrap.txt

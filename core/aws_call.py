@@ -6,6 +6,7 @@ is not enough: behind a proxy, or with endpoints and credentials that are not th
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,9 +14,15 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 
 from amberflo_workflows.core import aws
-from amberflo_workflows.core.connections import Connections, NoResponse, tls_context
+from amberflo_workflows.core.connections import Connections, Limits, NoResponse, Request, tls_context
+from amberflo_workflows.core.http_response import Response
 from amberflo_workflows.core.signature import Credentials, Scope, sign
 
+# How long a connection may have been idle for a call that is not repeatable. On one that AWS is just closing, the call
+# fails although nothing happened, and its caller has to find out. AWS's SDKs use connections that were idle for a
+# minute (Java) or for any time (Python). A new one takes two to three round trips, and the processor time of a TLS
+# handshake.
+MAX_IDLE_SECONDS: Final = 2.0
 # boto3 makes the call if one of them is set.
 _BOTO3_VARIABLES: Final = (
     "HTTPS_PROXY",
@@ -37,7 +44,7 @@ class AwsError(Exception):
 
 
 class AwsApi(NamedTuple):
-    """An API, and its limits in seconds: to connect, and between two pieces of a response.
+    """An API, and its limits in seconds: to connect, and for the response.
 
     ``service`` is boto3's name of it, ``signing_name`` that in signatures, ``target`` the start of the name of an
     operation.
@@ -61,44 +68,51 @@ class AwsApi(NamedTuple):
 
         Names are those of the API, which boto3 has as well. A call that is ``repeatable`` is made a second time if the
         connection was refused or closed: a Lambda that was paused still has connections that AWS has closed since. Any
-        other is made on a new connection. Raises :class:`AwsError` and
-        :class:`~amberflo_workflows.core.connections.NoResponse`.
+        other is made on a new connection, or on one that was in use within the last ``MAX_IDLE_SECONDS``. Raises
+        :class:`AwsError` and :class:`~amberflo_workflows.core.connections.NoResponse`.
         """
         sender = client(self)
         try:
-            return sender.call(operation, parameters, on_new_connection=not repeatable)
+            return sender.call(operation, parameters, max_idle_seconds=math.inf if repeatable else MAX_IDLE_SECONDS)
         except NoResponse as error:
             if not repeatable or error.timed_out:
                 raise
-        return sender.call(operation, parameters, on_new_connection=True)
+        return sender.call(operation, parameters, max_idle_seconds=0)
 
 
 class _DirectClient:
     def __init__(self, api: AwsApi, url: str, region: str) -> None:
         self._api = api
         self._scope = Scope(region, api.signing_name)
-        self._host = url.partition("://")[2]
-        self._connections = Connections(url, api.connect_seconds, api.read_seconds)
+        self._connections = Connections(url)
+        self._limits = Limits(api.connect_seconds, api.read_seconds)
         if url.startswith("https:"):
             # Now, since a client is created in the initialization of a Lambda.
             tls_context()
 
-    def call(self, operation: str, parameters: Mapping[str, Any], *, on_new_connection: bool) -> dict[str, Any]:
+    def call(self, operation: str, parameters: Mapping[str, Any], *, max_idle_seconds: float) -> dict[str, Any]:
         body = json.dumps(parameters).encode()
         headers = {
             "Content-Type": f"application/x-amz-json-{self._api.json_version}",
-            "Host": self._host,
+            "Host": self._connections.host,
             "X-Amz-Target": f"{self._api.target}.{operation}",
         }
         headers = sign(headers, body, self._scope, _read_credentials(), datetime.now(UTC))
         # Not signed, since AWS changes it on the way. It continues the trace of this invocation.
         if trace := os.environ.get("_X_AMZN_TRACE_ID"):
             headers["X-Amzn-Trace-Id"] = trace
-        status, content = self._connections.post(headers, body, on_new_connection=on_new_connection)
+        status, content = self._post(headers, body, max_idle_seconds)
         response = _parse_object(content)
         if status != 200 or not response:
             raise AwsError(_parse_code(response) or "UnknownError", status)
         return response
+
+    def _post(self, headers: dict[str, str], body: bytes, max_idle_seconds: float) -> tuple[int, bytes]:
+        request = Request("POST", "/", {**headers, "Accept-Encoding": "identity"}, body)
+        response, content = self._connections.send(
+            request, Response.read, self._limits, max_idle_seconds=max_idle_seconds
+        )
+        return response.status, content
 
 
 class _Boto3Client:
@@ -111,10 +125,10 @@ class _Boto3Client:
             max_pool_connections=32,
         )
 
-    def call(self, operation: str, parameters: Mapping[str, Any], *, on_new_connection: bool) -> dict[str, Any]:
+    def call(self, operation: str, parameters: Mapping[str, Any], *, max_idle_seconds: float) -> dict[str, Any]:
         from botocore import exceptions, xform_name  # noqa: PLC0415 - see core/aws.py
 
-        if on_new_connection:
+        if max_idle_seconds < math.inf:
             self._client.close()
         try:
             response: dict[str, Any] = getattr(self._client, xform_name(operation))(**parameters)

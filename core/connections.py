@@ -1,14 +1,27 @@
-"""Connections to one server over HTTP/1.1, reused by the threads of a process."""
+"""Connections to one server over HTTP/1.1, reused by the threads of a process.
 
+Requests are sent without ``http.client.HTTPConnection``, which sends the head and the body in two packets, and takes
+longer for the head than for all else. It would use no proxy and no cookies either, and follow no redirect.
+"""
+
+import math
 import os
 import select
+import socket
 import ssl
 import threading
+import time
 import weakref
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPException
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
+
+from amberflo_workflows.core.http_response import Response
+
+Content = TypeVar("Content")
 
 
 class NoResponse(Exception):
@@ -21,73 +34,129 @@ class NoResponse(Exception):
         self.timed_out = isinstance(cause, TimeoutError)
 
 
+class Request(NamedTuple):
+    """A request. ``headers`` are all but ``Content-Length``; ``target`` is the path with the query."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def encode(self) -> bytes:
+        """Return its bytes. Raises ``ValueError`` if its head would not have one line for each header."""
+        lines = [f"{self.method} {self.target} HTTP/1.1", *(f"{name}: {value}" for name, value in self.headers.items())]
+        if " " in self.target or not all(map(str.isprintable, lines)):
+            raise ValueError("the target or a header has a character that is not allowed")
+        return "\r\n".join((*lines, f"Content-Length: {len(self.body)}", "", "")).encode("ascii") + self.body
+
+
+class Limits(NamedTuple):
+    """Seconds to connect and for the response, which is complete before ``deadline`` (``time.monotonic()``)."""
+
+    connect_seconds: float
+    response_seconds: float
+    deadline: float = math.inf
+
+
+class _Idle(NamedTuple):
+    connection: socket.socket
+    since: float
+
+
 @dataclass
 class Connections:
-    """The connections to a server, by its URL. The limits are seconds to connect, and between two pieces of a response.
+    """The connections to the server at a URL, which has no path.
 
     A connection is used by one request at a time. It is created if none is idle.
     """
 
     url: str
-    connect_seconds: float
-    read_seconds: float
-    _idle: list[HTTPConnection] = field(default_factory=list, repr=False)
+    _idle: list[_Idle] = field(default_factory=list, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
         weakref.finalize(self, _close, self._idle)
 
-    def post(self, headers: dict[str, str], body: bytes, *, on_new_connection: bool) -> tuple[int, bytes]:
-        """Send a ``POST`` to the path ``/`` and return the status and the body of the response.
+    @property
+    def host(self) -> str:
+        """The header ``Host``."""
+        return self.url.rpartition("//")[2].rpartition("@")[2]
 
-        The server may have closed an idle connection without this process knowing it yet; a request that must not be
-        sent twice is sent ``on_new_connection``. Raises :class:`NoResponse`.
+    def send(
+        self,
+        request: Request,
+        read: Callable[[Response], Content],
+        limits: Limits,
+        *,
+        max_idle_seconds: float = math.inf,
+    ) -> tuple[Response, Content]:
+        """Send a request and return the response and its body, as ``read`` returns it.
+
+        The server may have closed an idle connection without this process knowing it yet, so ``max_idle_seconds``
+        limits how long the connection may have been idle; with 0 it is a new one. Raises :class:`NoResponse`.
         """
-        connection = None if on_new_connection else self._take_idle()
-        connection = connection or self._connect()
+        data = _encode(request)
+        connection = self._take_idle(max_idle_seconds) or self._connect(limits.connect_seconds)
+        deadline = min(limits.deadline, time.monotonic() + limits.response_seconds)
+        response = Response(connection, request.method, deadline)
+        is_reusable = False
         try:
-            connection.request("POST", "/", body, headers)
-            response = connection.getresponse()
-            content = response.read()
-        except (OSError, HTTPException) as error:
-            connection.close()
+            connection.settimeout(max(deadline - time.monotonic(), 0.01))
+            connection.sendall(data)
+            response.begin()
+            content = read(response)
+            is_reusable = response.isclosed() and not response.will_close
+        except (OSError, HTTPException, ValueError) as error:
             raise NoResponse(error, was_sent=True) from error
-        # A connection that the server is about to close has no socket any more.
-        if connection.sock is not None:
-            with self._lock:
-                self._idle.append(connection)
-        return response.status, content
+        finally:
+            if is_reusable:
+                with self._lock:
+                    self._idle.append(_Idle(connection, time.time()))
+            else:
+                response.close()
+                connection.close()
+        return response, content
 
-    def _take_idle(self) -> HTTPConnection | None:
+    def _take_idle(self, max_seconds: float) -> socket.socket | None:
         while True:
             with self._lock:
                 if not self._idle:
                     return None
-                connection = self._idle.pop()
+                idle = self._idle.pop()
             # There is something to read only if the server closed it.
-            if not select.select([connection.sock], [], [], 0)[0]:
-                return connection
-            connection.close()
+            if _is_recent(idle, max_seconds) and not select.select([idle.connection], [], [], 0)[0]:
+                return idle.connection
+            idle.connection.close()
 
-    def _connect(self) -> HTTPConnection:
-        address = urlsplit(self.url)
-        host, port = address.hostname or "", address.port
-        connection: HTTPConnection
-        if address.scheme == "https":
-            connection = HTTPSConnection(host, port, timeout=self.connect_seconds, context=tls_context())
-        else:
-            connection = HTTPConnection(host, port, timeout=self.connect_seconds)
+    def _connect(self, seconds: float) -> socket.socket:
         try:
-            connection.connect()
-        except OSError as error:
-            connection.close()
+            address = urlsplit(self.url)
+            is_secure, host = address.scheme == "https", address.hostname or ""
+            connection = socket.create_connection((host, address.port or (443 if is_secure else 80)), seconds)
+            try:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return tls_context().wrap_socket(connection, server_hostname=host) if is_secure else connection
+            except BaseException:
+                connection.close()
+                raise
+        except (OSError, ValueError) as error:
             raise NoResponse(error, was_sent=False) from error
-        connection.sock.settimeout(self.read_seconds)
-        return connection
 
 
-def _close(connections: list[HTTPConnection]) -> None:
-    for connection in connections:
+def _encode(request: Request) -> bytes:
+    try:
+        return request.encode()
+    except ValueError as error:
+        raise NoResponse(error, was_sent=False) from error
+
+
+def _is_recent(idle: _Idle, max_seconds: float) -> bool:
+    # The time of day, since a monotonic clock may stand still while a Lambda is paused.
+    return max_seconds == math.inf or 0 <= time.time() - idle.since < max_seconds
+
+
+def _close(idle: list[_Idle]) -> None:
+    for connection, _ in idle:
         connection.close()
 
 
@@ -95,6 +164,6 @@ def _close(connections: list[HTTPConnection]) -> None:
 def tls_context() -> ssl.SSLContext:
     """Return the context for all connections of the process, with the certificates of ``AWS_CA_BUNDLE`` if it is set.
 
-    Reading the certificates takes 10 ms of processor time.
+    Otherwise those of ``SSL_CERT_FILE`` or of the system apply. Reading them takes 10 ms of processor time.
     """
-    return ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE"))
+    return ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)

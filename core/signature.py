@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Final, NamedTuple
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
@@ -48,11 +48,17 @@ def sign(
     credential_scope = (time[:8], scope.region, scope.service, "aws4_request")
     digest = hashlib.sha256(request.encode()).hexdigest()
     text = f"{_ALGORITHM}\n{time}\n{'/'.join(credential_scope)}\n{digest}"
-    key = reduce(_hmac, credential_scope, b"AWS4" + credentials.secret_access_key.encode())
+    key = _derive_key(credentials.secret_access_key, credential_scope)
     credential = "/".join((credentials.access_key_id, *credential_scope))
     signature = _hmac(key, text).hex()
     authorization = f"{_ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature={signature}"
     return {**signed, "Authorization": authorization}
+
+
+@lru_cache(maxsize=4)
+def _derive_key(secret_access_key: str, credential_scope: tuple[str, ...]) -> bytes:
+    """Return the key of a day, which takes most of the time of a signature."""
+    return reduce(_hmac, credential_scope, b"AWS4" + secret_access_key.encode())
 
 
 def _hmac(key: bytes, text: str) -> bytes:

@@ -23,7 +23,7 @@ from amberflo_workflows.tasks.amberflo.api_key import api_keys
 from amberflo_workflows.tasks.amberflo.client import AmberfloClient
 from amberflo_workflows.tasks.amberflo.config import endpoints
 from amberflo_workflows.tasks.amberflo.errors import AmberfloClientError
-from amberflo_workflows.tasks.amberflo.transport import connection_pools
+from amberflo_workflows.tasks.amberflo.transport import prepare
 
 Request = TypeVar("Request")
 
@@ -99,7 +99,7 @@ def step(
 
 def _prepare() -> None:
     """Read the key, which the first invocation then has already, and the certificates for Amberflo's server."""
-    connection_pools(endpoints().base_url.partition(":")[0])
+    prepare(endpoints().base_url)
     api_keys().current_version(refresh=False)
 
 

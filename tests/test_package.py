@@ -67,7 +67,7 @@ def test_an_example_synthesises_outside_the_repository(python: Path, tmp_path: P
         for path in (tmp_path / "out").glob("asset.*/amberflo_workflows")
         if (path / "tasks" / "send_usages.py").exists()
     }
-    assert (bundle / "urllib3").is_dir()
+    assert (bundle / "msgspec").is_dir()
 
 
 def test_the_package_exports_its_constructs_and_version(python: Path, tmp_path: Path) -> None:

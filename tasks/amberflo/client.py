@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from amberflo_workflows.core.connections import NoResponse
 from amberflo_workflows.core.observability import record_call
 from amberflo_workflows.tasks.amberflo.errors import (
     AmberfloClientError,
@@ -19,7 +20,7 @@ from amberflo_workflows.tasks.amberflo.errors import (
     AmberfloUnauthorized,
     AmberfloUnavailable,
 )
-from amberflo_workflows.tasks.amberflo.transport import MAX_RESPONSE_BYTES, TRANSPORT_ERRORS, HttpResponse, send_request
+from amberflo_workflows.tasks.amberflo.transport import MAX_RESPONSE_BYTES, HttpResponse, send_request
 
 MAX_RETRY_AFTER_SECONDS: Final = 5.0
 # A second attempt is made only if it has at least this much time.
@@ -108,10 +109,10 @@ class AmberfloClient:
         remaining = max(deadline - started, 0.1)
         try:
             response = send_request(method, url, params=params, body=payload, headers=headers, seconds=remaining)
-        except TRANSPORT_ERRORS as error:
-            record_call(method, type(error).__name__, started)
-            # The original message may quote the URL with its query; the class says enough.
-            raise AmberfloUnavailable(f"No response from Amberflo ({type(error).__name__}).") from None
+        except NoResponse as error:
+            record_call(method, error.reason, started)
+            # The original message may quote what the server sent; the class says enough.
+            raise AmberfloUnavailable(f"No response from Amberflo ({error.reason}).") from None
         record_call(method, str(response.status), started)
         return response
 

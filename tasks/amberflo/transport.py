@@ -1,38 +1,35 @@
 """One HTTP request whose response is limited in time and in size, whatever the server does."""
 
-import contextlib
-import io
-import socket
 import time
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Iterator
+from email.message import Message
 from functools import cache
-from http.client import HTTPResponse
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
-
-from amberflo_workflows.core.connections import tls_context
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from amberflo_workflows.core.connections import Connections, Limits, Request, tls_context
+from amberflo_workflows.core.http_response import InvalidResponse, Response
 
 # Twice what a workflow can carry, so that a response that is a little too large is read and rejected with its size.
 MAX_RESPONSE_BYTES: Final = 12_000_000
-# The library raises the second one for a chunk of negative size.
-TRANSPORT_ERRORS: Final = (HTTPError, ValueError)
 _CONNECT_SECONDS: Final = 2.0
 _PIECE_BYTES: Final = 65_536
+_GZIP_WINDOW_BITS: Final = 31
 
 
 class HttpResponse(NamedTuple):
     """A response. ``body`` is ``None`` if it is larger than ``MAX_RESPONSE_BYTES``."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Message
     body: bytes | None
+
+
+def prepare(url: str) -> None:
+    """Read the certificates, if the server at ``url`` needs them."""
+    if url.startswith("https:"):
+        tls_context()
 
 
 def send_request(
@@ -40,90 +37,50 @@ def send_request(
 ) -> HttpResponse:
     """Send one request, with at most ``seconds`` from the connection to the last byte.
 
-    No redirect is followed, since the key must not go elsewhere. Raises one of ``TRANSPORT_ERRORS``.
+    Raises :class:`~amberflo_workflows.core.connections.NoResponse`.
     """
-    # Connecting, the TLS handshake and sending have this long each; their duration is subtracted from the time for the
-    # response.
-    timeout = Timeout(total=seconds, connect=min(_CONNECT_SECONDS, seconds / 3))
-    response = connection_pools(url.partition(":")[0]).request(
+    end = url.find("/", url.find("//") + 2)
+    server = _connect_to(url[:end])
+    request = Request(
         method,
-        f"{url}?{urlencode(params)}" if params else url,
-        body=body,
-        headers={"Accept-Encoding": "gzip", **headers},
-        timeout=timeout,
-        retries=False,
-        redirect=False,
-        preload_content=False,
+        f"{url[end:]}?{urlencode(params)}" if params else url[end:],
+        # Some firewalls reject requests without a User-Agent.
+        {"Host": server.host, "User-Agent": "amberflo-workflows", "Accept-Encoding": "gzip", **headers},
+        body or b"",
     )
-    with contextlib.closing(response):
-        return HttpResponse(response.status, response.headers, _read_body(response))
+    limits = Limits(min(_CONNECT_SECONDS, seconds / 3), seconds, time.monotonic() + seconds)
+    response, content = server.send(request, _read_body, limits)
+    return HttpResponse(response.status, response.headers, content)
 
 
-def _read_body(response: BaseHTTPResponse) -> bytes | None:
+def _read_body(response: Response) -> bytes | None:
+    pieces: Iterable[bytes] = response.read_pieces()
+    if response.headers.get("Content-Encoding", "").strip().lower() == "gzip":
+        pieces = _decompress(pieces)
     body = bytearray()
-    # Decompressed in pieces, so that a small compressed body cannot exceed the limit in memory.
-    for piece in response.stream(_PIECE_BYTES, decode_content=True):
+    for piece in pieces:
         body += piece
         if len(body) > MAX_RESPONSE_BYTES:
             return None
     return bytes(body)
 
 
-class _DeadlineReader(io.RawIOBase):
-    """Reads from a socket, all of it within the socket's timeout.
-
-    A socket's own timeout starts again with each byte, so that a response that trickles would never end.
-    """
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._file = connection.makefile("rb", buffering=0)
-        self._deadline = time.monotonic() + (connection.gettimeout() or 0)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer") -> int | None:
-        remaining = self._deadline - time.monotonic()
-        if remaining <= 0:
-            raise TimeoutError("timed out")
-        self._connection.settimeout(remaining)
-        return self._file.readinto(buffer)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
-class _Response(HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp.close()
-        self.fp = io.BufferedReader(_DeadlineReader(sock))
-
-
-class _Connection(HTTPConnection):
-    response_class = _Response
-
-
-class _SecureConnection(HTTPSConnection):
-    response_class = _Response
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
+def _decompress(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Decompress gzip in small pieces, so that a small compressed body cannot exceed the limit in memory."""
+    decoder = zlib.decompressobj(_GZIP_WINDOW_BITS)
+    for piece in pieces:
+        compressed = piece
+        while compressed:
+            if decoder.eof:
+                # A file may have several members.
+                decoder = zlib.decompressobj(_GZIP_WINDOW_BITS)
+            try:
+                yield decoder.decompress(compressed, _PIECE_BYTES)
+            except zlib.error:
+                raise InvalidResponse("not gzip") from None
+            compressed = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
 
 
 @cache
-def connection_pools(scheme: str) -> PoolManager:
-    """Return the connections of this process over ``http`` or ``https``.
-
-    urllib3 uses no proxy and no .netrc of the environment, which could see or replace the key, and keeps no cookies.
-    """
-    pools = PoolManager(ssl_context=tls_context()) if scheme == "https" else PoolManager()
-    pools.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
-    return pools
+def _connect_to(origin: str) -> Connections:
+    return Connections(origin)

@@ -94,7 +94,7 @@ def test_an_outage_of_amberflo_is_a_502(api: Api) -> None:
     sandbox_of(api.system).set_faults([{"kind": "drop"}])
     response = api.call("GET", "meters")
     assert response.status == 502
-    assert response.body["message"] == "No response from Amberflo (ProtocolError)."
+    assert response.body["message"] == "No response from Amberflo (RemoteDisconnected)."
     assert ":execution:" in response.headers["x-execution-arn"]
 
 

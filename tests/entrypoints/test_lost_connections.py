@@ -42,7 +42,10 @@ def test_a_read_is_repeated_on_a_new_connection(system: System, proxy: Resetting
     assert (statuses, proxy.resets) == ([200] * 3, 2)
 
 
-def test_a_change_does_not_use_an_old_connection(system: System, proxy: ResettingProxy) -> None:
+def test_a_change_does_not_use_an_old_connection(
+    system: System, proxy: ResettingProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aws_call, "MAX_IDLE_SECONDS", 0)
     machine = system.state_machine_arns["create_meter"]
     meters = [{**METER, "label": name, "meterApiName": name} for name in ("m1", "m2", "m3")]
     statuses = [run_for_caller(machine, meter, repeatable=False).status for meter in meters]

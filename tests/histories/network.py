@@ -5,14 +5,14 @@ import io
 import json
 from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from typing import Any, cast
 from urllib.parse import unquote, urlencode
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from ministack.services import dynamodb, secretsmanager, sqs, stepfunctions
-from urllib3 import HTTPHeaderDict
-from urllib3.exceptions import ProtocolError
 
+from amberflo_workflows.core.connections import NoResponse
 from amberflo_workflows.sandbox.app import Sandbox
 from amberflo_workflows.sandbox.faults import FaultMiddleware
 from amberflo_workflows.tasks.amberflo.transport import HttpResponse
@@ -100,7 +100,7 @@ class Network:
         headers: dict[str, str],
         **_: float,
     ) -> HttpResponse:
-        """Call the application; raise ``ProtocolError`` if a fault drops the connection."""
+        """Call the application; raise ``NoResponse`` if a fault drops the connection."""
         self.calls += 1
         self.calls_of_amberflo += 1
         path = url.removeprefix(AMBERFLO_URL)
@@ -112,7 +112,7 @@ class Network:
         if is_ingest and self.strikes.strikes(Kind.STEP_KILLED_AFTER_SENDING):
             raise WorkerKilled
         if connection.is_aborted:
-            raise ProtocolError("a fault of the sandbox")
+            raise NoResponse(ConnectionError("a fault of the sandbox"), was_sent=True)
         return _build_response(connection.messages)
 
     def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -163,5 +163,7 @@ def _build_scope(method: str, path: str, params: dict[str, str] | None, headers:
 
 
 def _build_response(messages: list[Any]) -> HttpResponse:
-    headers = HTTPHeaderDict({name.decode(): value.decode() for name, value in messages[0]["headers"]})
+    headers = Message()
+    for name, value in messages[0]["headers"]:
+        headers[name.decode()] = value.decode()
     return HttpResponse(messages[0]["status"], headers, b"".join(message.get("body", b"") for message in messages[1:]))

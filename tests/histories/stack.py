@@ -18,7 +18,6 @@ from botocore.signers import RequestSigner
 from ministack.services import dynamodb, secretsmanager, sqs, stepfunctions
 
 from amberflo_workflows.core import aws, aws_call
-from amberflo_workflows.core.connections import Connections
 from amberflo_workflows.entrypoints import call_identity
 from amberflo_workflows.sandbox import meters
 from amberflo_workflows.sandbox.app import Sandbox
@@ -172,7 +171,11 @@ def running_stack() -> Iterator[Stack]:
         # Metrics are written to the standard output, and there are more than a test can show.
         patch.setattr(Metrics, "add_metric", lambda *_args, **_options: None)
         patch.setattr(URLLib3Session, "send", lambda _session, request: stack.network.send_from_boto3(request))
-        patch.setattr(Connections, "post", lambda _self, headers, body, **_: stack.network.send_to_aws(headers, body))
+        patch.setattr(
+            aws_call._DirectClient,
+            "_post",
+            lambda _self, headers, body, _idle: stack.network.send_to_aws(headers, body),
+        )
         patch.setattr(client, "send_request", stack.network.send_to_sandbox)
         # Nobody checks the signatures, and to compute them takes a tenth of the time.
         patch.setattr(RequestSigner, "sign", lambda *_args, **_options: None)

@@ -108,9 +108,9 @@ def test_everybody_can_read_a_bundle_whatever_the_umask(tmp_path: Path) -> None:
 
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
-    "restricted": lambda entry: (entry / "content" / "urllib3" / "poolmanager.py").chmod(0o640),
-    "deleted": lambda entry: (entry / "content" / "urllib3" / "poolmanager.py").unlink(),
-    "changed": lambda entry: (entry / "content" / "urllib3" / "poolmanager.py").write_text(""),
+    "restricted": lambda entry: (entry / "content" / "msgspec" / "json.py").chmod(0o640),
+    "deleted": lambda entry: (entry / "content" / "msgspec" / "json.py").unlink(),
+    "changed": lambda entry: (entry / "content" / "msgspec" / "json.py").write_text(""),
     "added": lambda entry: (entry / "content" / "added.py").write_text(""),
     "without digest": lambda entry: (entry / "digest").unlink(),
 }

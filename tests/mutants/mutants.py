@@ -94,7 +94,7 @@ MUTANTS: Final = (
     Mutant(
         "no response is success",
         _CLIENT,
-        '            raise AmberfloUnavailable(f"No response from Amberflo ({type(error).__name__}).") from None\n',
+        '            raise AmberfloUnavailable(f"No response from Amberflo ({error.reason}).") from None\n',
         '            return HttpResponse(200, {}, b"")\n',
     ),
     Mutant(

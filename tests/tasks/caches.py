@@ -14,6 +14,6 @@ def clear_caches() -> None:
         meter_names.meter_list,
         aws_call.client,
         connections.tls_context,
-        transport.connection_pools,
+        transport._connect_to,
     ):
         cached.cache_clear()

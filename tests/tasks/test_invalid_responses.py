@@ -42,18 +42,15 @@ def chunked(*chunks: bytes) -> bytes:
     return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"".join(chunks)
 
 
-def raw_deflate(body: bytes) -> bytes:
-    return zlib.compress(body)[2:-4]
-
-
 @cases(
     wrong_type=[build_response(VALID, "Content-Type: text/html")],
     no_type=[build_response(VALID)],
     wrong_charset=[build_response(VALID, "Content-Type: application/json; charset=utf-16")],
     unknown_encoding=[build_response(VALID, "Content-Encoding: rot13")],
     gzip=[build_response(gzip.compress(VALID), "Content-Encoding: gzip")],
-    deflate=[build_response(zlib.compress(VALID), "Content-Encoding: deflate")],
-    raw_deflate=[build_response(raw_deflate(VALID), "Content-Encoding: deflate")],
+    gzip_in_capitals=[build_response(gzip.compress(VALID), "Content-Encoding: GZIP")],
+    gzip_of_two_members=[build_response(gzip.compress(VALID[:4]) + gzip.compress(VALID[4:]), "Content-Encoding: gzip")],
+    two_encodings_that_it_has_not=[build_response(VALID, "Content-Encoding: gzip, gzip")],
     no_length=[b"HTTP/1.1 200 OK\r\n\r\n" + VALID],
     chunked=[chunked(b"4\r\n" + VALID[:4] + b"\r\n", b"4\r\n" + VALID[4:] + b"\r\n0\r\n\r\n")],
     continue_first=[b"HTTP/1.1 100 Continue\r\n\r\n" * 3 + build_response(VALID)],
@@ -81,7 +78,8 @@ def test_an_unusual_response_is_accepted(amberflo: HostileServer, script: Script
     gzip_cut_off=[
         build_response(gzip.compress(json.dumps(list(range(999))).encode())[:-900], "Content-Encoding: gzip")
     ],
-    too_many_encodings=[build_response(VALID, f"Content-Encoding: {', '.join(['gzip'] * 50)}")],
+    compressed_twice=[build_response(gzip.compress(gzip.compress(VALID)), "Content-Encoding: gzip, gzip")],
+    encoding_that_was_not_accepted=[build_response(zlib.compress(VALID), "Content-Encoding: deflate")],
 )
 def test_a_response_that_cannot_be_parsed_is_unavailability(amberflo: HostileServer, script: Script) -> None:
     amberflo.script = script
@@ -100,6 +98,7 @@ def test_a_response_that_cannot_be_parsed_is_unavailability(amberflo: HostileSer
     last_chunk_missing=[chunked(b"8\r\n" + VALID + b"\r\n")],
     no_chunk_size=[chunked(b"zz\r\n" + VALID)],
     negative_chunk_size=[chunked(b"-8\r\n" + VALID)],
+    chunk_of_all_that_follows=[chunked(b"-1\r\n" + VALID)],
     two_lengths=[build_response(VALID, "Content-Length: 99")],
     many_headers=[build_response(VALID, *(f"X-{number}: x" for number in range(500)))],
     endless_header=[build_response(VALID, "X: " + "x" * 100_000)],
@@ -128,7 +127,7 @@ def test_an_invalid_or_incomplete_response_is_unavailability(
 def test_a_response_that_trickles_fails_before_the_state_times_out(amberflo: HostileServer, script: Script) -> None:
     """Each piece arrives within the timeout, and the complete response would be valid, but too late."""
     amberflo.script = script
-    with pytest.raises(AmberfloUnavailable, match="ReadTimeout"):
+    with pytest.raises(AmberfloUnavailable, match="TimeoutError"):
         build_client(amberflo.url, seconds=1).call("GET", "/meters")
 
 
@@ -136,10 +135,9 @@ def test_a_response_that_trickles_fails_before_the_state_times_out(amberflo: Hos
     ("body", "encoding"),
     [
         (ZEROS * 30, "gzip"),
-        (gzip.compress(ZEROS * 30), "gzip, gzip"),
         (b" " * 50_000_000, "identity"),
     ],
-    ids=["compressed", "compressed twice", "uncompressed"],
+    ids=["compressed", "uncompressed"],
 )
 def test_a_huge_response_is_an_error_and_does_not_fill_the_memory(
     amberflo: HostileServer, body: bytes, encoding: str
@@ -155,7 +153,12 @@ def test_a_huge_response_is_an_error_and_does_not_fill_the_memory(
     assert error_info.value.status == 413
 
 
-@cases(endless=[build_response(ZEROS * 30, "Content-Encoding: gzip")], half_a_head=[b"HTTP/1.1 200 OK\r\nContent-Len"])
+@cases(
+    endless=[build_response(ZEROS * 30, "Content-Encoding: gzip")],
+    half_a_head=[b"HTTP/1.1 200 OK\r\nContent-Len"],
+    empty=[build_response(b"", "Content-Encoding: gzip")],
+    gzip_cut_off=[build_response(gzip.compress(VALID)[:-9], "Content-Encoding: gzip")],
+)
 def test_ingest_succeeds_by_its_status_whatever_the_body_is(amberflo: HostileServer, script: Script) -> None:
     amberflo.script = script
     build_client(amberflo.url).ingest(b"[]")
@@ -261,6 +264,6 @@ def test_connections_are_reused_and_cookies_are_not(amberflo: HostileServer) -> 
     "url", ["http://amberflo.invalid", "https://amberflo.invalid", "http://127.0.0.1:9", "http://[::1]:9"]
 )
 def test_an_unreachable_amberflo_is_unavailability(url: str) -> None:
-    with pytest.raises(AmberfloUnavailable, match=r"NameResolutionError|NewConnectionError") as error_info:
+    with pytest.raises(AmberfloUnavailable, match=r"gaierror|ConnectionRefusedError|OSError") as error_info:
         build_client(url).call("GET", "/meters")
     assert KEY not in str(error_info.value)
