@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_INT64_LIMIT: Final = 2**63
+INT64_LIMIT: Final = 2**63
 
 
 def normalize_text(text: str) -> str:
@@ -18,12 +18,21 @@ def normalize_text(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
+def is_canonical(text: str) -> bool:
+    """Whether a text is in NFC and can be encoded: it may have lone surrogates, if it comes from JSON."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return unicodedata.is_normalized("NFC", text)
+
+
 def normalize_number(number: int | float) -> int | float:
     """Return a finite number as an integer if it is whole and fits into 64 bits, else as a double.
 
     Raises ``OverflowError`` for an integer that is larger than any double.
     """
-    if abs(number) < _INT64_LIMIT:
+    if abs(number) < INT64_LIMIT:
         return int(number) if number == int(number) else number
     return float(number)
 

@@ -5,8 +5,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from amberflo_workflows.core.chunks import MAX_CHUNK_USAGES, exceeds_chunk_limit, extract_usages, split_into_chunks
-from amberflo_workflows.core.reported_usage import ReportedUsage
+from amberflo_workflows.core.chunks import (
+    MAX_CHUNK_USAGES,
+    EncodedUsage,
+    encode_chunk,
+    encode_usage,
+    exceeds_chunk_limit,
+    extract_usages,
+    split_into_chunks,
+)
 from amberflo_workflows.entrypoints import oversized
 from amberflo_workflows.entrypoints.api_response import ApiResponse, build_error, run_for_caller
 from amberflo_workflows.entrypoints.call_identity import CallIdentity
@@ -37,16 +44,16 @@ def ingest(machine_arn: str, body: dict[str, Any], call: CallIdentity) -> ApiRes
             413,
             f"The call has {len(usages):,} usages; the limit is {MAX_USAGES_PER_CALL:,}. Split it into several calls.",
         )
-    chunks = [[usage for _, usage in chunk] for chunk in split_into_chunks((None, usage) for usage in usages)]
+    chunks = list(split_into_chunks(encode_usage(None, usage) for usage in usages))
     with ThreadPoolExecutor(max_workers=min(PARALLEL_CHUNKS, len(chunks))) as pool:
         responses = list(pool.map(lambda chunk: _send(machine_arn, chunk), chunks))
     return _merge(responses)
 
 
-def _send(machine_arn: str, usages: list[ReportedUsage]) -> ApiResponse:
-    if not exceeds_chunk_limit(usages):
-        return run_for_caller(machine_arn, {"callerWaits": True, "usages": usages}, repeatable=True)
-    usage = reject_oversized(usages[0], os.environ["REJECTED_TABLE_NAME"], oversized.dynamodb_client())
+def _send(machine_arn: str, chunk: list[EncodedUsage[None]]) -> ApiResponse:
+    if not exceeds_chunk_limit(chunk):
+        return run_for_caller(machine_arn, {"callerWaits": True, "usages": encode_chunk(chunk)}, repeatable=True)
+    usage = reject_oversized(chunk[0].reported, os.environ["REJECTED_TABLE_NAME"], oversized.dynamodb_client())
     rejected = {"index": usage["index"], "uniqueId": usage["uniqueId"], "reason": usage["reason"]}
     return ApiResponse(200, {"data": {"accepted": 0, "uniqueIds": [], "rejected": [rejected]}})
 

@@ -7,21 +7,18 @@ SQS delivers them again; a usage that is delivered twice is the same record and 
 import os
 import random
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from threading import Event
 from typing import Any, Final, TypedDict
 
 from aws_lambda_powertools import Logger
 
 from amberflo_workflows.core.aws_call import AwsError
-from amberflo_workflows.core.chunks import exceeds_chunk_limit, extract_usages, split_into_chunks
+from amberflo_workflows.core.chunks import EncodedUsage, encode_chunk, exceeds_chunk_limit, split_into_chunks
 from amberflo_workflows.core.initialization import at_initialization
-from amberflo_workflows.core.json_text import parse_json
-from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.entrypoints import oversized, workflows
 from amberflo_workflows.entrypoints.oversized import reject_oversized
+from amberflo_workflows.entrypoints.usage_message import read_usages
 from amberflo_workflows.entrypoints.workflows import WorkflowResult
 
 logger = Logger()
@@ -61,77 +58,46 @@ def handler(event: dict[str, Any], _context: object) -> BatchResponse:
 
 def _process(records: list[dict[str, Any]]) -> dict[str, str]:
     """Send the usages of all messages. Return the ids of the messages to deliver again, with the reason."""
-    chunks = list(split_into_chunks(usage for record in records for usage in _extract_usages(record)))
+    chunks = list(split_into_chunks(usage for record in records for usage in read_usages(record)))
     failures: dict[str, str] = {}
     amberflo_is_down = Event()
     with ThreadPoolExecutor(max_workers=min(PARALLEL_CHUNKS, max(len(chunks), 1))) as pool:
-        reasons = pool.map(lambda chunk: _send([usage for _, usage in chunk], amberflo_is_down), chunks)
+        reasons = pool.map(lambda chunk: _send(chunk, amberflo_is_down), chunks)
         for chunk, reason in zip(chunks, reasons, strict=True):
             if reason:
-                failures.update((message_id, reason) for message_id, _ in chunk)
+                failures.update((usage.origin, reason) for usage in chunk)
     return failures
 
 
-def _extract_usages(record: dict[str, Any]) -> Iterator[tuple[str, ReportedUsage]]:
-    """Yield the usages of an SQS message, each with the message's id.
-
-    A message that is not an event is passed on as one usage, so that the workflow rejects and stores it.
-    """
-    message_id, body = record["messageId"], record["body"]
-    envelope = parse_json(body)
-    sent = datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC).isoformat()
-    try:
-        if isinstance(envelope, dict) and "detail" in envelope:
-            event_id = _read_text(envelope.get("id"), default=message_id)
-            event_time = _read_text(envelope.get("time"), default=sent)
-            usages = extract_usages(envelope["detail"], event_id=event_id, event_time=event_time)
-        else:
-            usages = extract_usages(body, event_id=message_id, event_time=sent)
-    except RecursionError:
-        usages = extract_usages(body, event_id=message_id, event_time=sent)
-    for usage in usages:
-        yield message_id, usage
-
-
-def _read_text(value: object, default: str) -> str:
-    """Return an event's id or time as text that can be encoded.
-
-    The default is for a message that has none: absent, null, blank or not a plain value. Messages without an id would
-    otherwise all have the same identity, and count as one.
-    """
-    if isinstance(value, bool) or not isinstance(value, str | int | float) or not str(value).strip():
-        return default
-    return str(value).encode("utf-8", "replace").decode()
-
-
-def _send(usages: list[ReportedUsage], amberflo_is_down: Event) -> str:
+def _send(chunk: list[EncodedUsage[str]], amberflo_is_down: Event) -> str:
     """Send one chunk to the workflow. Return an empty text, or why its messages have to be delivered again."""
     if amberflo_is_down.is_set():
         return "Amberflo is unavailable, according to an earlier chunk of the batch"
     try:
-        if exceeds_chunk_limit(usages):
-            reject_oversized(usages[0], os.environ["REJECTED_TABLE_NAME"], oversized.dynamodb_client())
+        if exceeds_chunk_limit(chunk):
+            reject_oversized(chunk[0].reported, os.environ["REJECTED_TABLE_NAME"], oversized.dynamodb_client())
             return ""
-        result = _run(usages)
+        result = _run(chunk)
     except Exception as error:
-        logger.exception("a chunk could not be sent", extra={"usages": len(usages)})
+        logger.exception("a chunk could not be sent", extra={"usages": len(chunk)})
         return f"a chunk could not be sent ({type(error).__name__})"
     if result.output is not None and result.output["statusCode"] == 200:
         return ""
     if result.error in OUTAGE_ERRORS:
         amberflo_is_down.set()
     logger.error(
-        "ingest_usage failed", extra={"execution_arn": result.arn, "error": result.error, "usages": len(usages)}
+        "ingest_usage failed", extra={"execution_arn": result.arn, "error": result.error, "usages": len(chunk)}
     )
     return f"ingest_usage ended with {result.error}; execution {result.arn}"
 
 
-def _run(usages: list[ReportedUsage]) -> WorkflowResult:
+def _run(chunk: list[EncodedUsage[str]]) -> WorkflowResult:
     """Run the workflow, again if Step Functions or Lambda throttles.
 
     Otherwise the messages would wait for their visibility timeout, and a message has few deliveries.
     """
     machine_arn = os.environ["INGEST_USAGE_STATE_MACHINE_ARN"]
+    request = {"usages": encode_chunk(chunk)}
     start = workflows.start_with_api(STEP_FUNCTIONS)
     deadline = time.monotonic() + START_SECONDS
     attempt = 0
@@ -139,7 +105,7 @@ def _run(usages: list[ReportedUsage]) -> WorkflowResult:
         attempt += 1
         is_last = attempt == MAX_START_ATTEMPTS
         try:
-            result = workflows.run_workflow(machine_arn, {"usages": usages}, start, repeatable=True)
+            result = workflows.run_workflow(machine_arn, request, start, repeatable=True)
             if result.error != workflows.LAMBDA_THROTTLED or is_last or time.monotonic() > deadline:
                 return result
         except AwsError as error:

@@ -13,7 +13,7 @@ for this count once.
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Annotated, Any, Final, NamedTuple, TypedDict
+from typing import Annotated, Any, Final, TypedDict
 
 import msgspec
 from msgspec import Meta, Struct
@@ -47,7 +47,7 @@ class SendResult(TypedDict):
     rejected: list[RejectedUsage]
 
 
-class _ValidUsage(NamedTuple):
+class _ValidUsage(Struct):
     place: int
     reported: ReportedUsage
     record: UsageRecord

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from amberflo_workflows.core.chunks import exceeds_chunk_limit, split_into_chunks
+from amberflo_workflows.core.chunks import EncodedUsage, encode_usage, exceeds_chunk_limit, split_into_chunks
 from amberflo_workflows.core.file_rows import FileRow
 from amberflo_workflows.core.rejected_item import ItemTooLarge
 from amberflo_workflows.core.reported_usage import ReportedUsage
@@ -61,14 +61,12 @@ def send_rows(rows: Iterable[FileRow], layout: FileLayout, destination: RowDesti
 
     Raises :class:`ChunkNotSent` at the first chunk that fails; all chunks before it have been yielded.
     """
-    chunks = split_into_chunks(pair for row in rows for pair in _parse_parts(row, layout))
+    chunks = split_into_chunks(usage for row in rows for usage in _parse_parts(row, layout))
     with ThreadPoolExecutor(PARALLEL_CHUNKS) as pool:
         pending: deque[Future[SentChunk]] = deque()
         try:
             for chunk in chunks:
-                pending.append(
-                    pool.submit(_send, [part for part, _ in chunk], [usage for _, usage in chunk], destination)
-                )
+                pending.append(pool.submit(_send, chunk, destination))
                 if len(pending) >= 2 * PARALLEL_CHUNKS:
                     yield pending.popleft().result()
             while pending:
@@ -78,23 +76,24 @@ def send_rows(rows: Iterable[FileRow], layout: FileLayout, destination: RowDesti
                 future.cancel()
 
 
-def _parse_parts(row: FileRow, layout: FileLayout) -> Iterator[tuple[RowPart, ReportedUsage]]:
+def _parse_parts(row: FileRow, layout: FileLayout) -> Iterator[EncodedUsage[RowPart]]:
     usages = parse_usages(row, layout)
     for number, usage in enumerate(usages, 1):
-        yield RowPart(row, row.end if number == len(usages) else row.start), usage
+        yield encode_usage(RowPart(row, row.end if number == len(usages) else row.start), usage)
 
 
-def _send(parts: list[RowPart], usages: list[ReportedUsage], destination: RowDestination) -> SentChunk:
-    end = parts[-1].end
-    if exceeds_chunk_limit(usages):
-        return SentChunk(end, 0, [RejectedRow(parts[0].row, _reject_oversized(usages[0], destination))])
+def _send(chunk: list[EncodedUsage[RowPart]], destination: RowDestination) -> SentChunk:
+    end = chunk[-1].origin.end
+    if exceeds_chunk_limit(chunk):
+        reason = _reject_oversized(chunk[0].reported, destination)
+        return SentChunk(end, 0, [RejectedRow(chunk[0].origin.row, reason)])
     # The response refers to a usage by its index.
-    usages = [msgspec.structs.replace(usage, index=index) for index, usage in enumerate(usages)]
+    usages = [msgspec.structs.replace(usage.reported, index=index) for index, usage in enumerate(chunk)]
     result = workflows.run_workflow(destination.machine_arn, {"usages": usages}, destination.start, repeatable=True)
     if result.output is None or result.output["statusCode"] != 200:
         raise ChunkNotSent(f"ingest_usage ended with {result.error}: {result.cause} Execution {result.arn}")
     data = result.output["body"]["data"]
-    rejected = [RejectedRow(parts[usage["index"]].row, usage["reason"]) for usage in data["rejected"]]
+    rejected = [RejectedRow(chunk[usage["index"]].origin.row, usage["reason"]) for usage in data["rejected"]]
     return SentChunk(end, data["accepted"], rejected)
 
 

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 import msgspec
 
-from amberflo_workflows.core.chunks import MAX_CHUNK_USAGES, extract_usages, split_into_chunks
-from amberflo_workflows.core.json_text import parse_json
+from amberflo_workflows.core.chunks import MAX_CHUNK_USAGES, EncodedUsage, encode_chunk, encode_usage, split_into_chunks
 from amberflo_workflows.core.reported_usage import ReportedUsage
-from amberflo_workflows.core.usage_record import UsageRecord, build_record, check_countable
-from amberflo_workflows.entrypoints import ingest_queue
+from amberflo_workflows.core.usage_record import UsageRecord, _build_any_record, build_record, check_countable
+from amberflo_workflows.entrypoints import usage_message
+from amberflo_workflows.tasks import send_usages
+from amberflo_workflows.tasks.send_usages import SendUsages
 from tests.bench.events import build_batch
 
 RUNS: Final = 200
@@ -62,10 +63,10 @@ def measure(runs: int = RUNS) -> list[dict[str, Any]]:
 def _build_parts(messages: list[dict[str, Any]]) -> dict[str, Callable[[], object]]:
     """What is done for the usages of the messages, in this order."""
     bodies = [message["body"] for message in messages]
-    events = [parse_json(body) for body in bodies]
-    usages = _extract_all(messages)
-    text = _encode_input(usages)
-    inputs = _parse_input(text)
+    usages = _read_all(messages)
+    reports = [usage.reported for usage in usages]
+    (text,) = _encode_inputs(usages)
+    inputs = _parse_input(text).usages
     records = _build_records(inputs)
     payloads = _encode_requests(records)
     floor_decoder = msgspec.json.Decoder(_Event)
@@ -74,22 +75,22 @@ def _build_parts(messages: list[dict[str, Any]]) -> dict[str, Callable[[], objec
         return _compress(_encode_requests([_convert(floor_decoder.decode(body).detail) for body in bodies]))
 
     def run_all() -> list[bytes]:
-        records = _build_records(_parse_input(_encode_input(_extract_all(messages))))
-        _check_all(records)
+        requests = [_parse_input(text) for text in _encode_inputs(_read_all(messages))]
+        records = [usage.record for request in requests for usage in send_usages._validate(request)[0]]
         return _compress(_encode_requests(records))
 
     return {
         FLOOR: run_floor,
         TOTAL: run_all,
-        "queue: parse the body": lambda: [parse_json(body) for body in bodies],
-        "queue: depth and encodability": lambda: [
-            extract_usages(event["detail"], event_id=event["id"], event_time=event["time"]) for event in events
-        ],
-        "queue: all of a message": lambda: _extract_all(messages),
-        "queue: sizes and chunks": lambda: list(split_into_chunks((None, usage) for usage in usages)),
-        "queue: encode the input": lambda: msgspec.json.encode({"usages": usages}),
+        "queue: parse the body": lambda: [usage_message._decode_plain(body) for body in bodies],
+        "queue: encode the usage": lambda: [encode_usage("", report) for report in reports],
+        "queue: all of a message": lambda: _read_all(messages),
+        "queue: a message that is not plain": lambda: [usage_message._read_leniently(message) for message in messages],
+        "queue: chunks and inputs": lambda: _encode_inputs(usages),
+        "step: parse the JSON": lambda: json.loads(text),
         "step: parse the input": lambda: _parse_input(text),
         "step: records": lambda: _build_records(inputs),
+        "step: records of usages that are not plain": lambda: _build_any_records(inputs),
         "step: age and names": lambda: _check_all(records),
         "step: encode": lambda: _encode_requests(records),
         "step: gzip": lambda: _compress(payloads),
@@ -107,19 +108,18 @@ def _convert(usage: _Usage) -> UsageRecord:
     )
 
 
-def _extract_all(messages: list[dict[str, Any]]) -> list[ReportedUsage]:
-    return [usage for message in messages for _, usage in ingest_queue._extract_usages(message)]
+def _read_all(messages: list[dict[str, Any]]) -> list[EncodedUsage[str]]:
+    return [usage for message in messages for usage in usage_message.read_usages(message)]
 
 
-def _encode_input(usages: list[ReportedUsage]) -> str:
-    """The input of the step, as the queue function and the workflow make it."""
-    chunks = list(split_into_chunks((None, usage) for usage in usages))
-    return "".join(msgspec.json.encode({"usages": [usage for _, usage in chunk]}).decode() for chunk in chunks)
+def _encode_inputs(usages: list[EncodedUsage[str]]) -> list[str]:
+    """The inputs of the step, as the queue function and the workflow make them."""
+    return [msgspec.json.encode({"usages": encode_chunk(chunk)}).decode() for chunk in split_into_chunks(usages)]
 
 
-def _parse_input(text: str) -> list[ReportedUsage]:
+def _parse_input(text: str) -> SendUsages:
     # Lambda's runtime client parses the event.
-    return msgspec.convert(json.loads(text)["usages"], list[ReportedUsage])
+    return send_usages._parse_request(json.loads(text))
 
 
 def _build_records(usages: list[ReportedUsage]) -> list[UsageRecord]:
@@ -127,6 +127,10 @@ def _build_records(usages: list[ReportedUsage]) -> list[UsageRecord]:
         build_record(usage.usage, event_id=usage.event_id, event_time=usage.event_time, reason=usage.reason)
         for usage in usages
     ]
+
+
+def _build_any_records(usages: list[ReportedUsage]) -> list[UsageRecord]:
+    return [_build_any_record(usage.usage, usage.event_id, usage.event_time, usage.reason) for usage in usages]
 
 
 def _check_all(records: list[UsageRecord]) -> None:

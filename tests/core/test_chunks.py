@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from amberflo_workflows.core.chunks import (
     MAX_CHUNK_BYTES,
     MAX_CHUNK_USAGES,
+    EncodedUsage,
+    encode_chunk,
+    encode_usage,
     exceeds_chunk_limit,
     extract_usages,
     split_into_chunks,
@@ -25,8 +28,8 @@ OTHER_STATE_BYTES = 16_000
 UUID, TIME = "9f389fb2-ac88-4eac-81cf-d2d4d5a0187f", "2026-11-24T10:00:00.000000+00:00"
 
 
-def _usages(count: int, usage: Any = None) -> list[tuple[int, ReportedUsage]]:
-    return [(number, ReportedUsage(f"e{number}", "", 0, usage)) for number in range(count)]
+def _usages(count: int, usage: Any = None) -> list[EncodedUsage[int]]:
+    return [encode_usage(number, ReportedUsage(f"e{number}", "", 0, usage)) for number in range(count)]
 
 
 def test_a_single_usage_has_the_identity_of_its_event() -> None:
@@ -56,7 +59,7 @@ def test_chunks_are_split_at_the_maximum_count() -> None:
 
 @pytest.mark.parametrize(("note", "too_large"), [("x" * 90_000, False), ("é" * 45_000, False), ("é" * 50_000, True)])
 def test_a_usage_larger_than_a_chunk_exceeds_the_limit(note: str, *, too_large: bool) -> None:
-    assert exceeds_chunk_limit([ReportedUsage("e", "", 0, {"note": note})]) == too_large
+    assert exceeds_chunk_limit([encode_usage(None, ReportedUsage("e", "", 0, {"note": note}))]) == too_large
 
 
 def test_usage_with_a_lone_surrogate_becomes_text_in_ascii() -> None:
@@ -95,20 +98,22 @@ CHARACTERS = 'x"\x01\\é日😀'
 def test_chunks_keep_order_are_complete_and_stay_within_limits(sizes: list[tuple[int, str]]) -> None:
     texts = [character * (size // len(character.encode())) for size, character in sizes]
     reported = extract_usages({"records": [{"note": text} for text in texts]}, event_id="é", event_time="")
-    numbered = list(enumerate(reported))
+    numbered = [encode_usage(number, usage) for number, usage in enumerate(reported)]
     chunks = list(split_into_chunks(numbered))
-    assert [pair for chunk in chunks for pair in chunk] == numbered
+    assert [usage for chunk in chunks for usage in chunk] == numbered
     for chunk in chunks:
-        usages = [usage for _, usage in chunk]
+        usages = [usage.reported for usage in chunk]
         assert len({usage.event_id for usage in usages}) == len(usages) <= MAX_CHUNK_USAGES
-        if exceeds_chunk_limit(usages):
+        if exceeds_chunk_limit(chunk):
             continue
-        assert len(msgspec.json.encode({"callerWaits": True, "usages": usages})) <= MAX_INPUT_BYTES
+        text = msgspec.json.encode({"callerWaits": True, "usages": encode_chunk(chunk)})
+        assert text == msgspec.json.encode({"callerWaits": True, "usages": usages})
+        assert len(text) <= MAX_INPUT_BYTES
         as_ascii = len(json.dumps(msgspec.to_builtins(usages), separators=(",", ":")))
         assert len(usages) == 1 or as_ascii <= MAX_CHUNK_BYTES + 1
     # No chunk has room for the first usage of the next one.
     for chunk, next_chunk in pairwise(chunks):
-        usages = [usage for _, usage in [*chunk, next_chunk[0]]]
+        usages = [usage.reported for usage in [*chunk, next_chunk[0]]]
         size = len(json.dumps(msgspec.to_builtins(usages), separators=(",", ":")))
         assert len(chunk) == MAX_CHUNK_USAGES or size > MAX_CHUNK_BYTES
 
@@ -121,7 +126,7 @@ def test_a_chunk_is_full_at_the_limit_and_not_a_byte_later(more_bytes: int, expe
 
     empty = sum(len(msgspec.json.encode(usage)) + len(",") for usage in extract(0))
     usages = extract(MAX_CHUNK_BYTES - empty + more_bytes)
-    assert [len(chunk) for chunk in split_into_chunks((None, usage) for usage in usages)] == expected
+    assert [len(chunk) for chunk in split_into_chunks(encode_usage(None, usage) for usage in usages)] == expected
 
 
 @settings(max_examples=60, deadline=None)
@@ -138,7 +143,7 @@ def test_the_outcome_of_any_chunk_fits_into_the_output_of_a_state(
     names = {"tenantId": character * name_length, "uniqueId": character * name_length, "meterApiName": "m"}
     usage = {**names, "meterValue": 3, character * key_length: dimension}
     usages = extract_usages({"records": [usage] * 300}, event_id=UUID, event_time=TIME)
-    chunk = [reported for _, reported in next(split_into_chunks((None, reported) for reported in usages))]
+    chunk = [usage.reported for usage in next(split_into_chunks(encode_usage(None, usage) for usage in usages))]
     valid, invalid = _validate(SendUsages(chunk))
     reason = truncate_reason(reason_character * 500)
     all_rejected = [build_rejected_usage(reported, place, reason) for place, reported in enumerate(chunk)]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from amberflo_workflows.core.chunks import extract_usages, split_into_chunks
+from amberflo_workflows.core.chunks import encode_usage, extract_usages, split_into_chunks
 from amberflo_workflows.emit import UsageEmitter
 from amberflo_workflows.emit.entries import BufferedUsage, build_call
 from tests.emit.bus import CALL_BYTES, FULL_ENTRY, NEVER, Bus, count_bytes
@@ -82,7 +82,9 @@ def test_a_full_entry_is_one_chunk_after_the_queue(bus: Bus, emitter: UsageEmitt
     emitter.close()
     detail = json.loads(bus.calls[0][0]["Detail"])
     reported = extract_usages(detail, event_id=str(uuid.uuid4()), event_time="2025-03-01T12:00:00Z")
-    assert [len(chunk) for chunk in split_into_chunks((None, usage) for usage in reported)] == [len(detail["records"])]
+    assert [len(chunk) for chunk in split_into_chunks(encode_usage(None, usage) for usage in reported)] == [
+        len(detail["records"])
+    ]
 
 
 def test_a_call_has_at_most_ten_entries_and_an_entry_300_usages() -> None:

@@ -25,7 +25,10 @@ def _event(detail: Any, event_id: str | None = None) -> dict[str, Any]:
         "id": event_id or str(uuid.uuid4()),
         "detail-type": "ingestUsage",
         "source": "applicationPlaneEventSource",
+        "account": "000000000000",
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "region": "us-east-1",
+        "resources": [],
         "detail": detail,
     }
 

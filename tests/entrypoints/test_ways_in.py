@@ -22,7 +22,7 @@ from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.core.usage_record import build_record
 from amberflo_workflows.emit import UsageEmitter
 from amberflo_workflows.emit.entries import build_usage_json
-from amberflo_workflows.entrypoints import ingest_queue
+from amberflo_workflows.entrypoints.usage_message import read_usages as read_message
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.usage_files import read_usages
 from amberflo_workflows.tasks import cancel_usage
@@ -104,11 +104,11 @@ def _reports(usage: Usage) -> Iterator[tuple[str, ReportedUsage]]:
         )[0],
     )
     yield "records", extract_usages({"records": [None, flat]}, event_id="e", event_time="")[1]
-    message = json.dumps({"id": "e", "time": usage.time.isoformat(), "detail": {**_members(usage), **usage.dimensions}})
-    ((_, queued),) = ingest_queue._extract_usages(
-        {"messageId": "m", "body": message, "attributes": {"SentTimestamp": "0"}}
-    )
-    yield "queue", queued
+    event = {"id": "e", "time": usage.time.isoformat(), "detail": {**_members(usage), **usage.dimensions}}
+    envelope = {"version": "0", "detail-type": "d", "source": "s", "account": "a", "region": "r", "resources": []}
+    for way, message in (("queue", {**envelope, **event}), ("queue, not as EventBridge's events", event)):
+        (queued,) = read_message({"messageId": "m", "body": json.dumps(message), "attributes": {"SentTimestamp": "0"}})
+        yield way, queued.reported
     emitted = build_usage_json(
         usage.tenant, "api-calls", usage.value, usage.time, dict(usage.dimensions), usage.unique_id
     )
@@ -116,7 +116,7 @@ def _reports(usage: Usage) -> Iterator[tuple[str, ReportedUsage]]:
     yield "csv", next(read_usages([_csv([_csv_row(usage)])], "a.csv", "csv"))
     line = json.dumps({**body, "time": usage.time.isoformat()}).encode()
     yield "ndjson", next(read_usages([line], "a.ndjson", "ndjson"))
-    item = RejectedItem("i", "rejected", "", "", "", "", "", "", msgspec.to_builtins(queued))
+    item = RejectedItem("i", "rejected", "", "", "", "", "", "", msgspec.to_builtins(queued.reported))
     yield "redrive", msgspec.convert(from_attributes(to_attributes(item)).original, ReportedUsage)
 
 

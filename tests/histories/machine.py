@@ -247,7 +247,10 @@ class IngestMachine(RuleBasedStateMachine):
             "id": event_id,
             "detail-type": "ingestUsage",
             "source": "applicationPlaneEventSource",
+            "account": "000000000000",
             "time": datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "region": "us-east-1",
+            "resources": [],
             "detail": detail,
         }
         self.stack.client("sqs").send_message(

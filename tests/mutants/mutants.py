@@ -11,8 +11,11 @@ OUTCOMES: Final = "tests/tasks/test_send_usages.py"
 RESPONSES: Final = "tests/entrypoints/test_api_response.py"
 OVERSIZED: Final = "tests/entrypoints/test_oversized.py"
 IDENTITIES: Final = "tests/entrypoints/test_call_identity.py"
+MESSAGES: Final = "tests/entrypoints/test_usage_message.py"
+PLAIN_RECORDS: Final = "tests/core/test_plain_record.py"
 
 _QUEUE: Final = "entrypoints/ingest_queue.py"
+_MESSAGE: Final = "entrypoints/usage_message.py"
 _SEND: Final = "tasks/send_usages.py"
 _CLIENT: Final = "tasks/amberflo/client.py"
 _WORKFLOW: Final = "workflows/ingest_usage.asl.json"
@@ -34,9 +37,13 @@ class Mutant(NamedTuple):
 
 MUTANTS: Final = (
     Mutant("acknowledge what was not sent", _QUEUE, "            if reason:\n", "            if reason is None:\n"),
-    Mutant("the message's id as identity", _QUEUE, 'envelope.get("id"), default', "None, default"),
-    Mutant("the message's time as time", _QUEUE, 'envelope.get("time"), default', "None, default"),
-    Mutant("the rest of a batch is sent", _QUEUE, "    for usage in usages:\n", "    for usage in usages[:2]:\n"),
+    Mutant("the message's id as identity", _MESSAGE, "event_id=event.id,", 'event_id=record["messageId"],'),
+    Mutant("the message's time as time", _MESSAGE, "event_time=event.time)", "event_time='2026-01-01')"),
+    Mutant("the message's id as identity, if odd", _MESSAGE, 'event.get("id"), default', "None, default", MESSAGES),
+    Mutant("the message's time as time, if odd", _MESSAGE, 'event.get("time"), default', "None, default", MESSAGES),
+    Mutant("the first of two values is dropped", _MESSAGE, "quotes == body.count", "quotes <= body.count", MESSAGES),
+    Mutant("a quote hides that a value was dropped", _MESSAGE, "if has_escapes and", "if False and", MESSAGES),
+    Mutant("the rest of a batch is sent", _QUEUE, "in read_usages(record)", "in read_usages(record)[:2]"),
     Mutant(
         "identity with a random part",
         "core/chunks.py",
@@ -129,7 +136,10 @@ MUTANTS: Final = (
         "rejected_id=item.id, event_id=item.id)",
     ),
     Mutant(
-        "redrive without a claim", _REDRIVE, "[table.claim(item) for item, _ in chunk]", "[item for item, _ in chunk]"
+        "redrive without a claim",
+        _REDRIVE,
+        "[table.claim(usage.origin) for usage in chunk]",
+        "[usage.origin for usage in chunk]",
     ),
     Mutant("what failed to be redriven is redriven", _REDRIVE, "        if index in reasons:\n", "        if False:\n"),
     Mutant(
@@ -163,9 +173,23 @@ MUTANTS: Final = (
     Mutant(
         "dimensions in the order of the report",
         "core/usage_record.py",
+        "in sorted(members):",
+        "in members:",
+        RECORDS,
+    ),
+    Mutant(
+        "dimensions of an odd usage in the order of the report",
+        "core/usage_record.py",
         "in sorted(dimensions.items()) if value}",
         "in dimensions.items() if value}",
-        RECORDS,
+        PLAIN_RECORDS,
+    ),
+    Mutant(
+        "a text in another form is canonical",
+        "core/canonical.py",
+        'return unicodedata.is_normalized("NFC", text)',
+        "return True",
+        PLAIN_RECORDS,
     ),
     Mutant(
         "only the first request can be rejected",

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from amberflo_workflows.core.chunks import extract_usages, split_into_chunks
+from amberflo_workflows.core.chunks import encode_usage, extract_usages, split_into_chunks
 from amberflo_workflows.entrypoints.workflows import MAX_INPUT_BYTES
 from tests.conftest import sandbox_of
 from tests.core.test_chunks import OTHER_STATE_BYTES
@@ -24,8 +24,8 @@ def build_chunk(letter: str, length: int, value: Any) -> list[Any]:
     names = {"tenantId": letter * length, "uniqueId": f"{time.time()}{letter * length}", "meterApiName": "m"}
     usage = {**names, "meterValue": value, "meterTimeInMillis": int(time.time() * 1000)}
     reported = extract_usages({"records": [usage] * 300}, event_id="e" * 36, event_time="")
-    chunk: list[Any] = msgspec.to_builtins(next(split_into_chunks((None, usage) for usage in reported)))
-    return [usage for _, usage in chunk]
+    chunk = next(split_into_chunks(encode_usage(None, usage) for usage in reported))
+    return [msgspec.json.decode(usage.text) for usage in chunk]
 
 
 def _max_payload(runner: Runner, chunk: list[Any], reason: str) -> int:

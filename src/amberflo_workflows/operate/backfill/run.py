@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
-from amberflo_workflows.core.chunks import TOO_LARGE_REASON, exceeds_chunk_limit
+from amberflo_workflows.core.chunks import TOO_LARGE_REASON, encode_usage, exceeds_chunk_limit
 from amberflo_workflows.core.file_rows import FileRow, read_rows
 from amberflo_workflows.core.file_times import describe_time
 from amberflo_workflows.core.meter_names import KnownMeters
@@ -86,7 +86,7 @@ class _Validation:
     report: BackfillReport
 
     def add(self, row: FileRow, usage: ReportedUsage) -> None:
-        if exceeds_chunk_limit([usage]):
+        if exceeds_chunk_limit([encode_usage(None, usage)]):
             self.report.add_rejected(row, TOO_LARGE_REASON)
             return
         try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from amberflo_workflows.core.chunks import split_into_chunks
+from amberflo_workflows.core.chunks import encode_usage, split_into_chunks
 from amberflo_workflows.core.rejected_item import RejectedItem
 from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.entrypoints.workflows import InputTooLarge, run_workflow
@@ -33,11 +33,10 @@ def redrive(deployment: Deployment, items: Sequence[RejectedItem]) -> Iterator[R
     Raises :class:`OperatorError` if an execution fails; its items stay ``redriving`` and can be redriven again.
     """
     table = RejectedTable(deployment)
-    pairs = ((item, _build_reported_usage(item)) for item in items)
-    for chunk in split_into_chunks(pairs):
-        claimed = [table.claim(item) for item, _ in chunk]
+    for chunk in split_into_chunks(encode_usage(item, _build_reported_usage(item)) for item in items):
+        claimed = [table.claim(usage.origin) for usage in chunk]
         # The response refers to a usage by its index, which is not part of its identity.
-        usages = [msgspec.structs.replace(usage, index=index) for index, (_, usage) in enumerate(chunk)]
+        usages = [msgspec.structs.replace(usage.reported, index=index) for index, usage in enumerate(chunk)]
         yield from _save_results(table, claimed, *_run_ingest_usage(deployment, usages))
 
 
