@@ -84,6 +84,9 @@ def _build_parts(messages: list[dict[str, Any]]) -> dict[str, Callable[[], objec
         TOTAL: run_all,
         "queue: parse the body": lambda: [usage_message._decode_plain(body) for body in bodies],
         "queue: encode the usage": lambda: [encode_usage("", report) for report in reports],
+        "queue: count the quotes": lambda: [
+            body.count('"') == usage.text.count(b'"') for body, usage in zip(bodies, usages, strict=True)
+        ],
         "queue: all of a message": lambda: _read_all(messages),
         "queue: a message that is not plain": lambda: [usage_message._read_leniently(message) for message in messages],
         "queue: chunks and inputs": lambda: _encode_inputs(usages),
