@@ -181,6 +181,22 @@ plain_usages = st.fixed_dictionaries(
 )
 
 
+# Most of these are plain.
+plain_texts = st.text("aé日😀 b", min_size=1, max_size=5).map("x{}x".format)
+plain_numbers = st.integers(-9, 9) | st.floats(0, 9)
+nearly_plain_usages = st.builds(
+    lambda outer, inner, change: {**USAGE, **outer, "dimensions": inner, **change},
+    st.dictionaries(plain_texts, plain_texts | plain_numbers, max_size=2),
+    st.dictionaries(plain_texts, plain_texts | plain_numbers | st.booleans(), max_size=3),
+    st.just({}) | st.dictionaries(st.sampled_from([*USAGE, "dimensions"]), scalars, max_size=1),
+)
+
+
+@given(nearly_plain_usages)
+def test_a_nearly_plain_usage_has_one_outcome(usage: dict[str, Any]) -> None:
+    _is_plain(usage)
+
+
 @given(
     almost_usages | plain_usages | members,
     texts | st.just(ID),

@@ -198,6 +198,26 @@ events = st.builds(
 )
 
 
+# Most of these are plain.
+plain_texts = st.text(st.sampled_from("aé日😀:{},[] \u2028"), max_size=5).map('"{}"'.format)
+plain_scalars = st.sampled_from(["null", "true", "0", "-5", "2.50", "1E5", "1" * 30]) | plain_texts
+nearly_plain_objects = st.builds(
+    lambda members, odd: "{" + ",".join(f"{name}:{value}" for name, value in [*members.items(), *odd]) + "}",
+    st.dictionaries(plain_texts, plain_scalars | _lists(plain_scalars), max_size=5),
+    st.just([]) | st.just([]) | st.lists(st.tuples(plain_texts, scalars), max_size=1),
+)
+nearly_plain_events = st.builds(
+    lambda detail, space: _event(detail).replace('":', f'"{space}:{space}'),
+    nearly_plain_objects | _lists(nearly_plain_objects).map('{{"records":{}}}'.format),
+    spaces,
+)
+
+
+@given(nearly_plain_events)
+def test_a_nearly_plain_event_is_read_as_by_the_lenient_way(body: str) -> None:
+    _read_both(body)
+
+
 @given(events | values)
 @example(_event('{"":"","":""}'))
 def test_any_message_is_read_as_by_the_lenient_way(body: str) -> None:
