@@ -1,13 +1,29 @@
-"""The memory of each function. CPU grows with it: 1,769 MB have a full core."""
+"""The memory of each function. CPU grows with it: 1,769 MB have a full core.
+
+``docs/benchmarks.md`` has the measurements. A function pays for its memory also while it waits for Amberflo.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-# With less, the imports take so long that it costs more.
-DEFAULT_MEMORY_MB: Final = 512
-# The functions that other memory suits better, by their names.
-MEMORY_MB: Final[Mapping[str, int]] = MappingProxyType({})
+# Twice the most that any function was measured with, except for a batch of hostile events. With 128 MB a first call
+# takes longer.
+DEFAULT_MEMORY_MB: Final = 256
+# The functions that need more processor time or memory, by their names.
+MEMORY_MB: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        # Responses of up to 6 MB, and calls with an Idempotency-Key, load boto3 while the caller waits.
+        "Api": 512,
+        "FetchUsage": 512,
+        "ListMeters": 512,
+        # Batches of up to 6 MB: with half of the processor time, five pollers would process fewer of them.
+        "IngestQueue": 512,
+        # Files of any size, which may be compressed.
+        "BackfillPlan": 512,
+        "BackfillSendRange": 512,
+    }
+)
 
 
 def get_memory_mb(name: str) -> int:

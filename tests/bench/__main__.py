@@ -97,6 +97,7 @@ def _print_table(title: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]
 def _print_cold(result: dict[str, Any]) -> None:
     _print_table(f"First call after idle, with TLS, medians of {cold.RUNS} fresh processes", result["cold"])
     _print_table("The same, and a warm call, with other memories; the price of a million", result["memory"])
+    _print_table("A warm call with the largest event and 10,000 meters or customers", result["large"])
 
 
 def _print_compare(results: dict[str, Any]) -> None:

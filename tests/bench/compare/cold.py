@@ -29,12 +29,15 @@ from amberflo_workflows.infra.bundle import bundle
 from amberflo_workflows.infra.settings import Runtime
 from tests.bench import prices
 from tests.bench.compare.functions import CHAIN, ONE_LAMBDA, Function, read_functions
+from tests.bench.compare.large_events import build_large_functions
 from tests.bench.compare.services import Services, running_services
 
 RUNS: Final = 8
 FULL_CORE_MB: Final = 1769
 MEMORIES_MB: Final = (256, 512, 1024, 1769)
 _WARM_CALLS: Final = 25
+_LARGE_RUNS: Final = 3
+_LARGE_WARM_CALLS: Final = 5
 _HERE: Final = Path(__file__).parent
 
 
@@ -50,12 +53,13 @@ class Phase(NamedTuple):
 
 
 class ColdStart(NamedTuple):
-    """The phases of a function: its initialisation, its first invocation, and a later one."""
+    """The phases of a function: its initialisation, its first invocation, and a later one; and its most memory."""
 
     function: Function
     init: Phase
     first: Phase
     warm: Phase
+    peak_bytes: int
 
     @property
     def milliseconds(self) -> float:
@@ -64,18 +68,28 @@ class ColdStart(NamedTuple):
 
 
 def measure(runs: int = RUNS) -> dict[str, list[dict[str, Any]]]:
-    """Medians of ``runs`` fresh processes: ``cold`` for each function and the chain, ``memory`` for each size."""
+    """Medians of ``runs`` fresh processes: ``cold`` for each function and the chain, ``memory`` for each size.
+
+    ``large`` is for the largest events.
+    """
     with tempfile.TemporaryDirectory() as name, running_services(Path(name)) as services:
-        starts = measure_functions(read_functions(services.url, Path(name) / "cdk.out"), services, Path(name), runs)
-    return {"cold": _build_cold_rows(starts), "memory": _build_memory_rows(starts)}
+        folder = Path(name)
+        starts = measure_functions(read_functions(services.url, folder / "cdk.out"), services, folder, runs)
+        large = build_large_functions(services.url, folder / "large")
+        starts_with_large = measure_functions(large, services, folder, _LARGE_RUNS, _LARGE_WARM_CALLS)
+    return {
+        "cold": _build_cold_rows(starts),
+        "memory": _build_memory_rows(starts),
+        "large": _build_large_rows(starts_with_large),
+    }
 
 
 def measure_functions(
-    functions: Sequence[Function], services: Services, folder: Path, runs: int
+    functions: Sequence[Function], services: Services, folder: Path, runs: int, warm_calls: int = _WARM_CALLS
 ) -> dict[str, ColdStart]:
     """The phases of each function by its name. Raises ``RuntimeError`` if an invocation fails."""
     one_lambda = folder / "one_lambda"
-    one_lambda.mkdir()
+    one_lambda.mkdir(exist_ok=True)
     shutil.copy(_HERE / "one_lambda.py", one_lambda)
     paths = [services.packages, one_lambda, bundle(Runtime.for_this_machine())]
     for path in paths[:2]:
@@ -84,21 +98,23 @@ def measure_functions(
     # In turn, so that a change of the machine's speed is the same for all. The first round fills the caches of files.
     for _ in range(runs + 1):
         for function in functions:
-            samples[function.name].append(_run_process(function, services, paths, folder))
-    return {
-        function.name: ColdStart(function, *(_summarize(samples[function.name][1:], phase) for phase in PHASES))
-        for function in functions
-    }
+            samples[function.name].append(_run_process(function, services, paths, folder, warm_calls))
+    return {function.name: _summarize(function, samples[function.name][1:]) for function in functions}
 
 
 PHASES: Final = ("init", "first", "warm")
 
 
-def _summarize(samples: list[dict[str, Any]], phase: str) -> Phase:
-    return Phase(*map(median, zip(*(sample[phase] for sample in samples), strict=True)))
+def _summarize(function: Function, samples: list[dict[str, Any]]) -> ColdStart:
+    init, first, warm = (
+        Phase(*map(median, zip(*(sample[phase] for sample in samples), strict=True))) for phase in PHASES
+    )
+    return ColdStart(function, init, first, warm, max(sample["peak_bytes"] for sample in samples))
 
 
-def _run_process(function: Function, services: Services, paths: Sequence[Path], folder: Path) -> dict[str, Any]:
+def _run_process(
+    function: Function, services: Services, paths: Sequence[Path], folder: Path, warm_calls: int
+) -> dict[str, Any]:
     task = folder / "task.json"
     task.write_text(
         json.dumps(
@@ -106,7 +122,7 @@ def _run_process(function: Function, services: Services, paths: Sequence[Path], 
                 "paths": list(map(str, paths)),
                 "module": function.module,
                 "event": json.dumps(function.event),
-                "warm_calls": _WARM_CALLS,
+                "warm_calls": warm_calls,
             }
         )
     )
@@ -201,6 +217,18 @@ def _build_memory_rows(starts: dict[str, ColdStart]) -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+def _build_large_rows(starts: dict[str, ColdStart]) -> list[dict[str, Any]]:
+    """The most memory, and the time of a warm call for each memory, with the largest events."""
+    return [
+        {
+            "function": name,
+            "peak_mb": round(start.peak_bytes / 1e6),
+            **{f"at_{memory}_mb_ms": round(start.warm.milliseconds(memory)) for memory in MEMORIES_MB},
+        }
+        for name, start in starts.items()
+    ]
 
 
 def _compute_dollars(milliseconds: float, memory_mb: int, gb_second: float) -> float:

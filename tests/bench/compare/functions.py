@@ -35,11 +35,34 @@ class Function:
 
 def read_functions(amberflo_url: str, folder: Path) -> list[Function]:
     """Read our functions from the template, synthesised into ``folder``, and add the one Lambda."""
+    events = _build_events()
+    return [
+        *read_own_functions(amberflo_url, folder, {name: events[name] for name in NAMES}),
+        build_one_lambda(amberflo_url, events["api"]),
+    ]
+
+
+def read_own_functions(amberflo_url: str, folder: Path, events: Mapping[str, Any]) -> list[Function]:
+    """Read the functions that ``events`` has an event for, from the template, synthesised into ``folder``."""
     settings = Settings(amberflo_base_url=amberflo_url, amberflo_api_key_secret_name=SECRET)
     functions = get_functions(synth_template(folder, "local", settings))
-    events = _build_events()
-    ours = [_read_function(name, functions[name], events[name]) for name in NAMES]
-    return [*ours, build_one_lambda(amberflo_url, events["api"])]
+    return [_read_function(name, functions[name], event) for name, event in events.items()]
+
+
+def build_step_event(request: Any, *, seconds: int) -> dict[str, Any]:
+    """The event of a step that calls Amberflo."""
+    return {
+        "request": request,
+        "apiKey": {"secretId": SECRET, "versionId": VERSION, "refreshed": False},
+        "execution": {"name": "execution", "startTime": "2026-11-24T10:00:00Z"},
+        "retryCount": 0,
+        "timeoutSeconds": seconds,
+    }
+
+
+def build_chunk_usage(number: int) -> dict[str, Any]:
+    """A usage in the input of ``ingest_usage``."""
+    return {"eventId": "event", "eventTime": "2026-11-24T10:00:00Z", "index": number, "usage": build_usage(number)}
 
 
 def build_one_lambda(amberflo_url: str, event: Any = None) -> Function:
@@ -87,17 +110,10 @@ def build_http_event(method: str, path: str, *, route: str = "", body: Any = Non
 
 
 def _build_events() -> dict[str, Any]:
-    execution = {"name": "execution", "startTime": "2026-11-24T10:00:00Z"}
-    step = {
-        "apiKey": {"secretId": SECRET, "versionId": VERSION, "refreshed": False},
-        "execution": execution,
-        "retryCount": 0,
-    }
-    usage = {"eventId": "event", "eventTime": "2026-11-24T10:00:00Z", "index": 0, "usage": build_usage(0)}
     return {
         "api": build_http_event("GET", f"/meters/{METER_ID}", route="/meters/{meterId}", meterId=METER_ID),
         "resolve_api_key": {"refresh": False, "execution": {"name": "execution"}},
-        "get_meter": {**step, "request": {"meterId": METER_ID}, "timeoutSeconds": 6},
+        "get_meter": build_step_event({"meterId": METER_ID}, seconds=6),
         "ingest_queue": {"Records": [build_message(0, build_usage(0))]},
-        "send_usages": {**step, "request": {"usages": [usage]}, "timeoutSeconds": 15},
+        "send_usages": build_step_event({"usages": [build_chunk_usage(0)]}, seconds=15),
     }

@@ -1,7 +1,8 @@
 """A fresh Lambda process: imports a handler and invokes it, and measures both.
 
 Run as a script with the path of a JSON file ``{"paths": […], "module", "event", "warm_calls"}``, in which it replaces
-the task by ``{"init", "first", "warm", "result"}``: the first three are ``[processor seconds, waiting seconds]``.
+the task by ``{"init", "first", "warm", "result", "peak_bytes"}``: the first three are ``[processor seconds, waiting
+seconds]``, the last one is the most memory that it had, where Linux counts it.
 
 Lambda's own runtime client is imported before the clock starts, since AWS starts it for every function alike.
 """
@@ -46,6 +47,7 @@ def main(path: Path) -> None:
                 "first": first,
                 "warm": [median(values) for values in zip(*warm, strict=True)],
                 "result": results[-1],
+                "peak_bytes": _read_peak_bytes(),
             }
         )
     )
@@ -69,6 +71,14 @@ def _read_queued_seconds() -> float:
         return int(_SCHEDULER.read_text().split()[1]) / 1e9
     except OSError:
         return 0
+
+
+def _read_peak_bytes() -> int:
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
 
 
 class _Thread(threading.Thread):

@@ -42,6 +42,16 @@ _SECRET_VALUE: Final = {
     "VersionId": VERSION,
     "SecretString": json.dumps({SECRET_FIELD: "00000000-0000-4000-8000-000000000000"}),
 }
+# Of Amberflo with many meters and customers, whose URL has the path LARGE.
+LARGE: Final = "/large"
+_MANY: Final = 10_000
+_MANY_METERS: Final = [
+    _METER,
+    *(_METER | {"id": f"id-{number}", "meterApiName": f"meter-{number:06}"} for number in range(_MANY)),
+]
+_MANY_GROUPS: Final = [
+    {"group": {"groupInfo": {"customerId": f"customer-{number}"}}, "groupValue": number} for number in range(_MANY)
+]
 _RESPONSES: Final = {
     "AWSStepFunctions.StartSyncExecution": _EXECUTION,
     "secretsmanager.GetSecretValue": _SECRET_VALUE,
@@ -49,6 +59,9 @@ _RESPONSES: Final = {
     "GET /meters": [_METER],
     f"GET /meters?meterApiName={METER}": [_METER],
     "POST /ingest": "1 records were ingested",
+    f"GET {LARGE}/meters": _MANY_METERS,
+    f"POST {LARGE}/ingest": "300 records were ingested",
+    f"POST {LARGE}/usage": {"clientMeters": _MANY_GROUPS},
 }
 
 
@@ -60,6 +73,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._respond()
+
+    def handle_expect_100(self) -> bool:
+        accepted = super().handle_expect_100()
+        self.wfile.flush()
+        return accepted
+
+    def do_PUT(self) -> None:
+        """Store an object in S3."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))

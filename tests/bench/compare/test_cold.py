@@ -8,6 +8,7 @@ import pytest
 
 from tests.bench.compare.cold import measure_functions
 from tests.bench.compare.functions import METER_ID, ONE_LAMBDA, build_http_event, build_one_lambda
+from tests.bench.compare.large_events import build_large_functions
 from tests.bench.compare.services import Services, running_services
 
 
@@ -22,6 +23,14 @@ def test_a_fresh_process_is_measured(services: Services, tmp_path: Path) -> None
     start = measure_functions([function], services, tmp_path, runs=1)[ONE_LAMBDA]
     assert start.function == function
     assert all(phase.processor > 0 for phase in (start.init, start.first, start.warm))
+
+
+def test_the_largest_events_are_handled(services: Services, tmp_path: Path) -> None:
+    functions = build_large_functions(services.url, tmp_path / "cdk.out")
+    starts = measure_functions(functions, services, tmp_path, runs=1, warm_calls=1)
+    assert starts.keys() == {"ingest_queue", "send_usages", "list_meters", "fetch_usage"}
+    # The kernel counts it on Linux only.
+    assert all(start.peak_bytes > 1_000_000 for start in starts.values()) or not Path("/proc").exists()
 
 
 def test_a_failed_invocation_is_an_error(services: Services, tmp_path: Path) -> None:
