@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-# Twice the most that any function was measured with, except for a batch of hostile events. With 128 MB a first call
-# takes longer.
+# Three times the most that a function had with its largest event (``make bench ARGS=cold``).
 DEFAULT_MEMORY_MB: Final = 256
 # The functions that need more processor time or memory, by their names.
 MEMORY_MB: Final[Mapping[str, int]] = MappingProxyType(

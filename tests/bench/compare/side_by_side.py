@@ -22,8 +22,7 @@ def measure(system: System) -> dict[str, Rows]:
         sandbox_of(quick).create_meters(METER)
         one_lambda = deploy_one_lambda(quick)
         results["batches"] = ingest.measure(quick, one_lambda)
-        results["warm"] = warm.measure(quick, one_lambda)
-        results["empty"] = warm.measure_empty(quick, deploy_empty_functions(quick))
+        results |= warm.measure(quick, one_lambda, deploy_empty_functions(quick))
     return results
 
 

@@ -25,10 +25,13 @@ class Sample(NamedTuple):
     lambda_cpu: float
 
 
-def measure(system: System, one_lambda: OneLambda) -> list[dict[str, Any]]:
-    """For each route: the median milliseconds of a call, and the milliseconds of the Lambdas' processor time."""
+def measure(system: System, one_lambda: OneLambda, empty: EmptyFunctions) -> dict[str, list[dict[str, Any]]]:
+    """For each route: the median milliseconds of a call, and the milliseconds of the Lambdas' processor time.
+
+    ``warm`` has the routes; ``empty`` has that of a meter with the empty functions, measured in turn with it.
+    """
     sandbox_of(system).create_meters(METER)
-    rows = []
+    rows: dict[str, list[dict[str, Any]]] = {"warm": [], "empty": []}
     with requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {system.access_token}"
         meters = session.get(system.api_endpoint + "meters", timeout=60).json()["data"]
@@ -39,18 +42,16 @@ def measure(system: System, one_lambda: OneLambda) -> list[dict[str, Any]]:
             ("GET /meters/{id}", f"meters/{meter_id}"),
             ("GET /usage/{id}", f"usage/{meter_id}"),
         ):
-            samples = _measure_route(system, session, route, {name: url + path for name, url in endpoints.items()})
-            rows.append(_build_row(route, samples))
+            urls = {name: url + path for name, url in endpoints.items()}
+            if route == "GET /meters/{id}":
+                urls |= {"empty_ours": empty.workflow_endpoint + path, "empty_one_lambda": empty.alone_endpoint + path}
+            samples = _measure_route(system, session, route, urls)
+            rows["warm"].append(_build_row(route, {name: samples[name] for name in endpoints}))
+            if len(samples) > len(endpoints):
+                rows["empty"].append(
+                    _build_row("empty functions", {name: samples[f"empty_{name}"] for name in endpoints})
+                )
     return rows
-
-
-def measure_empty(system: System, functions: EmptyFunctions) -> list[dict[str, Any]]:
-    """The same for the workflow of ``GET /meters/{id}`` with empty functions, and for one empty function."""
-    urls = {"ours": functions.workflow_endpoint, "one_lambda": functions.alone_endpoint}
-    with requests.Session() as session:
-        session.headers["Authorization"] = f"Bearer {system.access_token}"
-        samples = _measure_route(system, session, "GET", {name: f"{url}meters/any" for name, url in urls.items()})
-    return [_build_row("empty functions", samples)]
 
 
 def _measure_route(
