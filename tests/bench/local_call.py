@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
-from types import SimpleNamespace
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -20,14 +19,11 @@ from tests.conftest import sandbox_of
 
 CALLS: Final = 30
 _ROOT: Final = Path(__file__).parents[2]
-# The emulator's wait at the start of an execution.
-_PAUSE_SECONDS: Final = 0.15
 # In the order in which they are taken out.
 _VARIANTS: Final = {
     "the emulator alone": ("ministack",),
-    "with TCP_NODELAY, as here": ("amberflo_workflows.local.emulator_server",),
-    "and without its pause at the start of an execution": ("amberflo_workflows.local.emulator_server", "pause"),
-    "and without its wait for lines of the log": ("amberflo_workflows.local.emulator_server", "pause", "log"),
+    "with TCP_NODELAY and without its pause, as here": ("amberflo_workflows.local.emulator_server",),
+    "and without its wait for lines of the log": ("amberflo_workflows.local.emulator_server", "log"),
 }
 
 
@@ -68,19 +64,11 @@ def _measure_call(system: System) -> float:
     return median(seconds[1:])
 
 
-def _sleep(seconds: float) -> None:
-    if seconds != _PAUSE_SECONDS:
-        time.sleep(seconds)
-
-
 def main(module: str, *removed: str) -> None:
     """Run the emulator without some of its pauses."""
     from ministack.core.lambda_runtime import Worker  # noqa: PLC0415 - reads its environment when it is imported
-    from ministack.services import stepfunctions  # noqa: PLC0415 - as above
 
     # Set by this process alone, so that nobody else has to restore it.
-    if "pause" in removed:
-        stepfunctions.time = SimpleNamespace(**{**vars(time), "sleep": _sleep})
     if "log" in removed:
         Worker._drain_stderr_bounded = lambda worker, **_: worker._drain_stderr()
     sys.argv = [module]

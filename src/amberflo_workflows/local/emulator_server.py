@@ -1,18 +1,33 @@
-"""Run the emulator's server: ``python -m amberflo_workflows.local.emulator_server``.
+"""Run the emulator's server without two of its waits: ``python -m amberflo_workflows.local.emulator_server``.
 
-The emulator hands a Lambda its event in two packets, header and body. Without TCP_NODELAY, the second one waits for the
-acknowledgement of the first one, which the system delays by 40 ms. The emulator has no setting for that. Its server of
-Lambda's runtime API is Python's own, which has.
+- It waits 150 ms before each execution, which AWS does not.
+- A Lambda is sent its event in two packets, header and body. Without TCP_NODELAY, the second one waits for the
+  acknowledgement of the first one, which the system delays by 40 ms.
+
+The emulator has no setting for them. Its files stay as they are.
 """
 
 import runpy
+import time
 from socketserver import StreamRequestHandler
+from types import SimpleNamespace
+from typing import Final
+
+EXECUTION_PAUSE_SECONDS: Final = 0.15
 
 
 def main() -> None:
     """Run the emulator in this process until it is stopped."""
+    from ministack.services import stepfunctions  # noqa: PLC0415 - reads its environment when it is imported
+
+    stepfunctions.time = SimpleNamespace(**{**vars(time), "sleep": _sleep})
     StreamRequestHandler.disable_nagle_algorithm = True
     runpy.run_module("ministack", run_name="__main__", alter_sys=True)
+
+
+def _sleep(seconds: float) -> None:
+    if seconds != EXECUTION_PAUSE_SECONDS:
+        time.sleep(seconds)
 
 
 if __name__ == "__main__":

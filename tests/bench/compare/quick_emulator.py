@@ -1,18 +1,14 @@
-"""The emulator without its fixed pauses, which AWS does not have.
+"""The emulator without its wait after each invocation, up to 50 ms for log lines, which AWS does not have.
 
-They are 150 ms before each execution, up to 50 ms after each invocation for its log lines, and 40 ms for each
-invocation whose header and body are sent in two packets. What the emulator computes stays as it is. Run as a
-module with the name of the module that the emulator is otherwise started with.
+The local system starts the emulator without the others. What the emulator computes stays as it is. Run as a module with
+the name of the module that the emulator is otherwise started with.
 """
 
 import contextlib
 import runpy
-import socketserver
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Final
 from unittest import mock
 
@@ -20,7 +16,6 @@ from amberflo_workflows.local import emulator
 from amberflo_workflows.local.processes import Server, spawn
 from amberflo_workflows.local.system import System, running_system
 
-_EXECUTION_PAUSE_SECONDS: Final = 0.15
 _ROOT: Final = Path(__file__).parents[3]
 
 
@@ -36,20 +31,12 @@ def running_quick_system(folder: Path) -> Iterator[System]:
         yield system
 
 
-def _sleep(seconds: float) -> None:
-    if seconds != _EXECUTION_PAUSE_SECONDS:
-        time.sleep(seconds)
-
-
 def main(module: str) -> None:
-    """Take the pauses out, and run the module."""
+    """Take the wait out, and run the module."""
     from ministack.core.lambda_runtime import Worker  # noqa: PLC0415 - reads its environment when it is imported
-    from ministack.services import stepfunctions  # noqa: PLC0415 - as above
 
     # Set by this process alone, so that nobody else has to restore it.
-    stepfunctions.time = SimpleNamespace(**{**vars(time), "sleep": _sleep})
     Worker._drain_stderr_bounded = lambda worker, **_: worker._drain_stderr()
-    socketserver.StreamRequestHandler.disable_nagle_algorithm = True
     sys.argv = sys.argv[1:]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

@@ -1,9 +1,7 @@
-"""The pauses that the benchmark takes out of the emulator are still where it looks for them."""
+"""The wait that the benchmark takes out of the emulator is still where it looks for it."""
 
 import importlib.util
 from pathlib import Path
-
-from tests.bench.compare.quick_emulator import _EXECUTION_PAUSE_SECONDS
 
 
 def _read_source(module: str) -> str:
@@ -11,10 +9,6 @@ def _read_source(module: str) -> str:
     assert spec is not None
     assert spec.origin is not None
     return Path(spec.origin).read_text()
-
-
-def test_an_execution_starts_with_the_pause() -> None:
-    assert f"    time.sleep({_EXECUTION_PAUSE_SECONDS})\n" in _read_source("ministack.services.stepfunctions")
 
 
 def test_an_invocation_ends_with_a_wait_for_log_lines() -> None:
