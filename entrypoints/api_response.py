@@ -3,7 +3,8 @@
 | error of the execution | status |
 |---|---|
 | ``AmberfloThrottled``, or throttling by Step Functions or Lambda | 503 with ``Retry-After`` |
-| ``AmberfloUnavailable``, ``AmberfloUnauthorized``, ``AmberfloBatchRejected``, ``ApiKeyUnavailable`` | 502 |
+| ``AmberfloUnavailable``, ``AmberfloUnauthorized``, ``AmberfloBatchRejected``, ``ApiKeyUnavailable``, |
+| ``ReceiptNotWritten`` | 502 |
 | ``States.Timeout``, ``MeterTimedOut``, no result in time, or a lost connection | 504 |
 | any other: an internal error | 500 |
 """
@@ -32,6 +33,7 @@ _STATUS_BY_ERROR: Final = {
     "AmberfloUnauthorized": 502,
     "AmberfloBatchRejected": 502,
     "ApiKeyUnavailable": 502,
+    "ReceiptNotWritten": 502,
     "States.Timeout": 504,
     "MeterTimedOut": 504,
     LAMBDA_THROTTLED: 503,

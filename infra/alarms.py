@@ -14,6 +14,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_sqs as sqs
 
 from amberflo_workflows.infra.ingest import IngestPath
+from amberflo_workflows.infra.ledger import Ledger
 from amberflo_workflows.infra.metering import AmberfloMetering
 from amberflo_workflows.infra.operations import to_pascal_case
 from amberflo_workflows.infra.state_machines import NAMESPACE
@@ -27,6 +28,8 @@ FIVE_MINUTES = Duration.minutes(5)
 MAX_USAGE_AGE = Duration.minutes(15)
 # SQS deletes a message 14 days after it was first queued; the time before it moved to the dead-letter queue counts too.
 MAX_DEAD_EVENT_AGE = Duration.days(10)
+# Firehose normally delivers after five minutes, and drops what it could not deliver for a day.
+MAX_RECEIPT_AGE = Duration.hours(1)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ def build_alarm_specs(metering: AmberfloMetering, http_api: apigateway.IHttpApi)
         _build_execution_alarm(metering),
         _build_rejected_alarm(metering),
         *_build_usage_alarms(metering.ingest),
+        _build_ledger_alarm(metering.ledger),
         *_build_tenant_alarms(metering.tenants.dead_letters),
         *(alarm for bus, rule in metering.rules for alarm in _build_rule_alarms(bus, rule)),
         *_build_api_alarms(metering, http_api),
@@ -102,6 +106,23 @@ def _build_usage_alarms(ingest: IngestPath) -> list[AlarmSpec]:
             "sent. No usage is lost. If Amberflo is available, raise ingestConcurrency.",
         ),
     ]
+
+
+def _build_ledger_alarm(ledger: Ledger) -> AlarmSpec:
+    return AlarmSpec(
+        "LedgerLate",
+        cloudwatch.Metric(
+            namespace="AWS/Firehose",
+            metric_name="DeliveryToS3.DataFreshness",
+            dimensions_map={"DeliveryStreamName": ledger.stream_name},
+            statistic="Maximum",
+            period=FIVE_MINUTES,
+        ),
+        MAX_RECEIPT_AGE.to_seconds(),
+        "Receipts of usage have not been in the bucket of the ledger for an hour: it was deleted, or a policy denies "
+        "writing to it. Usage is counted, but Firehose drops its receipts after a day. The log of the stream has the "
+        "error. Deploy the stack again, or correct the policy.",
+    )
 
 
 def _build_tenant_alarms(dead_letters: sqs.Queue) -> list[AlarmSpec]:

@@ -18,6 +18,7 @@ from amberflo_workflows.infra.backfill import Backfill
 from amberflo_workflows.infra.bundle import bundle
 from amberflo_workflows.infra.functions import Functions, Network
 from amberflo_workflows.infra.ingest import FUNCTION_TIMEOUT_SECONDS, IngestPath
+from amberflo_workflows.infra.ledger import Ledger
 from amberflo_workflows.infra.meter_locks import MeterLocks
 from amberflo_workflows.infra.operations import OPERATIONS, OperationKind, find_task_timeout, to_snake_case
 from amberflo_workflows.infra.response_bucket import ResponseBucket
@@ -28,8 +29,11 @@ from amberflo_workflows.infra.tenants import TenantPath
 # API Gateway responds with an error after 30 s, so the function ends earlier.
 API_TIMEOUT_SECONDS = 29
 DEFAULTS = Settings()
-# The one task that neither calls Amberflo nor knows its key.
+# The tasks that neither call Amberflo nor know its key.
 LOCKER: Final = "LockMeter"
+RECEIPT_WRITER: Final = "WriteReceipt"
+CANCELLATION_WRITER: Final = "WriteCancellation"
+_TASKS_WITHOUT_KEY: Final = {LOCKER, RECEIPT_WRITER, CANCELLATION_WRITER}
 _API_KEY_OPERATIONS: Final = tuple(
     operation for operation in OPERATIONS if operation.kind is not OperationKind.BACKFILL
 )
@@ -46,11 +50,13 @@ class AmberfloMetering(Construct):
     samples HTTP calls, and with ``trace_ingest`` also queued usage.
     Usage under a meter that does not exist is rejected; without ``check_meter_names`` it is sent, and never counted.
     ``ingest_concurrency`` limits the concurrent batches of usage; pollers that are provisioned exclude it.
+    Receipts of all usage are in the ledger for ``ledger_retention_days``.
     With ``subnet_ids`` and ``security_group_ids`` all functions run in a VPC; docs/deploy.md says what they must reach.
 
     Properties: ``api_function`` (for any HTTP API), ``queue_function``, ``answers`` (bucket for large responses),
     ``ingest`` (queue, dead-letter queue, rejected table), ``tenants`` (dead-letter queue), ``backfill`` (bucket),
-    ``meter_locks`` (table), ``tasks`` and ``state_machines`` by name, ``machines`` (the metric of their failures),
+    ``ledger`` (bucket and stream), ``meter_locks`` (table),
+    ``tasks`` and ``state_machines`` by name, ``machines`` (the metric of their failures),
     ``rules`` with their bus, ``functions`` (adds functions with the same bundle), ``deployment_name`` (the dimension
     ``deployment`` of the metric ``Rejected``, and the end of the name of the metric ``ExecutionsFailed/…``).
     """
@@ -75,6 +81,7 @@ class AmberfloMetering(Construct):
         ingest_window_seconds: int = DEFAULTS.ingest_window_seconds,
         trace_ingest: bool = DEFAULTS.trace_ingest,
         check_meter_names: bool = DEFAULTS.check_meter_names,
+        ledger_retention_days: int = DEFAULTS.ledger_retention_days,
         subnet_ids: Sequence[str] = (),
         security_group_ids: Sequence[str] = (),
         runtime: Runtime | None = None,
@@ -90,6 +97,7 @@ class AmberfloMetering(Construct):
             ingest_min_pollers=ingest_min_pollers,
             ingest_max_pollers=ingest_max_pollers,
             ingest_window_seconds=ingest_window_seconds,
+            ledger_retention_days=ledger_retention_days,
             subnet_ids=tuple(subnet_ids),
             security_group_ids=tuple(security_group_ids),
         )
@@ -118,8 +126,11 @@ class AmberfloMetering(Construct):
             }
         )
         self.check_meter_names = check_meter_names
-        for task in (task for name, task in self.tasks.items() if name != LOCKER):
+        for task in (task for name, task in self.tasks.items() if name not in _TASKS_WITHOUT_KEY):
             secret.allow_to_read(task)
+        self.ledger = Ledger(self, "Ledger", retention_days=ledger_retention_days, log_retention=log_retention)
+        for writer in (RECEIPT_WRITER, CANCELLATION_WRITER):
+            self.ledger.allow_to_write(self.tasks[writer])
         self.meter_locks = MeterLocks(self, "MeterLocks", locker=self.tasks[LOCKER])
         self.machines = StateMachines(
             self,
@@ -163,7 +174,7 @@ class AmberfloMetering(Construct):
                 name,
                 module=f"tasks.{to_snake_case(name)}",
                 seconds=find_task_timeout(name) + 1,
-                environment={} if name == LOCKER else environment,
+                environment={} if name in _TASKS_WITHOUT_KEY else environment,
             )
             for name in names
         }

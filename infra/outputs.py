@@ -8,7 +8,7 @@ from amberflo_workflows.infra.metering import AmberfloMetering
 
 
 def build_stack_outputs(metering: AmberfloMetering) -> dict[str, str]:
-    """Build the outputs for the queues, the rejected table, the bucket and the workflows."""
+    """Build the outputs for the queues, the rejected table, the buckets and the workflows."""
     ingest = metering.ingest
     arns = {name: machine.state_machine_arn for name, machine in metering.state_machines.items()}
     return {
@@ -17,6 +17,7 @@ def build_stack_outputs(metering: AmberfloMetering) -> dict[str, str]:
         "TenantDeadLetterQueueUrl": metering.tenants.dead_letters.queue_url,
         "RejectedTableName": ingest.rejected.table_name,
         "BackfillBucketName": metering.backfill.bucket.bucket_name,
+        "LedgerBucketName": metering.ledger.bucket.bucket_name,
         "StateMachineArns": Stack.of(metering).to_json_string(arns),
         "IngestQueueFunctionName": metering.queue_function.function_name,
         "ChecksMeterNames": str(metering.check_meter_names).lower(),

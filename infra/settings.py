@@ -20,6 +20,10 @@ DEFAULT_CONCURRENCY: Final = 10
 # What a provisioned poller invokes at a time: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 BATCHES_PER_POLLER: Final = 10
 
+# How long receipts of usage can be stored: as long as usage can be sent again, and up to ten years.
+MIN_LEDGER_DAYS: Final = 60
+MAX_LEDGER_DAYS: Final = 3653
+
 # The scopes of the stack's own Cognito pool.
 READ_SCOPE: Final = "metering/read"
 WRITE_SCOPE: Final = "metering/write"
@@ -134,6 +138,7 @@ class Settings:
     trace_ingest: bool = False
     dashboard: bool = False
     check_meter_names: bool = True
+    ledger_retention_days: int = 400
     python_version: str = "3.13"
     architecture: str = "arm64"
 
@@ -151,6 +156,11 @@ class Settings:
         self._check_queue()
         if not 0 <= self.ingest_window_seconds <= 300:
             raise InvalidSetting(f"ingestWindowSeconds must be between 0 and 300, not {self.ingest_window_seconds}.")
+        if not MIN_LEDGER_DAYS <= self.ledger_retention_days <= MAX_LEDGER_DAYS:
+            raise InvalidSetting(
+                f"ledgerRetentionDays must be between {MIN_LEDGER_DAYS} and {MAX_LEDGER_DAYS}, not "
+                f"{self.ledger_retention_days}. Amberflo accepts usage for {MIN_LEDGER_DAYS} days."
+            )
         Runtime(self.python_version, self.architecture)
 
     def _check_form(self, name: str, form: Form) -> None:

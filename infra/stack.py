@@ -39,6 +39,7 @@ def add_metering(scope: Construct, settings: Settings, runtime: Runtime, bus: ev
         ingest_window_seconds=settings.ingest_window_seconds,
         trace_ingest=settings.trace_ingest,
         check_meter_names=settings.check_meter_names,
+        ledger_retention_days=settings.ledger_retention_days,
         secret_key=key,
         subnet_ids=settings.subnet_ids,
         security_group_ids=settings.security_group_ids,

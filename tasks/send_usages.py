@@ -2,7 +2,7 @@
 
 Request: ``{"usages": [{"eventId", "eventTime", "index", "usage"}…], "first"?}``, at most 300 usages; ``first`` is the
 position of the first one in the execution's chunk. Output: ``{"counted": [uniqueId…], "rejected": [{id, place, index,
-uniqueId, tenantId, meterApiName, reason}…]}``, or a 400 response if the request is invalid.
+uniqueId, tenantId, meterApiName, reason}…], "rejectedPlaces": [place…]}``, or a 400 response if the request is invalid.
 
 An invalid usage, or one under a meter that does not exist, is set aside and the others are sent. Raises
 ``AmberfloBatchRejected`` if Amberflo rejects a request with more than one record, or one of several requests; the
@@ -45,6 +45,7 @@ class SendResult(TypedDict):
 
     counted: list[str]
     rejected: list[RejectedUsage]
+    rejectedPlaces: list[int]
 
 
 class _ValidUsage(Struct):
@@ -74,7 +75,11 @@ def handler(request: SendUsages, step: Step) -> SendResult:
         rejected.append(build_rejected_usage(batch[0].reported, batch[0].place, reason))
         valid = []
     count_rejected(len(rejected))
-    return {"counted": [usage.record.unique_id for usage in valid], "rejected": rejected}
+    return {
+        "counted": [usage.record.unique_id for usage in valid],
+        "rejected": rejected,
+        "rejectedPlaces": [usage["place"] for usage in rejected],
+    }
 
 
 def _send(amberflo: AmberfloClient, batches: list[list[_ValidUsage]]) -> list[AmberfloClientError | None]:

@@ -40,9 +40,19 @@ def test_a_batch_of_one_event_takes_three_requests_to_the_queue() -> None:
     assert full == pytest.approx(1.2 * 0.40)
 
 
-def _total(name: str, design: Design, volume: int, usages_per_event: int) -> float:
+def _list_dollars(name: str, design: Design, volume: int, usages_per_event: int) -> dict[str, float]:
     counts = read_committed_units(name)[1][usages_per_event, design.compute_events_per_batch(volume, usages_per_event)]
-    return sum(estimate_monthly_dollars(counts, volume, design).values())
+    return estimate_monthly_dollars(counts, volume, design)
+
+
+def _total(name: str, design: Design, volume: int, usages_per_event: int) -> float:
+    return sum(_list_dollars(name, design, volume, usages_per_event).values())
+
+
+def test_receipts_of_full_chunks_cost_at_most_three_cents_for_a_million_usages() -> None:
+    for usages_per_event, events in FULL_BATCHES.items():
+        counts = read_committed_units()[1][usages_per_event, events]
+        assert 0 < estimate_monthly_dollars(counts, 10**12)["ledger"] / 10**6 <= 0.03
 
 
 @pytest.mark.parametrize("usages_per_event", FULL_BATCHES)
@@ -51,7 +61,9 @@ def test_a_month_costs_less_than_before_and_from_a_million_usages_on_less_than_a
     volume: int, usages_per_event: int
 ) -> None:
     now = _total("units.json", AFTER, volume, usages_per_event)
-    assert now < _total(UNITS_BEFORE, BEFORE, volume, usages_per_event)
+    # Release 0.2 had no ledger.
+    ledger = _list_dollars("units.json", AFTER, volume, usages_per_event)["ledger"]
+    assert now - ledger < _total(UNITS_BEFORE, BEFORE, volume, usages_per_event)
     if volume >= 1_000_000:
         assert now < sum(estimate_per_event_dollars(volume).values())
     assert now <= AIMS.get((volume, usages_per_event), now)

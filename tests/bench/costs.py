@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from amberflo_workflows.infra.settings import Settings
 from amberflo_workflows.local.system import System
 from tests.bench import prices
 from tests.bench.events import build_batch, invoke
@@ -41,6 +42,8 @@ class RunCounts:
     execution_log_bytes: int
     secret_reads: int
     cpu: dict[str, float]
+    receipts: int = 0
+    receipt_bytes: int = 0
 
 
 def measure(system: System) -> list[dict[str, Any]]:
@@ -57,6 +60,7 @@ def count_run(system: System, count: int, usages_per_event: int, batch_count: in
     time.sleep(SETTLE_SECONDS)
     sandbox_of(system).clear_requests()
     logged, earlier_executions = _read_logs(system), set(_list_executions(system))
+    earlier_receipts = _list_receipts(system)
     batches = [build_batch(count, usages_per_event) for _ in range(batch_count)]
     cpu_before = measure_cpu_seconds(system)
     for messages in batches:
@@ -66,6 +70,7 @@ def count_run(system: System, count: int, usages_per_event: int, batch_count: in
     lines = [line for group, group_lines in _read_logs(system).items() for line in group_lines[len(logged[group]) :]]
     executions = [arn for arn in _list_executions(system) if arn not in earlier_executions]
     histories = [_read_history(system, arn) for arn in executions]
+    receipts = [size for key, size in _list_receipts(system).items() if key not in earlier_receipts]
     bodies = [len(message["body"].encode()) for messages in batches for message in messages]
     return RunCounts(
         usages=count * batch_count,
@@ -84,6 +89,8 @@ def count_run(system: System, count: int, usages_per_event: int, batch_count: in
         ),
         secret_reads=sum('"message":"secret read"' in line for line in lines),
         cpu={name: round(seconds - cpu_before[name], 2) for name, seconds in cpu_after.items() if name in cpu_before},
+        receipts=len(receipts),
+        receipt_bytes=sum(receipts),
     )
 
 
@@ -126,7 +133,21 @@ def compute_dollars(counts: RunCounts) -> dict[str, float]:
         + counts.lambda_gb_seconds * prices.LAMBDA_GB_SECOND,
         "logs": counts.log_bytes / 1e9 * prices.LOGS_GB,
         "secrets": counts.secret_reads * prices.SECRETS_REQUEST,
+        "ledger": _receipt_dollars(counts),
     }
+
+
+def _receipt_dollars(counts: RunCounts) -> float:
+    """The price of passing receipts on, and of storing them as long as the default says.
+
+    Without the requests for objects, of which there are a few in an hour.
+    """
+    if not counts.receipts:
+        return 0.0
+    steps = math.ceil(counts.receipt_bytes / counts.receipts / prices.FIREHOSE_RECORD_BYTES)
+    passed_gigabytes = counts.receipts * steps * prices.FIREHOSE_RECORD_BYTES / 1e9
+    months = Settings().ledger_retention_days / 30
+    return passed_gigabytes * prices.FIREHOSE_GB + counts.receipt_bytes / 1e9 * months * prices.S3_GB_MONTH
 
 
 def _billed_chunks(counts: RunCounts) -> int:
@@ -161,6 +182,12 @@ def _list_executions(system: System) -> list[str]:
     return [
         execution["executionArn"] for page in pages.paginate(stateMachineArn=arn) for execution in page["executions"]
     ]
+
+
+def _list_receipts(system: System) -> dict[str, int]:
+    """The size of each receipt, which the emulator stores as an object of its own."""
+    pages = system.client("s3").get_paginator("list_objects_v2").paginate(Bucket=system.outputs["LedgerBucketName"])
+    return {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", [])}
 
 
 def _read_history(system: System, arn: str) -> list[Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from amberflo_workflows.entrypoints.ingest_queue import PARALLEL_CHUNKS
+from amberflo_workflows.infra.ledger import BUFFER_SECONDS
 from tests.bench import prices
 from tests.bench.costs import RunCounts, compute_dollars
 from tests.bench.designs import AFTER, SECONDS_PER_MONTH, Design
@@ -12,6 +13,8 @@ from tests.bench.designs import AFTER, SECONDS_PER_MONTH, Design
 # The response time of Amberflo, and the time that Step Functions itself adds to an execution.
 AMBERFLO_SECONDS: Final = 0.1
 WORKFLOW_SECONDS: Final = 0.05
+# The response time of Firehose.
+FIREHOSE_SECONDS: Final = 0.02
 # Lambda gives a full core to this memory, and a share of one to less. It is assumed to be as fast as one of the machine
 # that counted.
 MEMORY_OF_A_CORE_MB: Final = 1_769
@@ -34,16 +37,22 @@ class Times:
 
 def estimate_times(counts: RunCounts, design: Design = AFTER) -> Times:
     """Processor time at each function's share of a core, plus the time that is spent waiting."""
-    memory = {name: design.get_memory_mb(name) for name in ("ResolveApiKey", "SendUsages", "IngestQueue")}
+    memory = {
+        name: design.get_memory_mb(name) for name in ("ResolveApiKey", "SendUsages", "WriteReceipt", "IngestQueue")
+    }
     share = {name: megabytes / MEMORY_OF_A_CORE_MB for name, megabytes in memory.items()}
     resolve = counts.cpu["tasks.resolve_api_key"] / counts.executions / share["ResolveApiKey"]
     send = counts.cpu["tasks.send_usages"] / counts.executions / share["SendUsages"] + AMBERFLO_SECONDS
-    execution = WORKFLOW_SECONDS + resolve + send
+    write = 0.0
+    if counts.receipts:
+        write = counts.cpu["tasks.write_receipt"] / counts.executions / share["WriteReceipt"] + FIREHOSE_SECONDS
+    execution = WORKFLOW_SECONDS + resolve + send + write
     rounds = math.ceil(counts.executions / counts.batches / PARALLEL_CHUNKS)
     batch = counts.cpu["entrypoints.ingest_queue"] / counts.batches / share["IngestQueue"] + rounds * execution
     seconds = {
         "ResolveApiKey": counts.executions * resolve,
         "SendUsages": counts.executions * send,
+        "WriteReceipt": counts.receipts * write,
         "IngestQueue": counts.batches * batch,
     }
     gb_seconds = sum(seconds[name] * memory[name] / 1024 for name in seconds)
@@ -64,6 +73,7 @@ def estimate_monthly_dollars(counts: RunCounts, usages_per_month: int, design: D
     share = usages_per_month / counts.usages
     dollars = {name: amount * share for name, amount in compute_dollars(billed).items()}
     del dollars["secrets"]
+    dollars["ledger"] += min(counts.receipts * share, SECONDS_PER_MONTH / BUFFER_SECONDS) * prices.S3_PUT
     calls = (counts.batches * share, counts.executions * share) if design.traces_ingest else ()
     return {**dollars, "traces": _trace_dollars(*calls), "fixed": sum(design.list_fixed_dollars().values())}
 
@@ -77,6 +87,7 @@ def estimate_per_event_dollars(usages_per_month: int) -> dict[str, float]:
         "workflows": 0.0,
         "lambdas": usages_per_month * prices.LAMBDA_REQUEST + seconds * PER_EVENT_GB * prices.LAMBDA_X86_GB_SECOND,
         "logs": _log_dollars(usages_per_month * PER_EVENT_LOG_BYTES / 1e9),
+        "ledger": 0.0,
         "traces": _trace_dollars(usages_per_month),
         "fixed": prices.SECRET,
     }

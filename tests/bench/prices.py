@@ -18,6 +18,10 @@ LOGS_TIERS: Final = ((10_000, LOGS_GB), (30_000, 0.25), (50_000, 0.10), (float("
 SECRETS_REQUEST: Final = 0.05 / 10_000
 TRACE: Final = 5.00 / MILLION  # recorded by X-Ray
 
+FIREHOSE_GB: Final = 0.029  # direct put; each record counts as a multiple of 5 kB
+S3_PUT: Final = 5.00 / MILLION
+S3_GB_MONTH: Final = 0.023
+
 # Each for a month.
 ALARM: Final = 0.10
 DASHBOARD: Final = 3.00
@@ -27,6 +31,7 @@ SECRET: Final = 0.40
 BILLED_CHUNK_BYTES: Final = 64 * 1024
 # CloudWatch Logs bills this in addition to each line.
 LOG_LINE_OVERHEAD_BYTES: Final = 26
+FIREHOSE_RECORD_BYTES: Final = 5 * 1024
 EXPRESS_MEMORY_GB: Final = 64 / 1024
 EXPRESS_MEMORY_STEP_SECONDS: Final = 0.1
 # An event source mapping receives and deletes this many messages in a request.

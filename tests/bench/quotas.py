@@ -10,6 +10,7 @@ from tests.bench.estimates import estimate_times
 
 _AWS: Final = "https://docs.aws.amazon.com"
 _EVENTBRIDGE: Final = f"[EventBridge]({_AWS}/eventbridge/latest/userguide/eb-quota.html)"
+_FIREHOSE: Final = f"[Firehose]({_AWS}/firehose/latest/dev/limits.html)"
 _MAPPING: Final = f"[Lambda and SQS]({_AWS}/lambda/latest/dg/services-sqs-scaling.html)"
 
 
@@ -76,6 +77,14 @@ QUOTAS: Final = (
     ),
     Quota("PutEvents", "10,000 events per second (2)", 10_000, lambda counts: counts.events, _EVENTBRIDGE),
     Quota("rule to queue", "18,750 per second", 18_750, lambda counts: counts.events, _EVENTBRIDGE),
+    Quota(
+        "receipts, bytes",
+        "5 MiB per second (5)",
+        5 * 1024 * 1024,
+        lambda counts: counts.receipt_bytes,
+        _FIREHOSE,
+    ),
+    Quota("receipts, requests", "2,000 per second (5)", 2_000, lambda counts: counts.receipts, _FIREHOSE),
     Quota(
         "concurrent Lambdas",
         "1,000",

@@ -134,7 +134,7 @@ def _render_costs(units: Units, units_before: Units) -> str:
                 dollars = estimate_monthly_dollars(batch, volume, design)
                 rows.append(_build_cost_row(name, volume, f"events of {usages_per_event}, {release}", dollars))
         rows.append(_build_cost_row(name, volume, "one Lambda per event", estimate_per_event_dollars(volume)))
-    services = ["events", "queue", "workflows", "Lambdas", "logs", "traces", "fixed"]
+    services = ["events", "queue", "workflows", "Lambdas", "logs", "ledger", "traces", "fixed"]
     return _render_table(["usages", "", *services, "**$ per month**", "$ per million"], rows)
 
 

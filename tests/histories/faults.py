@@ -25,6 +25,7 @@ class Kind(Enum):
     # AWS
     START_THROTTLED = auto()
     TABLE_THROTTLED = auto()
+    LEDGER_UNAVAILABLE = auto()
     SECRET_UNREADABLE = auto()
     # The process that has received messages, before it next sends or deletes one
     KILLED_AT_QUEUE = auto()

@@ -19,7 +19,15 @@ from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.histories import calls
 from tests.histories.faults import Fault, Kind
 from tests.histories.ledger import TENANTS, Form, Ledger, Place, Usage, list_usages
-from tests.histories.observed import Amberflo, by_usage, list_items, list_names, read_places
+from tests.histories.observed import (
+    Amberflo,
+    by_usage,
+    list_items,
+    list_names,
+    list_receipted,
+    list_without_outcome,
+    read_places,
+)
 from tests.histories.stack import MAX_RECEIVE_COUNT, METERS, VISIBILITY_SECONDS, Stack
 
 _MAX_BATCH = 50
@@ -223,8 +231,15 @@ class IngestMachine(RuleBasedStateMachine):
             f"Amberflo's totals differ from the ledger's; its records:\n{self.amberflo}"
         )
         self.ledger.check_processed(self.processed)
+        self._check_receipts()
         self.processed = []
         self.calls_checked = self.stack.network.calls
+
+    def _check_receipts(self) -> None:
+        """What is counted is in the ledger of the product, unless nobody was told so."""
+        counted = {usage.name for usage in self.ledger.at(Place.COUNTED, Place.CANCELLED)}
+        missing = counted - list_receipted(self.stack) - list_without_outcome(self.stack) - self.ledger.unanswered
+        assert not missing, f"counted, but in no receipt: {missing}"
 
     def _add(self, form: Form, tenant: str, meter: str, own_identity: bool) -> Usage:
         number = len(self.ledger.usages) + 1

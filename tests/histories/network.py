@@ -1,6 +1,10 @@
-"""Requests without sockets: those to AWS go to MiniStack's modules, those to Amberflo to the sandbox's application."""
+"""Requests without sockets: those to AWS go to MiniStack's modules, those to Amberflo to the sandbox's application.
+
+Receipts stay here, since MiniStack's Firehose would write them to files.
+"""
 
 import asyncio
+import base64
 import io
 import json
 from collections.abc import Coroutine, Iterator, Mapping
@@ -66,6 +70,7 @@ class Network:
     calls_of_amberflo: int = 0
     # Of the latest execution.
     tasks: int = 0
+    receipts: list[bytes] = field(default_factory=list)
 
     def send_from_boto3(self, request: AWSPreparedRequest) -> AWSResponse:
         """Replace the session's method with which botocore sends every request."""
@@ -81,6 +86,9 @@ class Network:
         text: str | bytes
         if error := self._fail_before(action):
             status, text = 400, json.dumps({"__type": error, "message": "a fault of the test"})
+        elif action == "PutRecord":
+            self.receipts.append(base64.b64decode(json.loads(body)["Record"]["Data"]))
+            status, text = 200, '{"RecordId": "record"}'
         elif action == "StartSyncExecution":
             self.tasks = 0
             status, _, text = stepfunctions._finalize_response(stepfunctions._start_sync_execution(json.loads(body)))
@@ -130,6 +138,8 @@ class Network:
             if self.strikes.strikes(Kind.STARTER_KILLED_BEFORE_START):
                 raise WorkerKilled
             return "ThrottlingException" if self.strikes.strikes(Kind.START_THROTTLED) else ""
+        if action == "PutRecord" and self.strikes.strikes(Kind.LEDGER_UNAVAILABLE):
+            return "ServiceUnavailableException"
         if action == "GetSecretValue" and self.strikes.strikes(Kind.SECRET_UNREADABLE):
             return "InternalServiceError"
         if action in {"SendMessage", "DeleteMessage"} and self.strikes.strikes(Kind.KILLED_AT_QUEUE):

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from ministack.services import dynamodb, sqs
 
+from amberflo_workflows.core.receipt import decode_receipts
 from amberflo_workflows.core.rejected_item import RejectedItem, from_attributes
 from amberflo_workflows.sandbox import usage
 from tests.histories.ledger import Place, Totals
@@ -30,6 +32,32 @@ def list_items() -> Iterator[RejectedItem]:
     for by_sort_key in dynamodb._tables[REJECTED_TABLE]["items"].values():
         for attributes in by_sort_key.values():
             yield from_attributes({name: _decode(value) for name, value in attributes.items()})
+
+
+def list_without_outcome(stack: Stack) -> set[str]:
+    """The names of the usages of which nobody knows yet whether they count, or never will.
+
+    They are in a queue, on their way from the table, or in an event that failed five times and was dropped.
+    """
+    messages = (
+        message["body"]
+        for output in ("UsageQueueUrl", "UsageDeadLetterQueueUrl")
+        for message in sqs._get_q(stack.outputs[output])["messages"]
+    )
+    names = {name for message in messages for name in list_names(message)}
+    items = list(list_items())
+    names.update(_list_dropped(items))
+    return names | {name for name, item in by_usage(items).items() if item.status == "redriving"}
+
+
+def list_receipted(stack: Stack) -> set[str]:
+    """The names of the usages that are in the ledger as counted."""
+    entries = (entry for content in stack.network.receipts for entry in decode_receipts(content))
+    return {
+        msgspec.json.decode(bytes(entry.record))["dimensions"]["name"]
+        for entry in entries
+        if entry.outcome == "counted" and entry.record
+    }
 
 
 def by_usage(items: Iterable[RejectedItem]) -> dict[str, RejectedItem]:

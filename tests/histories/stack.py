@@ -74,6 +74,7 @@ class Stack:
         for table in dynamodb._tables.values():
             table["items"].clear()
         stepfunctions._executions.clear()
+        self.network.receipts.clear()
         self.sandbox.store.query("DELETE FROM records")
         self.rotate_key(0)
         forget_everything()
@@ -220,6 +221,7 @@ def _build_environment(stack: Stack) -> dict[str, str]:
         "AMBERFLO_INGEST_URL": AMBERFLO_URL,
         "REJECTED_TABLE_NAME": REJECTED_TABLE,
         "IDEMPOTENCY_TABLE_NAME": KEY_TABLE,
+        "LEDGER_STREAM_NAME": "ledger",
         "INGEST_USAGE_STATE_MACHINE_ARN": stack.state_machine_arns["ingest_usage"],
         "STATE_MACHINE_ARNS": json.dumps(stack.state_machine_arns),
         "POWERTOOLS_TRACE_DISABLED": "true",

@@ -27,6 +27,7 @@ _OPTIONS: Final[dict[str, Any]] = {
     "trace_ingest": True,
     "dashboard": True,
     "check_meter_names": False,
+    "ledger_retention_days": 60,
 }
 _ISSUER: Final[dict[str, Any]] = {"issuer": "https://issuer.example.com", "audience": ("one", "two")}
 

@@ -55,8 +55,12 @@ KINDS: Final = {
     "AWS::Events::Rule": _named(64, "events:" + _HERE + "rule/{bus}/{name}", "Name"),
     "AWS::IAM::Role": _named(64, "iam::{AWS::AccountId}:role/{name}", "RoleName"),
     "AWS::KMS::Key": _named(36, "kms:" + _HERE + "key/{name}", ""),
+    "AWS::KinesisFirehose::DeliveryStream": _named(
+        64, "firehose:" + _HERE + "deliverystream/{name}", "DeliveryStreamName"
+    ),
     "AWS::Lambda::Function": _named(64, "lambda:" + _HERE + "function:{name}", "FunctionName"),
     "AWS::Logs::LogGroup": _named(512, "logs:" + _HERE + "log-group:{name}:*", "LogGroupName"),
+    "AWS::Logs::LogStream": Kind(512, {"Ref": "{name}"}, "LogStreamName"),
     "AWS::S3::Bucket": _named(63, "s3:::{name}", "BucketName"),
     "AWS::SNS::Topic": Kind(256, {"Ref": _ARN + "sns:" + _HERE + "{name}"}, "TopicName"),
     "AWS::SQS::Queue": _named(

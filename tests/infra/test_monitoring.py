@@ -120,6 +120,7 @@ COVERAGE = {
     "usage is in the dead-letter queue": "UsageDead",
     "usage will expire in the dead-letter queue": "UsageDeadForLong",
     "usage waits for long": "UsageLate",
+    "receipts of usage wait for long": "LedgerLate",
     "a tenant event is in the dead-letter queue": "TenantDead",
     "a tenant event will expire in the dead-letter queue": "TenantDeadForLong",
     "EventBridge lost a usage event": "UsageEventsLost",

@@ -32,6 +32,8 @@ WILDCARDS = {
     "AnswersLarge/*": "any object in the bucket for large responses",
     "BackfillFiles/*": "any object in the bucket for files to backfill",
     "BackfillFiles/sent/*": "how files were sent",
+    "LedgerReceipts/receipts/*": "Firehose chooses the names of objects",
+    "LedgerReceipts/errors/*": "as for receipts",
 }
 
 
@@ -73,6 +75,8 @@ ROLES: dict[str, Grants] = dict(
         _expect_function("LockMeter", MeterLocks="dynamodb:PutItem"),
         _expect_task("CancelUsage"),
         _expect_task("SendUsages"),
+        _expect_function("WriteReceipt", LedgerStream="firehose:PutRecord"),
+        _expect_function("WriteCancellation", LedgerStream="firehose:PutRecord"),
         _expect_task("CreateCustomer"),
         _expect_task("DeleteCustomer"),
         _expect_task("ListMeters", **{"AnswersLarge/*": "s3:PutObject"}),
@@ -111,8 +115,8 @@ ROLES: dict[str, Grants] = dict(
         _expect_machine("UpdateMeter", *CHANGE_METER, **UNLOCK),
         _expect_machine("DeleteMeter", *CHANGE_METER, "DeleteMeter", **UNLOCK),
         _expect_machine("FetchUsage", "ResolveApiKey", "GetMeter", "FetchUsage"),
-        _expect_machine("CancelUsage", "ResolveApiKey", "CancelUsage"),
-        _expect_machine("IngestUsage", "ResolveApiKey", "SendUsages", **STORE_REJECTED),
+        _expect_machine("CancelUsage", "ResolveApiKey", "CancelUsage", "WriteCancellation"),
+        _expect_machine("IngestUsage", "ResolveApiKey", "SendUsages", "WriteReceipt", **STORE_REJECTED),
         _expect_machine("CreateCustomer", "ResolveApiKey", "CreateCustomer", **STORE_REJECTED, **SEND_DEAD_LETTERS),
         _expect_machine("DeleteCustomer", "ResolveApiKey", "DeleteCustomer", **STORE_REJECTED, **SEND_DEAD_LETTERS),
         _expect_machine(
@@ -124,6 +128,15 @@ ROLES: dict[str, Grants] = dict(
                 RANGES: "states:DescribeExecution states:RedriveExecution states:StopExecution",
             },
         ),
+        (
+            "LedgerStream",
+            {
+                "LedgerReceipts": "s3:GetBucketLocation s3:ListBucket s3:ListBucketMultipartUploads",
+                "LedgerReceipts/receipts/*": "s3:AbortMultipartUpload s3:PutObject",
+                "LedgerReceipts/errors/*": "s3:AbortMultipartUpload s3:PutObject",
+                "LedgerLog": "logs:PutLogEvents",
+            },
+        ),
         ("WorkflowsCreateCustomerEvents", {"WorkflowsCreateCustomer": "states:StartExecution"}),
         ("WorkflowsDeleteCustomerEvents", {"WorkflowsDeleteCustomer": "states:StartExecution"}),
     ]
@@ -133,10 +146,12 @@ ASSUMED_BY = {
     "Functions": "lambda.amazonaws.com",
     "Workflows": "states.amazonaws.com",
     "Events": "events.amazonaws.com",
+    "LedgerStreamRole": "firehose.amazonaws.com",
 }
 VARIABLES = {
     *("AMBERFLO_API_KEY_FIELD", "AMBERFLO_API_KEY_SECRET_ID", "AMBERFLO_BASE_URL", "AMBERFLO_INGEST_URL"),
     *("ANSWERS_BUCKET_NAME", "IDEMPOTENCY_TABLE_NAME", "METER_LOCKS_TABLE_NAME", "REJECTED_TABLE_NAME"),
+    "LEDGER_STREAM_NAME",
     *("STATE_MACHINE_ARNS", "INGEST_USAGE_STATE_MACHINE_ARN", "AMBERFLO_CHECK_METER_NAMES", "DEPLOYMENT_NAME"),
     *("POWERTOOLS_LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"),
 }
@@ -267,7 +282,9 @@ def test_every_log_group_has_a_retention_and_every_writer_a_log_group(aws: dict[
         for kind in ("Lambda::Function", "StepFunctions::StateMachine")
         for name in get_resources(aws, f"AWS::{kind}")
     ]
-    assert sorted(_strip_hash(name) for name in groups) == sorted([*(f"{name}Log" for name in writers), "ApiAccessLog"])
+    assert sorted(_strip_hash(name) for name in groups) == sorted(
+        [*(f"{name}Log" for name in writers), "ApiAccessLog", "LedgerLog"]
+    )
 
 
 def test_no_secret_is_in_the_template_or_in_environment_variables(aws: dict[str, Any]) -> None:

@@ -222,6 +222,17 @@ def test_the_stack_trace_of_a_failed_function_is_in_the_log(metering: Metering, 
     assert wait_until(lambda: "Traceback" in _run(metering, "logs", "--minutes", "15"))
 
 
+def test_late_receipts_are_reported_long_before_firehose_drops_them(system: System, alarms: Alarms) -> None:
+    alarm = alarms["LedgerLate"]
+    assert (alarm.namespace, alarm.metric, alarm.statistic) == ("AWS/Firehose", "DeliveryToS3.DataFreshness", "Maximum")
+    stream = system.client("firehose").describe_delivery_stream(**alarm.dimensions)["DeliveryStreamDescription"]
+    (destination,) = stream["Destinations"]
+    bucket = destination["ExtendedS3DestinationDescription"]["BucketARN"].rpartition(":")[2]
+    assert bucket == system.outputs["LedgerBucketName"]
+    # A day, according to AWS.
+    assert alarm.threshold < 86_400 / 2
+
+
 @pytest.mark.parametrize(
     ("rule", "detail_types"),
     [

@@ -95,7 +95,7 @@ def test_a_meter_that_was_just_created_is_known(steps: Steps) -> None:
         name = f"meter-{number}"
         assert len(_send(steps, name)["rejected"]) == 1
         steps.create_meter(name)
-        assert _send(steps, name) == {"counted": [f"{name}-0"], "rejected": []}
+        assert _send(steps, name) == {"counted": [f"{name}-0"], "rejected": [], "rejectedPlaces": []}
 
 
 @pytest.mark.usefixtures("expired")

@@ -13,7 +13,7 @@ def test_usage_that_is_sent_twice_counts_once(steps: Steps) -> None:
     usages = [build_usage(number) for number in range(5)]
     for _ in range(2):
         sent = steps.run("send_usages", {"usages": usages})
-        assert sent == {"counted": ["e0", "e1", "e2", "e3", "e4"], "rejected": []}
+        assert sent == {"counted": ["e0", "e1", "e2", "e3", "e4"], "rejected": [], "rejectedPlaces": []}
     assert fetch_total(steps) == 10
 
 
@@ -43,7 +43,7 @@ def test_a_hundred_usages_are_sent_per_request(steps: Steps) -> None:
     usages = [build_usage(number) for number in range(250)]
     steps.sandbox.clear_requests()
     sent = steps.run("send_usages", {"usages": usages})
-    assert sent == {"counted": [f"e{number}" for number in range(250)], "rejected": []}
+    assert sent == {"counted": [f"e{number}" for number in range(250)], "rejected": [], "rejectedPlaces": []}
     assert (steps.sandbox.count_calls("/ingest"), fetch_total(steps)) == (3, 500)
 
 

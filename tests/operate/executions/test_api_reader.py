@@ -94,6 +94,8 @@ def test_an_execution_with_a_rejected_usage(system: System) -> None:
         "CompareOutcomes succeeded",
         "CollectOutcomes succeeded",
         "CheckOutcome succeeded",
+        "WriteReceipt succeeded",
+        "WereUsagesRejected succeeded",
         "SaveRejectedUsages succeeded",
         "BuildResponse succeeded",
     ]

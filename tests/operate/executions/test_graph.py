@@ -78,7 +78,10 @@ def test_a_choice_rule_is_rendered_as_text(rule: dict[str, Any], words: str) -> 
 
 def test_a_resource_of_a_single_state_maps_to_the_state() -> None:
     names = map_resources_to_states(load_graph("ingest_usage"))
-    assert names == {"arn:${Partition}:states:::dynamodb:putItem": "SaveRejectedUsage"}
+    assert names == {
+        "${WriteReceiptFunctionArn}": "WriteReceipt",
+        "arn:${Partition}:states:::dynamodb:putItem": "SaveRejectedUsage",
+    }
 
 
 def test_targets_that_only_a_catch_reaches() -> None:
@@ -97,7 +100,9 @@ def test_the_edges_that_an_execution_took() -> None:
         ("SendOneByOne", "CompareOutcomes", "next"),
         ("CompareOutcomes", "CollectOutcomes", "default"),
         ("CollectOutcomes", "CheckOutcome", "next"),
-        ("CheckOutcome", "SaveRejectedUsages", "choice"),
+        ("CheckOutcome", "WriteReceipt", "default"),
+        ("WriteReceipt", "WereUsagesRejected", "next"),
+        ("WereUsagesRejected", "SaveRejectedUsages", "choice"),
         ("SaveRejectedUsages", "BuildResponse", "next"),
         ("BuildResponse", None, "next"),
     }

@@ -68,6 +68,8 @@ def test_the_emulators_history_of_a_real_execution() -> None:
         "CompareOutcomes succeeded",
         "CollectOutcomes succeeded",
         "CheckOutcome succeeded",
+        "WriteReceipt succeeded",
+        "WereUsagesRejected succeeded",
         "SaveRejectedUsages succeeded",
         "BuildResponse succeeded",
     ]

@@ -186,5 +186,19 @@ def changed_state(system: System, workflow: str, name: str, change: Callable[[di
         client.update_state_machine(stateMachineArn=arn, definition=deployed)
 
 
+@contextlib.contextmanager
+def changed_environment(system: System, task: str, **variables: str) -> Iterator[None]:
+    """Change environment variables of the function of a task until the end of the ``with`` block."""
+    client = system.client("lambda")
+    pages = client.get_paginator("list_functions").paginate()
+    (function,) = (item for item in pages.search("Functions[]") if task in item["FunctionName"])
+    name, deployed = function["FunctionName"], function["Environment"]["Variables"]
+    client.update_function_configuration(FunctionName=name, Environment={"Variables": {**deployed, **variables}})
+    try:
+        yield
+    finally:
+        client.update_function_configuration(FunctionName=name, Environment={"Variables": deployed})
+
+
 def parametrize_cells(*faults: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("cell", cells(*faults), ids=str)

@@ -14,6 +14,7 @@ from tests.workflows.faults.cells import (
     actual_calls,
     build_faults,
     build_input,
+    changed_environment,
     changed_state,
     check,
     expected_calls,
@@ -65,6 +66,12 @@ def test_an_item_that_is_already_in_the_table(system: System, cell: Cell) -> Non
     second = start(system, cell, [], request)
     check(system, cell, second)
     assert second == first
+
+
+@parametrize_cells("ledger")
+def test_a_missing_ledger(system: System, cell: Cell) -> None:
+    with changed_environment(system, cell.row.state, LEDGER_STREAM_NAME="missing"):
+        check(system, cell, start(system, cell, []))
 
 
 @parametrize_cells("table")

@@ -29,6 +29,7 @@ def send_usages(event: dict[str, Any], *rejected: int) -> dict[str, Any]:
     return {
         "counted": [usage["eventId"] for place, usage in usages if place not in rejected],
         "rejected": [{"id": f"id{place}", "place": place, **members} for place, _ in usages if place in rejected],
+        "rejectedPlaces": [place for place, _ in usages if place in rejected],
     }
 
 
@@ -43,7 +44,9 @@ OUTPUTS: dict[str, Output] = {
     "DeleteMeter": lambda _event: _ACCEPTED,
     "FetchUsage": lambda _event: {"statusCode": 200, "body": {"data": {"clientMeters": []}}},
     "CancelUsage": lambda _event: _ACCEPTED,
+    "WriteCancellation": lambda _event: {"entries": 1},
     "SendUsages": send_usages,
+    "WriteReceipt": lambda _event: {"entries": 2},
     "CreateCustomer": lambda _event: _ACCEPTED,
     "DeleteCustomer": lambda _event: _ACCEPTED,
     "BackfillPlan": lambda _event: {"object": {}, "layout": {}, "ranges": [{"begin": 0, "end": None}]},

@@ -18,9 +18,10 @@ def _send_alone(event: dict[str, Any], accepted: int) -> dict[str, Any]:
     """Accept each usage whose place is a multiple of ``accepted``, and reject others with the longest reason."""
     place, (usage,) = event["request"]["first"], event["request"]["usages"]
     if accepted and place % accepted == 0:
-        return {"counted": [usage["usage"]["uniqueId"]], "rejected": []}
+        return {"counted": [usage["usage"]["uniqueId"]], "rejected": [], "rejectedPlaces": []}
     reason = truncate_reason("😀" * 100)
-    return {"counted": [], "rejected": [build_rejected_usage(msgspec.convert(usage, ReportedUsage), place, reason)]}
+    rejected = build_rejected_usage(msgspec.convert(usage, ReportedUsage), place, reason)
+    return {"counted": [], "rejected": [rejected], "rejectedPlaces": [place]}
 
 
 # All are rejected, or every second one; texts with escapes are longest as JSON.

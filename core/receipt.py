@@ -1,0 +1,61 @@
+"""A receipt: what one execution was told about its usage, in the ledger.
+
+A receipt has a line of JSON for each usage, an :class:`Entry`, and is compressed with gzip. An object of the ledger has
+one receipt after the other, which is valid gzip as well, under the hour (UTC) in which they were written:
+``receipts/date=2026-11-27/hour=15/….ndjson.gz``.
+
+A usage that is delivered twice can be in two receipts, and a receipt can be written twice. A record has the same bytes
+whenever it is sent, so that readers can tell.
+"""
+
+import gzip
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+Outcome = Literal["counted", "rejected", "cancelled", "rule"]
+
+
+class Rejection(Struct, rename="camel"):
+    """A usage that was not counted; ``id`` is that of its item in the rejected table, which has the reason."""
+
+    id: str
+    unique_id: str
+    tenant_id: str
+    meter_api_name: str
+
+
+class Entry(Struct, rename="camel", omit_defaults=True, kw_only=True):
+    """A usage: its outcome, and the event and the execution that it came with. Or a rule that cancels usage.
+
+    ``record`` is what Amberflo counted or cancelled, in the bytes that were sent; a ``rejection`` stands for what it
+    did not count, and a ``rule`` is as the caller wrote it. ``time`` (ISO 8601) is when Amberflo had responded,
+    ``key_version`` the version of the secret with the API key. ``index`` is the position of the usage in its event.
+    """
+
+    outcome: Outcome
+    time: str
+    execution_arn: str
+    key_version: str
+    event_id: str = ""
+    index: int = 0
+    record: Raw | UnsetType = UNSET
+    rejection: Rejection | UnsetType = UNSET
+    rule: Raw | UnsetType = UNSET
+
+
+def encode_receipt(entries: Iterable[Entry]) -> bytes:
+    """Return the content of a receipt; the same entries have the same bytes."""
+    # Without mtime, the header of gzip would have the time of day.
+    return gzip.compress(msgspec.json.Encoder().encode_lines(entries), mtime=0)
+
+
+def decode_receipts(content: bytes) -> Iterator[Entry]:
+    """Yield the entries of the receipts in an object. Raises ``ValueError`` if the content is none."""
+    try:
+        lines = gzip.decompress(content)
+    except (OSError, EOFError) as error:
+        raise ValueError(f"The receipt is not valid gzip: {error}") from error
+    yield from msgspec.json.Decoder(Entry).decode_lines(lines)
