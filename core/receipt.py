@@ -10,10 +10,12 @@ whenever it is sent, so that readers can tell.
 
 import gzip
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
+
+RECEIPTS_PREFIX: Final = "receipts/"
 
 Outcome = Literal["counted", "rejected", "cancelled", "rule"]
 

@@ -1,6 +1,6 @@
 """Requests without sockets: those to AWS go to MiniStack's modules, those to Amberflo to the sandbox's application.
 
-Receipts stay here, since MiniStack's Firehose would write them to files.
+Of receipts, only the names of the usages are stored, since MiniStack's Firehose would write them to files.
 """
 
 import asyncio
@@ -13,10 +13,12 @@ from email.message import Message
 from typing import Any, cast
 from urllib.parse import unquote, urlencode
 
+import msgspec
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from ministack.services import dynamodb, secretsmanager, sqs, stepfunctions
 
 from amberflo_workflows.core.connections import NoResponse
+from amberflo_workflows.core.receipt import decode_receipts
 from amberflo_workflows.sandbox.app import Sandbox
 from amberflo_workflows.sandbox.faults import FaultMiddleware
 from amberflo_workflows.tasks.amberflo.transport import HttpResponse
@@ -70,7 +72,8 @@ class Network:
     calls_of_amberflo: int = 0
     # Of the latest execution.
     tasks: int = 0
-    receipts: list[bytes] = field(default_factory=list)
+    # The names of the usages that are in the ledger as counted.
+    receipted: set[str] = field(default_factory=set)
 
     def send_from_boto3(self, request: AWSPreparedRequest) -> AWSResponse:
         """Replace the session's method with which botocore sends every request."""
@@ -87,7 +90,7 @@ class Network:
         if error := self._fail_before(action):
             status, text = 400, json.dumps({"__type": error, "message": "a fault of the test"})
         elif action == "PutRecord":
-            self.receipts.append(base64.b64decode(json.loads(body)["Record"]["Data"]))
+            self.receipted.update(_list_counted(base64.b64decode(json.loads(body)["Record"]["Data"])))
             status, text = 200, '{"RecordId": "record"}'
         elif action == "StartSyncExecution":
             self.tasks = 0
@@ -145,6 +148,13 @@ class Network:
         if action in {"SendMessage", "DeleteMessage"} and self.strikes.strikes(Kind.KILLED_AT_QUEUE):
             raise WorkerKilled
         return ""
+
+
+def _list_counted(receipt: bytes) -> Iterator[str]:
+    """The names of the usages that a receipt has as counted."""
+    for entry in decode_receipts(receipt):
+        if entry.outcome == "counted" and entry.record:
+            yield msgspec.json.decode(entry.record)["dimensions"]["name"]
 
 
 def build_network(sandbox: Sandbox) -> Network:

@@ -6,10 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 from ministack.services import dynamodb, sqs
 
-from amberflo_workflows.core.receipt import decode_receipts
 from amberflo_workflows.core.rejected_item import RejectedItem, from_attributes
 from amberflo_workflows.sandbox import usage
 from tests.histories.ledger import Place, Totals
@@ -48,16 +46,6 @@ def list_without_outcome(stack: Stack) -> set[str]:
     items = list(list_items())
     names.update(_list_dropped(items))
     return names | {name for name, item in by_usage(items).items() if item.status == "redriving"}
-
-
-def list_receipted(stack: Stack) -> set[str]:
-    """The names of the usages that are in the ledger as counted."""
-    entries = (entry for content in stack.network.receipts for entry in decode_receipts(content))
-    return {
-        msgspec.json.decode(bytes(entry.record))["dimensions"]["name"]
-        for entry in entries
-        if entry.outcome == "counted" and entry.record
-    }
 
 
 def by_usage(items: Iterable[RejectedItem]) -> dict[str, RejectedItem]:

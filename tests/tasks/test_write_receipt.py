@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -16,6 +17,7 @@ from amberflo_workflows.core.ledger import ReceiptNotWritten
 from amberflo_workflows.core.receipt import Entry, decode_receipts, encode_receipt
 from amberflo_workflows.core.usage_record import InvalidUsage
 from tests.http_server import serving
+from tests.packages import ROOT
 from tests.tasks.caches import clear_caches
 from tests.tasks.conftest import Steps
 from tests.tasks.usages import NOW, build_usage
@@ -173,19 +175,20 @@ def test_a_rule_is_in_the_ledger_as_its_caller_wrote_it(ledger: Any) -> None:
     assert (entry.outcome, msgspec.json.decode(bytes(entry.rule or b""))) == ("rule", rule)
 
 
-def test_duckdb_reads_receipts_as_they_are(ledger: Any, tmp_path: Path) -> None:
-    _write([build_usage(number, meterValue=number) for number in range(5)], [4])
+def test_the_query_of_the_document_counts_each_record_once(ledger: Any, tmp_path: Path) -> None:
+    time = NOW // 3600 * 3600
+    usages = [build_usage(number, meterValue=number, meterTimeInMillis=time * 1000 + number) for number in range(5)]
+    _write(usages, [4])
     (key,) = _list_keys(ledger)
     file = tmp_path / key
     file.parent.mkdir(parents=True)
     # Twice, as an object has several receipts.
     file.write_bytes(2 * ledger.get_object(Bucket=BUCKET, Key=key)["Body"].read())
-    query = """
-        SELECT date, count(*), count(DISTINCT record), sum(record.meterValue)
-        FROM read_json(?, hive_partitioning = true) GROUP BY ALL
-    """
-    rows = duckdb.execute(query, [f"{tmp_path}/receipts/**/*.ndjson.gz"]).fetchall()
-    assert [row[1:] for row in rows] == [(10, 4, 12)]
+    query = (ROOT / "docs" / "ledger.md").read_text().partition("```sql\n")[2].partition("```")[0]
+    local_query = re.sub(r"s3://BUCKET/receipts/date=\S+?/\*\*", f"{tmp_path}/receipts/**", query)
+    assert local_query != query
+    (row,) = duckdb.execute(local_query).fetchall()
+    assert (row[0], row[1], row[2].timestamp(), *row[3:]) == ("api-calls", "t1", time, 4, 6)
 
 
 def test_a_broken_receipt_is_an_error() -> None:

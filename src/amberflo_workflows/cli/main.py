@@ -28,7 +28,11 @@ COMMANDS: Final = {
         "amberflo_workflows.cli.console", "Open the console in the browser. With --stack it runs until Ctrl+C."
     ),
     "meters": LazyCommand("amberflo_workflows.cli.meters", "List, create, show and delete meters."),
-    "usage": LazyCommand("amberflo_workflows.cli.usage", "Fetch, chart and cancel usage."),
+    "usage": LazyCommand("amberflo_workflows.cli.usage", "Fetch, chart, explain and cancel usage."),
+    "trace": LazyCommand(
+        "amberflo_workflows.cli.trace",
+        "Show what became of a usage: when it was counted, rejected or cancelled, and by which execution.",
+    ),
     "events": LazyCommand("amberflo_workflows.cli.events", "Send usage or other events to the event bus."),
     "backfill": LazyCommand("amberflo_workflows.cli.backfill", "Count the usage in a file."),
     "rejected": LazyCommand("amberflo_workflows.cli.rejected", "List, fix, redrive and drop rejected usage."),

@@ -1,4 +1,4 @@
-"""``metering usage``: fetch, chart and cancel usage, through the HTTP API."""
+"""``metering usage``: fetch, chart and cancel usage through the HTTP API, and explain it from the ledger."""
 
 import json
 import time
@@ -11,13 +11,14 @@ from amberflo_workflows.cli.context import get_api_client, reported_errors
 from amberflo_workflows.cli.options import Json, Meter, parse_time_option, reject_empty
 from amberflo_workflows.cli.output import fail, show_status
 from amberflo_workflows.cli.usage_cancel import cancel
+from amberflo_workflows.cli.usage_explain import explain
 from amberflo_workflows.cli.usage_views import show_as_bars, show_as_table
 from amberflo_workflows.operate import usage_report
 from amberflo_workflows.operate.api_client import Query
 from amberflo_workflows.operate.times import InvalidTime, parse_duration
 from amberflo_workflows.operate.usage_report import MeterUsage
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Fetch, chart and cancel usage.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Fetch, chart, explain and cancel usage.")
 
 DEFAULT_LAST: Final = "24h"
 
@@ -71,6 +72,7 @@ app.command("chart", help="Show a meter's usage as a bar chart: a bar for each i
     _build_command(show_as_bars)
 )
 app.command()(cancel)
+app.command()(explain)
 
 
 def _parse_range(start_text: str | None, end_text: str | None, last: str | None) -> tuple[int, int]:

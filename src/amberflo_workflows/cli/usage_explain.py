@@ -1,0 +1,90 @@
+"""``metering usage explain``: the records that make up a tenant's usage of a meter, from the ledger."""
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from amberflo_workflows.cli.context import get_api_client, get_deployment, reported_errors
+from amberflo_workflows.cli.options import Json, Meter, parse_time_option, reject_empty
+from amberflo_workflows.cli.output import fail, say, show_status, show_table
+from amberflo_workflows.operate import usage_report
+from amberflo_workflows.operate.ledger.explanation import AHEAD_SECONDS, Explanation, explain_usage
+from amberflo_workflows.operate.ledger.receipts import Ledger
+from amberflo_workflows.operate.usage_report import ADDITIVE_METER_TYPES, format_number, format_time
+
+if TYPE_CHECKING:
+    from amberflo_workflows.operate.api_client import Query
+
+_HOUR: Final = 3600
+
+
+def explain(
+    context: typer.Context,
+    *,
+    meter: Meter,
+    tenant: Annotated[str, typer.Argument(metavar="TENANT", callback=reject_empty, help="The tenant's id.")],
+    start: Annotated[
+        str, typer.Option("--from", help="Start: ISO 8601, epoch seconds, or a time ago like 7d. Whole hours.")
+    ] = "24h",
+    end: Annotated[str | None, typer.Option("--to", help="End, like --from. Default: now.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the records that make up a tenant's usage of a meter, and compare their sum with Amberflo."""
+    now = int(time.time())
+    first = parse_time_option("--from", start, now) // _HOUR * _HOUR
+    last = -(-(parse_time_option("--to", end, now) if end is not None else now) // _HOUR) * _HOUR
+    if first >= last:
+        raise fail("--from is not before --to", 2)
+    with reported_errors(), show_status("Reading the ledger"):
+        client = get_api_client(context)
+        amberflo_meter = client.get_meter(meter)
+        entries = Ledger(get_deployment(context)).read(_to_datetime(first - AHEAD_SECONDS), _to_datetime(now))
+        explanation = explain_usage(entries, amberflo_meter["meterApiName"], tenant, first, last)
+        query: Query = {"groupBy": "customerId", "tenantId": [tenant]}
+        usage = usage_report.fetch_usage(client, amberflo_meter, (first, min(last, now)), "HOUR", query)
+    reported = sum(group.total for group in usage.groups)
+    if as_json:
+        print(json.dumps(_describe(explanation, reported), indent=2))
+        return
+    _show(explanation)
+    if amberflo_meter.get("meterType") in ADDITIVE_METER_TYPES:
+        say(f"The ledger has {format_number(explanation.total)}, Amberflo reports {format_number(reported)}.")
+    else:
+        say(f"The values of this type of meter have no sum. Amberflo reports {format_number(reported)}.")
+
+
+def _describe(explanation: Explanation, reported: float) -> dict[str, object]:
+    return {
+        "usages": [usage.to_json() for usage in explanation.usages],
+        "total": explanation.total,
+        "reportedByAmberflo": reported,
+    }
+
+
+def _show(explanation: Explanation) -> None:
+    rows = []
+    for usage in explanation.usages:
+        entry = usage.entries[0].entry
+        rows.append(
+            (
+                format_time(usage.record.meter_time_in_millis // 1000),
+                format_number(usage.record.meter_value),
+                usage.record.unique_id,
+                entry.event_id,
+                entry.time[:19].replace("T", " "),
+                "cancelled" if usage.cancelled_by else "counted",
+                entry.execution_arn.rpartition(":")[2],
+            )
+        )
+    if rows:
+        columns = ("time", "value", "unique id", "event", "counted at", "outcome", "execution")
+        show_table(columns, rows, numbers=("value",))
+    else:
+        say("The ledger has no usage of this tenant and meter in this time.")
+
+
+def _to_datetime(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,1 @@
+"""Read the ledger: the receipts of what Amberflo counted, rejected and cancelled."""
