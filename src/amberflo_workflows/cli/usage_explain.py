@@ -12,7 +12,7 @@ from amberflo_workflows.cli.options import Json, Meter, parse_time_option, rejec
 from amberflo_workflows.cli.output import fail, say, show_status, show_table
 from amberflo_workflows.operate import usage_report
 from amberflo_workflows.operate.ledger.explanation import AHEAD_SECONDS, Explanation, explain_usage
-from amberflo_workflows.operate.ledger.receipts import Ledger
+from amberflo_workflows.operate.ledger.receipts import LedgerReader
 from amberflo_workflows.operate.usage_report import ADDITIVE_METER_TYPES, format_number, format_time
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def explain(
     with reported_errors(), show_status("Reading the ledger"):
         client = get_api_client(context)
         amberflo_meter = client.get_meter(meter)
-        entries = Ledger(get_deployment(context)).read(_to_datetime(first - AHEAD_SECONDS), _to_datetime(now))
+        entries = LedgerReader(get_deployment(context)).read(_to_datetime(first - AHEAD_SECONDS), _to_datetime(now))
         explanation = explain_usage(entries, amberflo_meter["meterApiName"], tenant, first, last)
         query: Query = {"groupBy": "customerId", "tenantId": [tenant]}
         usage = usage_report.fetch_usage(client, amberflo_meter, (first, min(last, now)), "HOUR", query)

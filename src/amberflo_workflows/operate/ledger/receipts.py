@@ -27,7 +27,7 @@ class LedgerEntry(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Ledger:
+class LedgerReader:
     """The ledger of a deployment. Methods raise :class:`OperatorError` and botocore's errors."""
 
     deployment: Deployment
