@@ -11,6 +11,8 @@ OUTCOMES: Final = "tests/tasks/test_send_usages.py"
 RESPONSES: Final = "tests/entrypoints/test_api_response.py"
 OVERSIZED: Final = "tests/entrypoints/test_oversized.py"
 IDENTITIES: Final = "tests/entrypoints/test_call_identity.py"
+RECEIPTS: Final = "tests/tasks/test_write_receipt.py"
+LEDGER: Final = "tests/operate/ledger/test_explanation.py"
 MESSAGES: Final = "tests/entrypoints/test_usage_message.py"
 PLAIN_RECORDS: Final = "tests/core/test_plain_record.py"
 
@@ -19,6 +21,8 @@ _MESSAGE: Final = "entrypoints/usage_message.py"
 _SEND: Final = "tasks/send_usages.py"
 _CLIENT: Final = "tasks/amberflo/client.py"
 _WORKFLOW: Final = "workflows/ingest_usage.asl.json"
+_RECEIPT: Final = "tasks/write_receipt.py"
+_EXPLANATION: Final = "src/amberflo_workflows/operate/ledger/explanation.py"
 _REDRIVE: Final = "src/amberflo_workflows/operate/rejected/redrive.py"
 _TABLE: Final = "src/amberflo_workflows/operate/rejected/table.py"
 _DEAD: Final = "src/amberflo_workflows/operate/rejected/dead_letters.py"
@@ -231,5 +235,27 @@ MUTANTS: Final = (
     ),
     Mutant(
         "callers share their keys", "entrypoints/call_identity.py", '"key": [caller, key]', '"key": [key]', IDENTITIES
+    ),
+    Mutant("usage counts without a receipt", _WORKFLOW, '"Default": "WriteReceipt"', '"Default": "WereUsagesRejected"'),
+    Mutant(
+        "a receipt that is not written is ignored",
+        "core/ledger.py",
+        "    except AwsError as error:\n        raise ReceiptNotWritten(",
+        "    except AwsError as error:\n        return print(",
+    ),
+    Mutant("rejected usage is counted in the receipt", _RECEIPT, "if place in rejected_places:", "if False:", RECEIPTS),
+    Mutant(
+        "a receipt with another time",
+        _RECEIPT,
+        "event_time=reported.event_time",
+        "event_time=step_input.time",
+        RECEIPTS,
+    ),
+    Mutant(
+        "a redelivered record counts twice",
+        _EXPLANATION,
+        "content = bytes(entry.record)",
+        "content = id(entry)",
+        LEDGER,
     ),
 )
