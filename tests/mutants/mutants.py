@@ -11,6 +11,7 @@ OUTCOMES: Final = "tests/tasks/test_send_usages.py"
 RESPONSES: Final = "tests/entrypoints/test_api_response.py"
 OVERSIZED: Final = "tests/entrypoints/test_oversized.py"
 IDENTITIES: Final = "tests/entrypoints/test_call_identity.py"
+REDRIVEN: Final = "tests/operate/rejected/test_redrive.py"
 RECEIPTS: Final = "tests/tasks/test_write_receipt.py"
 LEDGER: Final = "tests/operate/ledger/test_explanation.py"
 MESSAGES: Final = "tests/entrypoints/test_usage_message.py"
@@ -138,6 +139,7 @@ MUTANTS: Final = (
         _REDRIVE,
         "rejected_id=item.id)",
         "rejected_id=item.id, event_id=item.id)",
+        REDRIVEN,
     ),
     Mutant(
         "redrive without a claim",
@@ -152,6 +154,7 @@ MUTANTS: Final = (
         'if item.status != "rejected":\n            raise OperatorError(f"{item.id} is {item.status}; '
         'only rejected usage can be edited.")',
         'if item.status == "redriven":\n            raise OperatorError("no")',
+        REDRIVEN,
     ),
     Mutant(
         "usage on its way can be dropped",

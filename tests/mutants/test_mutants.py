@@ -15,6 +15,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 # What the tests import and read.
 _COPIED: Final = (
     "core",
+    "docs",
     "entrypoints",
     "infra",
     "requirements",

@@ -33,6 +33,10 @@ COMMANDS: Final = {
         "amberflo_workflows.cli.trace",
         "Show what became of a usage: when it was counted, rejected or cancelled, and by which execution.",
     ),
+    "reconcile": LazyCommand(
+        "amberflo_workflows.cli.reconcile",
+        "Compare the ledger with what Amberflo reports, for each meter, tenant and hour.",
+    ),
     "events": LazyCommand("amberflo_workflows.cli.events", "Send usage or other events to the event bus."),
     "backfill": LazyCommand("amberflo_workflows.cli.backfill", "Count the usage in a file."),
     "rejected": LazyCommand("amberflo_workflows.cli.rejected", "List, fix, redrive and drop rejected usage."),

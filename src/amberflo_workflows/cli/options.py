@@ -1,6 +1,6 @@
 """Options that several commands have."""
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import typer
 
@@ -14,6 +14,13 @@ FileFormat = Annotated[
     Literal["csv", "ndjson"] | None,
     typer.Option("--format", help="The file's format. Default: from the extension of its name."),
 ]
+
+HoursStart = Annotated[
+    str, typer.Option("--from", help="Start: ISO 8601, epoch seconds, or a time ago like 7d. In full hours.")
+]
+HoursEnd = Annotated[str | None, typer.Option("--to", help="End, like --from. Default: now.")]
+
+_HOUR: Final = 3600
 
 OptionText = TypeVar("OptionText", str | None, list[str] | None)
 
@@ -35,3 +42,12 @@ def parse_time_option(option: str, text: str, now: int) -> int:
     if time.assumed:
         note(f"{option} {text} is taken as {time.assumed}, in the time zone of this machine.")
     return time.seconds
+
+
+def parse_hours(start_text: str, end_text: str | None, now: int) -> tuple[int, int]:
+    """Parse the options ``--from`` and ``--to`` into the full hours around them, in epoch seconds."""
+    start = parse_time_option("--from", start_text, now) // _HOUR * _HOUR
+    end = -(-(parse_time_option("--to", end_text, now) if end_text is not None else now) // _HOUR) * _HOUR
+    if start >= end:
+        raise fail("--from is not before --to", 2)
+    return start, end

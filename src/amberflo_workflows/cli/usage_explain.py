@@ -3,13 +3,13 @@
 import json
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from amberflo_workflows.cli.context import get_api_client, get_deployment, reported_errors
-from amberflo_workflows.cli.options import Json, Meter, parse_time_option, reject_empty
-from amberflo_workflows.cli.output import fail, say, show_status, show_table
+from amberflo_workflows.cli.options import HoursEnd, HoursStart, Json, Meter, parse_hours, reject_empty
+from amberflo_workflows.cli.output import say, show_status, show_table
 from amberflo_workflows.operate import usage_report
 from amberflo_workflows.operate.ledger.explanation import AHEAD_SECONDS, Explanation, explain_usage
 from amberflo_workflows.operate.ledger.receipts import LedgerReader
@@ -18,26 +18,19 @@ from amberflo_workflows.operate.usage_report import ADDITIVE_METER_TYPES, format
 if TYPE_CHECKING:
     from amberflo_workflows.operate.api_client import Query
 
-_HOUR: Final = 3600
-
 
 def explain(
     context: typer.Context,
     *,
     meter: Meter,
     tenant: Annotated[str, typer.Argument(metavar="TENANT", callback=reject_empty, help="The tenant's id.")],
-    start: Annotated[
-        str, typer.Option("--from", help="Start: ISO 8601, epoch seconds, or a time ago like 7d. Whole hours.")
-    ] = "24h",
-    end: Annotated[str | None, typer.Option("--to", help="End, like --from. Default: now.")] = None,
+    start: HoursStart = "24h",
+    end: HoursEnd = None,
     as_json: Json = False,
 ) -> None:
     """List the records that make up a tenant's usage of a meter, and compare their sum with Amberflo."""
     now = int(time.time())
-    first = parse_time_option("--from", start, now) // _HOUR * _HOUR
-    last = -(-(parse_time_option("--to", end, now) if end is not None else now) // _HOUR) * _HOUR
-    if first >= last:
-        raise fail("--from is not before --to", 2)
+    first, last = parse_hours(start, end, now)
     with reported_errors(), show_status("Reading the ledger"):
         client = get_api_client(context)
         amberflo_meter = client.get_meter(meter)

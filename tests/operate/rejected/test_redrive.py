@@ -1,6 +1,7 @@
 import json
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -10,6 +11,8 @@ from amberflo_workflows.core.chunks import extract_usages
 from amberflo_workflows.core.rejected_item import STATUSES, RejectedItem
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.errors import OperatorError
+from amberflo_workflows.operate.ledger.receipts import LedgerReader
+from amberflo_workflows.operate.ledger.usage_trace import trace_usage
 from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.redrive import redrive
 from amberflo_workflows.operate.rejected.table import ItemChanged, RejectedTable
@@ -80,6 +83,16 @@ def test_fixed_usage_is_counted_once_with_its_own_identity(table: RejectedTable,
     assert _total(table, tenant) == 5
     assert [step["what"] for step in fixed.history] == ["edited", "sent", "counted", "sent", "counted"]
     assert item.original["eventId"] == fixed.original["eventId"]
+
+
+def test_usage_without_an_identity_of_its_own_has_that_of_its_event(table: RejectedTable, tenant: str) -> None:
+    (item,) = _report_rejected(table, _usage(tenant))
+    (result,) = redrive(table.deployment, [table.edit(item, _usage(tenant, meterValue=5))])
+    assert result.counted
+    now = datetime.now(UTC)
+    entries = LedgerReader(table.deployment).read(now - timedelta(hours=1), now)
+    traced = trace_usage(entries, item.original["eventId"])
+    assert [line.entry.outcome for line in traced] == ["rejected", "counted"]
 
 
 def test_counted_and_dropped_items_stay_listed_and_cannot_be_redriven(table: RejectedTable, tenant: str) -> None:

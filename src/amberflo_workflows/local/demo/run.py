@@ -12,6 +12,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from amberflo_workflows.local.system import System
+from amberflo_workflows.operate.api_client import ApiClient
+from amberflo_workflows.operate.ledger.reconciliation import Outcome, reconcile
+from amberflo_workflows.operate.ledger.totals import HOUR_SECONDS
+from amberflo_workflows.operate.loopback import loopback_session
 from amberflo_workflows.operate.usage_files import Totals, Usage, compute_totals
 from amberflo_workflows.operate.usage_report import format_number
 
@@ -56,7 +60,7 @@ class Demo:
             f"After cancelling the later usage of {meter}", compute_totals(remaining), by_id=False
         )
         self._show_rejected()
-        return is_correct
+        return is_correct & self._reconcile()
 
     def _call(self, method: str, path: str, expected_status: int, **options: Any) -> Any:
         response = requests.request(
@@ -143,6 +147,19 @@ class Demo:
         }
         self._call("DELETE", "usage", 200, json=rule)
         self._console.print(f"Cancelled the usage of {meter} that was ingested from {start} to {end}: DELETE usage\n")
+
+    def _reconcile(self) -> bool:
+        """Compare the ledger with the sandbox, hour by hour; whether they agree."""
+        now = int(time.time())
+        client = ApiClient(self._system.api_endpoint, self._system.access_token, loopback_session())
+        time_range = (self._since // HOUR_SECONDS * HOUR_SECONDS, now // HOUR_SECONDS * HOUR_SECONDS + HOUR_SECONDS)
+        result = reconcile(self._system, client, list(client.list_meters()), time_range, now=now, lag_seconds=0)
+        agreed = result.count(Outcome.AGREED)
+        self._console.print(
+            f"The ledger, with a receipt of each usage, agrees with the sandbox in {agreed:,} of {len(result.hours):,} "
+            "hours of a meter and a tenant: metering reconcile"
+        )
+        return agreed == len(result.hours)
 
     def _show_rejected(self) -> None:
         table = self._system.outputs["RejectedTableName"]

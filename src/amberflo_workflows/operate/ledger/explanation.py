@@ -31,11 +31,11 @@ class Rule(Struct, rename="camel"):
     meter_api_name: str
     ingestion_time_range: IngestionRange
 
-    def cancels(self, record: UsageRecord, ingested: datetime) -> bool:
-        """Whether the rule cancels a record that was ingested at this time."""
+    def cancels(self, meter: str, ingested: datetime) -> bool:
+        """Whether the rule cancels usage of a meter that was ingested at this time."""
         time_range = self.ingestion_time_range
         is_in_range = time_range.start_time_in_seconds <= ingested.timestamp() < time_range.end_time_in_seconds
-        return record.meter_api_name == self.meter_api_name and is_in_range
+        return meter == self.meter_api_name and is_in_range
 
 
 @dataclass
@@ -124,5 +124,5 @@ def _list_rules(usage: CountedUsage, rules: Iterable[tuple[datetime, Rule]]) -> 
     Amberflo has a record since it was first ingested, which its receipts tell to about a second.
     """
     for _, rule in rules:
-        if rule.cancels(usage.record, usage.entries[0].time):
+        if rule.cancels(usage.record.meter_api_name, usage.entries[0].time):
             yield f"rule {rule.id}"
