@@ -35,7 +35,7 @@ test: setup lint ## Run every test
 	@$(BIN)/python -m tools.chromium
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-coverage: setup ## Run every test and measure what the tests cover; takes half as long again
+coverage: setup ## Run every test and measure what the tests cover; takes 1.5 times as long
 	@$(MAKE) --no-print-directory test ARGS="$(ARGS) --cov"
 
 test-unit: setup ## Run the tests that need no emulator

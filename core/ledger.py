@@ -2,7 +2,7 @@
 
 Receipts are written through Amazon Data Firehose, which stores a record in three availability zones before it responds,
 and puts those of some minutes into one object. With thin traffic, an object for each receipt would cost more than all
-else: an S3 request costs ten times what an execution costs.
+else: an S3 request costs five times what an execution costs.
 """
 
 import base64
@@ -25,6 +25,9 @@ FIREHOSE: Final = AwsApi(
 )
 
 
+_ADVICE: Final = "Repeat the call: usage with the same uniqueId, or a call with the same Idempotency-Key, counts once."
+
+
 class ReceiptNotWritten(Exception):
     """The receipt is not in the ledger. The execution has to fail, since what is counted must be there."""
 
@@ -36,6 +39,9 @@ def put_receipt(content: bytes) -> None:
     try:
         FIREHOSE.call("PutRecord", {"DeliveryStreamName": stream, "Record": record}, repeatable=True)
     except AwsError as error:
-        raise ReceiptNotWritten(f"The stream '{stream}' of the ledger rejected the receipt: {error}.") from None
+        reason = f"rejected the receipt: {error}"
     except NoResponse as error:
-        raise ReceiptNotWritten(f"The stream '{stream}' of the ledger could not be reached: {error}.") from None
+        reason = f"could not be reached: {error}"
+    else:
+        return
+    raise ReceiptNotWritten(f"The stream '{stream}' of the ledger {reason}. {_ADVICE}")

@@ -1,7 +1,7 @@
 """A receipt: what one execution was told about its usage, in the ledger.
 
 A receipt has a line of JSON for each usage, an :class:`Entry`, and is compressed with gzip. An object of the ledger has
-one receipt after the other, which is valid gzip as well, under the hour (UTC) in which they were written:
+one receipt after the other, which is valid gzip as well, under the hour (UTC) of the first one:
 ``receipts/date=2026-11-27/hour=15/….ndjson.gz``.
 
 A usage that is delivered twice can be in two receipts, and a receipt can be written twice. A record has the same bytes

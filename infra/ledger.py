@@ -46,8 +46,8 @@ class Ledger(Construct):
             )
         acknowledge(self.bucket, {"AwsSolutions-S1": "Each receipt names the execution that wrote it."})
         group = logs.LogGroup(self, "Log", retention=log_retention, removal_policy=RemovalPolicy.DESTROY)
-        stream_of_log = logs.LogStream(self, "LogStream", log_group=group, removal_policy=RemovalPolicy.DESTROY)
-        self._role = self._add_role(group)
+        log_stream = logs.LogStream(self, "LogStream", log_group=group, removal_policy=RemovalPolicy.DESTROY)
+        role = self._add_role(group)
         self.stream = firehose.CfnDeliveryStream(
             self,
             "Stream",
@@ -55,7 +55,7 @@ class Ledger(Construct):
             delivery_stream_encryption_configuration_input=_Encryption(key_type="AWS_OWNED_CMK"),
             extended_s3_destination_configuration=_Destination(
                 bucket_arn=self.bucket.bucket_arn,
-                role_arn=self._role.role_arn,
+                role_arn=role.role_arn,
                 buffering_hints=_Buffering(interval_in_seconds=BUFFER_SECONDS, size_in_m_bs=BUFFER_MB),
                 # A receipt is compressed already.
                 compression_format="UNCOMPRESSED",
@@ -63,12 +63,12 @@ class Ledger(Construct):
                 prefix=f"{RECEIPTS_PREFIX}date=!{{timestamp:yyyy-MM-dd}}/hour=!{{timestamp:HH}}/",
                 error_output_prefix=f"{ERRORS_PREFIX}!{{firehose:error-output-type}}/!{{timestamp:yyyy-MM-dd}}/",
                 cloud_watch_logging_options=_Logging(
-                    enabled=True, log_group_name=group.log_group_name, log_stream_name=stream_of_log.log_stream_name
+                    enabled=True, log_group_name=group.log_group_name, log_stream_name=log_stream.log_stream_name
                 ),
             ),
         )
         # Firehose checks at its creation whether it may write.
-        self.stream.node.add_dependency(self._role)
+        self.stream.node.add_dependency(role)
 
     @property
     def stream_name(self) -> str:

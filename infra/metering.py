@@ -55,10 +55,10 @@ class AmberfloMetering(Construct):
 
     Properties: ``api_function`` (for any HTTP API), ``queue_function``, ``answers`` (bucket for large responses),
     ``ingest`` (queue, dead-letter queue, rejected table), ``tenants`` (dead-letter queue), ``backfill`` (bucket),
-    ``ledger`` (bucket and stream), ``meter_locks`` (table),
-    ``tasks`` and ``state_machines`` by name, ``machines`` (the metric of their failures),
-    ``rules`` with their bus, ``functions`` (adds functions with the same bundle), ``deployment_name`` (the dimension
-    ``deployment`` of the metric ``Rejected``, and the end of the name of the metric ``ExecutionsFailed/…``).
+    ``ledger`` (bucket and stream), ``meter_locks`` (table), ``tasks`` and ``state_machines`` by name, ``machines``
+    (the metric of their failures), ``rules`` with their bus, ``functions`` (adds functions with the same bundle),
+    ``deployment_name`` (the dimension ``deployment`` of the metric ``Rejected``, and the end of the name of the metric
+    ``ExecutionsFailed/…``).
     """
 
     def __init__(

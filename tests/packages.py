@@ -1,5 +1,6 @@
-"""Builds wheels and virtual environments as a user does, isolated from this repository."""
+"""The source of packages; and wheels and virtual environments, as a user builds them, isolated from this repository."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -9,6 +10,14 @@ from pathlib import Path
 import uv
 
 ROOT = Path(__file__).parents[1]
+
+
+def read_source(module: str) -> str:
+    """Return the source of an installed module."""
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).read_text()
 
 
 def run_uv(*arguments: str) -> None:

@@ -26,10 +26,10 @@ TEXT_SUFFIXES: Final = frozenset({".py", ".md", ".html", ".js", ".css", ".svg", 
 EXCLUDED: Final = frozenset({"CONTRIBUTING.md", "LICENSE", "tools/vocabulary.py", "requirements", "package-lock.json"})
 
 
-def tracked_files() -> Iterator[Path]:
-    """The text files that git tracks, relative to the root, without links and files of others."""
+def text_files() -> Iterator[Path]:
+    """The text files that git tracks or would add, relative to the root, without links and files of others."""
     listing = subprocess.run(
-        ["git", "ls-files"],  # noqa: S607 - whichever git the developer uses
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607 - whichever git the developer uses
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -67,7 +67,7 @@ def is_vague(name: str) -> bool:
 
 def findings() -> Iterator[str]:
     """Each vague name and each odd word of the repository."""
-    for path in tracked_files():
+    for path in text_files():
         text = (ROOT / path).read_text()
         if path.suffix == ".py":
             for line, name in sorted(set(identifiers(ast.parse(text)))):
@@ -81,7 +81,7 @@ def findings() -> Iterator[str]:
 def repeated_classes() -> Iterator[str]:
     """Each public class name that stands for two things in the package."""
     places: dict[str, list[str]] = {}
-    for path in tracked_files():
+    for path in text_files():
         if path.suffix == ".py" and path.parts[0] not in {"tests", "examples", "tools"}:
             for node in ast.walk(ast.parse((ROOT / path).read_text())):
                 if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):

@@ -1,8 +1,6 @@
 """The rules of a history, and what must hold after each of them."""
 
-import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
 import pytest
@@ -17,6 +15,7 @@ from amberflo_workflows.operate.rejected.dead_letters import DeadLetters
 from amberflo_workflows.operate.rejected.redrive import redrive
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.histories import calls
+from tests.histories.events import Event
 from tests.histories.faults import Fault, Kind
 from tests.histories.ledger import TENANTS, Form, Ledger, Place, Usage, list_usages
 from tests.histories.observed import (
@@ -252,26 +251,11 @@ class IngestMachine(RuleBasedStateMachine):
         return usage
 
     def _send_event(self, usages: list[Usage]) -> None:
-        """Queue the event of these usages, as the bus does. Its id and time are the identity of those without one."""
-        seconds, event_id = int(self.stack.clock.now) - _SECONDS_ON_THE_BUS, f"event-of-{usages[0].name}"
-        detail: Any = usages[0].body if len(usages) == 1 else {"records": [usage.body for usage in usages]}
-        for index, usage in enumerate(usages):
-            unique_id = event_id if len(usages) == 1 else f"{event_id}:{index}"
-            self.ledger.identities.setdefault(usage.name, (unique_id, seconds * 1000))
-        event = {
-            "version": "0",
-            "id": event_id,
-            "detail-type": "ingestUsage",
-            "source": "applicationPlaneEventSource",
-            "account": "000000000000",
-            "time": datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "region": "us-east-1",
-            "resources": [],
-            "detail": detail,
-        }
-        self.stack.client("sqs").send_message(
-            QueueUrl=self.stack.outputs["UsageQueueUrl"], MessageBody=json.dumps(event)
-        )
+        """Queue the event of these usages, as the bus does."""
+        event = Event(usages, int(self.stack.clock.now) - _SECONDS_ON_THE_BUS)
+        for usage, identity in zip(usages, event.identities, strict=True):
+            self.ledger.identities.setdefault(usage.name, identity)
+        self.stack.client("sqs").send_message(QueueUrl=self.stack.outputs["UsageQueueUrl"], MessageBody=event.body)
 
     def _wait(self) -> None:
         """Wait until received messages are visible again. The caches of the Lambdas expire earlier."""

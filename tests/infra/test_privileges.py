@@ -4,21 +4,16 @@ After a change of permissions, edit ``ROLES``: for each role its resources, with
 ids without the prefix ``Metering`` and without the hash.
 """
 
-import json
 import re
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from amberflo_workflows.core import sent_files
 from amberflo_workflows.infra import backfill
 from amberflo_workflows.infra.operations import OPERATIONS
 from amberflo_workflows.infra.settings import Settings
-from tests.infra.conftest import get_functions, get_resources, synth_template
-
-Grants = dict[str, str]
+from tests.infra.conftest import get_resources, synth_template
+from tests.infra.grants import Grants, collect_grants, render_resource, strip_hash
 
 SECRET = "arn:_:secretsmanager:_:_:secret:AmberfloApiKey-??????"
 EXECUTIONS = "arn:_:states:_:_:execution:WorkflowsBackfillUsage:*"
@@ -148,60 +143,10 @@ ASSUMED_BY = {
     "Events": "events.amazonaws.com",
     "LedgerStreamRole": "firehose.amazonaws.com",
 }
-VARIABLES = {
-    *("AMBERFLO_API_KEY_FIELD", "AMBERFLO_API_KEY_SECRET_ID", "AMBERFLO_BASE_URL", "AMBERFLO_INGEST_URL"),
-    *("ANSWERS_BUCKET_NAME", "IDEMPOTENCY_TABLE_NAME", "METER_LOCKS_TABLE_NAME", "REJECTED_TABLE_NAME"),
-    "LEDGER_STREAM_NAME",
-    *("STATE_MACHINE_ARNS", "INGEST_USAGE_STATE_MACHINE_ARN", "AMBERFLO_CHECK_METER_NAMES", "DEPLOYMENT_NAME"),
-    *("POWERTOOLS_LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"),
-}
-
-
-def _strip_hash(logical_id: str) -> str:
-    return re.sub(r"^Metering|[0-9A-F]{8}$", "", logical_id)
-
-
-def _render_resource(resource: Any) -> str:
-    """Render the resource of a statement as in ``ROLES``."""
-    match resource:
-        case str():
-            return resource
-        case [item]:
-            return _render_resource(item)
-        case {"Ref": str(name)}:
-            return "_" if name.startswith("AWS::") else _strip_hash(name)
-        case {"Fn::GetAtt": [name, _]}:
-            return _strip_hash(name)
-        case {"Fn::Join": ["", parts]}:
-            return "".join(_render_resource(part) for part in parts)
-    raise AssertionError(resource)
-
-
-def _to_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _collect_grants(template: dict[str, Any]) -> dict[str, Grants]:
-    """Collect the permissions of each role in a template."""
-    granted: dict[str, dict[str, set[str]]] = {
-        _strip_hash(role): defaultdict(set) for role in get_resources(template, "AWS::IAM::Role")
-    }
-    for policy in get_resources(template, "AWS::IAM::Policy").values():
-        for statement in policy["PolicyDocument"]["Statement"]:
-            assert statement.keys() == {"Action", "Effect", "Resource"}
-            assert statement["Effect"] == "Allow"
-            for role in policy["Roles"]:
-                for resource in _to_list(statement["Resource"]):
-                    actions = _to_list(statement["Action"])
-                    granted[_render_resource(role)][_render_resource(resource)].update(actions)
-    return {
-        role.removesuffix("Role"): {resource: " ".join(sorted(actions)) for resource, actions in grants.items()}
-        for role, grants in granted.items()
-    }
 
 
 def test_every_role_has_exactly_the_permissions_of_the_table(aws: dict[str, Any]) -> None:
-    granted = _collect_grants(aws)
+    granted = collect_grants(aws)
     assert granted.keys() == ROLES.keys()
     for role, grants in ROLES.items():
         assert granted[role] == grants, role
@@ -209,7 +154,7 @@ def test_every_role_has_exactly_the_permissions_of_the_table(aws: dict[str, Any]
 
 def test_wildcards_are_listed_with_a_reason_and_no_action_has_one(aws: dict[str, Any]) -> None:
     actions_by_resource = {
-        resource: actions for grants in _collect_grants(aws).values() for resource, actions in grants.items()
+        resource: actions for grants in collect_grants(aws).values() for resource, actions in grants.items()
     }
     assert {resource for resource in actions_by_resource if re.search(r"[*?]", resource)} == WILDCARDS.keys()
     assert "*" not in "".join(actions_by_resource.values())
@@ -222,7 +167,7 @@ def test_files_are_stored_under_the_prefix_that_the_role_allows() -> None:
 def test_a_role_is_for_one_service_and_has_no_other_policies(aws: dict[str, Any]) -> None:
     for name, role in get_resources(aws, "AWS::IAM::Role").items():
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
-        kind = "Events" if "Events" in name else re.sub(r"(Functions|Workflows).*", r"\1", _strip_hash(name))
+        kind = "Events" if "Events" in name else re.sub(r"(Functions|Workflows).*", r"\1", strip_hash(name))
         assert statement["Principal"] == {"Service": ASSUMED_BY[kind]}, name
         assert not role.keys() & {"ManagedPolicyArns", "Policies"}, name
     for kind in ("AWS::IAM::ManagedPolicy", "AWS::IAM::User", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy"):
@@ -231,34 +176,9 @@ def test_a_role_is_for_one_service_and_has_no_other_policies(aws: dict[str, Any]
 
 def test_the_sign_in_function_has_no_permissions_on_other_resources(tmp_path: Path) -> None:
     settings = Settings(admin_email="ops@example.com", read_scope="metering/read", write_scope="metering/write")
-    granted = _collect_grants(synth_template(tmp_path / "out", "aws", settings))
+    granted = collect_grants(synth_template(tmp_path / "out", "aws", settings))
     assert dict([_expect_function("SignIn")]) == {"FunctionsSignIn": granted.pop("FunctionsSignIn")}
     assert granted == ROLES
-
-
-@pytest.mark.parametrize("kind", ["AWS::SQS::Queue", "AWS::S3::Bucket"])
-def test_queues_and_buckets_require_tls_and_name_their_senders(aws: dict[str, Any], kind: str) -> None:
-    policies = get_resources(aws, f"{kind}Policy").values()
-    names = [_render_resource(name) for policy in policies for name in policy.get("Queues") or [policy["Bucket"]]]
-    assert sorted(names) == sorted(_strip_hash(name) for name in get_resources(aws, kind))
-    for policy in policies:
-        deny, *allowed = policy["PolicyDocument"]["Statement"]
-        assert (deny["Effect"], deny["Principal"]) == ("Deny", {"AWS": "*"})
-        assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-        assert deny["Action"] in {"sqs:*", "s3:*"}
-        for statement in allowed:
-            assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-            rule = _render_resource(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
-            assert rule in {_strip_hash(name) for name in get_resources(aws, "AWS::Events::Rule")}
-
-
-def test_stored_data_is_encrypted_and_buckets_block_public_access(aws: dict[str, Any]) -> None:
-    for bucket in get_resources(aws, "AWS::S3::Bucket").values():
-        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
-        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
-        assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert all(queue["SqsManagedSseEnabled"] for queue in get_resources(aws, "AWS::SQS::Queue").values())
-    assert all(table["SSESpecification"]["SSEEnabled"] for table in get_resources(aws, "AWS::DynamoDB::Table").values())
 
 
 def test_only_our_api_may_invoke_its_function(aws: dict[str, Any]) -> None:
@@ -266,37 +186,9 @@ def test_only_our_api_may_invoke_its_function(aws: dict[str, Any]) -> None:
     assert permissions
     for permission in permissions:
         assert permission["Principal"] == "apigateway.amazonaws.com"
-        assert _render_resource(permission["FunctionName"]) == "FunctionsApi"
+        assert render_resource(permission["FunctionName"]) == "FunctionsApi"
         assert re.fullmatch(
-            r"arn:_:execute-api:_:_:ApiHttpApi/\*/\*/[a-z]\S+", _render_resource(permission["SourceArn"])
+            r"arn:_:execute-api:_:_:ApiHttpApi/\*/\*/[a-z]\S+", render_resource(permission["SourceArn"])
         )
         assert "FunctionUrlAuthType" not in permission
     assert get_resources(aws, "AWS::Lambda::Url") == {}
-
-
-def test_every_log_group_has_a_retention_and_every_writer_a_log_group(aws: dict[str, Any]) -> None:
-    groups = get_resources(aws, "AWS::Logs::LogGroup")
-    assert {group["RetentionInDays"] for group in groups.values()} == {30}
-    writers = [
-        _strip_hash(name)
-        for kind in ("Lambda::Function", "StepFunctions::StateMachine")
-        for name in get_resources(aws, f"AWS::{kind}")
-    ]
-    assert sorted(_strip_hash(name) for name in groups) == sorted(
-        [*(f"{name}Log" for name in writers), "ApiAccessLog", "LedgerLog"]
-    )
-
-
-def test_no_secret_is_in_the_template_or_in_environment_variables(aws: dict[str, Any]) -> None:
-    for name, function in get_functions(aws).items():
-        assert function["Environment"]["Variables"].keys() <= VARIABLES, name
-    for module in ("resolve_api_key", "send_usages"):
-        variables = get_functions(aws)[module]["Environment"]["Variables"]
-        assert (variables["AMBERFLO_API_KEY_SECRET_ID"], variables["AMBERFLO_API_KEY_FIELD"]) == (
-            "AmberfloApiKey",
-            "apiKey",
-        )
-    text = json.dumps(aws)
-    assert "{{resolve:" not in text
-    assert get_resources(aws, "AWS::SecretsManager::Secret") == {}
-    assert [name for name, item in aws.get("Parameters", {}).items() if "ssm" not in item["Type"].lower()] == []

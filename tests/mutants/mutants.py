@@ -14,6 +14,9 @@ IDENTITIES: Final = "tests/entrypoints/test_call_identity.py"
 REDRIVEN: Final = "tests/operate/rejected/test_redrive.py"
 RECEIPTS: Final = "tests/tasks/test_write_receipt.py"
 LEDGER: Final = "tests/operate/ledger/test_explanation.py"
+TOTALS: Final = "tests/operate/ledger/test_totals.py"
+READER: Final = "tests/operate/ledger/test_reader.py"
+DRIFT: Final = "tests/cli/ledger/test_reconcile.py"
 MESSAGES: Final = "tests/entrypoints/test_usage_message.py"
 PLAIN_RECORDS: Final = "tests/core/test_plain_record.py"
 
@@ -24,6 +27,9 @@ _CLIENT: Final = "tasks/amberflo/client.py"
 _WORKFLOW: Final = "workflows/ingest_usage.asl.json"
 _RECEIPT: Final = "tasks/write_receipt.py"
 _EXPLANATION: Final = "src/amberflo_workflows/operate/ledger/explanation.py"
+_RULES: Final = "src/amberflo_workflows/operate/ledger/rules.py"
+_READER: Final = "src/amberflo_workflows/operate/ledger/reader.py"
+_RECONCILIATION: Final = "src/amberflo_workflows/operate/ledger/reconciliation.py"
 _REDRIVE: Final = "src/amberflo_workflows/operate/rejected/redrive.py"
 _TABLE: Final = "src/amberflo_workflows/operate/rejected/table.py"
 _DEAD: Final = "src/amberflo_workflows/operate/rejected/dead_letters.py"
@@ -243,8 +249,8 @@ MUTANTS: Final = (
     Mutant(
         "a receipt that is not written is ignored",
         "core/ledger.py",
-        "    except AwsError as error:\n        raise ReceiptNotWritten(",
-        "    except AwsError as error:\n        return print(",
+        "    except AwsError as error:\n        reason =",
+        "    except AwsError as error:\n        return None\n        reason =",
     ),
     Mutant("rejected usage is counted in the receipt", _RECEIPT, "if place in rejected_places:", "if False:", RECEIPTS),
     Mutant(
@@ -261,4 +267,14 @@ MUTANTS: Final = (
         "content = id(entry)",
         LEDGER,
     ),
+    Mutant(
+        "a cancelled record is added up",
+        "src/amberflo_workflows/operate/ledger/totals.py",
+        "if digest not in self._cancelled and not",
+        "if not",
+        TOTALS,
+    ),
+    Mutant("a replaced rule still cancels", _RULES, "if earlier is None or", "if earlier is None and", LEDGER),
+    Mutant("receipts of the hour before are not read", _READER, "start - _MAX_BUFFER", "start", READER),
+    Mutant("every difference is within the tolerance", _RECONCILIATION, "rel_tol=_TOLERANCE", "rel_tol=1", DRIFT),
 )

@@ -11,7 +11,7 @@ from amberflo_workflows.cli.context import get_command_prefix, get_deployment, r
 from amberflo_workflows.cli.options import Json, parse_time_option, reject_empty
 from amberflo_workflows.cli.output import fail, say, show_status
 from amberflo_workflows.core.canonical import normalize_text
-from amberflo_workflows.operate.ledger.receipts import LedgerReader
+from amberflo_workflows.operate.ledger.reader import LedgerReader
 from amberflo_workflows.operate.ledger.usage_trace import TracedEntry, trace_usage
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from amberflo_workflows.operate.usage_report import format_number, format_time

@@ -12,7 +12,7 @@ from amberflo_workflows.cli.options import HoursEnd, HoursStart, Json, Meter, pa
 from amberflo_workflows.cli.output import say, show_status, show_table
 from amberflo_workflows.operate import usage_report
 from amberflo_workflows.operate.ledger.explanation import AHEAD_SECONDS, Explanation, explain_usage
-from amberflo_workflows.operate.ledger.receipts import LedgerReader
+from amberflo_workflows.operate.ledger.reader import LedgerReader
 from amberflo_workflows.operate.usage_report import ADDITIVE_METER_TYPES, format_number, format_time
 
 if TYPE_CHECKING:

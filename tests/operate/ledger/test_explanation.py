@@ -9,7 +9,7 @@ from msgspec import Raw
 from amberflo_workflows.core.receipt import Entry, Outcome
 from amberflo_workflows.core.usage_record import UsageRecord
 from amberflo_workflows.operate.ledger.explanation import Explanation, explain_usage
-from amberflo_workflows.operate.ledger.receipts import LedgerEntry
+from amberflo_workflows.operate.ledger.reader import LedgerEntry
 
 START = 1_795_788_000
 

@@ -5,7 +5,7 @@ from msgspec import Raw
 
 from amberflo_workflows.core.receipt import Entry, Outcome
 from amberflo_workflows.core.usage_record import UsageRecord
-from amberflo_workflows.operate.ledger.receipts import LedgerEntry
+from amberflo_workflows.operate.ledger.reader import LedgerEntry
 from amberflo_workflows.operate.ledger.totals import Hour, LedgerTotals
 
 START = 1_795_788_000

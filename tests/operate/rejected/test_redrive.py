@@ -11,7 +11,7 @@ from amberflo_workflows.core.chunks import extract_usages
 from amberflo_workflows.core.rejected_item import STATUSES, RejectedItem
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.ledger.receipts import LedgerReader
+from amberflo_workflows.operate.ledger.reader import LedgerReader
 from amberflo_workflows.operate.ledger.usage_trace import trace_usage
 from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.redrive import redrive

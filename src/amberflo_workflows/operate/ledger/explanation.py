@@ -1,41 +1,18 @@
 """Explain a number: the records that make up a tenant's usage of a meter."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
-from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
 
 from amberflo_workflows.core.usage_record import MAX_AHEAD_MILLIS, UsageRecord
-from amberflo_workflows.operate.ledger.receipts import LedgerEntry
+from amberflo_workflows.operate.ledger.reader import LedgerEntry
+from amberflo_workflows.operate.ledger.rules import Rules
 
 # The clock of a sender may be ahead, so that its usage is in the ledger before its time.
 AHEAD_SECONDS: Final = MAX_AHEAD_MILLIS // 1000
-
-
-class IngestionRange(Struct, rename="camel"):
-    """Start (inclusive) and end, in epoch seconds."""
-
-    start_time_in_seconds: int
-    end_time_in_seconds: int
-
-
-class Rule(Struct, rename="camel"):
-    """A rule that cancels a meter's usage by the time of its ingestion."""
-
-    id: str
-    meter_api_name: str
-    ingestion_time_range: IngestionRange
-
-    def cancels(self, meter: str, ingested: datetime) -> bool:
-        """Whether the rule cancels usage of a meter that was ingested at this time."""
-        time_range = self.ingestion_time_range
-        is_in_range = time_range.start_time_in_seconds <= ingested.timestamp() < time_range.end_time_in_seconds
-        return meter == self.meter_api_name and is_in_range
 
 
 @dataclass
@@ -86,14 +63,10 @@ def explain_usage(entries: Iterable[LedgerEntry], meter: str, tenant: str, start
     """
     usages: dict[bytes, CountedUsage] = {}
     cancelled: dict[bytes, str] = {}
-    rules: dict[str, tuple[datetime, Rule]] = {}
+    rules = Rules()
     for ledger_entry in entries:
         entry = ledger_entry.entry
-        if entry.rule:
-            rule = msgspec.json.decode(entry.rule, type=Rule)
-            dated = (ledger_entry.time, rule)
-            # A rule replaces the one with its id. The order of the objects of the ledger is not that of their entries.
-            rules[rule.id] = max(rules.get(rule.id, dated), dated, key=itemgetter(0))
+        rules.add(ledger_entry)
         if not entry.record:
             continue
         content = bytes(entry.record)
@@ -106,7 +79,7 @@ def explain_usage(entries: Iterable[LedgerEntry], meter: str, tenant: str, start
             usages.setdefault(content, CountedUsage(record)).entries.append(ledger_entry)
     for content, usage in usages.items():
         usage.entries.sort(key=lambda ledger_entry: ledger_entry.time)
-        usage.cancelled_by = cancelled.get(content) or next(_list_rules(usage, rules.values()), "")
+        usage.cancelled_by = cancelled.get(content) or _describe_rule(rules, usage)
     return Explanation(sorted(usages.values(), key=lambda usage: usage.record.meter_time_in_millis))
 
 
@@ -118,11 +91,6 @@ def _is_of(record: UsageRecord, meter: str, tenant: str, start: int, end: int) -
     )
 
 
-def _list_rules(usage: CountedUsage, rules: Iterable[tuple[datetime, Rule]]) -> Iterator[str]:
-    """List the rules that cancel a usage.
-
-    Amberflo has a record since it was first ingested, which its receipts tell to about a second.
-    """
-    for _, rule in rules:
-        if rule.cancels(usage.record.meter_api_name, usage.entries[0].time):
-            yield f"rule {rule.id}"
+def _describe_rule(rules: Rules, usage: CountedUsage) -> str:
+    rule_id = rules.find(usage.record.meter_api_name, usage.entries[0].time)
+    return f"rule {rule_id}" if rule_id else ""

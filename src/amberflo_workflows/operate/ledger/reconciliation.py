@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from amberflo_workflows.operate.api_client import ApiClient
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.ledger.explanation import AHEAD_SECONDS
-from amberflo_workflows.operate.ledger.receipts import LedgerReader
+from amberflo_workflows.operate.ledger.reader import LedgerReader
 from amberflo_workflows.operate.ledger.totals import HOUR_SECONDS, Hour, LedgerTotals
 from amberflo_workflows.operate.usage_report import ADDITIVE_METER_TYPES, fetch_usage
 

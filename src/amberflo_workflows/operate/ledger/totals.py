@@ -6,14 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from operator import itemgetter
 from typing import Final, NamedTuple
 
 import msgspec
 
 from amberflo_workflows.core.usage_record import UsageRecord
-from amberflo_workflows.operate.ledger.explanation import Rule
-from amberflo_workflows.operate.ledger.receipts import LedgerEntry
+from amberflo_workflows.operate.ledger.reader import LedgerEntry
+from amberflo_workflows.operate.ledger.rules import Rules
 
 HOUR_SECONDS: Final = 3600
 
@@ -38,17 +37,13 @@ class LedgerTotals:
 
     _counted: dict[bytes, _Counted] = field(default_factory=dict)
     _cancelled: set[bytes] = field(default_factory=set)
-    _rules: dict[str, tuple[datetime, Rule]] = field(default_factory=dict)
+    _rules: Rules = field(default_factory=Rules)
 
     def add(self, entries: Iterable[LedgerEntry], start: int, end: int) -> None:
         """Add the usage between epoch seconds. The entries can come in any order, and more than once."""
         for ledger_entry in entries:
             entry = ledger_entry.entry
-            if entry.rule:
-                rule = msgspec.json.decode(entry.rule, type=Rule)
-                dated = (ledger_entry.time, rule)
-                # A rule replaces the one with its id.
-                self._rules[rule.id] = max(self._rules.get(rule.id, dated), dated, key=itemgetter(0))
+            self._rules.add(ledger_entry)
             if not entry.record:
                 continue
             content = bytes(entry.record)
@@ -65,7 +60,7 @@ class LedgerTotals:
         """Return the sum of each hour, without what was cancelled."""
         values: dict[Hour, list[float]] = defaultdict(list)
         for digest, counted in self._counted.items():
-            if digest not in self._cancelled and not self._is_cancelled_by_rule(counted):
+            if digest not in self._cancelled and not self._rules.find(counted.hour.meter, counted.ingested):
                 values[counted.hour].append(counted.value)
         return {hour: math.fsum(hour_values) for hour, hour_values in values.items()}
 
@@ -77,6 +72,3 @@ class LedgerTotals:
             self._counted[digest] = _Counted(hour, record.meter_value, ingested)
         elif ingested < earlier.ingested:
             self._counted[digest] = earlier._replace(ingested=ingested)
-
-    def _is_cancelled_by_rule(self, counted: _Counted) -> bool:
-        return any(rule.cancels(counted.hour.meter, counted.ingested) for _, rule in self._rules.values())

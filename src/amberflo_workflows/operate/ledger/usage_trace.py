@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from amberflo_workflows.core.receipt import Entry
 from amberflo_workflows.core.usage_record import UsageRecord
-from amberflo_workflows.operate.ledger.receipts import LedgerEntry
+from amberflo_workflows.operate.ledger.reader import LedgerEntry
 
 
 class TracedEntry(NamedTuple):

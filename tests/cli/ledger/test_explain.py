@@ -1,49 +1,29 @@
 """``metering usage explain`` and ``metering trace`` on the receipts of real executions."""
 
-import time
-import uuid
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from amberflo_workflows.local.system import System
+from tests.cli.ledger.usages import HOUR, HOUR_SECONDS, build_usage
 from tests.cli.local_metering import LocalMetering, count_usages
 from tests.entrypoints.calls import Api
 from tests.workflows.runner import Runner
 
 pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls", "storage")]
 
-HOUR = (int(time.time()) // 3600 - 2) * 3600
-
-
-@pytest.fixture
-def metering(system: System, tmp_path: Path) -> LocalMetering:
-    return LocalMetering.of(system, tmp_path / "home")
-
-
-@pytest.fixture
-def tenant() -> str:
-    return f"tenant-{uuid.uuid4()}"
-
-
-def _usage(tenant: str, number: int, value: Any = 2, **fields: Any) -> dict[str, Any]:
-    usage = {"tenantId": tenant, "meterApiName": "api-calls", "meterValue": value, "uniqueId": f"{tenant}/{number}"}
-    return {**usage, "meterTimeInMillis": HOUR * 1000 + number, **fields}
-
 
 def _explain(metering: LocalMetering, tenant: str) -> Any:
-    time_range = ("--from", str(HOUR), "--to", str(HOUR + 3600))
+    time_range = ("--from", str(HOUR), "--to", str(HOUR + HOUR_SECONDS))
     return metering.json("usage", "explain", "api-calls", tenant, *time_range)
 
 
 def test_the_records_of_an_hour_make_up_what_amberflo_reports(metering: LocalMetering, tenant: str) -> None:
-    usages = [_usage(tenant, number) for number in range(3)]
+    usages = [build_usage(tenant, number) for number in range(3)]
     others = [
-        _usage("another", 3),
-        _usage(tenant, 4, meterApiName="storage"),
-        _usage(tenant, 5, meterTimeInMillis=HOUR * 1000 - 1),
-        _usage(tenant, 6, meterTimeInMillis=(HOUR + 3600) * 1000),
+        build_usage("another", 3),
+        build_usage(tenant, 4, meterApiName="storage"),
+        build_usage(tenant, 5, meterTimeInMillis=HOUR * 1000 - 1),
+        build_usage(tenant, 6, meterTimeInMillis=(HOUR + HOUR_SECONDS) * 1000),
     ]
     count_usages(metering.system, [*usages, *others])
     # Sent twice, counted once.
@@ -58,13 +38,13 @@ def test_the_records_of_an_hour_make_up_what_amberflo_reports(metering: LocalMet
 
 
 def test_cancelled_usage_is_explained_and_not_added_up(metering: LocalMetering, tenant: str) -> None:
-    usages = [_usage(tenant, number) for number in range(2)]
+    usages = [build_usage(tenant, number) for number in range(2)]
     count_usages(metering.system, usages)
     assert Api(metering.system).call("DELETE", "usage", {"records": usages[:1]}).status == 200
     explained = _explain(metering, tenant)
     assert [bool(usage["cancelledBy"]) for usage in explained["usages"]] == [True, False]
     assert (explained["total"], explained["reportedByAmberflo"]) == (2, 2)
-    printed = metering("usage", "explain", "api-calls", tenant, "--from", "5h").stdout.splitlines()
+    printed = metering("usage", "explain", "api-calls", tenant, "--from", str(HOUR)).stdout.splitlines()
     assert [" ".join(line.split())[:30] for line in printed[:1]] == ["time value unique id event cou"]
     assert [word for line in printed[1:3] for word in ("cancelled", "counted") if f" {word} " in line] == [
         "cancelled",
@@ -81,7 +61,7 @@ def test_a_range_without_usage_and_an_empty_range(metering: LocalMetering, tenan
 
 
 def test_the_life_of_a_usage_that_was_rejected_redriven_and_cancelled(metering: LocalMetering, tenant: str) -> None:
-    system, usage = metering.system, _usage(tenant, 7, "five")
+    system, usage = metering.system, build_usage(tenant, 7, "five")
     reported = {"eventId": "event-7", "eventTime": "2026-01-01T00:00:00Z", "index": 3, "usage": usage}
     Runner(system, endpoint=None).run("ingest_usage", {"usages": [reported]})
     assert metering("rejected", "redrive", "--tenant", tenant, "--set", "meterValue=5").returncode == 0

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -12,6 +12,9 @@ from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.errors import OperatorError
 
 PARALLEL_OBJECTS: Final = 16
+# An object is under the hour of its oldest receipt, and Firehose collects an object for at most this time:
+# https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
+_MAX_BUFFER: Final = timedelta(minutes=15)
 
 
 class LedgerEntry(NamedTuple):
@@ -33,8 +36,8 @@ class LedgerReader:
     deployment: Deployment
 
     def read(self, start: datetime, end: datetime) -> Iterator[LedgerEntry]:
-        """Yield what was written from the hour of ``start`` to the hour of ``end``, both in UTC."""
-        keys = self._list_keys(start, end)
+        """Yield what was written from ``start`` to ``end``, both in UTC, and some of what was written around it."""
+        keys = self._list_keys(start - _MAX_BUFFER, end)
         with ThreadPoolExecutor(PARALLEL_OBJECTS) as pool:
             while some_keys := list(islice(keys, PARALLEL_OBJECTS)):
                 for key, entries in zip(some_keys, pool.map(self._read_object, some_keys), strict=True):

@@ -1,9 +1,6 @@
 """``metering reconcile`` against the sandbox, whose records other clients change without our workflows."""
 
 import json
-import time
-import uuid
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,28 +8,13 @@ import requests
 
 from amberflo_workflows.local.system import SECRET, System
 from amberflo_workflows.tasks.cancel_usage import CANCEL_DIMENSION
+from tests.cli.ledger.usages import HOUR, HOUR_SECONDS, build_usage
 from tests.cli.local_metering import LocalMetering, count_usages
 from tests.entrypoints.calls import Api
 
 pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls", "storage")]
 
-HOUR = (int(time.time()) // 3600 - 6) * 3600
-RANGE = ("--from", str(HOUR), "--to", str(HOUR + 2 * 3600))
-
-
-@pytest.fixture
-def metering(system: System, tmp_path: Path) -> LocalMetering:
-    return LocalMetering.of(system, tmp_path / "home")
-
-
-@pytest.fixture
-def tenant() -> str:
-    return f"tenant-{uuid.uuid4()}"
-
-
-def _usage(tenant: str, number: int, value: float = 2, **fields: Any) -> dict[str, Any]:
-    usage = {"tenantId": tenant, "meterApiName": "api-calls", "meterValue": value, "uniqueId": f"{tenant}/{number}"}
-    return {**usage, "meterTimeInMillis": HOUR * 1000 + number, **fields}
+RANGE = ("--from", str(HOUR), "--to", str(HOUR + 2 * HOUR_SECONDS))
 
 
 def _ingest_elsewhere(system: System, usage: dict[str, Any], **dimensions: str) -> None:
@@ -55,8 +37,8 @@ def _list_differences(output: Any) -> list[tuple[str, str, int, float, float, st
 
 
 def test_usage_that_was_sent_twice_and_cancelled_agrees(metering: LocalMetering, tenant: str) -> None:
-    usages = [_usage(tenant, number, 0.1) for number in range(5)]
-    count_usages(metering.system, [*usages, _usage(tenant, 9, meterApiName="storage")])
+    usages = [build_usage(tenant, number, 0.1) for number in range(5)]
+    count_usages(metering.system, [*usages, build_usage(tenant, 9, meterApiName="storage")])
     count_usages(metering.system, usages[:2])
     assert Api(metering.system).call("DELETE", "usage", {"records": usages[:1]}).status == 200
     code, output = _reconcile(metering, "--tenant", tenant)
@@ -67,17 +49,17 @@ def test_usage_that_was_sent_twice_and_cancelled_agrees(metering: LocalMetering,
 
 def test_each_difference_is_an_hour_of_a_tenant_and_a_meter(metering: LocalMetering, tenant: str) -> None:
     other = f"{tenant}-other"
-    lost = _usage(tenant, 1)
-    count_usages(metering.system, [lost, _usage(tenant, 2), _usage(other, 3)])
+    lost = build_usage(tenant, 1)
+    count_usages(metering.system, [lost, build_usage(tenant, 2), build_usage(other, 3)])
     # Behind our back, one record goes away and another one is added an hour later.
     _ingest_elsewhere(metering.system, lost, **{CANCEL_DIMENSION: "true"})
-    _ingest_elsewhere(metering.system, _usage(other, 4, 5, meterTimeInMillis=(HOUR + 3600) * 1000))
+    _ingest_elsewhere(metering.system, build_usage(other, 4, 5, meterTimeInMillis=(HOUR + HOUR_SECONDS) * 1000))
     code, output = _reconcile(metering)
     assert code == 1
     ours = [item for item in _list_differences(output) if item[1] in {tenant, other}]
     assert ours == [
         ("api-calls", tenant, HOUR, 4, 2, "missing at Amberflo"),
-        ("api-calls", other, HOUR + 3600, 0, 5, "more at Amberflo than in the ledger"),
+        ("api-calls", other, HOUR + HOUR_SECONDS, 0, 5, "more at Amberflo than in the ledger"),
     ]
     code, output = _reconcile(metering, "--tenant", other, "--meter", "api-calls")
     assert _list_differences(output) == ours[1:]
@@ -87,7 +69,7 @@ def test_each_difference_is_an_hour_of_a_tenant_and_a_meter(metering: LocalMeter
 
 
 def test_a_difference_of_a_late_hour_is_not_yet_one(metering: LocalMetering, tenant: str) -> None:
-    _ingest_elsewhere(metering.system, _usage(tenant, 1))
+    _ingest_elsewhere(metering.system, build_usage(tenant, 1))
     code, output = _reconcile(metering, "--tenant", tenant, "--lag", "7h")
     assert (code, [item[-1] for item in _list_differences(output)]) == (0, ["too fresh to tell"])
     assert _reconcile(metering, "--tenant", tenant, "--lag", "1h")[0] == 1
@@ -97,7 +79,7 @@ def test_a_meter_without_a_sum_is_named(metering: LocalMetering, tenant: str) ->
     meter = {"label": "users", "meterApiName": "users", "meterType": "active_users"}
     response = Api(metering.system).call("POST", "meters", {**meter, "aggregationDimensions": ["customerId"]})
     assert response.status == 201
-    count_usages(metering.system, [_usage(tenant, 1, 1, meterApiName="users")])
+    count_usages(metering.system, [build_usage(tenant, 1, 1, meterApiName="users")])
     code, output = _reconcile(metering, "--tenant", tenant)
     assert (code, output["differences"], output["metersWithoutSum"]) == (0, [], ["users"])
 
