@@ -81,12 +81,17 @@ def system(shared_system: System, request: pytest.FixtureRequest) -> Iterator[Sy
 
 
 def empty(system: System) -> None:
-    """Delete meters, usage, faults, rejected items, files, and queued and dead events."""
+    """Delete meters, usage, faults, rejected items, files, receipts, and queued and dead events.
+
+    A rule in a receipt would cancel usage of a later test, although the sandbox no longer has the rule.
+    """
     sandbox_of(system).reset()
-    s3, bucket = system.client("s3"), system.outputs["BackfillBucketName"]
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-        for item in page.get("Contents", []):
-            s3.delete_object(Bucket=bucket, Key=item["Key"])
+    s3 = system.client("s3")
+    for output in ("BackfillBucketName", "LedgerBucketName"):
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=system.outputs[output]):
+            objects = [{"Key": item["Key"]} for item in page.get("Contents", [])]
+            if objects:
+                s3.delete_objects(Bucket=system.outputs[output], Delete={"Objects": objects})
     table, dynamodb = system.outputs["RejectedTableName"], system.client("dynamodb")
     for page in dynamodb.get_paginator("scan").paginate(TableName=table, ProjectionExpression="id"):
         for item in page["Items"]:

@@ -14,5 +14,5 @@ def metering(system: System, tmp_path: Path) -> LocalMetering:
 
 @pytest.fixture
 def tenant() -> str:
-    """A tenant of its own for each test, because the ledger keeps the receipts of other tests."""
+    """A tenant of its own for each test."""
     return f"tenant-{uuid.uuid4()}"
