@@ -6,8 +6,8 @@ from typing import Any, TypedDict
 import msgspec
 from msgspec import Raw, Struct
 
-from amberflo_workflows.core.ledger import put_receipt
-from amberflo_workflows.core.receipt import Entry, Outcome, encode_receipt
+from amberflo_workflows.core.ledger.receipt import Entry, Outcome, encode_receipt
+from amberflo_workflows.core.ledger.stream import put_receipt
 from amberflo_workflows.core.usage_record import UsageRecord
 
 

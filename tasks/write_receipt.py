@@ -16,9 +16,9 @@ import msgspec
 from msgspec import Struct
 
 from amberflo_workflows.core.initialization import at_initialization
-from amberflo_workflows.core.ledger import FIREHOSE
+from amberflo_workflows.core.ledger.receipt import Entry, Rejection
+from amberflo_workflows.core.ledger.stream import FIREHOSE
 from amberflo_workflows.core.observability import logger
-from amberflo_workflows.core.receipt import Entry, Rejection
 from amberflo_workflows.core.reported_usage import ReportedUsage, build_rejected_usage
 from amberflo_workflows.core.usage_record import build_record
 from amberflo_workflows.tasks.receipt_step import ReceiptInput, ReceiptOutput, build_entry, encode_record, write

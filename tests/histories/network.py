@@ -18,7 +18,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from ministack.services import dynamodb, secretsmanager, sqs, stepfunctions
 
 from amberflo_workflows.core.connections import NoResponse
-from amberflo_workflows.core.receipt import decode_receipts
+from amberflo_workflows.core.ledger.receipt import decode_receipts
 from amberflo_workflows.sandbox.app import Sandbox
 from amberflo_workflows.sandbox.faults import FaultMiddleware
 from amberflo_workflows.tasks.amberflo.transport import HttpResponse
@@ -152,7 +152,7 @@ class Network:
 
 def _list_counted(receipt: bytes) -> Iterator[str]:
     """The names of the usages that a receipt has as counted."""
-    for entry in decode_receipts(receipt):
+    for entry in decode_receipts(receipt, ""):
         if entry.outcome == "counted" and entry.record:
             yield msgspec.json.decode(entry.record)["dimensions"]["name"]
 

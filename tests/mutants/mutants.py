@@ -248,7 +248,7 @@ MUTANTS: Final = (
     Mutant("usage counts without a receipt", _WORKFLOW, '"Default": "WriteReceipt"', '"Default": "WereUsagesRejected"'),
     Mutant(
         "a receipt that is not written is ignored",
-        "core/ledger.py",
+        "core/ledger/stream.py",
         "    except AwsError as error:\n        reason =",
         "    except AwsError as error:\n        return None\n        reason =",
     ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from amberflo_workflows.cli.output import fail
+from amberflo_workflows.core.ledger.receipt import UnreadableObject
 from amberflo_workflows.local import system as systems
 from amberflo_workflows.local.home import home
 from amberflo_workflows.local.system import System
@@ -26,7 +27,7 @@ def reported_errors() -> Iterator[None]:
     """Report errors as one line and an exit code, not as a stack trace."""
     try:
         yield
-    except OperatorError as error:
+    except (OperatorError, UnreadableObject) as error:
         raise fail(error) from None
     except Exception as error:
         # Only errors of AWS and of the connection to it. Importing botocore for its base class would slow each command.

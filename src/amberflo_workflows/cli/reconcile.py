@@ -4,13 +4,15 @@ import json
 import time
 from typing import Annotated, Final
 
+import msgspec
 import typer
 
 from amberflo_workflows.cli.context import get_api_client, get_deployment, reported_errors
 from amberflo_workflows.cli.options import HoursEnd, HoursStart, Json, parse_hours, reject_empty
 from amberflo_workflows.cli.output import fail, say, show_status, show_table
+from amberflo_workflows.core.ledger.comparison import OUTCOMES, ComparedHour, HourOutcome
 from amberflo_workflows.operate.ledger import reconciliation
-from amberflo_workflows.operate.ledger.reconciliation import ComparedHour, Outcome, Reconciliation
+from amberflo_workflows.operate.ledger.reconciliation import Reconciliation
 from amberflo_workflows.operate.times import InvalidTime, parse_duration
 from amberflo_workflows.operate.usage_report import format_number, format_time
 
@@ -18,6 +20,12 @@ app = typer.Typer(add_completion=False)
 
 # Amberflo's hourly view of usage is about three hours late.
 DEFAULT_LAG: Final = "4h"
+_WORDS: Final[dict[HourOutcome, str]] = {
+    "agreed": "agreed",
+    "missing": "missing at Amberflo",
+    "unknown": "more at Amberflo than in the ledger",
+    "tooFresh": "too fresh to tell",
+}
 
 
 @app.command()
@@ -48,7 +56,7 @@ def reconcile(
     hours = [
         compared
         for compared in result.hours
-        if tenant in {None, compared.hour.tenant} and (names is None or compared.hour.meter in names)
+        if tenant in {None, compared.tenant_id} and (names is None or compared.meter_api_name in names)
     ]
     result = result._replace(hours=hours)
     if as_json:
@@ -60,19 +68,19 @@ def reconcile(
 
 def _print_json(result: Reconciliation) -> None:
     output = {
-        "outcomes": {outcome.value: result.count(outcome) for outcome in Outcome},
-        "differences": [hour.to_json() for hour in result.hours if hour.outcome is not Outcome.AGREED],
+        "outcomes": {outcome: result.count(outcome) for outcome in OUTCOMES},
+        "differences": [msgspec.to_builtins(hour) for hour in result.hours if hour.outcome != "agreed"],
         "metersWithoutSum": result.meters_without_sum,
     }
     print(json.dumps(output, indent=2))
 
 
 def _print(result: Reconciliation) -> None:
-    differences = [hour for hour in result.hours if hour.outcome is not Outcome.AGREED]
+    differences = [hour for hour in result.hours if hour.outcome != "agreed"]
     if differences:
         columns = ("meter", "tenant", "hour (UTC)", "ledger", "Amberflo", "difference", "outcome")
         show_table(columns, map(_build_row, differences), numbers=("ledger", "Amberflo", "difference"))
-    counts = ", ".join(f"{result.count(outcome):,} {outcome.value}" for outcome in Outcome)
+    counts = ", ".join(f"{result.count(outcome):,} {_WORDS[outcome]}" for outcome in OUTCOMES)
     say(f"{counts} (hours of a meter and a tenant).")
     if result.meters_without_sum:
         say(f"Not compared, since the values of their type have no sum: {', '.join(result.meters_without_sum)}.")
@@ -80,5 +88,5 @@ def _print(result: Reconciliation) -> None:
 
 def _build_row(hour: ComparedHour) -> tuple[str, ...]:
     numbers = (hour.ledger, hour.amberflo, hour.ledger - hour.amberflo)
-    at = format_time(hour.hour.start)[:16]
-    return hour.hour.meter, hour.hour.tenant, at, *map(format_number, numbers), hour.outcome.value
+    at = format_time(hour.start_time_in_seconds)[:16]
+    return hour.meter_api_name, hour.tenant_id, at, *map(format_number, numbers), _WORDS[hour.outcome]

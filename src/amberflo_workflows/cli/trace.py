@@ -2,7 +2,6 @@
 
 import json
 import time
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ from amberflo_workflows.cli.context import get_command_prefix, get_deployment, r
 from amberflo_workflows.cli.options import Json, parse_time_option, reject_empty
 from amberflo_workflows.cli.output import fail, say, show_status
 from amberflo_workflows.core.canonical import normalize_text
-from amberflo_workflows.operate.ledger.reader import LedgerReader
+from amberflo_workflows.operate.ledger.reader import open_ledger
 from amberflo_workflows.operate.ledger.usage_trace import TracedEntry, trace_usage
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from amberflo_workflows.operate.usage_report import format_number, format_time
@@ -31,10 +30,11 @@ def trace(
 ) -> None:
     """Show what became of a usage: when it was counted, rejected or cancelled, and by which execution."""
     now = int(time.time())
-    start = datetime.fromtimestamp(parse_time_option("--since", since, now), UTC)
+    start = parse_time_option("--since", since, now)
     with reported_errors(), show_status("Reading the ledger"):
         deployment = get_deployment(context)
-        entries = LedgerReader(deployment).read(start, datetime.fromtimestamp(now, UTC))
+        ledger = open_ledger(deployment)
+        entries = ledger.read_receipts(ledger.list_receipts(start, now))
         traced = trace_usage(entries, normalize_text(unique_id.strip()))
         rejections = {line.entry.rejection.id for line in traced if line.entry.rejection}
         items = list(RejectedTable(deployment).get(sorted(rejections)))
@@ -44,7 +44,7 @@ def trace(
         return
     if not traced:
         raise fail(
-            f"The ledger has no usage '{unique_id}' since {format_time(int(start.timestamp()))} UTC. It may be in the "
+            f"The ledger has no usage '{unique_id}' since {format_time(start)} UTC. It may be in the "
             f"queue, or in the dead-letter queue: {get_command_prefix(context)} dead list"
         )
     for line in traced:

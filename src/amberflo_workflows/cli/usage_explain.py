@@ -2,7 +2,6 @@
 
 import json
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,8 +10,8 @@ from amberflo_workflows.cli.context import get_api_client, get_deployment, repor
 from amberflo_workflows.cli.options import HoursEnd, HoursStart, Json, Meter, parse_hours, reject_empty
 from amberflo_workflows.cli.output import say, show_status, show_table
 from amberflo_workflows.operate import usage_report
-from amberflo_workflows.operate.ledger.explanation import AHEAD_SECONDS, Explanation, explain_usage
-from amberflo_workflows.operate.ledger.reader import LedgerReader
+from amberflo_workflows.operate.ledger.explanation import Explanation, describe_usage, explain_usage
+from amberflo_workflows.operate.ledger.reader import open_ledger
 from amberflo_workflows.operate.usage_report import ADDITIVE_METER_TYPES, format_number, format_time
 
 if TYPE_CHECKING:
@@ -34,8 +33,9 @@ def explain(
     with reported_errors(), show_status("Reading the ledger"):
         client = get_api_client(context)
         amberflo_meter = client.get_meter(meter)
-        entries = LedgerReader(get_deployment(context)).read(_to_datetime(first - AHEAD_SECONDS), _to_datetime(now))
-        explanation = explain_usage(entries, amberflo_meter["meterApiName"], tenant, first, last)
+        explanation = explain_usage(
+            open_ledger(get_deployment(context)), amberflo_meter["meterApiName"], tenant, first, last
+        )
         query: Query = {"groupBy": "customerId", "tenantId": [tenant]}
         usage = usage_report.fetch_usage(client, amberflo_meter, (first, min(last, now)), "HOUR", query)
     reported = sum(group.total for group in usage.groups)
@@ -51,7 +51,7 @@ def explain(
 
 def _describe(explanation: Explanation, reported: float) -> dict[str, object]:
     return {
-        "usages": [usage.to_json() for usage in explanation.usages],
+        "usages": [describe_usage(usage) for usage in explanation.usages],
         "total": explanation.total,
         "reportedByAmberflo": reported,
     }
@@ -60,7 +60,7 @@ def _describe(explanation: Explanation, reported: float) -> dict[str, object]:
 def _show(explanation: Explanation) -> None:
     rows = []
     for usage in explanation.usages:
-        entry = usage.entries[0].entry
+        entry = usage.counted[0]
         rows.append(
             (
                 format_time(usage.record.meter_time_in_millis // 1000),
@@ -77,7 +77,3 @@ def _show(explanation: Explanation) -> None:
         show_table(columns, rows, numbers=("value",))
     else:
         say("The ledger has no usage of this tenant and meter in this time.")
-
-
-def _to_datetime(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -1,7 +1,6 @@
 import json
 import time
 import uuid
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -11,7 +10,7 @@ from amberflo_workflows.core.chunks import extract_usages
 from amberflo_workflows.core.rejected_item import STATUSES, RejectedItem
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.ledger.reader import LedgerReader
+from amberflo_workflows.operate.ledger.reader import open_ledger
 from amberflo_workflows.operate.ledger.usage_trace import trace_usage
 from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.redrive import redrive
@@ -89,8 +88,9 @@ def test_usage_without_an_identity_of_its_own_has_that_of_its_event(table: Rejec
     (item,) = _report_rejected(table, _usage(tenant))
     (result,) = redrive(table.deployment, [table.edit(item, _usage(tenant, meterValue=5))])
     assert result.counted
-    now = datetime.now(UTC)
-    entries = LedgerReader(table.deployment).read(now - timedelta(hours=1), now)
+    ledger = open_ledger(table.deployment)
+    now = int(time.time())
+    entries = ledger.read_receipts(ledger.list_receipts(now - 3600, now))
     traced = trace_usage(entries, item.original["eventId"])
     assert [line.entry.outcome for line in traced] == ["rejected", "counted"]
 

@@ -9,6 +9,8 @@ whenever it is sent, so that readers can tell.
 """
 
 import gzip
+import io
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
@@ -48,16 +50,33 @@ class Entry(Struct, rename="camel", omit_defaults=True, kw_only=True):
     rule: Raw | UnsetType = UNSET
 
 
+class LedgerEntry(Entry, kw_only=True):
+    """An entry with the key of the object that has its receipt."""
+
+    receipt: str = ""
+
+
+class UnreadableObject(Exception):
+    """An object of the ledger is not what it should be; the message names it."""
+
+
 def encode_receipt(entries: Iterable[Entry]) -> bytes:
     """Return the content of a receipt; the same entries have the same bytes."""
     # Without mtime, the header of gzip would have the time of day.
     return gzip.compress(msgspec.json.Encoder().encode_lines(entries), mtime=0)
 
 
-def decode_receipts(content: bytes) -> Iterator[Entry]:
-    """Yield the entries of the receipts in an object. Raises ``ValueError`` if the content is none."""
+def decode_receipts(content: bytes, key: str) -> Iterator[LedgerEntry]:
+    """Yield the entries of the receipts in an object. Raises :class:`UnreadableObject`.
+
+    Line by line, since an object of 64 MB inflates to a gigabyte.
+    """
+    decoder = msgspec.json.Decoder(LedgerEntry)
     try:
-        lines = gzip.decompress(content)
-    except (OSError, EOFError) as error:
-        raise ValueError(f"The receipt is not valid gzip: {error}") from error
-    yield from msgspec.json.Decoder(Entry).decode_lines(lines)
+        with gzip.open(io.BytesIO(content)) as lines:
+            for line in lines:
+                entry = decoder.decode(line)
+                entry.receipt = entry.receipt or key
+                yield entry
+    except (OSError, EOFError, zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableObject(f"The object {key} of the ledger cannot be read: {error}") from error
