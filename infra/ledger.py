@@ -16,6 +16,12 @@ from amberflo_workflows.infra.storage import build_bucket
 RECEIPTS_PREFIX: Final = "receipts/"
 # Where Firehose puts what it cannot deliver.
 ERRORS_PREFIX: Final = "errors/"
+# As in core.ledger.layout, which requires msgspec; the constructs do without it.
+SORTED_PREFIX: Final = "sorted/"
+RULES_PREFIX: Final = "rules/"
+INDEX_PREFIX: Final = "index/"
+SORTED_UNTIL_KEY: Final = "sorted-until.json"
+READ_PREFIXES: Final = (RECEIPTS_PREFIX, SORTED_PREFIX, RULES_PREFIX, INDEX_PREFIX, SORTED_UNTIL_KEY)
 # An object has the receipts of this time, or of this size: the fewer objects, the fewer requests to pay for.
 BUFFER_SECONDS: Final = 300
 BUFFER_MB: Final = 64
@@ -82,6 +88,20 @@ class Ledger(Construct):
         function.add_to_role_policy(
             iam.PolicyStatement(actions=["firehose:PutRecord"], resources=[self.stream.attr_arn])
         )
+
+    def allow_to_read(self, function: lambda_.Function) -> None:
+        """Allow a function to read the receipts, sorted and not, and the rules in them."""
+        self.allow_objects(function, "s3:GetObject", *READ_PREFIXES)
+        function.add_environment("LEDGER_BUCKET_NAME", self.bucket.bucket_name)
+        function.add_to_role_policy(iam.PolicyStatement(actions=["s3:ListBucket"], resources=[self.bucket.bucket_arn]))
+
+    def allow_objects(self, function: lambda_.Function, action: str, *prefixes: str) -> None:
+        """Allow a function an action on the objects whose keys start with one of the prefixes."""
+        objects = [self.bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]
+        function.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=objects))
+        rule = f"AwsSolutions-IAM5[Resource::<{get_logical_id(self.bucket)}.Arn>/"
+        reason = "Any object under the prefix: each belongs to the ledger of this deployment."
+        acknowledge(function.role or function, {f"{rule}{prefix}*]": reason for prefix in prefixes})
 
     def _add_role(self, group: logs.LogGroup) -> iam.Role:
         """Add the role of the stream. It may do what AWS documents for it, without reading or deleting receipts.

@@ -1,5 +1,6 @@
 """The objects in the ledger's bucket: list, read and write them. Methods raise botocore's errors."""
 
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from amberflo_workflows.core import aws
 from amberflo_workflows.core.ledger.layout import (
     INDEX_PREFIX,
     RULES_PREFIX,
@@ -156,6 +158,11 @@ class LedgerStore:
 
     def _put(self, key: str, content: bytes) -> None:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=content)
+
+
+def own_ledger() -> LedgerStore:
+    """Return the ledger of the deployment that a Lambda belongs to."""
+    return LedgerStore(aws.client("s3", read_seconds=10), os.environ["LEDGER_BUCKET_NAME"])
 
 
 def _group_by_size(items: Iterable[StoredObject]) -> Iterator[list[StoredObject]]:
