@@ -17,7 +17,8 @@ from amberflo_workflows.core.initialization import at_initialization
 from amberflo_workflows.core.s3_object import S3Object, read_object, s3_client
 from amberflo_workflows.core.usage_file import FileLayout
 from amberflo_workflows.entrypoints import oversized, workflows
-from amberflo_workflows.entrypoints.backfill.sending import RowDestination, send_rows
+from amberflo_workflows.entrypoints.backfill.sending import send_rows
+from amberflo_workflows.entrypoints.sending import Destination
 
 logger = Logger()
 
@@ -45,7 +46,7 @@ class SendRange(Struct):
 def handler(event: dict[str, Any], _context: object) -> dict[str, int]:
     logger.set_correlation_id(str(event.get("execution", {}).get("name", "")))
     request = msgspec.convert(event, SendRange)
-    destination = RowDestination(
+    destination = Destination(
         os.environ["INGEST_USAGE_STATE_MACHINE_ARN"],
         os.environ["REJECTED_TABLE_NAME"],
         _START,

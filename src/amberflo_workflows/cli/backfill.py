@@ -12,7 +12,7 @@ from amberflo_workflows.cli.output import fail
 from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.core.file_options import FileOptions, LongDimensions
 from amberflo_workflows.core.usage_file import detect_format, read_layout
-from amberflo_workflows.entrypoints.backfill.sending import ChunkNotSent
+from amberflo_workflows.entrypoints.sending import ChunkNotSent
 from amberflo_workflows.operate.backfill.source import LocalFile, S3File, UsageSource
 from amberflo_workflows.operate.usage_members import parse_member
 

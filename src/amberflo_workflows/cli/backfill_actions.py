@@ -12,7 +12,7 @@ from amberflo_workflows.core import sent_files
 from amberflo_workflows.core.file_options import FileOptions
 from amberflo_workflows.core.file_rows import FileRow, read_rows
 from amberflo_workflows.core.usage_file import FileLayout
-from amberflo_workflows.entrypoints.backfill.sending import RowDestination
+from amberflo_workflows.entrypoints.sending import Destination
 from amberflo_workflows.local.home import home
 from amberflo_workflows.operate.backfill import rejected_rows, s3_backfill
 from amberflo_workflows.operate.backfill import run as backfill_run
@@ -104,7 +104,7 @@ def _send(
     if progress and not as_json:
         say(f"Resuming after {progress.accepted + progress.rejected:,} rows. Use --restart to start over.")
     start = start_with(deployment.client("stepfunctions"))
-    destination = RowDestination(machine, table, start, deployment.client("dynamodb"))
+    destination = Destination(machine, table, start, deployment.client("dynamodb"))
     return run_with_progress(backfill_run.send_file(source, layout, destination, journal), "Sending", source)
 
 

@@ -6,9 +6,9 @@ import pytest
 from amberflo_workflows.core.file_options import FileOptions
 from amberflo_workflows.core.file_rows import read_rows
 from amberflo_workflows.core.usage_file import parse_usages, read_layout
-from amberflo_workflows.entrypoints import workflows
-from amberflo_workflows.entrypoints.backfill import sending
-from amberflo_workflows.entrypoints.backfill.sending import RowDestination, send_rows
+from amberflo_workflows.entrypoints import sending, workflows
+from amberflo_workflows.entrypoints.backfill.sending import send_rows
+from amberflo_workflows.entrypoints.sending import Destination
 from amberflo_workflows.entrypoints.workflows import WorkflowResult
 
 
@@ -30,7 +30,7 @@ def test_an_interruption_after_any_chunk_loses_no_usage_of_a_row(monkeypatch: py
     layout = read_layout(FileOptions("f.csv", "csv", meters=meters), [data])
     rows = list(read_rows([data[layout.rows_start :]], layout.rows_start, "csv"))
     everything = [usage.event_id for row in rows for usage in parse_usages(row, layout)]
-    destination: Any = RowDestination("arn", "table", None, None)  # type: ignore[arg-type] # not called
+    destination: Any = Destination("arn", "table", None, None)  # type: ignore[arg-type] # not called
     for number, chunk in zip(count(1), send_rows(rows, layout, destination), strict=False):
         before = {usage for chunk_usages in sent[:number] for usage in chunk_usages}
         later = {usage.event_id for row in rows if row.start >= chunk.end for usage in parse_usages(row, layout)}

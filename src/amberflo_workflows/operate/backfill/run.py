@@ -15,7 +15,8 @@ from amberflo_workflows.core.meter_names import KnownMeters
 from amberflo_workflows.core.reported_usage import ReportedUsage
 from amberflo_workflows.core.usage_file import FileLayout, parse_usages
 from amberflo_workflows.core.usage_record import InvalidUsage, UsageRecord, build_record, check_countable
-from amberflo_workflows.entrypoints.backfill.sending import RowDestination, send_rows
+from amberflo_workflows.entrypoints.backfill.sending import send_rows
+from amberflo_workflows.entrypoints.sending import Destination
 from amberflo_workflows.operate.backfill.identities import IdentityIndex, RowIdentities
 from amberflo_workflows.operate.backfill.journal import Progress, ProgressJournal
 from amberflo_workflows.operate.backfill.source import UsageSource
@@ -115,7 +116,7 @@ class _Validation:
 
 
 def send_file(
-    source: UsageSource, layout: FileLayout, destination: RowDestination, journal: ProgressJournal
+    source: UsageSource, layout: FileLayout, destination: Destination, journal: ProgressJournal
 ) -> Iterator[tuple[int, BackfillReport]]:
     """Send the rows, from the progress in the journal. Yields the byte after the last row sent, and the report so far.
 

@@ -1,0 +1,1 @@
+"""Send usage of the ledger again: a step of ``replay_usage``."""
