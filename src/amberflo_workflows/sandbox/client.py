@@ -1,5 +1,6 @@
 """Client of a running sandbox's control routes, for tests and the command line."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,24 @@ class SandboxClient:
     def create_meters(self, *meter_api_names: str) -> None:
         """Create a meter, a sum of all usage, for each name that has none. No call is counted."""
         self._call("POST", "meters", list(meter_api_names))
+
+    def add_records(self, *records: dict[str, Any]) -> None:
+        """Add records as if another client had sent them. No call is counted."""
+        self._call("POST", "records", list(records))
+
+    def delete_records(
+        self,
+        *,
+        meter_api_name: str | None = None,
+        customer_id: str | None = None,
+        unique_ids: Sequence[str] | None = None,
+    ) -> int:
+        """Delete the records of a meter, of a customer and with some ids, or of any, as if Amberflo had lost them.
+
+        Returns their number, duplicates and cancellations included. A record that is sent later counts again.
+        """
+        selection = {"meterApiName": meter_api_name, "customerId": customer_id, "uniqueIds": unique_ids}
+        return int(self._call("POST", "records/delete", selection)["deleted"])
 
     def totals(self, meter_api_name: str) -> dict[str, float]:
         """The sum of a meter's usage by customer id."""

@@ -1,5 +1,6 @@
-"""The sandbox's control routes, under ``/_sandbox/``: faults, API keys, counted calls, totals."""
+"""The sandbox's control routes, under ``/_sandbox/``: faults, API keys, counted calls, records, totals."""
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -7,13 +8,21 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from amberflo_workflows.sandbox import customers, meters, usage
+from amberflo_workflows.sandbox import customers, ingest, meters, usage
 from amberflo_workflows.sandbox.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from amberflo_workflows.sandbox.app import Sandbox
+
+
+class RecordSelection(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """Records: those of a meter, of a customer, and with some ids, or of any of these."""
+
+    meter_api_name: str | None = None
+    customer_id: str | None = None
+    unique_ids: list[str] | None = None
 
 
 async def _health(_sandbox: "Sandbox", _request: Request) -> Response:
@@ -55,6 +64,20 @@ async def _put_keys(sandbox: "Sandbox", request: Request) -> Response:
     return JSONResponse({"keys": len(sandbox.keys)})
 
 
+async def _add_records(sandbox: "Sandbox", request: Request) -> Response:
+    records = ingest.parse_records(await request.body(), "", sandbox.settings)
+    sandbox.store.add(list(chain.from_iterable(records)))
+    return JSONResponse({"added": len(records)})
+
+
+async def _delete_records(sandbox: "Sandbox", request: Request) -> Response:
+    selection = msgspec.json.decode(await request.body(), type=RecordSelection)
+    deleted = await run_in_threadpool(
+        sandbox.store.delete, selection.meter_api_name, selection.customer_id, selection.unique_ids
+    )
+    return JSONResponse({"deleted": deleted})
+
+
 async def _totals(sandbox: "Sandbox", request: Request) -> Response:
     name = request.query_params.get("meterApiName", "")
     return JSONResponse(await run_in_threadpool(usage.compute_totals, sandbox.store, sandbox.settings, name))
@@ -84,6 +107,8 @@ CONTROL_ROUTES: list[tuple[str, str, "Callable[[Sandbox, Request], Awaitable[Res
     ("DELETE", "/_sandbox/faults", _clear_faults),
     ("PUT", "/_sandbox/keys", _put_keys),
     ("POST", "/_sandbox/meters", _create_meters),
+    ("POST", "/_sandbox/records", _add_records),
+    ("POST", "/_sandbox/records/delete", _delete_records),
     ("GET", "/_sandbox/totals", _totals),
     ("GET", "/_sandbox/customers", _customers),
     ("POST", "/_sandbox/reset", _reset),

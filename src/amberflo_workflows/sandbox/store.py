@@ -53,6 +53,17 @@ class Store:
                 self._journal.append(records)
             self._pending.extend(records)
 
+    def delete(self, meter: str | None, customer: str | None, unique_ids: Sequence[str] | None) -> int:
+        """Delete the records of a meter, of a customer and with some ids, or of any, and return their number."""
+        with self._lock:
+            self._flush()
+            ((count,),) = self._database.execute(
+                "DELETE FROM records WHERE ($1 IS NULL OR meter = $1) AND ($2 IS NULL OR customer = $2) "
+                "AND ($3 IS NULL OR list_contains($3::VARCHAR[], unique_id))",
+                [meter, customer, unique_ids],
+            ).fetchall()
+            return int(count)
+
     def query(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
         """Run a query over all data, including pending records."""
         with self._lock:
