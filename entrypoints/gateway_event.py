@@ -1,12 +1,22 @@
 """A request of an HTTP API, from the event of API Gateway in payload format 2.0."""
 
 import base64
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
-_PATHS: Final = ("/meters", "/meters/{meterId}", "/usage", "/usage/{meterId}", "/ingest", "/openapi.json")
+_PATHS: Final = (
+    "/meters",
+    "/meters/{meterId}",
+    "/usage",
+    "/usage/{meterId}",
+    "/usage/{meterId}/records",
+    "/ingest",
+    "/openapi.json",
+)
+_PATTERNS: Final = {path: re.compile(re.sub(r"\\\{\w+\\\}", "([^/]+)", re.escape(path))) for path in _PATHS}
 
 
 class UnsupportedEvent(ValueError):
@@ -65,11 +75,10 @@ class GatewayRequest:
             return matched, ""
         stage = self.event["requestContext"].get("stage", "$default")
         path = str(self.event.get("rawPath", "")).removeprefix("" if stage == "$default" else f"/{stage}")
-        if path in _PATHS:
-            return path, ""
-        start, _, meter_id = path.rpartition("/")
-        template = f"{start}/{{meterId}}"
-        return (template, unquote(meter_id)) if template in _PATHS and meter_id else ("", "")
+        for template, pattern in _PATTERNS.items():
+            if match := pattern.fullmatch(path):
+                return template, unquote("".join(match.groups()))
+        return "", ""
 
 
 def read_request(event: dict[str, Any]) -> GatewayRequest:

@@ -17,9 +17,11 @@ from constructs import Construct
 from amberflo_workflows.infra.api import Scopes, build_route_key
 from amberflo_workflows.infra.metering import AmberfloMetering
 from amberflo_workflows.infra.nag import acknowledge, get_logical_id
-from amberflo_workflows.infra.operations import INGEST
+from amberflo_workflows.infra.operations import INGEST, RECORDS
 
 FORWARDER_TIMEOUT_SECONDS: Final = 30
+# The routes that IMetering does not have, by the ids of their constructs.
+_OWN_ROUTES: Final = {"Ingest": INGEST, "ListRecords": RECORDS}
 _EVENT_FUNCTIONS: Final = ("UsageEvent", "CreateCustomerEvent", "DeleteCustomerEvent")
 
 
@@ -87,7 +89,7 @@ class SbtAmberfloMetering(AmberfloMetering):
         self._offboarding = self._add_tenant_forwarder("DeleteCustomerEvent", "delete_customer")
 
     def extend(self, control_plane: sbt.ControlPlane) -> None:
-        """Add what ``IMetering`` cannot: ``POST /ingest`` on the control plane's API, and rules without a Lambda.
+        """Add what ``IMetering`` cannot: our other routes on the control plane's API, and rules without a Lambda.
 
         The control plane's own rules, which have the event names of its own generation only, are removed. The new rules
         have the names of both generations, and their targets are the queue and the workflows. Raises
@@ -99,15 +101,17 @@ class SbtAmberfloMetering(AmberfloMetering):
                 "The control plane has no API or no metering where SBT 0.5 has them. Pass metering=… to ControlPlane. "
                 "With a newer SBT, do not call extend()."
             )
-        apigateway.HttpRoute(
-            self,
-            "IngestRoute",
-            http_api=api.api,
-            route_key=build_route_key(INGEST),
-            integration=HttpLambdaIntegration("Ingest", self.api_function),
-            authorizer=api.jwt_authorizer,
-            authorization_scopes=self._scopes.for_route(INGEST),
-        )
+        integration = HttpLambdaIntegration("Ingest", self.api_function)
+        for name, route in _OWN_ROUTES.items():
+            apigateway.HttpRoute(
+                self,
+                f"{name}Route",
+                http_api=api.api,
+                route_key=build_route_key(route),
+                integration=integration,
+                authorizer=api.jwt_authorizer,
+                authorization_scopes=self._scopes.for_route(route),
+            )
         for rule in [child for child in provider.node.children if isinstance(child, events.Rule)]:
             provider.node.try_remove_child(rule.node.id)
         for name in _EVENT_FUNCTIONS:

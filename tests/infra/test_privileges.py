@@ -28,6 +28,10 @@ WILDCARDS = {
     "BackfillFiles/*": "any object in the bucket for files to backfill",
     "BackfillFiles/sent/*": "how files were sent",
     "LedgerReceipts/receipts/*": "Firehose chooses the names of objects",
+    "LedgerReceipts/sorted/*": "runs are named after the receipts in them",
+    "LedgerReceipts/index/*": "an object for each receipt",
+    "LedgerReceipts/rules/*": "an object for each receipt that has a rule",
+    "LedgerReceipts/sorted-until.json*": "one object; a prefix in the list of those that can be read",
     "LedgerReceipts/errors/*": "as for receipts",
 }
 
@@ -55,6 +59,13 @@ def _expect_machine(name: str, *tasks: str, **grants: str) -> tuple[str, Grants]
     }
 
 
+READ_LEDGER = {
+    "LedgerReceipts": "s3:ListBucket",
+    **{
+        f"LedgerReceipts/{prefix}*": "s3:GetObject"
+        for prefix in ("receipts/", "sorted/", "rules/", "index/", "sorted-until.json")
+    },
+}
 STORE_REJECTED = {"IngestRejected": "dynamodb:PutItem"}
 SEND_DEAD_LETTERS = {"TenantsDeadLetters": "sqs:GetQueueAttributes sqs:GetQueueUrl sqs:SendMessage"}
 CHANGE_METER = ("ResolveApiKey", "LockMeter", "GetMeter", "UpdateMeter")
@@ -76,6 +87,7 @@ ROLES: dict[str, Grants] = dict(
         _expect_task("DeleteCustomer"),
         _expect_task("ListMeters", **{"AnswersLarge/*": "s3:PutObject"}),
         _expect_task("FetchUsage", **{"AnswersLarge/*": "s3:PutObject"}),
+        _expect_function("ReadRecords", **READ_LEDGER, **{"AnswersLarge/*": "s3:PutObject"}),
         _expect_function(
             "Api",
             **{f"Workflows{operation.pascal_name}": START for operation in OPERATIONS if operation.route},
@@ -110,6 +122,7 @@ ROLES: dict[str, Grants] = dict(
         _expect_machine("UpdateMeter", *CHANGE_METER, **UNLOCK),
         _expect_machine("DeleteMeter", *CHANGE_METER, "DeleteMeter", **UNLOCK),
         _expect_machine("FetchUsage", "ResolveApiKey", "GetMeter", "FetchUsage"),
+        _expect_machine("ListRecords", "ResolveApiKey", "GetMeter", "ReadRecords"),
         _expect_machine("CancelUsage", "ResolveApiKey", "CancelUsage", "WriteCancellation"),
         _expect_machine("IngestUsage", "ResolveApiKey", "SendUsages", "WriteReceipt", **STORE_REJECTED),
         _expect_machine("CreateCustomer", "ResolveApiKey", "CreateCustomer", **STORE_REJECTED, **SEND_DEAD_LETTERS),

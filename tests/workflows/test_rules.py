@@ -33,6 +33,7 @@ OWN_ERRORS = {
     "SendRange": {"ChunkNotSent"},
     "WriteReceipt": {"ReceiptNotWritten"},
     "WriteCancellation": {"ReceiptNotWritten"},
+    "ReadRecords": {"LedgerNotRead"},
 }
 AMBERFLO_ERRORS = {"AmberfloThrottled", "AmberfloUnavailable", "States.Timeout"}
 
@@ -55,7 +56,7 @@ def _calls_amberflo(task: dict[str, Any]) -> bool:
 def test_every_operation_has_a_workflow() -> None:
     assert {workflow_name(path) for path in FILES} >= {
         "create_meter", "get_meter", "list_meters", "update_meter", "delete_meter",
-        "fetch_usage", "cancel_usage", "ingest_usage", "backfill_usage",
+        "fetch_usage", "list_records", "cancel_usage", "ingest_usage", "backfill_usage",
         "create_customer", "delete_customer",
     }  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from amberflo_workflows.infra.operations import OPERATIONS
 from tests.infra import cfn_lint, iam_lint
 from tests.infra.conftest import get_functions, get_resources
 from tests.infra.resolved import resolve_template
@@ -83,11 +84,12 @@ def test_its_rules_invoke_functions_that_forward_the_events(unextended: ControlP
         assert f"{PREFIX}{queue}" in json.dumps(function["DeadLetterConfig"])
 
 
-def test_extend_adds_the_ingest_route_and_routes_require_the_scopes(extended: ControlPlaneAssembly) -> None:
+def test_extend_adds_our_other_routes_and_routes_require_the_scopes(extended: ControlPlaneAssembly) -> None:
     routes = _get_routes(extended)
-    assert routes.keys() == READ_ROUTES | WRITE_ROUTES | {"POST /ingest"}
+    read_routes = READ_ROUTES | {"GET /usage/{meterId}/records"}
+    assert routes.keys() == read_routes | WRITE_ROUTES | {"POST /ingest"}
     for key, route in routes.items():
-        assert route["AuthorizationScopes"] == [f"tenant/tenant_{'read' if key in READ_ROUTES else 'write'}"]
+        assert route["AuthorizationScopes"] == [f"tenant/tenant_{'read' if key in read_routes else 'write'}"]
         assert route["AuthorizerId"] == AUTHORIZER
         uri = _get_integration(extended, route)["IntegrationUri"]
         assert uri == {"Fn::GetAtt": [_get_logical_id(extended, "api"), "Arn"]}
@@ -149,7 +151,7 @@ def test_the_example_synthesises(sbt: SbtEnvironment, example: str) -> None:
     result = sbt.run(script, CDK_CONTEXT_JSON='{"aws:cdk:bundling-stacks": []}', CDK_OUTDIR=str(sbt.folder / example))
     assert result.returncode == 0, result.stderr
     template = json.loads((sbt.folder / example / "MyStack.template.json").read_text())
-    assert len(get_resources(template, "AWS::StepFunctions::StateMachine")) == 11
+    assert len(get_resources(template, "AWS::StepFunctions::StateMachine")) == len(OPERATIONS)
 
 
 def _select_ours(assembly: ControlPlaneAssembly) -> set[str]:
