@@ -116,7 +116,7 @@ def _parse_request(request: Any) -> PageRequest:
 
 def _build_response(page: RecordPage) -> StepResponse:
     token = encode_token(page.end) if page.end else None
-    return success(200, page.records, total=page.total, next_token=token)
+    return success(200, msgspec.to_builtins(page.records), total=page.total, next_token=token)
 
 
 at_initialization(own_ledger)

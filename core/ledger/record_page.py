@@ -7,16 +7,17 @@ page may have few records, or none, and another page may still follow.
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from amberflo_workflows.core.canonical import normalize_number
-from amberflo_workflows.core.ledger.receipt import LedgerEntry
 from amberflo_workflows.core.ledger.store import LedgerStore, StoredObject
 from amberflo_workflows.core.ledger.totals import ExactSum
 from amberflo_workflows.core.ledger.usages import LedgerHour, LedgerUsage, UsageReader
 from amberflo_workflows.core.response import PAGE_BYTES, text_size
+from amberflo_workflows.core.usage_record import UsageRecord
 
 # What a page reads, in bytes of compressed objects: a million usages, which take a full core about four seconds.
 MAX_READ_BYTES: Final = 50_000_000
@@ -51,10 +52,34 @@ class Position(NamedTuple):
     digest: str = ""
 
 
-class RecordPage(NamedTuple):
-    """The usages of a page as objects for JSON, the sum of those that are not cancelled, and where the next starts."""
+class Delivery(Struct, rename="camel"):
+    """A delivery of a usage. `time` is when Amberflo had responded; `receipt` is the key of the object in the ledger.
 
-    records: list[dict[str, Any]]
+    `eventId` and `index` name the event that reported the usage first, and its position in it.
+    """
+
+    time: str
+    event_id: str
+    index: int
+    execution_arn: str
+    receipt: str
+
+
+class CountedRecord(Struct, rename="camel"):
+    """A record that Amberflo counted, and each delivery of it, the earliest first.
+
+    `cancelledBy` is the ARN of the execution that cancelled it, `rule ID`, or null.
+    """
+
+    record: UsageRecord
+    cancelled_by: str | None
+    counted: list[Delivery]
+
+
+class RecordPage(NamedTuple):
+    """The usages of a page, the sum of those that are not cancelled, and where the next page starts."""
+
+    records: list[CountedRecord]
     total: int | float
     end: Position | None
 
@@ -85,23 +110,12 @@ def read_page(store: LedgerStore, selection: RecordFilter, after: Position | Non
             return _fill_page(_skip_to(own, after), limit, next_hour)
 
 
-def describe_usage(usage: LedgerUsage) -> dict[str, Any]:
-    """Return a usage as an object for JSON."""
-    return {
-        "record": msgspec.to_builtins(usage.record),
-        "cancelledBy": usage.cancelled_by or None,
-        "counted": [_describe_entry(entry) for entry in usage.counted],
-    }
-
-
-def _describe_entry(entry: LedgerEntry) -> dict[str, Any]:
-    return {
-        "time": entry.time,
-        "eventId": entry.event_id,
-        "index": entry.index,
-        "executionArn": entry.execution_arn,
-        "receipt": entry.receipt,
-    }
+def describe_usage(usage: LedgerUsage) -> CountedRecord:
+    """Return what a page tells of a usage."""
+    deliveries = [
+        Delivery(entry.time, entry.event_id, entry.index, entry.execution_arn, entry.receipt) for entry in usage.counted
+    ]
+    return CountedRecord(usage.record, usage.cancelled_by or None, deliveries)
 
 
 def _estimate_cost(items: Iterable[StoredObject]) -> int:
@@ -128,7 +142,7 @@ def _skip_to(usages: Iterator[LedgerUsage], after: Position | None) -> Iterator[
 
 def _fill_page(usages: Iterator[LedgerUsage], limit: int, next_hour: int | None) -> RecordPage:
     """Return the first usages, as many as fit into a page, and at least one."""
-    records: list[dict[str, Any]] = []
+    records: list[CountedRecord] = []
     total = ExactSum()
     free_bytes, last = PAGE_BYTES, None
     for usage in usages:

@@ -18,6 +18,7 @@ RULES: Final = "tests/core/ledger/test_rules.py"
 TOTALS: Final = "tests/core/ledger/test_totals.py"
 STORE: Final = "tests/core/ledger/test_store.py"
 DRIFT: Final = "tests/core/ledger/test_comparison.py"
+PAGES: Final = "tests/core/ledger/test_record_page.py"
 REBUILT: Final = "tests/core/ledger/test_replay.py"
 SENT_AGAIN: Final = "tests/entrypoints/replay/test_send_usages_again.py"
 MESSAGES: Final = "tests/entrypoints/test_usage_message.py"
@@ -29,6 +30,7 @@ _SEND: Final = "tasks/send_usages.py"
 _CLIENT: Final = "tasks/amberflo/client.py"
 _WORKFLOW: Final = "workflows/ingest_usage.asl.json"
 _RECEIPT: Final = "tasks/write_receipt.py"
+_PAGE: Final = "core/ledger/record_page.py"
 _REPLAY: Final = "core/ledger/replay.py"
 _REDRIVE: Final = "src/amberflo_workflows/operate/rejected/redrive.py"
 _TABLE: Final = "src/amberflo_workflows/operate/rejected/table.py"
@@ -305,5 +307,11 @@ MUTANTS: Final = (
     Mutant(
         "a record is sent in another form", _REPLAY, "if _encode_record(reported) == usage.content", "if True", REBUILT
     ),
+    Mutant(
+        "records of other tenants", "core/ledger/usages.py", "self._tenant in {None, record.customer_id}", "True", PAGES
+    ),
+    Mutant("a page has its first record again", _PAGE, "if after and after.digest and", "if False and", PAGES),
+    Mutant("a page skips the hour after it", _PAGE, "Position(next_hour * 1000)", "Position(next_hour * 1001)", PAGES),
+    Mutant("a later page reads earlier hours", _PAGE, "after.time // 1000 if after else ", "", PAGES),
     Mutant("values are sent in any order", _REPLAY, "sorted(group, key=_get_first_time)", "group", SENT_AGAIN),
 )

@@ -7,8 +7,9 @@ from typing import Annotated, Any, TypedDict
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from amberflo_workflows.core.ledger.record_page import CountedRecord
 from amberflo_workflows.core.response import FieldError
-from amberflo_workflows.core.usage_record import MAX_METER_NAME_LENGTH, MAX_TEXT_LENGTH, UsageRecord
+from amberflo_workflows.core.usage_record import MAX_METER_NAME_LENGTH, MAX_TEXT_LENGTH
 from amberflo_workflows.entrypoints.ingest import MAX_USAGES_PER_CALL
 
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_LENGTH)]
@@ -92,30 +93,6 @@ class UsageAnswer(Struct):
     """A usage report."""
 
     data: UsageReport
-
-
-class CountedEntry(Struct, rename="camel"):
-    """A delivery of a usage. `time` is when Amberflo had responded; `receipt` is the key of the object in the ledger.
-
-    `eventId` and `index` name the event that reported the usage first, and its position in it.
-    """
-
-    time: str
-    event_id: str
-    index: int
-    execution_arn: str
-    receipt: str
-
-
-class CountedRecord(Struct, rename="camel"):
-    """A record that Amberflo counted, and each delivery of it, the earliest first.
-
-    `cancelledBy` is the ARN of the execution that cancelled it, `rule ID`, or null.
-    """
-
-    record: UsageRecord
-    cancelled_by: str | None
-    counted: list[CountedEntry]
 
 
 class RecordPage(Struct):

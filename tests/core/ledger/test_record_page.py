@@ -67,7 +67,7 @@ def _read_pages(store: LedgerStore, limit: int, selection: RecordFilter = SELECT
 
 
 def _list_ids(pages: Sequence[RecordPage]) -> list[str]:
-    return [record["record"]["uniqueId"] for page in pages for record in page.records]
+    return [record.record.unique_id for page in pages for record in page.records]
 
 
 @pytest.mark.parametrize("sorted_receipts", [0, 1, 3, 4])
@@ -79,10 +79,10 @@ def test_each_record_is_in_one_page_in_the_order_of_time(store: LedgerStore, lim
     assert [len(page.records) for page in pages[:-1]] == [limit] * (len(pages) - 1)
     assert len(pages) == -(-len(RECORDS) // limit)
     records = [record for page in pages for record in page.records]
-    assert [record["record"] for record in records] == [msgspec.to_builtins(record) for record in RECORDS]
-    assert [number for number, record in enumerate(records) if record["cancelledBy"]] == [3]
-    assert records[3]["cancelledBy"] == "cancelling"
-    assert [len(record["counted"]) for record in records] == [2, 1, 2, 2, 3, 2, 2, 1, 2, 1, 2]
+    assert [record.record for record in records] == RECORDS
+    assert [number for number, record in enumerate(records) if record.cancelled_by] == [3]
+    assert records[3].cancelled_by == "cancelling"
+    assert [len(record.counted) for record in records] == [2, 1, 2, 2, 3, 2, 2, 1, 2, 1, 2]
     # The sum of each page, without what was cancelled.
     assert sum(page.total for page in pages) == sum(range(len(RECORDS))) - 3
 
@@ -139,7 +139,7 @@ def test_a_rule_cancels_wherever_its_receipt_is(store: LedgerStore) -> None:
     put_receipt(store, "hour=15/a", _count(RECORDS[1]))
     for _ in range(2):
         (page,) = _read_pages(store, 10)
-        assert ([record["cancelledBy"] for record in page.records], page.total) == (["rule r"], 0)
+        assert ([record.cancelled_by for record in page.records], page.total) == (["rule r"], 0)
         _sort(store)
 
 
