@@ -25,6 +25,8 @@ MeterType = Literal[
     "unique_count",
     "duration_snapshot",
 ]
+# Those whose values can be added up. A sum of maximums, levels or distinct counts has no meaning.
+ADDITIVE_METER_TYPES: Final = frozenset({"sum_of_all_usage", "event_duration"})
 LockingStatus = Literal["open", "close_to_changes", "close_to_deletion", "deprecated"]
 
 # Fields that only Amberflo sets. A caller may read a meter, change it and send it back completely, so these are ignored

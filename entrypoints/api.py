@@ -9,14 +9,16 @@ import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from amberflo_workflows.core.initialization import at_initialization
-from amberflo_workflows.entrypoints import http_encoding
+from amberflo_workflows.core.ledger.requests import parse_reconciliation
+from amberflo_workflows.core.response import validation_error_response
+from amberflo_workflows.entrypoints import http_encoding, started_execution
 from amberflo_workflows.entrypoints.api_response import STEP_FUNCTIONS, ApiResponse, build_error, run_for_caller
 from amberflo_workflows.entrypoints.call_identity import (
     CallIdentity,
@@ -52,6 +54,14 @@ class InvalidRequest(Exception):
         self.status = status
 
 
+class _StartedOperation(NamedTuple):
+    """A workflow that a call starts and does not wait for; ``validate`` raises ``msgspec.ValidationError``."""
+
+    workflow: str
+    noun: str
+    validate: Callable[[dict[str, Any]], object]
+
+
 def handler(event: dict[str, Any], context: LambdaContext) -> GatewayResponse:
     """Handle a request of an HTTP API, in payload format 2.0."""
     logger.set_correlation_id(str(event.get("requestContext", {}).get("requestId", "")))
@@ -82,11 +92,27 @@ def _call(request: GatewayRequest, context: LambdaContext) -> ApiResponse:
     route = (request.method, request.path)
     if route == ("POST", "/ingest"):
         return _ingest(request, context)
+    if route in _STARTED:
+        return _start(request, _STARTED[route])
+    if route in _STATUSES:
+        operation = _STATUSES[route]
+        return started_execution.describe(_machine_arns()[operation.workflow], request.resource_id, operation.noun)
     if route not in _WORKFLOWS:
         return build_error(404, "Not found")
     workflow, build_input = _WORKFLOWS[route]
     is_read = request.method == "GET"
     return run_for_caller(_machine_arns()[workflow], build_input(request), repeatable=is_read)
+
+
+def _start(request: GatewayRequest, operation: _StartedOperation) -> ApiResponse:
+    """Start a workflow that takes longer than a call. An invalid request is rejected here, while its caller waits."""
+    body = _parse_body(request)
+    try:
+        operation.validate(body)
+    except msgspec.ValidationError as error:
+        response = validation_error_response(error)
+        return ApiResponse(response["statusCode"], response["body"])
+    return started_execution.start(_machine_arns()[operation.workflow], body)
 
 
 def _ingest(request: GatewayRequest, context: LambdaContext) -> ApiResponse:
@@ -121,7 +147,7 @@ def _machine_arns() -> dict[str, str]:
 
 
 def _meter_id(request: GatewayRequest) -> dict[str, Any]:
-    return {"meterId": request.meter_id}
+    return {"meterId": request.resource_id}
 
 
 def _list_query(request: GatewayRequest) -> dict[str, Any]:
@@ -132,7 +158,7 @@ def _usage_query(request: GatewayRequest) -> dict[str, Any]:
     query = {
         name: _join(name, value) for name, value in request.query.items() if value or name not in _DEFAULT_IF_EMPTY
     }
-    return {**query, "meterId": request.meter_id}
+    return {**query, "meterId": request.resource_id}
 
 
 def _join(name: str, value: str | list[str]) -> str | list[str]:
@@ -143,7 +169,7 @@ def _join(name: str, value: str | list[str]) -> str | list[str]:
 
 
 def _changed_meter(request: GatewayRequest) -> dict[str, Any]:
-    return {**_parse_body(request), "meterId": request.meter_id}
+    return {**_parse_body(request), "meterId": request.resource_id}
 
 
 def _parse_body(request: GatewayRequest) -> dict[str, Any]:
@@ -181,8 +207,13 @@ _WORKFLOWS: Final[dict[tuple[str, str], tuple[str, Callable[[GatewayRequest], di
     ("PUT", "/meters/{meterId}"): ("update_meter", _changed_meter),
     ("DELETE", "/meters/{meterId}"): ("delete_meter", _meter_id),
     ("GET", "/usage/{meterId}"): ("fetch_usage", _usage_query),
-    ("GET", "/usage/{meterId}/records"): ("list_records", _usage_query),
     ("DELETE", "/usage"): ("cancel_usage", _parse_body),
 }
+
+_RECONCILIATION: Final = _StartedOperation(
+    "reconcile_usage", "reconciliation", lambda body: parse_reconciliation(body, lag_seconds=0)
+)
+_STARTED: Final = {("POST", "/reconciliations"): _RECONCILIATION}
+_STATUSES: Final = {("GET", "/reconciliations/{id}"): _RECONCILIATION}
 
 at_initialization(STEP_FUNCTIONS.prepare)

@@ -4,7 +4,7 @@
 |---|---|
 | ``AmberfloThrottled``, or throttling by Step Functions or Lambda | 503 with ``Retry-After`` |
 | ``AmberfloUnavailable``, ``AmberfloUnauthorized``, ``AmberfloBatchRejected``, ``ApiKeyUnavailable``, |
-| ``ReceiptNotWritten``, ``LedgerNotRead`` | 502 |
+| ``ReceiptNotWritten`` | 502 |
 | ``States.Timeout``, ``MeterTimedOut``, no result in time, or a lost connection | 504 |
 | any other: an internal error | 500 |
 """
@@ -34,7 +34,6 @@ _STATUS_BY_ERROR: Final = {
     "AmberfloBatchRejected": 502,
     "ApiKeyUnavailable": 502,
     "ReceiptNotWritten": 502,
-    "LedgerNotRead": 502,
     "States.Timeout": 504,
     "MeterTimedOut": 504,
     LAMBDA_THROTTLED: 503,
@@ -81,7 +80,7 @@ def run_for_caller(machine_arn: str, request: object, *, repeatable: bool) -> Ap
     except workflows.InputTooLarge as error:
         return build_error(413, str(error))
     except AwsError as error:
-        return _build_start_error(error.code)
+        return build_start_error(error.code)
     except NoResponse as error:
         if error.was_sent and error.timed_out:
             return build_error(504, _TIMED_OUT)
@@ -112,7 +111,8 @@ def _build_output_response(output: dict[str, Any], arn: str) -> ApiResponse:
         return build_error(500, "The response could not be fetched from its bucket. Repeat the call.", arn)
 
 
-def _build_start_error(code: str) -> ApiResponse:
+def build_start_error(code: str) -> ApiResponse:
+    """Build the response for an error of Step Functions itself."""
     logger.error("execution not started", extra={"error": code})
     if workflows.is_throttled(code):
         return build_error(503, "Step Functions is throttling; nothing was started.")

@@ -21,6 +21,7 @@ from amberflo_workflows.infra.state_machines import NAMESPACE
 
 # As in core.observability, which requires Powertools; the constructs do without it.
 REJECTED: Final = "Rejected"
+USAGE_DRIFT: Final = "UsageDrift"
 DEFAULT_BUS = "default"
 FIVE_MINUTES = Duration.minutes(5)
 # Usage normally waits for the batching window, at most five minutes. After this time Amberflo has been unavailable for
@@ -49,6 +50,7 @@ def build_alarm_specs(metering: AmberfloMetering, http_api: apigateway.IHttpApi)
         _build_rejected_alarm(metering),
         *_build_usage_alarms(metering.ingest),
         _build_ledger_alarm(metering.ledger),
+        _build_drift_alarm(metering),
         *_build_tenant_alarms(metering.tenants.dead_letters),
         *(alarm for bus, rule in metering.rules for alarm in _build_rule_alarms(bus, rule)),
         *_build_api_alarms(metering, http_api),
@@ -57,9 +59,13 @@ def build_alarm_specs(metering: AmberfloMetering, http_api: apigateway.IHttpApi)
 
 def build_rejected_metric(metering: AmberfloMetering) -> cloudwatch.Metric:
     """Build the number of usages and tenant events that were rejected; Lambdas emit it."""
+    return _build_own_metric(metering, REJECTED)
+
+
+def _build_own_metric(metering: AmberfloMetering, name: str) -> cloudwatch.Metric:
     return cloudwatch.Metric(
         namespace=NAMESPACE,
-        metric_name=REJECTED,
+        metric_name=name,
         dimensions_map={"deployment": metering.deployment_name},
         statistic="Sum",
     )
@@ -122,6 +128,16 @@ def _build_ledger_alarm(ledger: Ledger) -> AlarmSpec:
         "Receipts of usage have not been in the bucket of the ledger for an hour: it was deleted, or a policy denies "
         "writing to it. Usage is counted, but Firehose drops its receipts after a day. The log of the stream has the "
         "error. Deploy the stack again, or correct the policy.",
+    )
+
+
+def _build_drift_alarm(metering: AmberfloMetering) -> AlarmSpec:
+    return AlarmSpec(
+        "UsageDrift",
+        _build_own_metric(metering, USAGE_DRIFT).with_(period=FIVE_MINUTES),
+        1,
+        "Amberflo reports other usage than the ledger has, so that a tenant would be billed too little or too much. "
+        "`metering reconcile` lists the hours. Usage that is missing at Amberflo is sent again with `metering replay`.",
     )
 
 

@@ -13,7 +13,7 @@ from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
 from amberflo_workflows.infra.log_groups import build_vended_log_group
-from amberflo_workflows.infra.operations import DOCUMENT, OPERATIONS, Route
+from amberflo_workflows.infra.operations import DOCUMENT, Route, list_routes
 
 # The stage's throttle; above it, callers get a 429. One Amberflo account accepts far fewer requests.
 RATE_LIMIT = 100
@@ -32,9 +32,7 @@ class Scopes(NamedTuple):
         return [scope] if scope else []
 
 
-ROUTES: Final = MappingProxyType(
-    {operation.pascal_name: operation.route for operation in OPERATIONS if operation.route}
-)
+ROUTES: Final = MappingProxyType(list_routes())
 
 
 def add_routes(

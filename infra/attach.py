@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from amberflo_workflows.infra.arguments import parse_arguments
 from amberflo_workflows.infra.deploy import cdk_deploy, fit_to_account
 from amberflo_workflows.infra.node import NodeMissing
-from amberflo_workflows.infra.operations import OPERATIONS
+from amberflo_workflows.infra.operations import list_routes
 from amberflo_workflows.infra.settings import AUTHORIZER_NAME, AUTHORIZER_PARAMETER, InvalidSetting
 
 _REQUIRED_OUTPUTS: Final = ("controlPlaneAPIEndpoint", "eventBridgeArn")
@@ -103,7 +103,7 @@ def _get_identity_outputs(plane: ControlPlane) -> dict[str, str]:
 
 def check_routes(plane: ControlPlane, gateway: Any, own_ids: frozenset[str]) -> None:
     """Raise :class:`CannotAttach` if the API has routes of metering whose ids are not in ``own_ids``."""
-    keys = {f"{operation.route.method} {operation.route.path}" for operation in OPERATIONS if operation.route}
+    keys = {f"{route.method} {route.path}" for route in list_routes().values()}
     taken = [
         route["RouteKey"]
         for route in _fetch_items(gateway, "get_routes", plane)

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
-from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from amberflo_workflows.infra.executions import allow_children
 from amberflo_workflows.infra.functions import Functions
 from amberflo_workflows.infra.ingest import IngestPath
 from amberflo_workflows.infra.nag import acknowledge, get_logical_id
@@ -74,38 +75,9 @@ class Backfill(Construct):
         rule = f"AwsSolutions-IAM5[Resource::<{get_logical_id(self.bucket)}.Arn>/{SENT_PREFIX}*]"
         acknowledge(plan.role or plan, {rule: "How files were sent is stored under this prefix."})
         self.machine = machines.add(self._operation, self.functions, {})
-        self._allow_children()
+        allow_children(self, self.machine)
 
     def _add_function(self, functions: Functions, step: str, environment: Mapping[str, str]) -> lambda_.Function:
         name = f"Backfill{step}"
         module = "entrypoints.backfill.send_range" if step == "SendRange" else f"tasks.{to_snake_case(name)}"
         return functions.add(name, module=module, seconds=find_task_timeout(name) + 1, environment=environment)
-
-    def _allow_children(self) -> None:
-        """Allow the distributed map to start its child executions, to watch and stop them, and to redrive them.
-
-        They are executions of the same state machine, with a name of their own for the map: ``NAME/MAP:CHILD``.
-        """
-        own, children = (self._format_execution(f"{self.machine.state_machine_name}{part}") for part in (":*", "/*"))
-        # A separate policy: the role's default policy has to exist before the state machine that this one refers to.
-        policy = iam.Policy(
-            self,
-            "Ranges",
-            statements=[
-                iam.PolicyStatement(actions=["states:StartExecution"], resources=[self.machine.state_machine_arn]),
-                iam.PolicyStatement(
-                    actions=["states:DescribeExecution", "states:StopExecution"], resources=[own, children]
-                ),
-                iam.PolicyStatement(actions=["states:RedriveExecution"], resources=[children]),
-            ],
-        )
-        policy.attach_to_role(self.machine.role)
-        name = get_logical_id(self.machine)
-        arn = f"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<{name}.Name>"
-        reason = "Executions get their names when they start."
-        acknowledge(policy, {f"AwsSolutions-IAM5[Resource::{arn}{part}]": reason for part in (":*", "/*")})
-
-    def _format_execution(self, name: str) -> str:
-        return Stack.of(self).format_arn(
-            service="states", resource="execution", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
-        )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Size
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -81,11 +81,13 @@ class Functions(Construct):
         environment: Mapping[str, str],
         trace: bool = False,
         dead_letters: sqs.IQueue | None = None,
+        storage: Size | None = None,
     ) -> lambda_.Function:
         """Add a function ``name`` (Pascal case) for ``amberflo_workflows.MODULE.handler``; ``seconds`` is its timeout.
 
         With ``trace``, X-Ray samples its calls; otherwise it follows what called it, such as a workflow. Asynchronous
-        invocations that fail three times go to the dead-letter queue ``dead_letters``.
+        invocations that fail three times go to the dead-letter queue ``dead_letters``. Temporary files may have
+        ``storage``, by default 512 MB.
         """
         log_group = logs.LogGroup(self, f"{name}Log", retention=self._retention, removal_policy=RemovalPolicy.DESTROY)
         role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -103,6 +105,7 @@ class Functions(Construct):
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE if trace else lambda_.Tracing.PASS_THROUGH,
             dead_letter_queue=dead_letters,
+            ephemeral_storage_size=storage,
             environment={
                 "POWERTOOLS_SERVICE_NAME": to_snake_case(name),
                 "POWERTOOLS_LOG_LEVEL": "INFO",

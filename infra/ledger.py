@@ -20,6 +20,7 @@ ERRORS_PREFIX: Final = "errors/"
 SORTED_PREFIX: Final = "sorted/"
 RULES_PREFIX: Final = "rules/"
 INDEX_PREFIX: Final = "index/"
+REPORTS_PREFIX: Final = "reconciliations/"
 SORTED_UNTIL_KEY: Final = "sorted-until.json"
 READ_PREFIXES: Final = (RECEIPTS_PREFIX, SORTED_PREFIX, RULES_PREFIX, INDEX_PREFIX, SORTED_UNTIL_KEY)
 # An object has the receipts of this time, or of this size: the fewer objects, the fewer requests to pay for.

@@ -16,11 +16,13 @@ from constructs import Construct
 from amberflo_workflows.infra.api_key_secret import find_secret
 from amberflo_workflows.infra.backfill import Backfill
 from amberflo_workflows.infra.bundle import bundle
+from amberflo_workflows.infra.executions import allow_to_describe
 from amberflo_workflows.infra.functions import Functions, Network
 from amberflo_workflows.infra.ingest import FUNCTION_TIMEOUT_SECONDS, IngestPath
 from amberflo_workflows.infra.ledger import Ledger
 from amberflo_workflows.infra.meter_locks import MeterLocks
 from amberflo_workflows.infra.operations import OPERATIONS, OperationKind, find_task_timeout, to_snake_case
+from amberflo_workflows.infra.reconciliation import ReconciliationPath
 from amberflo_workflows.infra.response_bucket import ResponseBucket
 from amberflo_workflows.infra.settings import IngestLog, Runtime, Settings
 from amberflo_workflows.infra.state_machines import StateMachines
@@ -31,12 +33,12 @@ API_TIMEOUT_SECONDS = 29
 DEFAULTS = Settings()
 # The tasks that neither call Amberflo nor know its key.
 LOCKER: Final = "LockMeter"
+KEY_RESOLVER: Final = "ResolveApiKey"
 RECEIPT_WRITER: Final = "WriteReceipt"
 CANCELLATION_WRITER: Final = "WriteCancellation"
-RECORD_READER: Final = "ReadRecords"
-_TASKS_WITHOUT_KEY: Final = {LOCKER, RECEIPT_WRITER, CANCELLATION_WRITER, RECORD_READER}
+_TASKS_WITHOUT_KEY: Final = {LOCKER, RECEIPT_WRITER, CANCELLATION_WRITER}
 _API_KEY_OPERATIONS: Final = tuple(
-    operation for operation in OPERATIONS if operation.kind is not OperationKind.BACKFILL
+    operation for operation in OPERATIONS if operation.kind not in {OperationKind.BACKFILL, OperationKind.LEDGER}
 )
 
 
@@ -51,7 +53,8 @@ class AmberfloMetering(Construct):
     samples HTTP calls, and with ``trace_ingest`` also queued usage.
     Usage under a meter that does not exist is rejected; without ``check_meter_names`` it is sent, and never counted.
     ``ingest_concurrency`` limits the concurrent batches of usage; pollers that are provisioned exclude it.
-    Receipts of all usage are in the ledger for ``ledger_retention_days``.
+    Receipts of all usage are in the ledger for ``ledger_retention_days``. Every ``reconcile_hours``, that many hours of
+    it are compared with Amberflo, ``reconcile_lag_hours`` after they ended; with 0, only when somebody asks for it.
     With ``subnet_ids`` and ``security_group_ids`` all functions run in a VPC; docs/deploy.md says what they must reach.
 
     Properties: ``api_function`` (for any HTTP API), ``queue_function``, ``answers`` (bucket for large responses),
@@ -83,6 +86,8 @@ class AmberfloMetering(Construct):
         trace_ingest: bool = DEFAULTS.trace_ingest,
         check_meter_names: bool = DEFAULTS.check_meter_names,
         ledger_retention_days: int = DEFAULTS.ledger_retention_days,
+        reconcile_hours: int = DEFAULTS.reconcile_hours,
+        reconcile_lag_hours: int = DEFAULTS.reconcile_lag_hours,
         subnet_ids: Sequence[str] = (),
         security_group_ids: Sequence[str] = (),
         runtime: Runtime | None = None,
@@ -99,6 +104,8 @@ class AmberfloMetering(Construct):
             ingest_max_pollers=ingest_max_pollers,
             ingest_window_seconds=ingest_window_seconds,
             ledger_retention_days=ledger_retention_days,
+            reconcile_hours=reconcile_hours,
+            reconcile_lag_hours=reconcile_lag_hours,
             subnet_ids=tuple(subnet_ids),
             security_group_ids=tuple(security_group_ids),
         )
@@ -117,22 +124,20 @@ class AmberfloMetering(Construct):
             deployment_name=self.deployment_name,
             network=Network(subnet_ids, security_group_ids) if subnet_ids else None,
         )
-        self.tasks = self._add_tasks(
-            {
-                "AMBERFLO_API_KEY_SECRET_ID": secret.id,
-                "AMBERFLO_API_KEY_FIELD": amberflo_api_key_secret_id,
-                "AMBERFLO_BASE_URL": settings.amberflo_base_url,
-                "AMBERFLO_INGEST_URL": settings.ingest_url,
-                "AMBERFLO_CHECK_METER_NAMES": str(check_meter_names).lower(),
-            }
-        )
+        amberflo = {
+            "AMBERFLO_API_KEY_SECRET_ID": secret.id,
+            "AMBERFLO_API_KEY_FIELD": amberflo_api_key_secret_id,
+            "AMBERFLO_BASE_URL": settings.amberflo_base_url,
+            "AMBERFLO_INGEST_URL": settings.ingest_url,
+            "AMBERFLO_CHECK_METER_NAMES": str(check_meter_names).lower(),
+        }
+        self.tasks = self._add_tasks(amberflo)
         self.check_meter_names = check_meter_names
         for task in (task for name, task in self.tasks.items() if name not in _TASKS_WITHOUT_KEY):
             secret.allow_to_read(task)
         self.ledger = Ledger(self, "Ledger", retention_days=ledger_retention_days, log_retention=log_retention)
         for writer in (RECEIPT_WRITER, CANCELLATION_WRITER):
             self.ledger.allow_to_write(self.tasks[writer])
-        self.ledger.allow_to_read(self.tasks[RECORD_READER])
         self.meter_locks = MeterLocks(self, "MeterLocks", locker=self.tasks[LOCKER])
         self.machines = StateMachines(
             self,
@@ -143,6 +148,23 @@ class AmberfloMetering(Construct):
             deployment_name=self.deployment_name,
         )
         self.state_machines = self._add_machines(self.machines)
+        self.rules: list[tuple[events.IEventBus, events.Rule]] = []
+        self._buses: list[events.IEventBus] = []
+        self.reconciliation = ReconciliationPath(
+            self,
+            "Reconciliation",
+            functions=self.functions,
+            machines=self.machines,
+            resolve_api_key=self.tasks[KEY_RESOLVER],
+            amberflo=amberflo,
+            secret=secret,
+            ledger=self.ledger,
+            ingest=self.ingest,
+            buses=self._buses,
+            schedule_hours=reconcile_hours,
+            lag_hours=reconcile_lag_hours,
+        )
+        self.state_machines["reconcile_usage"] = self.reconciliation.machine
         self.api_function = self._add_api_function()
         self.answers = ResponseBucket(self, "Answers", tasks=self.tasks, reader=self.api_function)
         self.queue_function = self._add_queue_function(trace=trace_ingest)
@@ -156,7 +178,6 @@ class AmberfloMetering(Construct):
             ingest_machine=self.state_machines["ingest_usage"],
         )
         self.state_machines["backfill_usage"] = self.backfill.machine
-        self.rules: list[tuple[events.IEventBus, events.Rule]] = []
         if event_bus:
             self.listen(event_bus, event_sources)
 
@@ -168,6 +189,7 @@ class AmberfloMetering(Construct):
         """
         rules = [self.ingest.listen(event_bus, event_sources), *self.tenants.listen(event_bus, self.state_machines)]
         self.rules = [(event_bus, rule) for rule in rules]
+        self._buses.append(event_bus)
 
     def _add_tasks(self, environment: Mapping[str, str]) -> dict[str, lambda_.Function]:
         names = sorted({task for operation in _API_KEY_OPERATIONS for task in operation.tasks})
@@ -213,8 +235,13 @@ class AmberfloMetering(Construct):
                 "REJECTED_TABLE_NAME": self.ingest.rejected.table_name,
             },
         )
-        for machine in machines.values():
-            machine.grant_start_sync_execution(function)
+        for operation in OPERATIONS:
+            if operation.status_route:
+                machine = machines[operation.name]
+                machine.grant_start_execution(function)
+                allow_to_describe(function, machine)
+            elif operation.route:
+                machines[operation.name].grant_start_sync_execution(function)
         self.ingest.allow_to_reject(function)
         self.ingest.call_identities.grant(
             function, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"

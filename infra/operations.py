@@ -16,12 +16,16 @@ _FUNCTION_TOKEN: Final = re.compile(r"\$\{(\w+)FunctionArn\}")
 
 
 class OperationKind(Enum):
-    """What starts a workflow: an HTTP call, usage (from the queue or over HTTP), a file, or a tenant event."""
+    """What starts a workflow: an HTTP call, usage (from the queue or over HTTP), a file, or a tenant event.
+
+    A ``LEDGER`` workflow is started by an HTTP call that does not wait for it, or by a schedule.
+    """
 
     SYNCHRONOUS = "synchronous"
     INGEST = "ingest"
     BACKFILL = "backfill"
     TENANT = "tenant"
+    LEDGER = "ledger"
 
 
 class Route(NamedTuple):
@@ -33,12 +37,16 @@ class Route(NamedTuple):
 
 @dataclass(frozen=True)
 class Operation:
-    """A workflow, and the HTTP route or the detail types of the events that start it, if any."""
+    """A workflow, and the HTTP route or the detail types of the events that start it, if any.
+
+    ``status_route`` is that by which a caller who does not wait for the workflow learns of its outcome.
+    """
 
     name: str
     kind: OperationKind
     route: Route | None = None
     detail_types: tuple[str, ...] = ()
+    status_route: Route | None = None
 
     @cached_property
     def definition(self) -> str:
@@ -49,6 +57,12 @@ class Operation:
     def pascal_name(self) -> str:
         """The name in Pascal case: ``CreateMeter``."""
         return to_pascal_case(self.name)
+
+    @property
+    def routes(self) -> dict[str, Route]:
+        """The HTTP routes, by names in Pascal case."""
+        routes = {self.pascal_name: self.route, f"{self.pascal_name}Status": self.status_route}
+        return {name: route for name, route in routes.items() if route}
 
     @property
     def tokens(self) -> frozenset[str]:
@@ -72,7 +86,6 @@ def to_snake_case(name: str) -> str:
 
 
 INGEST: Final = Route("POST", "/ingest")
-RECORDS: Final = Route("GET", "/usage/{meterId}/records")
 # The OpenAPI document, which starts no workflow.
 DOCUMENT: Final = Route("GET", "/openapi.json")
 OPERATIONS: Final = (
@@ -82,16 +95,26 @@ OPERATIONS: Final = (
     Operation("update_meter", OperationKind.SYNCHRONOUS, Route("PUT", "/meters/{meterId}")),
     Operation("delete_meter", OperationKind.SYNCHRONOUS, Route("DELETE", "/meters/{meterId}")),
     Operation("fetch_usage", OperationKind.SYNCHRONOUS, Route("GET", "/usage/{meterId}")),
-    Operation("list_records", OperationKind.SYNCHRONOUS, RECORDS),
     Operation("cancel_usage", OperationKind.SYNCHRONOUS, Route("DELETE", "/usage")),
     Operation("ingest_usage", OperationKind.INGEST, INGEST),
     Operation("backfill_usage", OperationKind.BACKFILL),
+    Operation(
+        "reconcile_usage",
+        OperationKind.LEDGER,
+        Route("POST", "/reconciliations"),
+        status_route=Route("GET", "/reconciliations/{id}"),
+    ),
     # The event names of both generations of SBT.
     Operation("create_customer", OperationKind.TENANT, detail_types=("onboardingRequest", "sbt_aws_onboardingRequest")),
     Operation(
         "delete_customer", OperationKind.TENANT, detail_types=("offboardingRequest", "sbt_aws_offboardingRequest")
     ),
 )
+
+
+def list_routes() -> dict[str, Route]:
+    """List the routes of all operations, by names in Pascal case."""
+    return {name: route for operation in OPERATIONS for name, route in operation.routes.items()}
 
 
 def find_task_timeout(task: str) -> int:

@@ -24,6 +24,11 @@ BATCHES_PER_POLLER: Final = 10
 MIN_LEDGER_DAYS: Final = 60
 MAX_LEDGER_DAYS: Final = 3653
 
+# How many hours a scheduled reconciliation may have: a day, or a part of it that fills a day. 0 is none.
+RECONCILE_HOURS: Final = (0, 1, 2, 3, 4, 6, 8, 12, 24)
+# As long as core.ledger.requests accepts.
+MAX_LAG_HOURS: Final = 7 * 24
+
 # The scopes of the stack's own Cognito pool.
 READ_SCOPE: Final = "metering/read"
 WRITE_SCOPE: Final = "metering/write"
@@ -139,6 +144,8 @@ class Settings:
     dashboard: bool = False
     check_meter_names: bool = True
     ledger_retention_days: int = 400
+    reconcile_hours: int = 24
+    reconcile_lag_hours: int = 4
     python_version: str = "3.13"
     architecture: str = "arm64"
 
@@ -161,7 +168,19 @@ class Settings:
                 f"ledgerRetentionDays must be between {MIN_LEDGER_DAYS} and {MAX_LEDGER_DAYS}, not "
                 f"{self.ledger_retention_days}. Amberflo accepts usage for {MIN_LEDGER_DAYS} days."
             )
+        self._check_reconciliation()
         Runtime(self.python_version, self.architecture)
+
+    def _check_reconciliation(self) -> None:
+        if self.reconcile_hours not in RECONCILE_HOURS:
+            raise InvalidSetting(
+                f"reconcileHours must be {', '.join(map(str, RECONCILE_HOURS[:-1]))} or {RECONCILE_HOURS[-1]}, not "
+                f"{self.reconcile_hours}. With 0, nothing is reconciled by schedule."
+            )
+        if not 0 <= self.reconcile_lag_hours <= MAX_LAG_HOURS:
+            raise InvalidSetting(
+                f"reconcileLagHours must be between 0 and {MAX_LAG_HOURS}, not {self.reconcile_lag_hours}."
+            )
 
     def _check_form(self, name: str, form: Form) -> None:
         """Check a text, or each text of a list. An empty optional setting is not set."""

@@ -40,6 +40,8 @@ def add_metering(scope: Construct, settings: Settings, runtime: Runtime, bus: ev
         trace_ingest=settings.trace_ingest,
         check_meter_names=settings.check_meter_names,
         ledger_retention_days=settings.ledger_retention_days,
+        reconcile_hours=settings.reconcile_hours,
+        reconcile_lag_hours=settings.reconcile_lag_hours,
         secret_key=key,
         subnet_ids=settings.subnet_ids,
         security_group_ids=settings.security_group_ids,

@@ -21,13 +21,14 @@ NAMESPACE: Final = "AmberfloWorkflows"
 # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html.
 _FAILURES: Final = ("ExecutionFailed", "ExecutionTimedOut")
 
-# A backfill can take hours, and an express workflow at most five minutes. Tenant events are few, so that the
-# history of each execution is affordable.
+# A backfill or a reconciliation can take hours, and an express workflow at most five minutes. Tenant events are few, so
+# that the history of each execution is affordable.
 _TYPES: Final = {
     OperationKind.SYNCHRONOUS: sfn.StateMachineType.EXPRESS,
     OperationKind.INGEST: sfn.StateMachineType.EXPRESS,
     OperationKind.BACKFILL: sfn.StateMachineType.STANDARD,
     OperationKind.TENANT: sfn.StateMachineType.STANDARD,
+    OperationKind.LEDGER: sfn.StateMachineType.STANDARD,
 }
 
 

@@ -7,6 +7,7 @@
 | ``rules/`` | the rules that were in a receipt, under the name of its object |
 | ``index/`` | which hours a receipt has usage of, under the name of its object: it exists once the receipt is sorted |
 | ``sorted-until.json`` | before which hour all receipts are sorted |
+| ``reconciliations/ID/`` | the report of a reconciliation |
 """
 
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from amberflo_workflows.core.ledger.receipt import RECEIPTS_PREFIX
 SORTED_PREFIX: Final = "sorted/"
 RULES_PREFIX: Final = "rules/"
 INDEX_PREFIX: Final = "index/"
+REPORTS_PREFIX: Final = "reconciliations/"
 SORTED_UNTIL_KEY: Final = "sorted-until.json"
 HOUR_SECONDS: Final = 3600
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
@@ -21,16 +20,8 @@ from amberflo_workflows.core.ledger.layout import (
     SORTED_UNTIL_KEY,
     format_folder,
     name_of_receipt,
-    parse_hour,
 )
-from amberflo_workflows.core.ledger.receipt import (
-    RECEIPTS_PREFIX,
-    LedgerEntry,
-    LineFilter,
-    accept_all,
-    decode_receipts,
-    encode_receipt,
-)
+from amberflo_workflows.core.ledger.receipt import RECEIPTS_PREFIX, LedgerEntry, decode_receipts, encode_receipt
 from amberflo_workflows.core.ledger.runs import RunItem, write_run
 
 if TYPE_CHECKING:
@@ -82,19 +73,24 @@ class LedgerStore:
                     return
                 yield StoredObject(item["Key"], item["Size"], item["LastModified"])
 
+    def list_hours(self, prefix: str, start: int, end: int) -> Iterator[StoredObject]:
+        """Yield the objects of a prefix in the folders of the hours from ``start`` to ``end``, in epoch seconds."""
+        # The last character is after any in a key.
+        return self.list_objects(prefix, after=format_folder(prefix, start), last=format_folder(prefix, end) + "~")
+
     def list_receipts(self, start: int, end: int) -> Iterator[StoredObject]:
         """Yield the receipts that have entries from ``start`` to ``end`` in epoch seconds, and some around them."""
-        return self._list_hours(RECEIPTS_PREFIX, start - MAX_BUFFER_SECONDS, end)
+        return self.list_hours(RECEIPTS_PREFIX, start - MAX_BUFFER_SECONDS, end)
 
-    def read_receipts(self, receipts: Iterable[StoredObject], accept: LineFilter = accept_all) -> Iterator[LedgerEntry]:
+    def read_receipts(self, receipts: Iterable[StoredObject]) -> Iterator[LedgerEntry]:
         """Yield the entries of receipts, in the order of these.
 
         Raises :class:`~amberflo_workflows.core.ledger.receipt.UnreadableObject`.
         """
         with ThreadPoolExecutor(PARALLEL_OBJECTS) as pool:
             for group in _group_by_size(receipts):
-                for receipt, content in zip(group, pool.map(self._get, group), strict=True):
-                    yield from decode_receipts(content, receipt.key, accept)
+                for receipt, content in zip(group, pool.map(self.get, group), strict=True):
+                    yield from decode_receipts(content, receipt.key)
 
     def list_unsorted(self, start: int, *, after: str = "", last: str = "") -> Iterator[StoredObject]:
         """Yield the receipts that are not sorted and whose hour is not before ``start`` in epoch seconds."""
@@ -118,11 +114,9 @@ class LedgerStore:
             key = f"{format_folder(SORTED_PREFIX, hour)}{name}.ndjson.gz"
             self.s3.put_object(Bucket=self.bucket, Key=key, Body=file)
 
-    def list_runs(self, start: int, end: int) -> Iterator[tuple[int, list[StoredObject]]]:
-        """Yield the hours from ``start`` to ``end`` that have runs, all in epoch seconds, and their runs."""
-        runs = self._list_hours(SORTED_PREFIX, start, end - 1)
-        for hour, group in groupby(runs, key=lambda run: parse_hour(run.key)):
-            yield hour, list(group)
+    def list_runs(self, hour: int) -> list[StoredObject]:
+        """List the runs of an hour."""
+        return list(self.list_objects(format_folder(SORTED_PREFIX, hour)))
 
     def download(self, key: str) -> IO[bytes]:
         """Return the content of an object as a temporary file, for the caller to close."""
@@ -133,7 +127,7 @@ class LedgerStore:
 
     def write_rules(self, receipt_key: str, entries: Iterable[LedgerEntry]) -> None:
         """Write the entries of a receipt that are rules."""
-        self._put(f"{RULES_PREFIX}{name_of_receipt(receipt_key)}", encode_receipt(entries))
+        self.put(f"{RULES_PREFIX}{name_of_receipt(receipt_key)}", encode_receipt(entries))
 
     def read_rules(self) -> Iterator[LedgerEntry]:
         """Yield the rules of all receipts that are sorted."""
@@ -141,33 +135,31 @@ class LedgerStore:
 
     def write_index(self, receipt_key: str, index: ReceiptIndex) -> None:
         """Note that a receipt is sorted."""
-        self._put(f"{INDEX_PREFIX}{name_of_receipt(receipt_key)}", msgspec.json.encode(index))
+        self.put(f"{INDEX_PREFIX}{name_of_receipt(receipt_key)}", msgspec.json.encode(index))
 
     def read_touched_hours(self, start: int, end: int) -> set[int]:
         """Return the hours of the usage that was counted or cancelled from ``start`` to ``end``, in epoch seconds."""
-        items = self._list_hours(INDEX_PREFIX, start - MAX_BUFFER_SECONDS, end)
+        items = self.list_hours(INDEX_PREFIX, start - MAX_BUFFER_SECONDS, end)
         with ThreadPoolExecutor(PARALLEL_OBJECTS) as pool:
-            indexes = (msgspec.json.decode(content, type=ReceiptIndex) for content in pool.map(self._get, items))
+            indexes = (msgspec.json.decode(content, type=ReceiptIndex) for content in pool.map(self.get, items))
             return {hour for index in indexes for hour in index.hours}
 
     def read_sorted_until(self) -> int:
         """Return the hour before which all receipts are sorted, in epoch seconds, or 0."""
         for item in self.list_objects("", after=SORTED_UNTIL_KEY[:-1], last=SORTED_UNTIL_KEY):
-            return msgspec.json.decode(self._get(item), type=SortedUntil).until
+            return msgspec.json.decode(self.get(item), type=SortedUntil).until
         return 0
 
     def write_sorted_until(self, until: int) -> None:
         """Note that all receipts of the hours before ``until`` are sorted."""
-        self._put(SORTED_UNTIL_KEY, msgspec.json.encode(SortedUntil(until)))
+        self.put(SORTED_UNTIL_KEY, msgspec.json.encode(SortedUntil(until)))
 
-    def _list_hours(self, prefix: str, start: int, end: int) -> Iterator[StoredObject]:
-        # The last character is after any in a key.
-        return self.list_objects(prefix, after=format_folder(prefix, start), last=format_folder(prefix, end) + "~")
-
-    def _get(self, item: StoredObject) -> bytes:
+    def get(self, item: StoredObject) -> bytes:
+        """Return the content of an object."""
         return self.s3.get_object(Bucket=self.bucket, Key=item.key)["Body"].read()
 
-    def _put(self, key: str, content: bytes) -> None:
+    def put(self, key: str, content: bytes) -> None:
+        """Write an object."""
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=content)
 
 

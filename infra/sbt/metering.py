@@ -4,24 +4,20 @@ from typing import Any, Final
 
 import amberflo_sbt as sbt
 import jsii
-from aws_cdk import ArnFormat, Stack
-from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_events as events
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
-from aws_cdk import aws_stepfunctions as sfn
-from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
-from amberflo_workflows.infra.api import Scopes, build_route_key
+from amberflo_workflows.infra.api import ROUTES, Scopes, add_routes
+from amberflo_workflows.infra.executions import allow_to_describe
 from amberflo_workflows.infra.metering import AmberfloMetering
-from amberflo_workflows.infra.nag import acknowledge, get_logical_id
-from amberflo_workflows.infra.operations import INGEST, RECORDS
 
 FORWARDER_TIMEOUT_SECONDS: Final = 30
-# The routes that IMetering does not have, by the ids of their constructs.
-_OWN_ROUTES: Final = {"Ingest": INGEST, "ListRecords": RECORDS}
+# The routes that the interface has, and that the control plane adds itself.
+_INTERFACE_ROUTES: Final = {
+    *("CreateMeter", "ListMeters", "GetMeter", "UpdateMeter", "DeleteMeter", "FetchUsage", "CancelUsage")
+}
 _EVENT_FUNCTIONS: Final = ("UsageEvent", "CreateCustomerEvent", "DeleteCustomerEvent")
 
 
@@ -89,7 +85,7 @@ class SbtAmberfloMetering(AmberfloMetering):
         self._offboarding = self._add_tenant_forwarder("DeleteCustomerEvent", "delete_customer")
 
     def extend(self, control_plane: sbt.ControlPlane) -> None:
-        """Add what ``IMetering`` cannot: our other routes on the control plane's API, and rules without a Lambda.
+        """Add what ``IMetering`` cannot: the other routes on the control plane's API, and rules without a Lambda.
 
         The control plane's own rules, which have the event names of its own generation only, are removed. The new rules
         have the names of both generations, and their targets are the queue and the workflows. Raises
@@ -101,17 +97,14 @@ class SbtAmberfloMetering(AmberfloMetering):
                 "The control plane has no API or no metering where SBT 0.5 has them. Pass metering=… to ControlPlane. "
                 "With a newer SBT, do not call extend()."
             )
-        integration = HttpLambdaIntegration("Ingest", self.api_function)
-        for name, route in _OWN_ROUTES.items():
-            apigateway.HttpRoute(
-                self,
-                f"{name}Route",
-                http_api=api.api,
-                route_key=build_route_key(route),
-                integration=integration,
-                authorizer=api.jwt_authorizer,
-                authorization_scopes=self._scopes.for_route(route),
-            )
+        add_routes(
+            self,
+            http_api=api.api,
+            function=self.api_function,
+            authorizer=api.jwt_authorizer,
+            scopes=self._scopes,
+            routes={name: route for name, route in ROUTES.items() if name not in _INTERFACE_ROUTES},
+        )
         for rule in [child for child in provider.node.children if isinstance(child, events.Rule)]:
             provider.node.try_remove_child(rule.node.id)
         for name in _EVENT_FUNCTIONS:
@@ -131,22 +124,8 @@ class SbtAmberfloMetering(AmberfloMetering):
         environment = {"STATE_MACHINE_ARN": machine.state_machine_arn}
         function = self._add_forwarder(name, "tenant_event", environment, self.tenants.dead_letters)
         machine.grant_start_execution(function)
-        self._allow_to_describe(function, machine)
+        allow_to_describe(function, machine)
         return _AsyncFunction(function)
-
-    def _allow_to_describe(self, function: lambda_.Function, machine: sfn.StateMachine) -> None:
-        """Allow a function to describe the executions of a workflow."""
-        executions = Stack.of(self).format_arn(
-            service="states",
-            resource="execution",
-            resource_name=f"{machine.state_machine_name}:*",
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
-        function.add_to_role_policy(iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[executions]))
-        name = get_logical_id(machine)
-        arn = f"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<{name}.Name>:*"
-        reason = "Executions get their names when they start."
-        acknowledge(function.role or function, {f"AwsSolutions-IAM5[Resource::{arn}]": reason})
 
     def _add_forwarder(
         self, name: str, module: str, environment: dict[str, str], dead_letters: sqs.IQueue

@@ -64,7 +64,7 @@ BEFORE: Final = Design(
 # tests/infra/test_monitoring.py counts the alarms in the template. Metrics have a value after a failure only.
 AFTER: Final = Design(
     window_seconds=Settings().ingest_window_seconds,
-    alarms=14,
+    alarms=15,
     metrics=0,
     dashboards=int(Settings().dashboard),
     traces_ingest=Settings().trace_ingest,

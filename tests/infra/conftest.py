@@ -64,6 +64,11 @@ def get_resources(template: dict[str, Any], resource_type: str) -> dict[str, Any
     return {logical_id: item["Properties"] for logical_id, item in resources if item["Type"] == resource_type}
 
 
+def get_event_rules(template: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the properties of the rules for events, without those of a schedule."""
+    return [rule for rule in get_resources(template, "AWS::Events::Rule").values() if "EventPattern" in rule]
+
+
 def get_functions(template: dict[str, Any]) -> dict[str, Any]:
     """Return the properties of each function by the name of its module: ``create_meter``, ``api``…"""
     functions = get_resources(template, "AWS::Lambda::Function").values()

@@ -28,6 +28,8 @@ _OPTIONS: Final[dict[str, Any]] = {
     "dashboard": True,
     "check_meter_names": False,
     "ledger_retention_days": 60,
+    "reconcile_hours": 6,
+    "reconcile_lag_hours": 5,
 }
 _ISSUER: Final[dict[str, Any]] = {"issuer": "https://issuer.example.com", "audience": ("one", "two")}
 

@@ -110,7 +110,7 @@ def _measure_state_machines(resolved: dict[str, Any]) -> Iterator[Size]:
     for logical_id, item in resolved["Resources"].items():
         if item["Type"] == "AWS::StepFunctions::StateMachine":
             yield Size("definition", logical_id, len(item["Properties"]["DefinitionString"].encode()), _MIB)
-        if item["Type"] == "AWS::Events::Rule":
+        if item["Type"] == "AWS::Events::Rule" and "EventPattern" in item["Properties"]:
             size = _count_characters(item["Properties"]["EventPattern"])
             yield Size("event pattern", logical_id, size, _MAX_EVENT_PATTERN)
 

@@ -22,14 +22,14 @@ from amberflo_workflows.infra.attach import (
     fetch_control_plane,
     fetch_route_ids,
 )
-from amberflo_workflows.infra.operations import OPERATIONS
+from amberflo_workflows.infra.operations import list_routes
 from amberflo_workflows.infra.settings import InvalidSetting, Settings
 from amberflo_workflows.local import tokens
 from amberflo_workflows.local.deploy import deploy
 from amberflo_workflows.local.expired_tokens import build_expired_token
 from amberflo_workflows.local.system import System
 from tests.conftest import sandbox_of
-from tests.infra.conftest import get_resources
+from tests.infra.conftest import get_event_rules, get_resources
 from tests.infra.control_plane import STACK, synth_control_plane
 from tests.polling import wait_until
 
@@ -51,9 +51,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_all_routes_are_on_the_control_planes_api_with_one_authorizer(template: dict[str, Any]) -> None:
     routes = list(get_resources(template, "AWS::ApiGatewayV2::Route").values())
     by_key = {route["RouteKey"]: route for route in routes}
-    assert by_key.keys() == {
-        f"{operation.route.method} {operation.route.path}" for operation in OPERATIONS if operation.route
-    }
+    assert by_key.keys() == {f"{route.method} {route.path}" for route in list_routes().values()}
     (api_id,) = {json.dumps(route["ApiId"]) for route in routes}
     assert '{"Ref": "controlPlaneAPIEndpoint"}' in api_id
     (authorizer,) = {json.dumps(route["AuthorizerId"]) for route in routes}
@@ -65,7 +63,7 @@ def test_all_routes_are_on_the_control_planes_api_with_one_authorizer(template: 
 
 
 def test_events_come_from_the_control_planes_bus(template: dict[str, Any]) -> None:
-    rules = get_resources(template, "AWS::Events::Rule").values()
+    rules = get_event_rules(template)
     assert sorted(detail_type for rule in rules for detail_type in rule["EventPattern"]["detail-type"]) == [
         "ingestUsage",
         "offboardingRequest",

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from amberflo_workflows.infra.app import synth
 from amberflo_workflows.infra.attach import CannotAttach, ControlPlane, build_stack_parameters, fetch_route_ids
-from amberflo_workflows.infra.operations import OPERATIONS
+from amberflo_workflows.infra.operations import list_routes
 from amberflo_workflows.infra.settings import Settings
 from tests.infra.aws_pages import PAGE_SIZE, cloudformation_with_pages
 from tests.infra.conftest import get_resources
@@ -40,7 +40,7 @@ def test_our_routes_are_recognised_on_every_page_of_a_stacks_resources(tmp_path:
     with cloudformation_with_pages({"Attached": types}) as cloudformation:
         routes = fetch_route_ids(cloudformation, "Attached")
     assert routes == {name for name, kind in types.items() if kind == ROUTE}
-    assert len(routes) == sum(1 for operation in OPERATIONS if operation.route)
+    assert len(routes) == len(list_routes())
 
 
 def test_only_a_stack_that_does_not_exist_has_no_routes() -> None:

@@ -18,6 +18,9 @@ ALARMS_OF_THIS_ACCOUNT = {
     "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
 }
 
+# The metrics that Lambdas emit.
+EMITTED = ("Rejected", "UsageDrift")
+
 
 def _list_alarm_topics(template: dict[str, Any]) -> set[str]:
     alarms = get_resources(template, "AWS::CloudWatch::Alarm").values()
@@ -75,9 +78,10 @@ def test_each_deployment_has_metrics_and_alarms_of_its_own(variants: Templates) 
         # The stack's name makes them differ in an account, and the construct's own in a stack.
         assert all('{"Ref": "AWS::StackName"}' in deployment for deployment in deployments)
         own = _list_own_metrics(template)
-        rejected = [json.dumps(alarm["Dimensions"][0]["Value"]) for alarm in own if alarm["MetricName"] == "Rejected"]
-        assert sorted(rejected) == sorted(deployments)
-        failed = [json.dumps(alarm["MetricName"]) for alarm in own if alarm["MetricName"] != "Rejected"]
+        for metric in EMITTED:
+            values = [json.dumps(alarm["Dimensions"][0]["Value"]) for alarm in own if alarm["MetricName"] == metric]
+            assert sorted(values) == sorted(deployments)
+        failed = [json.dumps(alarm["MetricName"]) for alarm in own if alarm["MetricName"] not in EMITTED]
         names = [json.loads(deployment)["Fn::Join"][1] for deployment in deployments]
         assert sorted(failed) == sorted(json.dumps({"Fn::Join": ["", ["ExecutionsFailed/", *name]]}) for name in names)
 
@@ -107,7 +111,7 @@ def test_a_failure_of_any_workflow_starts_the_alarm_of_its_deployment(variants: 
         assert len(set(logs)) == len(machines) == len(OPERATIONS) * len(_list_deployments(template))
         # No log is without failures.
         assert {machine["LoggingConfiguration"]["Level"] for machine in machines} <= {"ALL", "ERROR"}
-        alarms = [alarm for alarm in _list_own_metrics(template) if alarm["MetricName"] != "Rejected"]
+        alarms = [alarm for alarm in _list_own_metrics(template) if alarm["MetricName"] not in EMITTED]
         watched = [_list_watched_logs(template, alarm["MetricName"]) for alarm in alarms]
         assert sorted(log for group in watched for log in group) == sorted(logs), name
         assert [alarm["Threshold"] for alarm in alarms] == [1] * len(_list_deployments(template))
@@ -121,6 +125,7 @@ COVERAGE = {
     "usage will expire in the dead-letter queue": "UsageDeadForLong",
     "usage waits for long": "UsageLate",
     "receipts of usage wait for long": "LedgerLate",
+    "Amberflo reports other usage than the ledger has": "UsageDrift",
     "a tenant event is in the dead-letter queue": "TenantDead",
     "a tenant event will expire in the dead-letter queue": "TenantDeadForLong",
     "EventBridge lost a usage event": "UsageEventsLost",

@@ -16,22 +16,22 @@ from tests.infra.conftest import get_resources, synth_template
 from tests.infra.grants import Grants, collect_grants, render_resource, strip_hash
 
 SECRET = "arn:_:secretsmanager:_:_:secret:AmberfloApiKey-??????"
-EXECUTIONS = "arn:_:states:_:_:execution:WorkflowsBackfillUsage:*"
-RANGES = "arn:_:states:_:_:execution:WorkflowsBackfillUsage/*"
+# The workflows with a distributed map.
+DISTRIBUTED = ("BackfillUsage", "ReconcileUsage")
+EXECUTION = "arn:_:states:_:_:execution:Workflows"
+READ_PREFIXES = ("receipts/", "sorted/", "rules/", "index/", "sorted-until.json")
+LEDGER_PREFIXES = ("sorted/", "rules/", "index/", "sorted-until.json", "reconciliations/")
 TRACES = "xray:PutTelemetryRecords xray:PutTraceSegments"
 WILDCARDS = {
     "*": "X-Ray and log delivery of Step Functions do not support resource-level permissions",
     SECRET: "Secrets Manager appends six random characters to the ARN of a secret",
-    EXECUTIONS: "executions get their names when they start",
-    RANGES: "the child executions of a distributed map get their names when they start",
+    **{f"{EXECUTION}{name}:*": "executions get their names when they start" for name in DISTRIBUTED},
+    **{f"{EXECUTION}{name}/*": "as for other executions" for name in DISTRIBUTED},
     "AnswersLarge/*": "any object in the bucket for large responses",
     "BackfillFiles/*": "any object in the bucket for files to backfill",
     "BackfillFiles/sent/*": "how files were sent",
     "LedgerReceipts/receipts/*": "Firehose chooses the names of objects",
-    "LedgerReceipts/sorted/*": "runs are named after the receipts in them",
-    "LedgerReceipts/index/*": "an object for each receipt",
-    "LedgerReceipts/rules/*": "an object for each receipt that has a rule",
-    "LedgerReceipts/sorted-until.json*": "one object; a prefix in the list of those that can be read",
+    **{f"LedgerReceipts/{prefix}*": "the ledger's own objects" for prefix in LEDGER_PREFIXES},
     "LedgerReceipts/errors/*": "as for receipts",
 }
 
@@ -59,13 +59,23 @@ def _expect_machine(name: str, *tasks: str, **grants: str) -> tuple[str, Grants]
     }
 
 
-READ_LEDGER = {
-    "LedgerReceipts": "s3:ListBucket",
-    **{
-        f"LedgerReceipts/{prefix}*": "s3:GetObject"
-        for prefix in ("receipts/", "sorted/", "rules/", "index/", "sorted-until.json")
-    },
-}
+def _expect_children(name: str) -> Grants:
+    return {
+        f"Workflows{name}": "states:StartExecution",
+        f"{EXECUTION}{name}:*": "states:DescribeExecution states:StopExecution",
+        f"{EXECUTION}{name}/*": "states:DescribeExecution states:RedriveExecution states:StopExecution",
+    }
+
+
+def _expect_reader(name: str, *written: str, **grants: str) -> tuple[str, Grants]:
+    """A function that reads the ledger, and writes some of its objects."""
+    actions = {f"LedgerReceipts/{prefix}*": ["s3:GetObject"] for prefix in READ_PREFIXES}
+    for prefix in written:
+        actions.setdefault(f"LedgerReceipts/{prefix}*", []).append("s3:PutObject")
+    objects = {resource: " ".join(names) for resource, names in actions.items()}
+    return _expect_function(name, LedgerReceipts="s3:ListBucket", **objects, **grants)
+
+
 STORE_REJECTED = {"IngestRejected": "dynamodb:PutItem"}
 SEND_DEAD_LETTERS = {"TenantsDeadLetters": "sqs:GetQueueAttributes sqs:GetQueueUrl sqs:SendMessage"}
 CHANGE_METER = ("ResolveApiKey", "LockMeter", "GetMeter", "UpdateMeter")
@@ -87,10 +97,18 @@ ROLES: dict[str, Grants] = dict(
         _expect_task("DeleteCustomer"),
         _expect_task("ListMeters", **{"AnswersLarge/*": "s3:PutObject"}),
         _expect_task("FetchUsage", **{"AnswersLarge/*": "s3:PutObject"}),
-        _expect_function("ReadRecords", **READ_LEDGER, **{"AnswersLarge/*": "s3:PutObject"}),
         _expect_function(
             "Api",
-            **{f"Workflows{operation.pascal_name}": START for operation in OPERATIONS if operation.route},
+            **{
+                f"Workflows{operation.pascal_name}": "states:StartExecution" if operation.status_route else START
+                for operation in OPERATIONS
+                if operation.route
+            },
+            **{
+                f"{EXECUTION}{operation.pascal_name}:*": "states:DescribeExecution"
+                for operation in OPERATIONS
+                if operation.status_route
+            },
             **STORE_REJECTED,
             **{
                 "IngestCallIdentities": "dynamodb:DeleteItem dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem",
@@ -116,13 +134,26 @@ ROLES: dict[str, Grants] = dict(
             "BackfillSendRange", WorkflowsIngestUsage=START, **STORE_REJECTED, **{"BackfillFiles/*": "s3:GetObject"}
         ),
         _expect_function("BackfillSumUp"),
+        _expect_reader("ListUnsorted"),
+        _expect_reader("SortBatch", "sorted/", "rules/", "index/"),
+        _expect_reader("PlanComparison", "sorted-until.json"),
+        _expect_reader("CompareHours", "reconciliations/", **{SECRET: "secretsmanager:GetSecretValue"}),
+        _expect_reader(
+            "WriteReport",
+            **{
+                "LedgerReceipts/reconciliations/*": "s3:GetObject s3:PutObject",
+                "IngestRejected": "dynamodb:BatchGetItem",
+                "IngestRejected/index/ByStatus": "dynamodb:Query",
+                "IngestUsage": "sqs:GetQueueAttributes",
+                "IngestDeadLetters": "sqs:GetQueueAttributes",
+            },
+        ),
         _expect_machine("CreateMeter", "ResolveApiKey", "CreateMeter"),
         _expect_machine("ListMeters", "ResolveApiKey", "ListMeters"),
         _expect_machine("GetMeter", "ResolveApiKey", "GetMeter"),
         _expect_machine("UpdateMeter", *CHANGE_METER, **UNLOCK),
         _expect_machine("DeleteMeter", *CHANGE_METER, "DeleteMeter", **UNLOCK),
         _expect_machine("FetchUsage", "ResolveApiKey", "GetMeter", "FetchUsage"),
-        _expect_machine("ListRecords", "ResolveApiKey", "GetMeter", "ReadRecords"),
         _expect_machine("CancelUsage", "ResolveApiKey", "CancelUsage", "WriteCancellation"),
         _expect_machine("IngestUsage", "ResolveApiKey", "SendUsages", "WriteReceipt", **STORE_REJECTED),
         _expect_machine("CreateCustomer", "ResolveApiKey", "CreateCustomer", **STORE_REJECTED, **SEND_DEAD_LETTERS),
@@ -130,11 +161,13 @@ ROLES: dict[str, Grants] = dict(
         _expect_machine(
             "BackfillUsage",
             *("BackfillPlan", "BackfillSendRange", "BackfillSumUp"),
-            WorkflowsBackfillUsage="states:StartExecution",
-            **{
-                EXECUTIONS: "states:DescribeExecution states:StopExecution",
-                RANGES: "states:DescribeExecution states:RedriveExecution states:StopExecution",
-            },
+            **_expect_children("BackfillUsage"),
+        ),
+        _expect_machine(
+            "ReconcileUsage",
+            *("ResolveApiKey", "ListUnsorted", "SortBatch", "PlanComparison", "CompareHours", "WriteReport"),
+            **{"arn:_:events:_:_:event-bus/Bus": "events:PutEvents"},
+            **_expect_children("ReconcileUsage"),
         ),
         (
             "LedgerStream",
@@ -146,6 +179,7 @@ ROLES: dict[str, Grants] = dict(
             },
         ),
         ("WorkflowsCreateCustomerEvents", {"WorkflowsCreateCustomer": "states:StartExecution"}),
+        ("WorkflowsReconcileUsageEvents", {"WorkflowsReconcileUsage": "states:StartExecution"}),
         ("WorkflowsDeleteCustomerEvents", {"WorkflowsDeleteCustomer": "states:StartExecution"}),
     ]
 )

@@ -8,9 +8,9 @@ import pytest
 
 from amberflo_workflows.infra.memory import MEMORY_MB, get_memory_mb
 from amberflo_workflows.infra.node import use_packaged_node
-from amberflo_workflows.infra.operations import OPERATIONS, Operation, OperationKind, find_task_timeout
+from amberflo_workflows.infra.operations import OPERATIONS, Operation, OperationKind, find_task_timeout, list_routes
 from amberflo_workflows.infra.settings import InvalidSetting, Settings
-from tests.infra.conftest import get_functions, get_resources, get_role_statements, synth_template
+from tests.infra.conftest import get_event_rules, get_functions, get_resources, get_role_statements, synth_template
 
 use_packaged_node()
 
@@ -37,7 +37,7 @@ def test_the_local_template_differs_only_in_the_runtime(aws: dict[str, Any], loc
             assert len(architectures) == 1
             # The bundle has byte code and binaries for its runtime, so its hash differs.
             assert function.pop("Code").keys() == {"S3Bucket", "S3Key"}
-    assert len(get_functions(aws)) == 20
+    assert len(get_functions(aws)) == 24
     assert aws == local
 
 
@@ -60,7 +60,7 @@ def test_every_route_has_the_authorizer_and_invokes_the_api_function(aws: dict[s
     routes = get_resources(aws, "AWS::ApiGatewayV2::Route").values()
     assert {route["RouteKey"] for route in routes} == {
         "GET /openapi.json",
-        *(f"{operation.route.method} {operation.route.path}" for operation in OPERATIONS if operation.route),
+        *(f"{route.method} {route.path}" for route in list_routes().values()),
     }
     assert {route["AuthorizationType"] for route in routes} == {"JWT"}
     (authorizer,) = get_resources(aws, "AWS::ApiGatewayV2::Authorizer")
@@ -102,7 +102,7 @@ def test_type_tracing_and_logging_depend_on_the_kind_of_workflow(aws: dict[str, 
     for operation in OPERATIONS:
         machine = _get_machines(aws)[operation.name]
         logging = machine["LoggingConfiguration"]
-        standard = operation.kind in {OperationKind.BACKFILL, OperationKind.TENANT}
+        standard = operation.kind in {OperationKind.BACKFILL, OperationKind.TENANT, OperationKind.LEDGER}
         is_ingest = operation.kind is OperationKind.INGEST
         assert machine["StateMachineType"] == ("STANDARD" if standard else "EXPRESS")
         assert machine["TracingConfiguration"] == {"Enabled": not is_ingest}
@@ -159,7 +159,7 @@ def test_queues_and_tables_keep_their_data(aws: dict[str, Any]) -> None:
 
 
 def test_rules_match_both_generations_of_event_names_and_have_dead_letter_queues(aws: dict[str, Any]) -> None:
-    rules = list(get_resources(aws, "AWS::Events::Rule").values())
+    rules = get_event_rules(aws)
     assert sorted(rule["EventPattern"]["detail-type"] for rule in rules) == [
         ["ingestUsage", "sbt_aws_ingestUsage"],
         ["offboardingRequest", "sbt_aws_offboardingRequest"],
@@ -167,6 +167,53 @@ def test_rules_match_both_generations_of_event_names_and_have_dead_letter_queues
     ]
     assert all(rule["EventPattern"].keys() == {"detail-type"} for rule in rules)
     assert all("DeadLetterConfig" in target for rule in rules for target in rule["Targets"])
+
+
+def test_the_schedule_reconciles_the_day_that_amberflo_reports_in_full(aws: dict[str, Any]) -> None:
+    (rule,) = [rule for rule in get_resources(aws, "AWS::Events::Rule").values() if "ScheduleExpression" in rule]
+    (target,) = rule["Targets"]
+    # At 04:30, the day until midnight, which is four hours ago.
+    assert rule["ScheduleExpression"] == "cron(30 4 * * ? *)"
+    assert "ReconcileUsage" in json.dumps(target["Arn"])
+    assert target["InputTransformer"]["InputTemplate"] == '{"schedule":{"hours":24,"time":<time>}}'
+
+
+@pytest.mark.parametrize(
+    ("hours", "lag_hours", "expression"),
+    [
+        (1, 4, "cron(30 * * * ? *)"),
+        (6, 4, "cron(30 4/6 * * ? *)"),
+        (6, 8, "cron(30 2/6 * * ? *)"),
+        (24, 30, "cron(30 6 * * ? *)"),
+    ],
+)
+def test_the_schedule_starts_when_its_hours_are_reported(
+    tmp_path: Path, hours: int, lag_hours: int, expression: str
+) -> None:
+    settings = Settings(reconcile_hours=hours, reconcile_lag_hours=lag_hours)
+    template = synth_template(tmp_path / "out", "aws", settings)
+    rules = get_resources(template, "AWS::Events::Rule").values()
+    assert [rule["ScheduleExpression"] for rule in rules if "ScheduleExpression" in rule] == [expression]
+    variables = get_functions(template)["list_unsorted"]["Environment"]["Variables"]
+    assert variables["RECONCILIATION_LAG_SECONDS"] == str(lag_hours * 3600)
+
+
+def test_without_hours_there_is_no_schedule(tmp_path: Path) -> None:
+    template = synth_template(tmp_path / "out", "aws", Settings(reconcile_hours=0))
+    assert all("EventPattern" in rule for rule in get_resources(template, "AWS::Events::Rule").values())
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"reconcile_hours": 5}, "reconcileHours must be 0, 1, 2, 3, 4, 6, 8, 12 or 24, not 5"),
+        ({"reconcile_lag_hours": -1}, "reconcileLagHours must be between 0 and 168, not -1"),
+        ({"reconcile_lag_hours": 169}, "reconcileLagHours must be between 0 and 168, not 169"),
+    ],
+)
+def test_invalid_schedules(values: dict[str, int], message: str) -> None:
+    with pytest.raises(InvalidSetting, match=message):
+        Settings(**values)  # type: ignore[arg-type]
 
 
 def test_every_alarm_has_a_description(aws: dict[str, Any]) -> None:
@@ -201,7 +248,7 @@ def test_existing_resources_in_the_settings_are_used(tmp_path: Path) -> None:
         assert get_resources(template, resource_type) == {}
     (authorizer,) = get_resources(template, "AWS::ApiGatewayV2::Authorizer").values()
     assert authorizer["JwtConfiguration"] == {"Audience": ["clients"], "Issuer": "https://issuer.example.com"}
-    rules = list(get_resources(template, "AWS::Events::Rule").values())
+    rules = get_event_rules(template)
     assert {rule["EventBusName"] for rule in rules} == {"theirs"}
     sources = {rule["EventPattern"]["detail-type"][0]: rule["EventPattern"].get("source") for rule in rules}
     assert sources == {"ingestUsage": ["my.app"], "onboardingRequest": None, "offboardingRequest": None}

@@ -20,7 +20,7 @@ from amberflo_workflows.infra.metering import AmberfloMetering  # noqa: E402 - a
 from amberflo_workflows.infra.monitoring import Monitoring  # noqa: E402 - as above
 from amberflo_workflows.infra.settings import InvalidSetting, Runtime, Settings, is_known  # noqa: E402 - as above
 from amberflo_workflows.infra.stack import MeteringStack  # noqa: E402 - as above
-from tests.infra.conftest import get_functions, get_resources  # noqa: E402 - as above
+from tests.infra.conftest import get_event_rules, get_functions, get_resources  # noqa: E402 - as above
 
 SOURCES: Final[dict[str, Callable[[Stack, str], str]]] = {
     "parameter": lambda stack, name: CfnParameter(stack, f"{name}Parameter").value_as_string,
@@ -63,9 +63,7 @@ def test_a_construct_accepts_values_of_the_deployment(tmp_path: Path, source: st
     # Amberflo takes usage at its base URL too.
     assert variables["AMBERFLO_INGEST_URL"] == url
     assert "Field" in json.dumps(variables["AMBERFLO_API_KEY_FIELD"])
-    (usage,) = [
-        rule for rule in get_resources(template, "AWS::Events::Rule").values() if "source" in rule["EventPattern"]
-    ]
+    (usage,) = [rule for rule in get_event_rules(template) if "source" in rule["EventPattern"]]
     assert "Source" in json.dumps(usage["EventPattern"]["source"])
 
 

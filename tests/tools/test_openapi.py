@@ -13,7 +13,7 @@ import schemathesis
 from amberflo_workflows.core.meter import READ_ONLY_FIELDS, parse_new_meter
 from amberflo_workflows.entrypoints import api_response
 from amberflo_workflows.entrypoints.api import DOCUMENT
-from amberflo_workflows.infra.operations import OPERATIONS, Operation
+from amberflo_workflows.infra.operations import list_routes
 from amberflo_workflows.tasks.fetch_usage import UsageQuestion
 from tests.entrypoints.calls import METER
 from tools.openapi.document import build_document, render_document
@@ -21,12 +21,11 @@ from tools.openapi.document import build_document, render_document
 API_MD = Path(__file__).parents[2] / "docs" / "api.md"
 COMMITTED = json.loads(DOCUMENT.read_text())
 SCHEMAS = COMMITTED["components"]["schemas"]
-ROUTED = [operation for operation in OPERATIONS if operation.route]
+ROUTES = list_routes()
 
 
-def _operation_object(operation: Operation) -> Any:
-    assert operation.route
-    return COMMITTED["paths"][operation.route.path][operation.route.method.lower()]
+def _operation_object(name: str) -> Any:
+    return COMMITTED["paths"][ROUTES[name].path][ROUTES[name].method.lower()]
 
 
 def _validator(name: str) -> Any:
@@ -46,11 +45,11 @@ def test_the_document_is_valid_openapi_and_its_schemas_are_valid() -> None:
 def test_every_reference_and_link_has_a_target() -> None:
     for kind, name in re.findall(r'"#/components/(\w+)/(\w+)"', DOCUMENT.read_text()):
         assert name in COMMITTED["components"][kind]
-    ids = {_operation_object(operation)["operationId"] for operation in ROUTED}
+    ids = {_operation_object(name)["operationId"] for name in ROUTES}
     linked = [
         link
-        for operation in ROUTED
-        for response in _operation_object(operation)["responses"].values()
+        for name in ROUTES
+        for response in _operation_object(name)["responses"].values()
         for link in response.get("links", {})
     ]
     assert linked
@@ -61,32 +60,30 @@ def test_the_document_has_every_route_and_its_own() -> None:
     routes = {
         (method.upper(), path) for path, item in COMMITTED["paths"].items() for method in item if method != "parameters"
     }
-    assert routes == {operation.route for operation in ROUTED} | {("GET", "/openapi.json")}
+    assert routes == {*ROUTES.values()} | {("GET", "/openapi.json")}
 
 
-@pytest.mark.parametrize("operation", ROUTED, ids=lambda operation: operation.name)
-def test_every_call_has_the_statuses_of_all_execution_errors(operation: Operation) -> None:
+@pytest.mark.parametrize("name", ROUTES)
+def test_every_call_has_the_statuses_of_all_execution_errors(name: str) -> None:
     statuses = {str(status) for status in api_response._STATUS_BY_ERROR.values()} | {"401", "403", "500"}
-    assert statuses <= _operation_object(operation)["responses"].keys()
+    assert statuses <= _operation_object(name)["responses"].keys()
 
 
 def test_the_document_has_the_errors_of_api_md() -> None:
     rows = re.findall(r"^\| ([\d, ]+) \|", API_MD.read_text(), re.MULTILINE)
     expected = {status for row in rows for status in row.replace(",", " ").split()}
-    actual = {status for operation in ROUTED for status in _operation_object(operation)["responses"] if status > "299"}
+    actual = {status for name in ROUTES for status in _operation_object(name)["responses"] if status > "299"}
     assert actual == expected
 
 
 def test_the_document_has_every_parameter_of_a_usage_query() -> None:
-    (fetch_usage,) = (operation for operation in ROUTED if operation.name == "fetch_usage")
-    names = {parameter["name"] for parameter in _operation_object(fetch_usage)["parameters"]}
+    names = {parameter["name"] for parameter in _operation_object("FetchUsage")["parameters"]}
     fields = {field.encode_name for field in msgspec.structs.fields(UsageQuestion)}
     assert names == fields - {"meterId"} | {"tenantId", "filter"}
 
 
 def test_the_document_repeats_a_filter_and_has_no_empty_value() -> None:
-    (fetch_usage,) = (operation for operation in ROUTED if operation.name == "fetch_usage")
-    parameters = {parameter["name"]: parameter for parameter in _operation_object(fetch_usage)["parameters"]}
+    parameters = {parameter["name"]: parameter for parameter in _operation_object("FetchUsage")["parameters"]}
     tenants, filters = (parameters[name] for name in ("tenantId", "filter"))
     assert (tenants["explode"], filters["explode"]) == (True, True)
     for value, is_valid in (("Acme, Inc.", True), ("", False), (" ", False)):

@@ -2,10 +2,11 @@
 
 from typing import Any, Final, NamedTuple
 
+from amberflo_workflows.core.ledger.requests import ReconciliationRequest
 from amberflo_workflows.core.meter import MeterFields, NewMeter
 from amberflo_workflows.tasks.cancel_usage import CancelRecords, FilteringRule
 from tools.openapi import schemas
-from tools.openapi.parameters import FETCH_USAGE, IDEMPOTENCY_KEY, LIST_METERS, LIST_RECORDS, Parameter
+from tools.openapi.parameters import FETCH_USAGE, IDEMPOTENCY_KEY, LIST_METERS, Parameter
 
 
 class Call(NamedTuple):
@@ -76,16 +77,6 @@ CALLS: Final = {
         description="Amberflo extends the range to complete intervals in UTC. New usage appears after a delay.",
         parameters=FETCH_USAGE,
     ),
-    "list_records": Call(
-        summary="List the records behind usage.",
-        responses=(schemas.RecordPage,),
-        problems=(400, 404, 409),
-        description="What the ledger has of a tenant's usage of a meter, in the order of its time: each record once, "
-        "with the event and the execution that it came with, also if it was cancelled. A page may have fewer records "
-        "than `limit`, or none: get the next page with `next_token` until it is null. 409: too many receipts are not "
-        "sorted; start a reconciliation.",
-        parameters=LIST_RECORDS,
-    ),
     "cancel_usage": Call(
         summary="Cancel usage.",
         responses=(schemas.AmberfloAnswer, schemas.CancelledAnswer),
@@ -105,5 +96,23 @@ CALLS: Final = {
         "are counted. 409: the `Idempotency-Key` was used with a different body.",
         bodies=(schemas.Usage, schemas.Usages),
         parameters=(IDEMPOTENCY_KEY,),
+    ),
+    "reconcile_usage": Call(
+        summary="Compare the ledger with Amberflo.",
+        responses=(schemas.StartedAnswer,),
+        problems=(400,),
+        description="Starts the comparison of full hours and does not wait for it. Get its outcome with its `id`. With "
+        "`lateUsage`, all hours of usage that was counted or cancelled in the range are compared, too. A difference is "
+        "too fresh to tell for `lagSeconds` (default: a setting of the deployment) after the hour or its last change.",
+        status=202,
+        bodies=(ReconciliationRequest,),
+        links=("reconcile_usage_status",),
+    ),
+    "reconcile_usage_status": Call(
+        summary="Read the outcome of a reconciliation.",
+        responses=(schemas.ReconciliationAnswer,),
+        problems=(400, 404),
+        description="`status` is `running`, `succeeded` with a `result`, or `failed` with an `error`. Step Functions "
+        "keeps it for 90 days, and the ledger the complete report.",
     ),
 }

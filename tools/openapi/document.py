@@ -7,10 +7,10 @@ import msgspec
 
 import amberflo_workflows
 from amberflo_workflows.core.meter import READ_ONLY_FIELDS
-from amberflo_workflows.infra.operations import DOCUMENT, OPERATIONS, Operation, Route
+from amberflo_workflows.infra.operations import DOCUMENT, Route, list_routes, to_pascal_case, to_snake_case
 from tools.openapi import responses
 from tools.openapi.calls import CALLS, Call
-from tools.openapi.parameters import METER_ID
+from tools.openapi.parameters import METER_ID, OPERATION_ID
 from tools.openapi.schemas import CountedUsage, Dimension, GatewayProblem, Problem
 
 _REF: Final = "#/components/schemas/{name}"
@@ -48,19 +48,19 @@ def build_document() -> dict[str, Any]:
 
 def _build_paths() -> dict[str, Any]:
     paths: dict[str, Any] = {}
-    for operation in OPERATIONS:
-        if operation.route:
-            item = paths.setdefault(operation.route.path, _build_path_item(operation.route))
-            item[operation.route.method.lower()] = _build_operation(operation, CALLS[operation.name])
+    for name, route in list_routes().items():
+        item = paths.setdefault(route.path, _build_path_item(route))
+        item[route.method.lower()] = _build_operation(name, CALLS[to_snake_case(name)])
     paths[DOCUMENT.path] = {DOCUMENT.method.lower(): _build_document_operation()}
     return paths
 
 
 def _build_path_item(route: Route) -> dict[str, Any]:
-    return {"parameters": [METER_ID]} if "{meterId}" in route.path else {}
+    parameters = [parameter for parameter in (METER_ID, OPERATION_ID) if f"{{{parameter['name']}}}" in route.path]
+    return {"parameters": parameters} if parameters else {}
 
 
-def _build_operation(operation: Operation, call: Call) -> dict[str, Any]:
+def _build_operation(name: str, call: Call) -> dict[str, Any]:
     success: dict[str, Any] = {
         "description": "Success.",
         "headers": {"x-execution-arn": responses.EXECUTION_ARN},
@@ -69,7 +69,7 @@ def _build_operation(operation: Operation, call: Call) -> dict[str, Any]:
     if call.links:
         success["links"] = {_to_camel_case(name): _build_link(name) for name in call.links}
     description: dict[str, Any] = {
-        "operationId": _to_camel_case(operation.name),
+        "operationId": _to_camel_case(to_snake_case(name)),
         "summary": call.summary,
         "description": call.description,
     }
@@ -95,7 +95,9 @@ def _build_document_operation() -> dict[str, Any]:
 
 
 def _build_link(name: str) -> dict[str, Any]:
-    return {"operationId": _to_camel_case(name), "parameters": {"meterId": "$response.body#/data/id"}}
+    route = list_routes()[to_pascal_case(name)]
+    (parameter,) = _build_path_item(route)["parameters"]
+    return {"operationId": _to_camel_case(name), "parameters": {parameter["name"]: "$response.body#/data/id"}}
 
 
 def _build_content(types: tuple[type, ...]) -> dict[str, Any]:

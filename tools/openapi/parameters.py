@@ -1,6 +1,5 @@
 """Query parameters and headers, from the types that the steps validate them with."""
 
-from collections.abc import Collection, Mapping
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -9,7 +8,6 @@ from amberflo_workflows.core.meter import MeterId
 from amberflo_workflows.entrypoints.call_identity import MAX_KEY_LENGTH
 from amberflo_workflows.tasks.fetch_usage import UsageQuestion
 from amberflo_workflows.tasks.list_meters import ListMeters
-from amberflo_workflows.tasks.read_records import MAX_RECORDS, RecordQuestion
 
 Parameter: TypeAlias = dict[str, Any]
 
@@ -27,38 +25,24 @@ _DESCRIPTIONS: Final = {
     "groupBy": "`customerId` and dimensions, comma separated.",
     "take": "The maximum number of groups, largest first.",
 }
-_RECORD_DESCRIPTIONS: Final = {
-    "meterApiName": "The name of the meter. Default: it is looked up by the ID, unless the meter was deleted.",
-    "tenantId": "The tenant.",
-    "startTimeInSeconds": "Seconds since 1970.",
-    "endTimeInSeconds": "Seconds since 1970; the end is exclusive.",
-    "limit": f"Records per page. Default: {MAX_RECORDS:,}.",
-    "next_token": "The `next_token` of the previous page.",
-}
 
 
-def _build_query(
-    struct: type, descriptions: Mapping[str, str], required: Collection[str] = ()
-) -> tuple[Parameter, ...]:
+def _build_query(struct: type) -> tuple[Parameter, ...]:
     """A parameter for each field that is not in the path. A query has no null: it omits the parameter."""
     _, components = msgspec.json.schema_components([struct])
     fields = components[struct.__name__]["properties"]
-    return tuple(
-        _build_parameter(name, schema, descriptions[name], is_required=name in required)
-        for name, schema in fields.items()
-        if name != "meterId"
-    )
+    return tuple(_build_parameter(name, schema) for name, schema in fields.items() if name != "meterId")
 
 
-def _build_parameter(name: str, schema: dict[str, Any], description: str, *, is_required: bool) -> Parameter:
+def _build_parameter(name: str, schema: dict[str, Any]) -> Parameter:
     if "anyOf" in schema:
         (schema,) = (option for option in schema["anyOf"] if option != {"type": "null"})
     style = _COMMA_SEPARATED if schema.get("type") == "array" else {}
-    required = {"required": True} if is_required else {}
-    return {"name": name, "in": "query", "description": description, "schema": schema, **style, **required}
+    return {"name": name, "in": "query", "description": _DESCRIPTIONS[name], "schema": schema, **style}
 
 
 METER_ID: Final[Parameter] = {"name": "meterId", "in": "path", "required": True, "schema": msgspec.json.schema(MeterId)}
+OPERATION_ID: Final[Parameter] = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
 IDEMPOTENCY_KEY: Final[Parameter] = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -67,12 +51,9 @@ IDEMPOTENCY_KEY: Final[Parameter] = {
     "authorizer does not tell who calls.",
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
 }
-LIST_METERS: Final = _build_query(ListMeters, _DESCRIPTIONS)
-LIST_RECORDS: Final = _build_query(
-    RecordQuestion, _RECORD_DESCRIPTIONS, required=("tenantId", "startTimeInSeconds", "endTimeInSeconds")
-)
+LIST_METERS: Final = _build_query(ListMeters)
 FETCH_USAGE: Final = (
-    *_build_query(UsageQuestion, _DESCRIPTIONS),
+    *_build_query(UsageQuestion),
     {
         "name": "tenantId",
         "in": "query",

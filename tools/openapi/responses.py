@@ -38,7 +38,7 @@ PROBLEMS: Final = {
     ),
     "Unauthorized": _build_problem("The token is missing or invalid.", _GATEWAY),
     "Forbidden": _build_problem("The token does not have the required scope.", _GATEWAY),
-    "NotFound": _build_problem("The meter does not exist.", _API),
+    "NotFound": _build_problem("The meter or the operation does not exist.", _API),
     "Conflict": _build_problem("The request conflicts with an existing resource.", _API),
     "TooLarge": _build_problem("The body or the response is too large for a workflow.", _API_OR_GATEWAY),
     "TooManyRequests": _build_problem("More calls than the API allows.", _GATEWAY),
@@ -46,7 +46,7 @@ PROBLEMS: Final = {
         "An internal error. The execution or the log of the `api` function shows the cause.", _API_OR_GATEWAY
     ),
     "BadGateway": _build_problem(
-        "Amberflo failed or rejected the API key after all retries, or the API key or the ledger cannot be read.", _API
+        "Amberflo failed or rejected the API key after all retries, or the API key cannot be read.", _API
     ),
     "Throttled": _build_problem(
         "Amberflo or Step Functions throttled the call after all retries, or API Gateway could not wait.",

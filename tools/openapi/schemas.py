@@ -3,11 +3,11 @@
 Responses of Amberflo are passed on unchanged, so only the members that a caller can rely on are required.
 """
 
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from amberflo_workflows.core.ledger.record_page import CountedRecord
+from amberflo_workflows.core.ledger.comparison import ComparedHour
 from amberflo_workflows.core.response import FieldError
 from amberflo_workflows.core.usage_record import MAX_METER_NAME_LENGTH, MAX_TEXT_LENGTH
 from amberflo_workflows.entrypoints.ingest import MAX_USAGES_PER_CALL
@@ -95,17 +95,6 @@ class UsageAnswer(Struct):
     data: UsageReport
 
 
-class RecordPage(Struct):
-    """Records in the order of their times. `total` is the sum of the page's values without what was cancelled.
-
-    `next_token` gets the next page; it is null on the last page.
-    """
-
-    data: list[CountedRecord]
-    total: float
-    next_token: str | None
-
-
 class Cancelled(Struct):
     """The IDs of the usages whose cancellation was sent. `note` says that a match is not known."""
 
@@ -139,6 +128,63 @@ class IngestAnswer(Struct):
     """The result for the usages."""
 
     data: Ingested
+
+
+class Started(Struct):
+    """An operation that was started."""
+
+    id: str
+    status: Literal["running"]
+
+
+class StartedAnswer(Struct):
+    """The ID with which to get the outcome."""
+
+    data: Started
+
+
+class Waiting(Struct):
+    """Usage that is on neither side: rejected usage of the range, and all events in the queues."""
+
+    rejected: int
+    queued: int
+    dead: int
+
+
+class ReportLocation(Struct):
+    """Where the complete report is."""
+
+    bucket: str
+    prefix: str
+
+
+class ReconciliationResult(Struct, rename="camel"):
+    """The outcomes by number of hours of a meter and a tenant, and the hours that differ. It may have more members."""
+
+    start_time_in_seconds: int
+    end_time_in_seconds: int
+    outcomes: dict[str, int]
+    has_drift: bool
+    differences: list[ComparedHour]
+    differences_omitted: int
+    meters_without_sum: list[str]
+    waiting: Waiting
+    report: ReportLocation
+
+
+class Reconciliation(Struct):
+    """A reconciliation."""
+
+    id: str
+    status: Literal["running", "succeeded", "failed"]
+    result: ReconciliationResult | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+
+class ReconciliationAnswer(Struct):
+    """A reconciliation, with its result if it succeeded."""
+
+    data: Reconciliation
 
 
 class Problem(Struct, rename="camel"):

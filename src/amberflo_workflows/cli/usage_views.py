@@ -7,8 +7,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from amberflo_workflows.cli.output import console, escape_control, say, show_table
+from amberflo_workflows.core.meter import ADDITIVE_METER_TYPES
 from amberflo_workflows.operate.usage_report import (
-    ADDITIVE_METER_TYPES,
     Group,
     IntervalValue,
     MeterUsage,

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from amberflo_workflows.operate.usage_report import ADDITIVE_METER_TYPES, Group, MeterUsage, format_interval
+from amberflo_workflows.core.meter import ADDITIVE_METER_TYPES
+from amberflo_workflows.operate.usage_report import Group, MeterUsage, format_interval
 
 MAX_SERIES: Final = 8
 OTHERS: Final = "others"

@@ -230,6 +230,8 @@ def _write_assembly(outdir: Path, real_url: str | None, sandbox_url: str, check_
             amberflo_api_key_secret_name=SECRET,
             amberflo_base_url=real_url or PLACEHOLDER,
             check_meter_names=check_meter_names,
+            # The sandbox reports usage at once.
+            reconcile_lag_hours=Settings.reconcile_lag_hours if real_url else 0,
             # With scopes, so that a token with only one of them can be tested.
             read_scope=READ_SCOPE,
             write_scope=WRITE_SCOPE,

@@ -10,8 +10,6 @@ from msgspec import Meta, Struct
 from amberflo_workflows.operate.api_client import ApiClient, Query
 from amberflo_workflows.operate.errors import OperatorError
 
-# Meter types whose groups can be added up. A sum of maximums, levels or distinct counts has no meaning.
-ADDITIVE_METER_TYPES: Final = frozenset({"sum_of_all_usage", "event_duration"})
 _FORMATS: Final = {"HOUR": "%Y-%m-%d %H:%M", "DAY": "%Y-%m-%d", "WEEK": "%Y-%m-%d", "MONTH": "%Y-%m"}
 _DAY: Final = 86_400
 # The relative error of a sum of many doubles.

@@ -1,7 +1,8 @@
 import pytest
 
-from amberflo_workflows.core.ledger.missing_hours import NoReport, read_missing_hours
+from amberflo_workflows.core.ledger.missing_hours import read_missing_hours
 from amberflo_workflows.core.ledger.receipt import UnreadableObject
+from amberflo_workflows.core.ledger.report import NoReport
 from amberflo_workflows.core.ledger.store import LedgerStore
 from amberflo_workflows.core.ledger.totals import Hour
 from tests.core.ledger.entries import START

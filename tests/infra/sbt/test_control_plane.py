@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from amberflo_workflows.infra.operations import OPERATIONS
+from amberflo_workflows.infra.operations import OPERATIONS, list_routes
 from tests.infra import cfn_lint, iam_lint
-from tests.infra.conftest import get_functions, get_resources
+from tests.infra.conftest import get_event_rules, get_functions, get_resources
 from tests.infra.resolved import resolve_template
 from tests.infra.sbt.conftest import ControlPlaneAssembly, SbtEnvironment
 from tests.infra.sizes import measure
@@ -19,13 +19,19 @@ from tests.packages import ROOT
 AUTHORIZER = {"Ref": "ControlPlanecontrolPlaneApicontrolPlaneAPItenantsAuthorizer311EC9C0"}
 READ_ROUTES = {"GET /meters", "GET /meters/{meterId}", "GET /usage/{meterId}"}
 WRITE_ROUTES = {"POST /meters", "PUT /meters/{meterId}", "DELETE /meters/{meterId}", "DELETE /usage"}
+# Those that SBT's interface does not have.
+OWN_ROUTES = {f"{route.method} {route.path}" for route in list_routes().values()} - READ_ROUTES - WRITE_ROUTES
 PREFIX = "AmberfloMetering"
 
 
 def _get_routes(assembly: ControlPlaneAssembly) -> dict[str, Any]:
     """Return the properties of the routes of metering by their keys."""
     routes = get_resources(assembly.template, "AWS::ApiGatewayV2::Route").values()
-    return {route["RouteKey"]: route for route in routes if re.search("/(meters|usage|ingest)", route["RouteKey"])}
+    return {
+        route["RouteKey"]: route
+        for route in routes
+        if re.search("/(meters|usage|ingest|reconciliations|replays)", route["RouteKey"])
+    }
 
 
 def _get_integration(assembly: ControlPlaneAssembly, route: Any) -> Any:
@@ -44,7 +50,7 @@ def _get_logical_id(assembly: ControlPlaneAssembly, module: str) -> str:
 
 def _get_rules(assembly: ControlPlaneAssembly) -> dict[str, Any]:
     """Return the rules with a target of ours, by the first detail type of their pattern."""
-    rules = get_resources(assembly.template, "AWS::Events::Rule").values()
+    rules = get_event_rules(assembly.template)
     return {rule["EventPattern"]["detail-type"][0]: rule for rule in rules if PREFIX in json.dumps(rule["Targets"])}
 
 
@@ -84,12 +90,11 @@ def test_its_rules_invoke_functions_that_forward_the_events(unextended: ControlP
         assert f"{PREFIX}{queue}" in json.dumps(function["DeadLetterConfig"])
 
 
-def test_extend_adds_our_other_routes_and_routes_require_the_scopes(extended: ControlPlaneAssembly) -> None:
+def test_extend_adds_the_ingest_route_and_routes_require_the_scopes(extended: ControlPlaneAssembly) -> None:
     routes = _get_routes(extended)
-    read_routes = READ_ROUTES | {"GET /usage/{meterId}/records"}
-    assert routes.keys() == read_routes | WRITE_ROUTES | {"POST /ingest"}
+    assert routes.keys() == READ_ROUTES | WRITE_ROUTES | OWN_ROUTES
     for key, route in routes.items():
-        assert route["AuthorizationScopes"] == [f"tenant/tenant_{'read' if key in read_routes else 'write'}"]
+        assert route["AuthorizationScopes"] == [f"tenant/tenant_{'read' if key.startswith('GET') else 'write'}"]
         assert route["AuthorizerId"] == AUTHORIZER
         uri = _get_integration(extended, route)["IntegrationUri"]
         assert uri == {"Fn::GetAtt": [_get_logical_id(extended, "api"), "Arn"]}

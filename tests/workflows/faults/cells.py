@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import pytest
 import requests
 
+from amberflo_workflows.core.ledger.layout import HOUR_SECONDS, format_folder, start_of_hour
+from amberflo_workflows.core.ledger.receipt import RECEIPTS_PREFIX, encode_receipt
 from amberflo_workflows.local.system import SECRET, System
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import METER, Api
@@ -29,7 +31,6 @@ ROUTES = {
     "update_meter": ("PUT", "meters/{id}", {"label": "new"}),
     "delete_meter": ("DELETE", "meters/{id}", None),
     "fetch_usage": ("GET", "usage/{id}", None),
-    "list_records": ("GET", "usage/{id}/records?tenantId=a&startTimeInSeconds=0&endTimeInSeconds=1", None),
     "cancel_usage": ("DELETE", "usage", {"id": "r", "meterApiName": "api-calls", "ingestionTimeRange": WINDOW}),
     "ingest_usage": ("POST", "ingest", {"records": [USAGE, {**USAGE, "tenantId": "b"}]}),
 }
@@ -52,6 +53,7 @@ CALLS = {
     "CreateCustomer": ("GET", "/customers/"),
     "OffboardCustomer": ("GET", "/customers/"),
     "SendRange": ("POST", "/ingest"),
+    "CompareHours": ("GET", "/meters"),
 }
 # After this, the records are sent one by one.
 BATCH_REJECTED = {"kind": "status", "status": 400, "path": "/ingest", "times": 1}
@@ -136,6 +138,12 @@ def build_input(system: System, workflow: str) -> Any:
         bucket, key = system.outputs["BackfillBucketName"], f"{uuid.uuid4()}.ndjson"
         system.client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps({**USAGE, "time": now}).encode())
         return {"bucket": bucket, "key": key}
+    if workflow == "reconcile_usage":
+        # A receipt without an entry, which has to be sorted all the same.
+        bucket, hour = system.outputs["LedgerBucketName"], start_of_hour(int(time.time()))
+        key = f"{format_folder(RECEIPTS_PREFIX, hour)}{uuid.uuid4()}.ndjson.gz"
+        system.client("s3").put_object(Bucket=bucket, Key=key, Body=encode_receipt([]))
+        return {"startTimeInSeconds": hour, "endTimeInSeconds": hour + HOUR_SECONDS}
     return {
         "version": "0",
         "id": str(uuid.uuid4()),

@@ -70,7 +70,13 @@ def test_an_item_that_is_already_in_the_table(system: System, cell: Cell) -> Non
 
 @parametrize_cells("ledger")
 def test_a_missing_ledger(system: System, cell: Cell) -> None:
-    with changed_environment(system, cell.row.state, LEDGER_STREAM_NAME="missing", LEDGER_BUCKET_NAME="missing"):
+    with changed_environment(system, cell.row.state, LEDGER_STREAM_NAME="missing"):
+        check(system, cell, start(system, cell, []))
+
+
+@parametrize_cells("bucket")
+def test_a_missing_bucket(system: System, cell: Cell) -> None:
+    with changed_environment(system, cell.row.state, LEDGER_BUCKET_NAME="missing"):
         check(system, cell, start(system, cell, []))
 
 

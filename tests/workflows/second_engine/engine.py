@@ -19,6 +19,7 @@ from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
     state_task_service_dynamodb,
+    state_task_service_events,
     state_task_service_sqs,
 )
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
@@ -37,12 +38,13 @@ logging.getLogger("moto").setLevel(logging.CRITICAL)
 
 
 class AwsCalls(Protocol):
-    """What takes the calls that states make to AWS: the clients of Lambda, DynamoDB and SQS alike."""
+    """What takes the calls that states make to AWS: the clients of Lambda, DynamoDB, SQS and EventBridge alike."""
 
     def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]: ...  # noqa: N803 - AWS's names
     def put_item(self, **request: Any) -> dict[str, Any]: ...
     def delete_item(self, **request: Any) -> dict[str, Any]: ...
     def send_message(self, **request: Any) -> dict[str, Any]: ...
+    def put_events(self, **request: Any) -> dict[str, Any]: ...
 
 
 class MotoExecution(NamedTuple):
@@ -98,6 +100,11 @@ def replaced_calls(client_for: Callable[..., Any]) -> Iterator[None]:
     """Let the interpreter get its clients from ``client_for(service=…, region=…)``, and wait no time before a retry."""
     with ExitStack() as patches:
         patches.enter_context(mock.patch.object(retrier_decl, "time", SimpleNamespace(sleep=lambda _seconds: None)))
-        for caller in (lambda_eval_utils, state_task_service_dynamodb, state_task_service_sqs):
+        for caller in (
+            lambda_eval_utils,
+            state_task_service_dynamodb,
+            state_task_service_events,
+            state_task_service_sqs,
+        ):
             patches.enter_context(mock.patch.object(caller, "boto_client_for", client_for))
         yield

@@ -1,6 +1,7 @@
 """The cells of the fault matrix as scenarios for the second engine: every row, also those that are only a rule."""
 
 from collections.abc import Iterable
+from functools import partial
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -10,10 +11,12 @@ from tests.workflows.asl import FILES, iter_states, load_workflow, workflow_name
 from tests.workflows.faults.cells import SOAK
 from tests.workflows.faults.matrix import MatrixRow
 from tests.workflows.second_engine.engine import MotoEngine
-from tests.workflows.second_engine.stand_in import Output, StandIn, send_usages
+from tests.workflows.second_engine.stand_in import Output, StandIn, send_usages, write_report
 
 # An error that no rule names, for the rows of States.ALL.
 UNNAMED = "DynamoDB.ResourceNotFoundException"
+# A map fails with the error of the state inside it.
+_INSIDE_MAPS = {"SendOneByOne": "SendUsage"}
 WORKFLOWS = {workflow_name(path): path for path in FILES}
 _EVENT_TIME = "2026-01-01T00:00:00Z"
 _REJECTED_EVENT = {"statusCode": 400, "body": {}, "rejected": {"id": "id", "reason": "none"}}
@@ -62,8 +65,7 @@ def build_cells(row: MatrixRow) -> list[Cell]:
 
 def run(engine: MotoEngine, cell: Cell) -> Outcome:
     row, lead = cell.row, build_lead(cell.row)
-    # A map fails with the error of the state inside it.
-    state = "SendUsage" if row.state == "SendOneByOne" else row.state
+    state = _INSIDE_MAPS.get(row.state, row.state)
     error = UNNAMED if cell.error == "States.ALL" else cell.error
     errors = repeat(error) if cell.is_exhausted else [error] * cell.failures
     stand_in = StandIn(list_functions(row.workflow), {**lead.errors, state: errors}, lead.outputs)
@@ -98,6 +100,7 @@ def build_lead(row: MatrixRow) -> Lead:
         "SendOneByOne": Lead({first: repeat("AmberfloBatchRejected")}, {}),
         "SaveRejectedUsage": Lead({}, {first: lambda event: send_usages(event, 0)}),
         "SaveRejectedEvent": Lead({}, {first: lambda _event: _REJECTED_EVENT}),
+        "ReportDrift": Lead({}, {"WriteReport": partial(write_report, has_drift=True)}),
         "SendToDeadLetterQueue": Lead({first: repeat(UNNAMED)}, {}, "TenantEventParked"),
     }
     return leads.get(row.state, Lead({}, {}))

@@ -33,6 +33,22 @@ def send_usages(event: dict[str, Any], *rejected: int) -> dict[str, Any]:
     }
 
 
+_REPORT: dict[str, Any] = {
+    "id": "id",
+    "startTimeInSeconds": 0,
+    "endTimeInSeconds": 3600,
+    "outcomes": {},
+    "report": {"bucket": "bucket", "prefix": "reconciliations/id/"},
+}
+
+
+def write_report(event: dict[str, Any], *, has_drift: bool = False) -> dict[str, Any]:
+    """Return the report of a reconciliation, or that a part of it failed."""
+    if not all(isinstance(part, dict) and "outcomes" in part for part in event["parts"]):
+        return {"failed": 1}
+    return {"statusCode": 200, "body": {"data": {**_REPORT, "hasDrift": has_drift}}}
+
+
 # By function, what it returns if nothing fails.
 OUTPUTS: dict[str, Output] = {
     "ResolveApiKey": lambda event: {"secretId": "secret", "versionId": "1", "refreshed": event["refresh"]},
@@ -43,7 +59,6 @@ OUTPUTS: dict[str, Output] = {
     "UpdateMeter": lambda _event: _METER,
     "DeleteMeter": lambda _event: _ACCEPTED,
     "FetchUsage": lambda _event: {"statusCode": 200, "body": {"data": {"clientMeters": []}}},
-    "ReadRecords": lambda _event: {"statusCode": 200, "body": {"data": [], "total": 0, "next_token": None}},
     "CancelUsage": lambda _event: _ACCEPTED,
     "WriteCancellation": lambda _event: {"entries": 1},
     "SendUsages": send_usages,
@@ -53,6 +68,11 @@ OUTPUTS: dict[str, Output] = {
     "BackfillPlan": lambda _event: {"object": {}, "layout": {}, "ranges": [{"begin": 0, "end": None}]},
     "BackfillSendRange": lambda _event: {"accepted": 1, "rejected": 0, "failed": 0},
     "BackfillSumUp": lambda event: backfill_sum_up.handler(event, None),
+    "ListUnsorted": lambda _event: {"request": {}, "batches": [{"after": "", "last": "a"}]},
+    "SortBatch": lambda _event: {"receipts": 1, "entries": 1},
+    "PlanComparison": lambda _event: {"parts": [{"start": 0, "end": 3600}]},
+    "CompareHours": lambda _event: {"outcomes": {}, "metersWithoutSum": []},
+    "WriteReport": write_report,
 }
 
 
@@ -91,6 +111,10 @@ class StandIn:
 
     def send_message(self, **request: Any) -> dict[str, Any]:
         return self._call_service(request["QueueUrl"], "SendMessage")
+
+    def put_events(self, **request: Any) -> dict[str, Any]:
+        error = self._next_error(request["Entries"][0]["EventBusName"])
+        return {"FailedEntryCount": 1 if error == "EventBridge.FailedEntry" else 0}
 
     def _call_service(self, state: str, operation: str) -> dict[str, Any]:
         if error := self._next_error(state):

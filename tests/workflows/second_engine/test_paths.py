@@ -15,7 +15,17 @@ from tests.workflows.second_engine.replay import WORKFLOWS, build_input, list_fu
 from tests.workflows.second_engine.stand_in import Output, StandIn, send_usages
 
 # These return no response, but an outcome.
-OUTCOMES = {"ResolveApiKey", "BackfillSendRange", "BackfillSumUp", "WriteReceipt", "WriteCancellation"}
+OUTCOMES = {
+    "ResolveApiKey",
+    "BackfillSendRange",
+    "BackfillSumUp",
+    "WriteReceipt",
+    "WriteCancellation",
+    "SortBatch",
+    "PlanComparison",
+    "CompareHours",
+    "WriteReport",
+}
 RESPONDING = [
     (workflow, state)
     for workflow in WORKFLOWS
