@@ -14,6 +14,8 @@ import msgspec
 MAX_INLINE_BYTES: Final = 240_000
 # Lambda rejects a response over 6,291,556 bytes; a body is a JSON text in it, and the headers are in it, too.
 MAX_TEXT_BYTES: Final = 6_291_556 - 16_384
+# What the elements of a page may have. The rest is for the envelope with the token.
+PAGE_BYTES: Final = MAX_TEXT_BYTES - 2_000
 
 
 class StepResponse(TypedDict):

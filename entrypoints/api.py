@@ -207,6 +207,7 @@ _WORKFLOWS: Final[dict[tuple[str, str], tuple[str, Callable[[GatewayRequest], di
     ("PUT", "/meters/{meterId}"): ("update_meter", _changed_meter),
     ("DELETE", "/meters/{meterId}"): ("delete_meter", _meter_id),
     ("GET", "/usage/{meterId}"): ("fetch_usage", _usage_query),
+    ("GET", "/usage/{meterId}/records"): ("list_records", _usage_query),
     ("DELETE", "/usage"): ("cancel_usage", _parse_body),
 }
 

@@ -1,6 +1,7 @@
 """A request of an HTTP API, from the event of API Gateway in payload format 2.0."""
 
 import base64
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -11,13 +12,13 @@ _PATHS: Final = (
     "/meters/{meterId}",
     "/usage",
     "/usage/{meterId}",
+    "/usage/{meterId}/records",
     "/ingest",
     "/reconciliations",
     "/reconciliations/{id}",
     "/openapi.json",
 )
-# The paths of single resources, by those of all resources of their kind.
-_RESOURCE_PATHS: Final = {path.rpartition("/")[0]: path for path in _PATHS if path.endswith("}")}
+_PATTERNS: Final = {path: re.compile(re.sub(r"\\\{\w+\\\}", "([^/]+)", re.escape(path))) for path in _PATHS}
 
 
 class UnsupportedEvent(ValueError):
@@ -43,8 +44,8 @@ class GatewayRequest:
     def resource_id(self) -> str:
         """The ID in the path. The gateway has decoded it: it may have any character."""
         parameters = self.event.get("pathParameters") or {}
-        _, _, name = self.path.rpartition("/")
-        return str(parameters.get(name.strip("{}"), self._path_and_id[1]))
+        _, _, rest = self.path.partition("{")
+        return str(parameters.get(rest.partition("}")[0], self._path_and_id[1]))
 
     @property
     def body(self) -> str:
@@ -77,11 +78,10 @@ class GatewayRequest:
             return matched, ""
         stage = self.event["requestContext"].get("stage", "$default")
         path = str(self.event.get("rawPath", "")).removeprefix("" if stage == "$default" else f"/{stage}")
-        if path in _PATHS:
-            return path, ""
-        start, _, resource_id = path.rpartition("/")
-        template = _RESOURCE_PATHS.get(start)
-        return (template, unquote(resource_id)) if template and resource_id else ("", "")
+        for template, pattern in _PATTERNS.items():
+            if match := pattern.fullmatch(path):
+                return template, unquote("".join(match.groups()))
+        return "", ""
 
 
 def read_request(event: dict[str, Any]) -> GatewayRequest:

@@ -16,6 +16,8 @@ MEMORY_MB: Final[Mapping[str, int]] = MappingProxyType(
         "Api": 512,
         "FetchUsage": 512,
         "ListMeters": 512,
+        # Up to a million records have to be read for a page while the caller waits, so it has a full core.
+        "ReadRecords": 1769,
         # Batches of up to 6 MB: with half of the processor time, five pollers would process fewer of them.
         "IngestQueue": 512,
         # Files of any size, which may be compressed.

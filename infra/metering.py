@@ -36,7 +36,8 @@ LOCKER: Final = "LockMeter"
 KEY_RESOLVER: Final = "ResolveApiKey"
 RECEIPT_WRITER: Final = "WriteReceipt"
 CANCELLATION_WRITER: Final = "WriteCancellation"
-_TASKS_WITHOUT_KEY: Final = {LOCKER, RECEIPT_WRITER, CANCELLATION_WRITER}
+RECORD_READER: Final = "ReadRecords"
+_TASKS_WITHOUT_KEY: Final = {LOCKER, RECEIPT_WRITER, CANCELLATION_WRITER, RECORD_READER}
 _API_KEY_OPERATIONS: Final = tuple(
     operation for operation in OPERATIONS if operation.kind not in {OperationKind.BACKFILL, OperationKind.LEDGER}
 )
@@ -138,6 +139,7 @@ class AmberfloMetering(Construct):
         self.ledger = Ledger(self, "Ledger", retention_days=ledger_retention_days, log_retention=log_retention)
         for writer in (RECEIPT_WRITER, CANCELLATION_WRITER):
             self.ledger.allow_to_write(self.tasks[writer])
+        self.ledger.allow_to_read(self.tasks[RECORD_READER])
         self.meter_locks = MeterLocks(self, "MeterLocks", locker=self.tasks[LOCKER])
         self.machines = StateMachines(
             self,

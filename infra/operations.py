@@ -86,6 +86,7 @@ def to_snake_case(name: str) -> str:
 
 
 INGEST: Final = Route("POST", "/ingest")
+RECORDS: Final = Route("GET", "/usage/{meterId}/records")
 # The OpenAPI document, which starts no workflow.
 DOCUMENT: Final = Route("GET", "/openapi.json")
 OPERATIONS: Final = (
@@ -95,6 +96,7 @@ OPERATIONS: Final = (
     Operation("update_meter", OperationKind.SYNCHRONOUS, Route("PUT", "/meters/{meterId}")),
     Operation("delete_meter", OperationKind.SYNCHRONOUS, Route("DELETE", "/meters/{meterId}")),
     Operation("fetch_usage", OperationKind.SYNCHRONOUS, Route("GET", "/usage/{meterId}")),
+    Operation("list_records", OperationKind.SYNCHRONOUS, RECORDS),
     Operation("cancel_usage", OperationKind.SYNCHRONOUS, Route("DELETE", "/usage")),
     Operation("ingest_usage", OperationKind.INGEST, INGEST),
     Operation("backfill_usage", OperationKind.BACKFILL),

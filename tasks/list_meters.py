@@ -8,20 +8,16 @@ since this step does not know what the caller accepts. Response: 200 with ``{"da
 null}``, or a claim to that if it is large.
 """
 
-import base64
-import binascii
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
 
 from amberflo_workflows.core.claim_check import store_if_large
 from amberflo_workflows.core.meter import is_meter
-from amberflo_workflows.core.response import MAX_TEXT_BYTES, ClaimResponse, StepResponse, success, text_size
+from amberflo_workflows.core.page_token import decode_token, encode_token
+from amberflo_workflows.core.response import PAGE_BYTES, ClaimResponse, StepResponse, success, text_size
 from amberflo_workflows.tasks.amberflo.errors import AmberfloUnavailable
 from amberflo_workflows.tasks.step import Step, step
-
-# The rest is for the envelope with the token.
-PAGE_BYTES: Final = MAX_TEXT_BYTES - 2_000
 
 
 class ListMeters(msgspec.Struct, forbid_unknown_fields=True):
@@ -31,7 +27,7 @@ class ListMeters(msgspec.Struct, forbid_unknown_fields=True):
 
 def _parse_request(request: Any) -> tuple[int | None, tuple[str, str]]:
     page = msgspec.convert(request, ListMeters, strict=False)
-    return page.limit, _decode_token(page.next_token) if page.next_token else ("", "")
+    return page.limit, decode_token(page.next_token, tuple[str, str]) if page.next_token else ("", "")
 
 
 @step(_parse_request)
@@ -42,7 +38,7 @@ def handler(request: tuple[int | None, tuple[str, str]], step: Step) -> StepResp
         raise AmberfloUnavailable("Amberflo's response to GET /meters is not a list.")
     rest = sorted((meter for meter in meters if is_meter(meter) and _sort_key(meter) > after), key=_sort_key)
     page = _cut_to_size(rest[:limit])
-    token = _encode_token(_sort_key(page[-1])) if page and len(page) < len(rest) else None
+    token = encode_token(_sort_key(page[-1])) if page and len(page) < len(rest) else None
     return store_if_large(
         success(200, page, next_token=token), step.execution.name, advice="A single meter exceeds the limit."
     )
@@ -62,15 +58,3 @@ def _cut_to_size(meters: list[dict[str, Any]]) -> list[dict[str, Any]]:
             break
         page.append(meter)
     return page
-
-
-def _encode_token(sort_key: tuple[str, str]) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(sort_key)).decode().rstrip("=")
-
-
-def _decode_token(token: str) -> tuple[str, str]:
-    try:
-        text = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        return msgspec.json.decode(text, type=tuple[str, str])
-    except (binascii.Error, ValueError):
-        raise msgspec.ValidationError("It is not a token of this list - at `$.next_token`") from None

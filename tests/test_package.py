@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import amberflo_workflows
+from amberflo_workflows.infra.operations import OPERATIONS
 from tests.packages import ROOT, build_own_wheel, create_environment, run_in_environment
 
 # The example for SBT needs the bindings and is tested in tests/infra/sbt.
@@ -61,7 +62,7 @@ def test_an_example_synthesises_outside_the_repository(python: Path, tmp_path: P
     assert result.returncode == 0, result.stderr
     template = json.loads((tmp_path / "out" / "MyStack.template.json").read_text())
     types = [resource["Type"] for resource in template["Resources"].values()]
-    assert types.count("AWS::StepFunctions::StateMachine") == 11
+    assert types.count("AWS::StepFunctions::StateMachine") == len(OPERATIONS)
     (bundle,) = {
         path.parent
         for path in (tmp_path / "out").glob("asset.*/amberflo_workflows")

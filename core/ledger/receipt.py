@@ -11,7 +11,7 @@ whenever it is sent, so that readers can tell.
 import gzip
 import io
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Literal
 
 import msgspec
@@ -20,6 +20,8 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 RECEIPTS_PREFIX: Final = "receipts/"
 
 Outcome = Literal["counted", "rejected", "cancelled", "rule"]
+# Whether a line may have an entry that is needed. A line is decoded only then, which takes longer than all else.
+LineFilter = Callable[[bytes], bool]
 
 
 class Rejection(Struct, rename="camel"):
@@ -66,15 +68,20 @@ def encode_receipt(entries: Iterable[Entry]) -> bytes:
     return gzip.compress(msgspec.json.Encoder().encode_lines(entries), mtime=0)
 
 
-def decode_receipts(content: bytes, key: str) -> Iterator[LedgerEntry]:
-    """Yield the entries of the receipts in an object. Raises :class:`UnreadableObject`.
+def accept_all(_line: bytes) -> bool:
+    """Accept every line."""
+    return True
+
+
+def decode_receipts(content: bytes, key: str, accept: LineFilter = accept_all) -> Iterator[LedgerEntry]:
+    """Yield the entries of the receipts in an object, of the lines to ``accept``. Raises :class:`UnreadableObject`.
 
     Line by line, since an object of 64 MB inflates to a gigabyte.
     """
     decoder = msgspec.json.Decoder(LedgerEntry)
     try:
         with gzip.open(io.BytesIO(content)) as lines:
-            for line in lines:
+            for line in filter(accept, lines):
                 entry = decoder.decode(line)
                 entry.receipt = entry.receipt or key
                 yield entry

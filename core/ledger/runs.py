@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from amberflo_workflows.core.ledger.layout import start_of_hour
-from amberflo_workflows.core.ledger.receipt import LedgerEntry
+from amberflo_workflows.core.ledger.receipt import LedgerEntry, LineFilter, accept_all
 
 # Lines that are held in memory until they are a run. With the keys to sort them it is twice as much.
 MAX_HELD_BYTES: Final = 32_000_000
@@ -83,17 +83,22 @@ def write_run(items: Iterable[RunItem], file: IO[bytes]) -> None:
             compressed.write(item.line + b"\n")
 
 
-def _read_run(file: IO[bytes]) -> Iterator[RunItem]:
+def _read_run(file: IO[bytes], accept: LineFilter) -> Iterator[RunItem]:
     """Yield the items of a run."""
     with gzip.GzipFile(fileobj=file, mode="rb") as lines:
-        for line in lines:
+        for line in filter(accept, lines):
             record = bytes(_entries.decode(line).record)  # type: ignore[arg-type]
             yield RunItem(_times.decode(record).meter_time_in_millis, record, line.rstrip(b"\n"))
 
 
-def merge_runs(files: Sequence[IO[bytes]]) -> Iterator[tuple[bytes, list[LedgerEntry]]]:
-    """Yield each distinct record of runs with its entries, each of them once, the earliest first."""
-    for (_, record), items in groupby(_merge_items(files), key=_BY_RECORD):
+def merge_runs(
+    files: Sequence[IO[bytes]], accept: LineFilter = accept_all
+) -> Iterator[tuple[bytes, list[LedgerEntry]]]:
+    """Yield each distinct record of runs with its entries, each of them once, the earliest first.
+
+    ``accept`` must treat all lines of a record alike.
+    """
+    for (_, record), items in groupby(_merge_items(files, accept), key=_BY_RECORD):
         # An entry may be in two runs, if its receipt was sorted twice.
         entries = [_entries.decode(line) for line in {item.line: None for item in items}]
         if len(entries) > 1:
@@ -101,11 +106,11 @@ def merge_runs(files: Sequence[IO[bytes]]) -> Iterator[tuple[bytes, list[LedgerE
         yield record, entries
 
 
-def _merge_items(files: Sequence[IO[bytes]]) -> Iterator[RunItem]:
+def _merge_items(files: Sequence[IO[bytes]], accept: LineFilter) -> Iterator[RunItem]:
     if len(files) <= MAX_MERGED_RUNS:
-        yield from heapq.merge(*map(_read_run, files))
+        yield from heapq.merge(*(_read_run(file, accept) for file in files))
         return
     with TemporaryFile() as first:
-        write_run(_merge_items(files[:MAX_MERGED_RUNS]), first)
+        write_run(_merge_items(files[:MAX_MERGED_RUNS], accept), first)
         first.seek(0)
-        yield from _merge_items([first, *files[MAX_MERGED_RUNS:]])
+        yield from _merge_items([first, *files[MAX_MERGED_RUNS:]], accept)

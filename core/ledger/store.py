@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
@@ -20,8 +21,16 @@ from amberflo_workflows.core.ledger.layout import (
     SORTED_UNTIL_KEY,
     format_folder,
     name_of_receipt,
+    parse_hour,
 )
-from amberflo_workflows.core.ledger.receipt import RECEIPTS_PREFIX, LedgerEntry, decode_receipts, encode_receipt
+from amberflo_workflows.core.ledger.receipt import (
+    RECEIPTS_PREFIX,
+    LedgerEntry,
+    LineFilter,
+    accept_all,
+    decode_receipts,
+    encode_receipt,
+)
 from amberflo_workflows.core.ledger.runs import RunItem, write_run
 
 if TYPE_CHECKING:
@@ -82,7 +91,7 @@ class LedgerStore:
         """Yield the receipts that have entries from ``start`` to ``end`` in epoch seconds, and some around them."""
         return self.list_hours(RECEIPTS_PREFIX, start - MAX_BUFFER_SECONDS, end)
 
-    def read_receipts(self, receipts: Iterable[StoredObject]) -> Iterator[LedgerEntry]:
+    def read_receipts(self, receipts: Iterable[StoredObject], accept: LineFilter = accept_all) -> Iterator[LedgerEntry]:
         """Yield the entries of receipts, in the order of these.
 
         Raises :class:`~amberflo_workflows.core.ledger.receipt.UnreadableObject`.
@@ -90,7 +99,7 @@ class LedgerStore:
         with ThreadPoolExecutor(PARALLEL_OBJECTS) as pool:
             for group in _group_by_size(receipts):
                 for receipt, content in zip(group, pool.map(self.get, group), strict=True):
-                    yield from decode_receipts(content, receipt.key)
+                    yield from decode_receipts(content, receipt.key, accept)
 
     def list_unsorted(self, start: int, *, after: str = "", last: str = "") -> Iterator[StoredObject]:
         """Yield the receipts that are not sorted and whose hour is not before ``start`` in epoch seconds."""
@@ -114,9 +123,11 @@ class LedgerStore:
             key = f"{format_folder(SORTED_PREFIX, hour)}{name}.ndjson.gz"
             self.s3.put_object(Bucket=self.bucket, Key=key, Body=file)
 
-    def list_runs(self, hour: int) -> list[StoredObject]:
-        """List the runs of an hour."""
-        return list(self.list_objects(format_folder(SORTED_PREFIX, hour)))
+    def list_runs(self, start: int, end: int) -> Iterator[tuple[int, list[StoredObject]]]:
+        """Yield the hours from ``start`` to ``end`` that have runs, all in epoch seconds, and their runs."""
+        runs = self.list_hours(SORTED_PREFIX, start, end - 1)
+        for hour, group in groupby(runs, key=lambda run: parse_hour(run.key)):
+            yield hour, list(group)
 
     def download(self, key: str) -> IO[bytes]:
         """Return the content of an object as a temporary file, for the caller to close."""

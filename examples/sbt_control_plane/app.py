@@ -23,7 +23,7 @@ class MyStack(Stack):
         control_plane = sbt.ControlPlane(
             self, "ControlPlane", system_admin_email="admin@example.com", metering=metering
         )
-        # Adds POST /ingest, and rules from the bus to the queue. Without this call, SBT's own rules are used.
+        # Adds our other routes, and rules from the bus to the queue. Without this call, SBT's own rules are used.
         metering.extend(control_plane)
 
 

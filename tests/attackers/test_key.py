@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from amberflo_workflows.infra.operations import OPERATIONS
 from amberflo_workflows.local.deploy import put_secret
 from amberflo_workflows.local.system import SECRET, System, running_system
 from amberflo_workflows.operate.executions.examples import FILE, build_example_input
@@ -214,7 +215,7 @@ def test_finds_a_planted_mark_in_every_kind_of_place(result: SearchResult) -> No
 def test_searches_every_kind_of_place(result: SearchResult) -> None:
     kinds = [place.split()[0] for place in result.places]
     assert kinds.count("execution") > 20
-    assert kinds.count("machine") == 11
+    assert kinds.count("machine") == len(OPERATIONS)
     assert kinds.count("function") >= 16
     assert kinds.count("queue") == 3
     assert {"template", "sandbox", "file"} <= set(kinds)

@@ -6,6 +6,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
+from amberflo_workflows.infra.operations import OPERATIONS
 from amberflo_workflows.local.system import System
 from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible
@@ -37,8 +38,8 @@ def test_each_workflow_has_a_card_and_failures_come_first(system: System, open_p
     failed = _fail(system)
     page = open_page("")
     cards = page.locator("article.card")
-    expect(cards).to_have_count(11)
-    expect(page.locator(".miniature svg")).to_have_count(11)
+    expect(cards).to_have_count(len(OPERATIONS))
+    expect(page.locator(".miniature svg")).to_have_count(len(OPERATIONS))
     assert page.locator("#miniature-ingest_usage rect").count() > page.locator("#miniature-get_meter rect").count() > 3
     card = page.locator("#card-list_meters")
     expect(card).to_contain_text("failed")

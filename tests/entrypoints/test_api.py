@@ -20,6 +20,7 @@ ROUTES = [
     ("PUT", "meters/{id}", {"label": "new"}),
     ("DELETE", "meters/{id}", None),
     ("GET", "usage/{id}?meterApiName=api-calls", None),
+    ("GET", "usage/{id}/records?tenantId=t&startTimeInSeconds=0&endTimeInSeconds=1", None),
     ("DELETE", "usage", {"id": "r", "meterApiName": "api-calls", "ingestionTimeRange": WINDOW}),
     ("POST", "ingest", {"tenantId": "t", "meterApiName": "api-calls", "meterValue": 1}),
 ]

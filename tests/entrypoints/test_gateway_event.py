@@ -31,9 +31,17 @@ def _build_event(route_key: str, path: str, **members: Any) -> dict[str, Any]:
 
 @pytest.mark.emulator
 @pytest.mark.parametrize("meter_id", IDS)
-@pytest.mark.parametrize("path", ["meters", "usage", "reconciliations"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "meters/{id}",
+        "usage/{id}",
+        "usage/{id}/records?tenantId=t&startTimeInSeconds=0&endTimeInSeconds=1",
+        "reconciliations/{id}",
+    ],
+)
 def test_an_id_may_have_any_character(api: Api, path: str, meter_id: str) -> None:
-    response = api.call("GET", f"{path}/{urllib.parse.quote(meter_id, safe='')}")
+    response = api.call("GET", path.replace("{id}", urllib.parse.quote(meter_id, safe="")))
     assert (response.status, meter_id in response.body["message"]) == (404, True), response.body
 
 
@@ -85,6 +93,9 @@ def test_a_route_that_does_not_name_the_path_leaves_it_to_the_function(route_key
     for path, expected in {
         "/meters": ("/meters", ""),
         "/meters/m%201": ("/meters/{meterId}", "m 1"),
+        "/usage/m%201/records": ("/usage/{meterId}/records", "m 1"),
+        "/usage/m%201/other": ("", ""),
+        "/openapi+json": ("", ""),
         "/meters/": ("", ""),
         "/reconciliations/r-1": ("/reconciliations/{id}", "r-1"),
         "/other": ("", ""),

@@ -28,7 +28,14 @@ def _get_longest_timeout(*names: str) -> int:
 
 def test_a_call_ends_before_api_gateway_times_out(aws: dict[str, Any]) -> None:
     workflow = _get_longest_timeout(
-        "create_meter", "list_meters", "get_meter", "update_meter", "delete_meter", "fetch_usage", "cancel_usage"
+        "create_meter",
+        "list_meters",
+        "get_meter",
+        "update_meter",
+        "delete_meter",
+        "fetch_usage",
+        "list_records",
+        "cancel_usage",
     )
     function = get_functions(aws)["api"]["Timeout"]
     assert workflow < api_response.STEP_FUNCTIONS.read_seconds < function < HTTP_API_SECONDS

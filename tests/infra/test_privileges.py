@@ -97,6 +97,7 @@ ROLES: dict[str, Grants] = dict(
         _expect_task("DeleteCustomer"),
         _expect_task("ListMeters", **{"AnswersLarge/*": "s3:PutObject"}),
         _expect_task("FetchUsage", **{"AnswersLarge/*": "s3:PutObject"}),
+        _expect_reader("ReadRecords", **{"AnswersLarge/*": "s3:PutObject"}),
         _expect_function(
             "Api",
             **{
@@ -154,6 +155,7 @@ ROLES: dict[str, Grants] = dict(
         _expect_machine("UpdateMeter", *CHANGE_METER, **UNLOCK),
         _expect_machine("DeleteMeter", *CHANGE_METER, "DeleteMeter", **UNLOCK),
         _expect_machine("FetchUsage", "ResolveApiKey", "GetMeter", "FetchUsage"),
+        _expect_machine("ListRecords", "ResolveApiKey", "GetMeter", "ReadRecords"),
         _expect_machine("CancelUsage", "ResolveApiKey", "CancelUsage", "WriteCancellation"),
         _expect_machine("IngestUsage", "ResolveApiKey", "SendUsages", "WriteReceipt", **STORE_REJECTED),
         _expect_machine("CreateCustomer", "ResolveApiKey", "CreateCustomer", **STORE_REJECTED, **SEND_DEAD_LETTERS),

@@ -13,10 +13,14 @@ OVERSIZED: Final = "tests/entrypoints/test_oversized.py"
 IDENTITIES: Final = "tests/entrypoints/test_call_identity.py"
 REDRIVEN: Final = "tests/operate/rejected/test_redrive.py"
 RECEIPTS: Final = "tests/tasks/test_write_receipt.py"
-LEDGER: Final = "tests/operate/ledger/test_explanation.py"
-TOTALS: Final = "tests/operate/ledger/test_totals.py"
-READER: Final = "tests/operate/ledger/test_reader.py"
-DRIFT: Final = "tests/cli/ledger/test_reconcile.py"
+LEDGER_USAGES: Final = "tests/core/ledger/test_usages.py"
+RULES: Final = "tests/core/ledger/test_rules.py"
+TOTALS: Final = "tests/core/ledger/test_totals.py"
+STORE: Final = "tests/core/ledger/test_store.py"
+DRIFT: Final = "tests/core/ledger/test_comparison.py"
+PAGES: Final = "tests/core/ledger/test_record_page.py"
+REBUILT: Final = "tests/core/ledger/test_replay.py"
+SENT_AGAIN: Final = "tests/entrypoints/replay/test_send_usages_again.py"
 MESSAGES: Final = "tests/entrypoints/test_usage_message.py"
 PLAIN_RECORDS: Final = "tests/core/test_plain_record.py"
 
@@ -26,10 +30,8 @@ _SEND: Final = "tasks/send_usages.py"
 _CLIENT: Final = "tasks/amberflo/client.py"
 _WORKFLOW: Final = "workflows/ingest_usage.asl.json"
 _RECEIPT: Final = "tasks/write_receipt.py"
-_EXPLANATION: Final = "src/amberflo_workflows/operate/ledger/explanation.py"
-_RULES: Final = "src/amberflo_workflows/operate/ledger/rules.py"
-_READER: Final = "src/amberflo_workflows/operate/ledger/reader.py"
-_RECONCILIATION: Final = "src/amberflo_workflows/operate/ledger/reconciliation.py"
+_PAGE: Final = "core/ledger/record_page.py"
+_REPLAY: Final = "core/ledger/replay.py"
 _REDRIVE: Final = "src/amberflo_workflows/operate/rejected/redrive.py"
 _TABLE: Final = "src/amberflo_workflows/operate/rejected/table.py"
 _DEAD: Final = "src/amberflo_workflows/operate/rejected/dead_letters.py"
@@ -262,19 +264,54 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a redelivered record counts twice",
-        _EXPLANATION,
-        "content = bytes(entry.record)",
-        "content = id(entry)",
-        LEDGER,
+        "core/ledger/runs.py",
+        "itemgetter(0, 1)",
+        "itemgetter(0, 1, 2)",
+        LEDGER_USAGES,
     ),
     Mutant(
         "a cancelled record is added up",
-        "src/amberflo_workflows/operate/ledger/totals.py",
-        "if digest not in self._cancelled and not",
-        "if not",
+        "core/ledger/totals.py",
+        "if not usage.cancelled_by:",
+        "if True:",
         TOTALS,
     ),
-    Mutant("a replaced rule still cancels", _RULES, "if earlier is None or", "if earlier is None and", LEDGER),
-    Mutant("receipts of the hour before are not read", _READER, "start - _MAX_BUFFER", "start", READER),
-    Mutant("every difference is within the tolerance", _RECONCILIATION, "rel_tol=_TOLERANCE", "rel_tol=1", DRIFT),
+    Mutant(
+        "a replaced rule still cancels",
+        "core/ledger/rules.py",
+        "if earlier is None or",
+        "if earlier is None and",
+        RULES,
+    ),
+    Mutant(
+        "receipts of the hour before are not read",
+        "core/ledger/store.py",
+        "(RECEIPTS_PREFIX, start - MAX_BUFFER_SECONDS",
+        "(RECEIPTS_PREFIX, start",
+        STORE,
+    ),
+    Mutant(
+        "every difference is within the tolerance",
+        "core/ledger/comparison.py",
+        "rel_tol=_TOLERANCE",
+        "rel_tol=1",
+        DRIFT,
+    ),
+    Mutant(
+        "cancelled usage is sent again",
+        "entrypoints/replay/send_usages_again.py",
+        "if usage.cancelled_by:",
+        "if usage.cancelled_by is None:",
+        SENT_AGAIN,
+    ),
+    Mutant(
+        "a record is sent in another form", _REPLAY, "if _encode_record(reported) == usage.content", "if True", REBUILT
+    ),
+    Mutant(
+        "records of other tenants", "core/ledger/usages.py", "self._tenant in {None, record.customer_id}", "True", PAGES
+    ),
+    Mutant("a page has its first record again", _PAGE, "if after and after.digest and", "if False and", PAGES),
+    Mutant("a page skips the hour after it", _PAGE, "Position(next_hour * 1000)", "Position(next_hour * 1001)", PAGES),
+    Mutant("a later page reads earlier hours", _PAGE, "after.time // 1000 if after else ", "", PAGES),
+    Mutant("values are sent in any order", _REPLAY, "sorted(group, key=_get_first_time)", "group", SENT_AGAIN),
 )

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.emulator
 
 METER = {"label": "API calls", "meterApiName": "api-calls", "meterType": "sum_of_all_usage"}
 SYNCHRONOUS = [
-    "create_meter", "get_meter", "list_meters", "update_meter", "delete_meter", "fetch_usage", "cancel_usage",
+    "create_meter", "get_meter", "list_meters", "update_meter", "delete_meter", "fetch_usage", "list_records",
+    "cancel_usage",
 ]  # fmt: skip
 REFRESHED = ["WasApiKeyRefreshed", "RefreshApiKey"]
 
@@ -39,6 +40,7 @@ def _request(runner: Runner, workflow: str) -> Any:
         "update_meter": {"meterId": meter_id, "label": "new"},
         "delete_meter": {"meterId": meter_id},
         "fetch_usage": {"meterId": meter_id},
+        "list_records": {"meterId": meter_id, "tenantId": "t1", **window},
         "cancel_usage": {"id": "r", "meterApiName": "api-calls", "ingestionTimeRange": window},
     }[workflow]
 
@@ -117,7 +119,7 @@ def test_a_meter_locked_by_an_attempt_whose_response_was_lost_is_a_success(runne
     assert (execution.output["statusCode"], execution.output["body"]["data"]["id"]) == (200, meter_id)
 
 
-@pytest.mark.parametrize("workflow", ["get_meter", "update_meter", "delete_meter", "fetch_usage"])
+@pytest.mark.parametrize("workflow", ["get_meter", "update_meter", "delete_meter", "fetch_usage", "list_records"])
 def test_an_unknown_meter_is_a_404(runner: Runner, workflow: str) -> None:
     assert runner.run(workflow, {"meterId": "unknown"}).output["statusCode"] == 404
 

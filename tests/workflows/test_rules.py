@@ -33,6 +33,7 @@ OWN_ERRORS = {
     "SendRange": {"ChunkNotSent"},
     "WriteReceipt": {"ReceiptNotWritten"},
     "WriteCancellation": {"ReceiptNotWritten"},
+    "ReadRecords": {"LedgerNotRead"},
     "ListUnsorted": {"LedgerUnavailable"},
     "SortBatch": {"LedgerUnavailable"},
     "PlanComparison": {"LedgerUnavailable"},
@@ -70,7 +71,7 @@ def _find_machine_with_key(machine: dict[str, Any]) -> dict[str, Any]:
 def test_every_operation_has_a_workflow() -> None:
     assert {workflow_name(path) for path in FILES} >= {
         "create_meter", "get_meter", "list_meters", "update_meter", "delete_meter",
-        "fetch_usage", "cancel_usage", "ingest_usage", "backfill_usage",
+        "fetch_usage", "list_records", "cancel_usage", "ingest_usage", "backfill_usage",
         "create_customer", "delete_customer", "reconcile_usage",
     }  # fmt: skip
 

@@ -6,7 +6,7 @@ from amberflo_workflows.core.ledger.requests import ReconciliationRequest
 from amberflo_workflows.core.meter import MeterFields, NewMeter
 from amberflo_workflows.tasks.cancel_usage import CancelRecords, FilteringRule
 from tools.openapi import schemas
-from tools.openapi.parameters import FETCH_USAGE, IDEMPOTENCY_KEY, LIST_METERS, Parameter
+from tools.openapi.parameters import FETCH_USAGE, IDEMPOTENCY_KEY, LIST_METERS, LIST_RECORDS, Parameter
 
 
 class Call(NamedTuple):
@@ -76,6 +76,16 @@ CALLS: Final = {
         problems=(400, 404),
         description="Amberflo extends the range to complete intervals in UTC. New usage appears after a delay.",
         parameters=FETCH_USAGE,
+    ),
+    "list_records": Call(
+        summary="List the records behind usage.",
+        responses=(schemas.RecordPage,),
+        problems=(400, 404, 409),
+        description="What the ledger has of a tenant's usage of a meter, in the order of its time: each record once, "
+        "with the event and the execution that it came with, also if it was cancelled. A page may have fewer records "
+        "than `limit`, or none: get the next page with `next_token` until it is null. 409: too many receipts are not "
+        "sorted; start a reconciliation.",
+        parameters=LIST_RECORDS,
     ),
     "cancel_usage": Call(
         summary="Cancel usage.",

@@ -1,5 +1,6 @@
 """Query parameters and headers, from the types that the steps validate them with."""
 
+from collections.abc import Collection, Mapping
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -8,6 +9,7 @@ from amberflo_workflows.core.meter import MeterId
 from amberflo_workflows.entrypoints.call_identity import MAX_KEY_LENGTH
 from amberflo_workflows.tasks.fetch_usage import UsageQuestion
 from amberflo_workflows.tasks.list_meters import ListMeters
+from amberflo_workflows.tasks.read_records import MAX_RECORDS, RecordQuestion
 
 Parameter: TypeAlias = dict[str, Any]
 
@@ -25,20 +27,35 @@ _DESCRIPTIONS: Final = {
     "groupBy": "`customerId` and dimensions, comma separated.",
     "take": "The maximum number of groups, largest first.",
 }
+_RECORD_DESCRIPTIONS: Final = {
+    "meterApiName": "The name of the meter. Default: it is looked up by the ID, unless the meter was deleted.",
+    "tenantId": "The tenant.",
+    "startTimeInSeconds": "Seconds since 1970.",
+    "endTimeInSeconds": "Seconds since 1970; the end is exclusive.",
+    "limit": f"Records per page. Default: {MAX_RECORDS:,}.",
+    "next_token": "The `next_token` of the previous page.",
+}
 
 
-def _build_query(struct: type) -> tuple[Parameter, ...]:
+def _build_query(
+    struct: type, descriptions: Mapping[str, str], required: Collection[str] = ()
+) -> tuple[Parameter, ...]:
     """A parameter for each field that is not in the path. A query has no null: it omits the parameter."""
     _, components = msgspec.json.schema_components([struct])
     fields = components[struct.__name__]["properties"]
-    return tuple(_build_parameter(name, schema) for name, schema in fields.items() if name != "meterId")
+    return tuple(
+        _build_parameter(name, schema, descriptions[name], is_required=name in required)
+        for name, schema in fields.items()
+        if name != "meterId"
+    )
 
 
-def _build_parameter(name: str, schema: dict[str, Any]) -> Parameter:
+def _build_parameter(name: str, schema: dict[str, Any], description: str, *, is_required: bool) -> Parameter:
     if "anyOf" in schema:
         (schema,) = (option for option in schema["anyOf"] if option != {"type": "null"})
     style = _COMMA_SEPARATED if schema.get("type") == "array" else {}
-    return {"name": name, "in": "query", "description": _DESCRIPTIONS[name], "schema": schema, **style}
+    required = {"required": True} if is_required else {}
+    return {"name": name, "in": "query", "description": description, "schema": schema, **style, **required}
 
 
 METER_ID: Final[Parameter] = {"name": "meterId", "in": "path", "required": True, "schema": msgspec.json.schema(MeterId)}
@@ -51,9 +68,12 @@ IDEMPOTENCY_KEY: Final[Parameter] = {
     "authorizer does not tell who calls.",
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
 }
-LIST_METERS: Final = _build_query(ListMeters)
+LIST_METERS: Final = _build_query(ListMeters, _DESCRIPTIONS)
+LIST_RECORDS: Final = _build_query(
+    RecordQuestion, _RECORD_DESCRIPTIONS, required=("tenantId", "startTimeInSeconds", "endTimeInSeconds")
+)
 FETCH_USAGE: Final = (
-    *_build_query(UsageQuestion),
+    *_build_query(UsageQuestion, _DESCRIPTIONS),
     {
         "name": "tenantId",
         "in": "query",

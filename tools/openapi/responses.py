@@ -46,7 +46,7 @@ PROBLEMS: Final = {
         "An internal error. The execution or the log of the `api` function shows the cause.", _API_OR_GATEWAY
     ),
     "BadGateway": _build_problem(
-        "Amberflo failed or rejected the API key after all retries, or the API key cannot be read.", _API
+        "Amberflo failed or rejected the API key after all retries, or the API key or the ledger cannot be read.", _API
     ),
     "Throttled": _build_problem(
         "Amberflo or Step Functions throttled the call after all retries, or API Gateway could not wait.",

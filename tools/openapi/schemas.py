@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from amberflo_workflows.core.ledger.comparison import ComparedHour
+from amberflo_workflows.core.ledger.record_page import CountedRecord
 from amberflo_workflows.core.response import FieldError
 from amberflo_workflows.core.usage_record import MAX_METER_NAME_LENGTH, MAX_TEXT_LENGTH
 from amberflo_workflows.entrypoints.ingest import MAX_USAGES_PER_CALL
@@ -93,6 +94,17 @@ class UsageAnswer(Struct):
     """A usage report."""
 
     data: UsageReport
+
+
+class RecordPage(Struct):
+    """Records in the order of their times. `total` is the sum of the page's values without what was cancelled.
+
+    `next_token` gets the next page; it is null on the last page.
+    """
+
+    data: list[CountedRecord]
+    total: float
+    next_token: str | None
 
 
 class Cancelled(Struct):

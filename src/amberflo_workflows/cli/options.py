@@ -1,5 +1,6 @@
 """Options that several commands have."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, TypeVar
 
 import typer
@@ -42,6 +43,15 @@ def parse_time_option(option: str, text: str, now: int) -> int:
     if time.assumed:
         note(f"{option} {text} is taken as {time.assumed}, in the time zone of this machine.")
     return time.seconds
+
+
+def parse_hour(option: str, text: str) -> tuple[int, int]:
+    """Parse an hour in UTC, like ``2026-11-27T15``, into its start and end in epoch seconds."""
+    try:
+        start = int(datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        raise fail(f"{option}: '{text}' is not an hour like 2026-11-27T15 (UTC)", 2) from None
+    return start, start + _HOUR
 
 
 def parse_hours(start_text: str, end_text: str | None, now: int) -> tuple[int, int]:

@@ -1,18 +1,18 @@
-"""``metering usage explain``: the records that make up a tenant's usage of a meter, from the ledger."""
+"""``metering usage explain``: the records that make up a tenant's usage of a meter."""
 
 import json
 import time
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
-from amberflo_workflows.cli.context import get_api_client, get_deployment, reported_errors
-from amberflo_workflows.cli.options import HoursEnd, HoursStart, Json, Meter, parse_hours, reject_empty
-from amberflo_workflows.cli.output import say, show_status, show_table
+from amberflo_workflows.cli.context import get_api_client, reported_errors
+from amberflo_workflows.cli.options import HoursEnd, Json, Meter, parse_hour, parse_hours, reject_empty
+from amberflo_workflows.cli.output import fail, say, show_status, show_table
 from amberflo_workflows.core.meter import ADDITIVE_METER_TYPES
 from amberflo_workflows.operate import usage_report
-from amberflo_workflows.operate.ledger.explanation import Explanation, describe_usage, explain_usage
-from amberflo_workflows.operate.ledger.reader import open_ledger
+from amberflo_workflows.operate.ledger.explanation import Explanation, explain_usage
 from amberflo_workflows.operate.usage_report import format_number, format_time
 
 if TYPE_CHECKING:
@@ -24,18 +24,28 @@ def explain(
     *,
     meter: Meter,
     tenant: Annotated[str, typer.Argument(metavar="TENANT", callback=reject_empty, help="The tenant's id.")],
-    start: HoursStart = "24h",
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="Start: ISO 8601, epoch seconds, or a time ago like 7d. In full hours. Default: 24h."
+        ),
+    ] = None,
     end: HoursEnd = None,
+    hour: Annotated[str | None, typer.Option(metavar="HOUR", help="Only this hour in UTC, like 2026-11-27T15.")] = None,
     as_json: Json = False,
 ) -> None:
     """List the records that make up a tenant's usage of a meter, and compare their sum with Amberflo."""
     now = int(time.time())
-    first, last = parse_hours(start, end, now)
-    with reported_errors(), show_status("Reading the ledger"):
+    first, last = _parse_range(start, end, hour, now)
+    with reported_errors(), show_status("Reading the ledger") as update:
         client = get_api_client(context)
         amberflo_meter = client.get_meter(meter)
         explanation = explain_usage(
-            open_ledger(get_deployment(context)), amberflo_meter["meterApiName"], tenant, first, last
+            client,
+            amberflo_meter,
+            tenant,
+            (first, last),
+            on_progress=lambda count: update(f"Reading the ledger: {count:,} records"),
         )
         query: Query = {"groupBy": "customerId", "tenantId": [tenant]}
         usage = usage_report.fetch_usage(client, amberflo_meter, (first, min(last, now)), "HOUR", query)
@@ -50,9 +60,17 @@ def explain(
         say(f"The values of this type of meter have no sum. Amberflo reports {format_number(reported)}.")
 
 
+def _parse_range(start: str | None, end: str | None, hour: str | None, now: int) -> tuple[int, int]:
+    if hour is None:
+        return parse_hours(start or "24h", end, now)
+    if start is not None or end is not None:
+        raise fail("--hour excludes --from and --to", 2)
+    return parse_hour("--hour", hour)
+
+
 def _describe(explanation: Explanation, reported: float) -> dict[str, object]:
     return {
-        "usages": [describe_usage(usage) for usage in explanation.usages],
+        "usages": msgspec.to_builtins(explanation.records),
         "total": explanation.total,
         "reportedByAmberflo": reported,
     }
@@ -60,7 +78,7 @@ def _describe(explanation: Explanation, reported: float) -> dict[str, object]:
 
 def _show(explanation: Explanation) -> None:
     rows = []
-    for usage in explanation.usages:
+    for usage in explanation.records:
         entry = usage.counted[0]
         rows.append(
             (

@@ -1,5 +1,6 @@
 """``metering usage explain`` and ``metering trace`` on the receipts of real executions."""
 
+import time
 from typing import Any
 
 import pytest
@@ -51,6 +52,36 @@ def test_cancelled_usage_is_explained_and_not_added_up(metering: LocalMetering, 
         "counted",
     ]
     assert printed[-1] == "The ledger has 2, Amberflo reports 2."
+
+
+def test_an_hour_and_more_records_than_a_page(metering: LocalMetering, tenant: str) -> None:
+    usages = [build_usage(tenant, number, 1) for number in range(1001)]
+    count_usages(metering.system, [*usages, build_usage(tenant, -1), build_usage(tenant, HOUR_SECONDS * 1000)])
+    hour = time.strftime("%Y-%m-%dT%H", time.gmtime(HOUR))
+    explained = metering.json("usage", "explain", "api-calls", tenant, "--hour", hour)
+    assert [usage["record"]["uniqueId"] for usage in explained["usages"]] == [usage["uniqueId"] for usage in usages]
+    assert (explained["total"], explained["reportedByAmberflo"]) == (1001, 1001)
+
+
+def test_another_tenants_usage_with_the_same_id_is_not_shown(metering: LocalMetering, tenant: str) -> None:
+    usage = build_usage(tenant, 1)
+    count_usages(metering.system, [usage, {**usage, "tenantId": f"{tenant}-2", "meterValue": 9}])
+    explained = _explain(metering, tenant)
+    assert [usage["record"]["customerId"] for usage in explained["usages"]] == [tenant]
+    assert explained["total"] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--hour", "2026-11-27"), "--hour: '2026-11-27' is not an hour like 2026-11-27T15"),
+        (("--hour", "2026-11-27T15", "--from", "2h"), "--hour excludes --from and --to"),
+        (("--hour", "2026-11-27T15", "--to", "2h"), "--hour excludes --from and --to"),
+    ],
+)
+def test_an_invalid_hour(metering: LocalMetering, tenant: str, options: tuple[str, ...], message: str) -> None:
+    done = metering("usage", "explain", "api-calls", tenant, *options)
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr
 
 
 def test_a_range_without_usage_and_an_empty_range(metering: LocalMetering, tenant: str) -> None:

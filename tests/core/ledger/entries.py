@@ -1,12 +1,14 @@
 """Entries of the ledger for tests, all of one hour."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
-from amberflo_workflows.core.ledger.receipt import LedgerEntry, Outcome
+from amberflo_workflows.core.ledger.receipt import RECEIPTS_PREFIX, LedgerEntry, Outcome, encode_receipt
+from amberflo_workflows.core.ledger.store import LedgerStore
 from amberflo_workflows.core.usage_record import UsageRecord
 
 # 2026-11-27T15:00:00Z, in epoch seconds.
@@ -25,6 +27,14 @@ def build_entry(outcome: Outcome, second: int, content: object, **members: Any) 
     members = {"execution_arn": "arn", "receipt": RECEIPT, name: Raw(msgspec.json.encode(content)), **members}
     time = datetime.fromtimestamp(START, UTC) + timedelta(seconds=second)
     return LedgerEntry(outcome=outcome, time=f"{time:%Y-%m-%dT%H:%M:%S.000Z}", key_version="v", **members)
+
+
+def put_receipt(store: LedgerStore, name: str, entries: Sequence[LedgerEntry]) -> str:
+    """Put an object with receipts, as the steps write them. ``name`` starts with the hour; returns the key."""
+    key = f"{RECEIPTS_PREFIX}date=2026-11-27/{name}.ndjson.gz"
+    plain = [msgspec.structs.replace(entry, receipt="") for entry in entries]
+    store.s3.put_object(Bucket=store.bucket, Key=key, Body=encode_receipt(plain))
+    return key
 
 
 def build_rule(rule_id: str, first: int, last: int, meter: str = "m") -> dict[str, object]:

@@ -9,17 +9,9 @@ from amberflo_workflows.core.ledger.receipt import RECEIPTS_PREFIX, LedgerEntry,
 from amberflo_workflows.core.ledger.sorting import sort_receipts
 from amberflo_workflows.core.ledger.store import LedgerStore, StoredObject
 from amberflo_workflows.core.ledger.usages import LedgerUsage, UsageReader
-from tests.core.ledger.entries import START, build_entry, build_record, build_rule
+from tests.core.ledger.entries import START, build_entry, build_record, build_rule, put_receipt
 
 pytestmark = pytest.mark.emulator
-
-
-def _put(store: LedgerStore, name: str, entries: Sequence[LedgerEntry]) -> str:
-    """Put an object with receipts, as the steps write them."""
-    key = f"{RECEIPTS_PREFIX}date=2026-11-27/{name}.ndjson.gz"
-    plain = [msgspec.structs.replace(entry, receipt="") for entry in entries]
-    store.s3.put_object(Bucket=store.bucket, Key=key, Body=encode_receipt(plain))
-    return key
 
 
 def _sort(store: LedgerStore, count: int | None = None) -> list[StoredObject]:
@@ -39,9 +31,11 @@ def _list_ids(usages: Sequence[LedgerUsage]) -> list[str]:
 @pytest.mark.parametrize("sorted_receipts", [0, 1, 2, 3, None])
 def test_a_usage_is_read_once_wherever_its_receipts_are(store: LedgerStore, sorted_receipts: int | None) -> None:
     records = [build_record(number, second=number) for number in range(4)]
-    first = _put(store, "hour=15/a", [build_entry("counted", 1, record) for record in records[:3]])
-    second = _put(store, "hour=15/b", [build_entry("counted", 5, record, event_id="again") for record in records[1:]])
-    _put(store, "hour=17/a", [build_entry("cancelled", 9000, records[0], execution_arn="cancelling")])
+    first = put_receipt(store, "hour=15/a", [build_entry("counted", 1, record) for record in records[:3]])
+    second = put_receipt(
+        store, "hour=15/b", [build_entry("counted", 5, record, event_id="again") for record in records[1:]]
+    )
+    put_receipt(store, "hour=17/a", [build_entry("cancelled", 9000, records[0], execution_arn="cancelling")])
     if sorted_receipts != 0:
         _sort(store, sorted_receipts)
     usages = _read(store)
@@ -59,7 +53,7 @@ def test_a_usage_is_read_once_wherever_its_receipts_are(store: LedgerStore, sort
 
 def test_receipts_that_are_sorted_twice_change_nothing(store: LedgerStore) -> None:
     for name in "ab":
-        _put(store, f"hour=15/{name}", [build_entry("counted", 1, build_record(ord(name)))])
+        put_receipt(store, f"hour=15/{name}", [build_entry("counted", 1, build_record(ord(name)))])
     receipts = _sort(store)
     # As an execution that was interrupted does, in other batches.
     for receipt in receipts:
@@ -70,7 +64,7 @@ def test_receipts_that_are_sorted_twice_change_nothing(store: LedgerStore) -> No
 
 def test_a_range_has_usage_by_its_own_time_whenever_it_was_counted(store: LedgerStore) -> None:
     seconds = [-1, 0, 100, 3599, 3600]
-    _put(
+    put_receipt(
         store,
         "hour=18/a",
         [build_entry("counted", 11_000, build_record(number, second)) for number, second in enumerate(seconds)],
@@ -95,7 +89,7 @@ def test_a_record_that_was_only_cancelled_or_rejected_is_no_usage(store: LedgerS
         },
         LedgerEntry,
     )
-    _put(store, "hour=15/a", [build_entry("cancelled", 1, build_record(1)), rejected])
+    put_receipt(store, "hour=15/a", [build_entry("cancelled", 1, build_record(1)), rejected])
     assert _read(store) == []
     _sort(store)
     assert _read(store) == []
@@ -103,7 +97,7 @@ def test_a_record_that_was_only_cancelled_or_rejected_is_no_usage(store: LedgerS
 
 
 def test_a_cancelled_record_is_the_same_record_only(store: LedgerStore) -> None:
-    _put(
+    put_receipt(
         store,
         "hour=15/a",
         [build_entry("counted", 1, build_record(1)), build_entry("cancelled", 4, build_record(1, value=3))],
@@ -114,12 +108,12 @@ def test_a_cancelled_record_is_the_same_record_only(store: LedgerStore) -> None:
 @pytest.mark.parametrize("is_sorted", [False, True])
 def test_a_rule_cancels_what_was_first_counted_in_its_range(store: LedgerStore, is_sorted: bool) -> None:
     # The rule is in a receipt of another hour than the usage, also an earlier one.
-    _put(store, "hour=14/a", [build_entry("rule", -600, build_rule("r", 10, 20))])
-    _put(store, "hour=15/a", [build_entry("counted", second, build_record(second)) for second in (10, 19, 20)])
-    _put(
+    put_receipt(store, "hour=14/a", [build_entry("rule", -600, build_rule("r", 10, 20))])
+    put_receipt(store, "hour=15/a", [build_entry("counted", second, build_record(second)) for second in (10, 19, 20)])
+    put_receipt(
         store, "hour=15/b", [build_entry("counted", 15, build_record(20)), build_entry("counted", 25, build_record(10))]
     )
-    _put(store, "hour=16/a", [build_entry("rule", 4000, build_rule("s", 30, 40))])
+    put_receipt(store, "hour=16/a", [build_entry("rule", 4000, build_rule("s", 30, 40))])
     if is_sorted:
         _sort(store)
     usages = _read(store)
@@ -136,7 +130,7 @@ def test_a_rule_cancels_what_was_first_counted_in_its_range(store: LedgerStore, 
 
 
 def test_a_rule_that_was_written_later_changes_what_it_cancels(store: LedgerStore) -> None:
-    _put(
+    put_receipt(
         store,
         "hour=15/a",
         [build_entry("counted", 10, build_record(1)), build_entry("rule", 4000, build_rule("r", 0, 60))],
@@ -157,7 +151,7 @@ def test_a_broken_receipt_is_named(store: LedgerStore, content: bytes) -> None:
 
 def test_unsorted_receipts_before_the_mark_are_not_looked_for(store: LedgerStore) -> None:
     assert store.read_sorted_until() == 0
-    _put(store, "hour=15/a", [build_entry("counted", 1, build_record(1))])
+    put_receipt(store, "hour=15/a", [build_entry("counted", 1, build_record(1))])
     store.write_sorted_until(START + 3600)
     assert store.read_sorted_until() == START + 3600
     assert _read(store) == []

@@ -175,7 +175,7 @@ def test_rejected_usage_is_counted_also_if_events_have_the_same_index(store: Led
 
 def test_the_value_that_counts_is_sent_after_the_others_are(store: LedgerStore, ingest: Ingest) -> None:
     # More than a chunk of other usage, so that chunks run in parallel.
-    first, last = build_plain_record(0, value=10), build_plain_record(0, value=9)
+    first, last = build_plain_record(0, value=9), build_plain_record(0, value=10)
     others = [build_plain_record(number, number % 9) for number in range(1, 700)]
     _put(store, *_count(20, last), *_count(10, first, *others))
     assert _send(store) == _outcome(sent=701)

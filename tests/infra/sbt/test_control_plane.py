@@ -90,7 +90,7 @@ def test_its_rules_invoke_functions_that_forward_the_events(unextended: ControlP
         assert f"{PREFIX}{queue}" in json.dumps(function["DeadLetterConfig"])
 
 
-def test_extend_adds_the_ingest_route_and_routes_require_the_scopes(extended: ControlPlaneAssembly) -> None:
+def test_extend_adds_our_other_routes_and_routes_require_the_scopes(extended: ControlPlaneAssembly) -> None:
     routes = _get_routes(extended)
     assert routes.keys() == READ_ROUTES | WRITE_ROUTES | OWN_ROUTES
     for key, route in routes.items():

@@ -31,6 +31,7 @@ ROUTES = {
     "update_meter": ("PUT", "meters/{id}", {"label": "new"}),
     "delete_meter": ("DELETE", "meters/{id}", None),
     "fetch_usage": ("GET", "usage/{id}", None),
+    "list_records": ("GET", "usage/{id}/records?tenantId=a&startTimeInSeconds=0&endTimeInSeconds=1", None),
     "cancel_usage": ("DELETE", "usage", {"id": "r", "meterApiName": "api-calls", "ingestionTimeRange": WINDOW}),
     "ingest_usage": ("POST", "ingest", {"records": [USAGE, {**USAGE, "tenantId": "b"}]}),
 }

@@ -59,6 +59,7 @@ OUTPUTS: dict[str, Output] = {
     "UpdateMeter": lambda _event: _METER,
     "DeleteMeter": lambda _event: _ACCEPTED,
     "FetchUsage": lambda _event: {"statusCode": 200, "body": {"data": {"clientMeters": []}}},
+    "ReadRecords": lambda _event: {"statusCode": 200, "body": {"data": [], "total": 0, "next_token": None}},
     "CancelUsage": lambda _event: _ACCEPTED,
     "WriteCancellation": lambda _event: {"entries": 1},
     "SendUsages": send_usages,

@@ -34,6 +34,11 @@ def _build_tenant_event(detail_type: str) -> Example:
     return build
 
 
+def _build_list_records_input(_outputs: Mapping[str, str], now: float) -> Any:
+    time_range = {"startTimeInSeconds": int(now) - 86_400, "endTimeInSeconds": int(now)}
+    return {"meterApiName": METER, "tenantId": TENANT, **time_range}
+
+
 def _build_last_hour(_outputs: Mapping[str, str], now: float) -> Any:
     end = int(now) // 3600 * 3600
     return {"startTimeInSeconds": end - 3600, "endTimeInSeconds": end}
@@ -54,6 +59,7 @@ _EXAMPLES: Final[dict[str, Example]] = {
     "update_meter": _constant({"meterId": _UNKNOWN_METER, "label": "Calls of the example"}),
     "delete_meter": _constant({"meterId": _UNKNOWN_METER}),
     "fetch_usage": _constant({"meterApiName": METER}),
+    "list_records": _build_list_records_input,
     "cancel_usage": _constant(
         {
             "id": "example-rule",

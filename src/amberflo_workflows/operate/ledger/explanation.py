@@ -1,52 +1,82 @@
-"""Explain a number: the records that make up a tenant's usage of a meter."""
+"""Explain a number: the records that make up a tenant's usage of a meter, from the HTTP API."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from amberflo_workflows.core.ledger.store import LedgerStore
+from amberflo_workflows.core.ledger.record_page import CountedRecord
 from amberflo_workflows.core.ledger.totals import ExactSum
-from amberflo_workflows.core.ledger.usages import LedgerUsage, UsageReader
+from amberflo_workflows.operate.api_client import ApiClient, Query
+from amberflo_workflows.operate.errors import OperatorError
 
 
 @dataclass
 class Explanation:
-    """The usages of a tenant and a meter in a range of time, in the order of their times."""
+    """The records of a tenant and a meter in a range of time, in the order of their times."""
 
-    usages: list[LedgerUsage]
+    records: list[CountedRecord]
 
     @property
     def total(self) -> float:
         """The sum of the values that are not cancelled."""
         total = ExactSum()
-        for usage in self.usages:
-            if not usage.cancelled_by:
-                total.add(usage.record.meter_value)
+        for record in self.records:
+            if not record.cancelled_by:
+                total.add(record.record.meter_value)
         return total.value
 
 
-def explain_usage(store: LedgerStore, meter: str, tenant: str, start: int, end: int) -> Explanation:
-    """Select from the ledger what was counted for a tenant and a meter between epoch seconds."""
-    usages = UsageReader(store, start, end).read()
-    return Explanation(
-        [usage for usage in usages if usage.record.meter_api_name == meter and usage.record.customer_id == tenant]
-    )
+class ApiRecords(msgspec.Struct):
+    """A page of the API's list of records; ``next_token`` gets the next one."""
+
+    data: list[CountedRecord]
+    total: float
+    next_token: str | None
 
 
-def describe_usage(usage: LedgerUsage) -> dict[str, Any]:
-    """Return a usage as an object for JSON."""
-    return {
-        "record": msgspec.to_builtins(usage.record),
-        "cancelledBy": usage.cancelled_by or None,
-        "counted": [
-            {
-                "time": entry.time,
-                "eventId": entry.event_id,
-                "index": entry.index,
-                "executionArn": entry.execution_arn,
-                "receipt": entry.receipt,
-            }
-            for entry in usage.counted
-        ],
+def fetch_records(
+    client: ApiClient,
+    meter: dict[str, Any],
+    tenant: str,
+    time_range: tuple[int, int],
+    *,
+    next_token: str | None = None,
+    limit: int | None = None,
+) -> ApiRecords:
+    """Fetch a page of a tenant's records between epoch seconds. Raises :class:`OperatorError`."""
+    start, end = time_range
+    options: Query = {name: value for name, value in (("next_token", next_token), ("limit", limit)) if value}
+    query: Query = {
+        "meterApiName": meter["meterApiName"],
+        "tenantId": tenant,
+        "startTimeInSeconds": start,
+        "endTimeInSeconds": end,
+        **options,
     }
+    response = client.call("GET", "usage", meter["id"], "records", query=query)
+    try:
+        return msgspec.convert(response, ApiRecords)
+    except msgspec.ValidationError as error:
+        raise OperatorError(f"The API's response is not a page of records: {error}") from None
+
+
+def explain_usage(
+    client: ApiClient,
+    meter: dict[str, Any],
+    tenant: str,
+    time_range: tuple[int, int],
+    on_progress: Callable[[int], object] = lambda _count: None,
+) -> Explanation:
+    """Fetch all records of a tenant between epoch seconds. ``on_progress`` gets their number after each page.
+
+    Raises :class:`OperatorError`.
+    """
+    page = fetch_records(client, meter, tenant, time_range)
+    records = page.data
+    while page.next_token:
+        on_progress(len(records))
+        page = fetch_records(client, meter, tenant, time_range, next_token=page.next_token)
+        records += page.data
+    return Explanation(records)
