@@ -25,6 +25,7 @@ from amberflo_workflows.console.pages import (
     start,
     usage,
     usage_cancel,
+    usage_records,
 )
 from amberflo_workflows.console.state import Console
 from amberflo_workflows.operate.deployment import Deployment
@@ -32,7 +33,10 @@ from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.loopback import LOOPBACK
 
 _STATIC: Final = Path(__file__).parent / "static"
-_PAGES: Final = (overview, executions, execution, start, usage, usage_cancel, rejected, dead_events, rejected_item)
+_PAGES: Final = (
+    *(overview, executions, execution, start, usage, usage_cancel, usage_records),
+    *(rejected, dead_events, rejected_item),
+)
 
 
 def create_app(deployment: Deployment, folder: Path, port: int) -> Starlette:

@@ -1,7 +1,7 @@
 """A usage report as series for the chart and the table: the largest groups, and all others as one series."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from amberflo_workflows.core.meter import ADDITIVE_METER_TYPES
@@ -13,21 +13,27 @@ OTHERS: Final = "others"
 
 @dataclass(frozen=True)
 class UsageSeries:
-    """One group, or all other groups. ``values`` has one value per interval; ``style`` numbers the fill pattern."""
+    """One group, or all other groups. ``values`` has one value per interval; ``style`` numbers the fill pattern.
+
+    ``labels`` are what a group has in common.
+    """
 
     name: str
     total: float
     values: Sequence[float]
     style: int
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class UsageTable:
-    """Series over intervals. ``sums`` and ``total`` are ``None`` if the groups cannot be added up.
+    """Series over intervals, which start at ``starts`` in epoch seconds.
 
+    ``sums`` and ``total`` are ``None`` if the groups cannot be added up.
     ``hidden_groups`` counts smaller groups that are in no series.
     """
 
+    starts: Sequence[int]
     intervals: Sequence[str]
     series: Sequence[UsageSeries]
     sums: Sequence[float] | None
@@ -54,7 +60,7 @@ def build_table(usage: MeterUsage) -> UsageTable:
     groups = sorted(usage.groups, key=lambda group: abs(group.total), reverse=True)
     largest, rest = groups[:MAX_SERIES], groups[MAX_SERIES:]
     series = [
-        UsageSeries(group.name or "all usage", group.total, _values_by_interval(group, starts), style)
+        UsageSeries(group.name or "all usage", group.total, _values_by_interval(group, starts), style, group.labels)
         for style, group in enumerate(largest)
     ]
     if rest and can_sum:
@@ -63,6 +69,7 @@ def build_table(usage: MeterUsage) -> UsageTable:
         series.append(UsageSeries(f"{len(rest)} {OTHERS}", sum(group.total for group in rest), sums, MAX_SERIES))
     has_total = can_sum or len(groups) <= 1
     return UsageTable(
+        starts=starts,
         intervals=[format_interval(start, usage.interval) for start in starts],
         series=series,
         sums=[sum(entry.values[index] for entry in series) for index in range(len(starts))] if has_total else None,

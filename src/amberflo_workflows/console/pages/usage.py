@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from amberflo_workflows.console import chart, views
+from amberflo_workflows.console.record_links import RecordLinks
 from amberflo_workflows.console.state import get_console
 from amberflo_workflows.console.usage_query import CUSTOM_RANGE, INTERVALS, RANGES, UsageQuery, format_field
 from amberflo_workflows.console.usage_series import UsageTable, build_table
@@ -55,6 +56,7 @@ def _load_usage(request: Request, query: UsageQuery, meters: Sequence[dict[str, 
         "groups": groups[:MAX_GROUPS],
         "more_groups": len(groups[MAX_GROUPS:]),
         "title": _build_title(usage, table),
+        "record_links": RecordLinks(query, meter["meterApiName"], interval, table),
     }
 
 
