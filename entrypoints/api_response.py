@@ -4,7 +4,7 @@
 |---|---|
 | ``AmberfloThrottled``, or throttling by Step Functions or Lambda | 503 with ``Retry-After`` |
 | ``AmberfloUnavailable``, ``AmberfloUnauthorized``, ``AmberfloBatchRejected``, ``ApiKeyUnavailable``, |
-| ``ReceiptNotWritten``, ``LedgerNotRead`` | 502 |
+| ``ReceiptNotWritten``, ``LedgerUnavailable``, ``UnreadableObject`` | 502 |
 | ``States.Timeout``, ``MeterTimedOut``, no result in time, or a lost connection | 504 |
 | any other: an internal error | 500 |
 """
@@ -34,7 +34,8 @@ _STATUS_BY_ERROR: Final = {
     "AmberfloBatchRejected": 502,
     "ApiKeyUnavailable": 502,
     "ReceiptNotWritten": 502,
-    "LedgerNotRead": 502,
+    "LedgerUnavailable": 502,
+    "UnreadableObject": 502,
     "States.Timeout": 504,
     "MeterTimedOut": 504,
     LAMBDA_THROTTLED: 503,

@@ -7,7 +7,8 @@ asked for.
 
 Response: 200 with ``{"data": [{"record", "cancelledBy", "counted"}…], "total", "next_token": str | null}``, or a claim
 to that if it is large; 400; 409 if too many receipts are not sorted. A token has the time and a digest of the last
-record of its page, so it stays valid when usage arrives. Raises ``LedgerNotRead``.
+record of its page, so it stays valid when usage arrives. Raises ``LedgerUnavailable``, and ``UnreadableObject``
+for a damaged ledger.
 """
 
 from typing import Annotated, Any, Final, NamedTuple
@@ -18,7 +19,8 @@ from msgspec import Meta, Struct
 from amberflo_workflows.core.canonical import normalize_text
 from amberflo_workflows.core.claim_check import store_if_large
 from amberflo_workflows.core.initialization import at_initialization
-from amberflo_workflows.core.ledger.read_errors import raised_as_ledger_not_read
+from amberflo_workflows.core.ledger.errors import ledger_errors
+from amberflo_workflows.core.ledger.receipt import UnreadableObject
 from amberflo_workflows.core.ledger.record_page import (
     InvalidPosition,
     LedgerNotSorted,
@@ -85,9 +87,9 @@ def handler(event: Any, _context: object) -> StepResponse | ClaimResponse:
     logger.set_correlation_id(step_input.execution.name)
     try:
         request = _parse_request(step_input.request)
-        with raised_as_ledger_not_read():
-            page = read_page(own_ledger(), *request)
-        return store_if_large(_build_response(page), step_input.execution.name, advice="A single record exceeds it.")
+        return store_if_large(
+            _build_response(_read_page(request)), step_input.execution.name, advice="A single record exceeds it."
+        )
     except msgspec.ValidationError as error:
         return validation_error_response(error)
     except UnicodeEncodeError:
@@ -98,6 +100,15 @@ def handler(event: Any, _context: object) -> StepResponse | ClaimResponse:
         return error_response(409, str(error))
     except PayloadTooLarge as error:
         return error_response(413, str(error))
+
+
+def _read_page(request: PageRequest) -> RecordPage:
+    try:
+        with ledger_errors():
+            return read_page(own_ledger(), *request)
+    except msgspec.DecodeError as error:
+        # It must not be mistaken for an error of the request.
+        raise UnreadableObject(f"The ledger has an invalid entry: {error}") from error
 
 
 def _parse_request(request: Any) -> PageRequest:

@@ -17,6 +17,6 @@ def ledger_errors() -> Iterator[None]:
         yield
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "unknown error")
-        raise LedgerUnavailable(f"{error.operation_name} failed ({code}).") from error
+        raise LedgerUnavailable(f"The ledger cannot be used: {error.operation_name} failed ({code}).") from error
     except BotoCoreError as error:
-        raise LedgerUnavailable(f"AWS could not be reached ({type(error).__name__}).") from error
+        raise LedgerUnavailable(f"The ledger cannot be reached ({type(error).__name__}).") from error

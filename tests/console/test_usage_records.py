@@ -119,7 +119,7 @@ def test_a_ledger_that_cannot_be_read_is_explained_and_read_again(
         page.get_by_role("button", name="Load more records").click()
         problem = page.locator("#more .problem")
         expect(problem).to_contain_text(
-            "The records cannot be shown. The API responded with 502: The ledger cannot be read"
+            "The records cannot be shown. The API responded with 502: The ledger cannot be used: "
         )
         assert_accessible(page)
         save_screenshot(page, "usage-records-problem")

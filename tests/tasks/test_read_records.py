@@ -9,7 +9,8 @@ import pytest
 from msgspec import Raw
 
 from amberflo_workflows.core.ledger import record_page
-from amberflo_workflows.core.ledger.read_errors import LedgerNotRead
+from amberflo_workflows.core.ledger.errors import LedgerUnavailable
+from amberflo_workflows.core.ledger.receipt import UnreadableObject
 from amberflo_workflows.core.ledger.store import LedgerStore
 from amberflo_workflows.core.page_token import encode_token
 from amberflo_workflows.core.response import MAX_INLINE_BYTES
@@ -157,19 +158,19 @@ def _put_object(store: LedgerStore, key: str, content: bytes) -> None:
 )
 def test_an_unreadable_object_is_an_error_of_its_own(store: LedgerStore, key: str, message: str) -> None:
     _put_object(store, key, b"no gzip")
-    with pytest.raises(LedgerNotRead, match=message):
+    with pytest.raises(UnreadableObject, match=message):
         _run()
 
 
 def test_a_rule_that_cannot_be_read_is_not_the_callers_error(store: LedgerStore) -> None:
     put_receipt(store, "hour=15/a", [build_entry("rule", 9, None, rule=Raw(b'{"id": 5}'))])
-    with pytest.raises(LedgerNotRead, match="The ledger has an invalid entry"):
+    with pytest.raises(UnreadableObject, match="The ledger has an invalid entry"):
         _run()
 
 
 def test_a_missing_bucket_is_an_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEDGER_BUCKET_NAME", "missing")
-    with pytest.raises(LedgerNotRead, match="NoSuchBucket"):
+    with pytest.raises(LedgerUnavailable, match="NoSuchBucket"):
         _run()
 
 

@@ -33,7 +33,7 @@ OWN_ERRORS = {
     "SendRange": {"ChunkNotSent"},
     "WriteReceipt": {"ReceiptNotWritten"},
     "WriteCancellation": {"ReceiptNotWritten"},
-    "ReadRecords": {"LedgerNotRead"},
+    "ReadRecords": {"LedgerUnavailable", "UnreadableObject"},
     "ListUnsorted": {"LedgerUnavailable"},
     "SortBatch": {"LedgerUnavailable"},
     "PlanComparison": {"LedgerUnavailable"},

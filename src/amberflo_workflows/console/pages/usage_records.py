@@ -13,9 +13,10 @@ from starlette.routing import Route
 from amberflo_workflows.console import views
 from amberflo_workflows.console.state import get_console
 from amberflo_workflows.console.usage_query import parse_seconds
+from amberflo_workflows.core.meter import ADDITIVE_METER_TYPES
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.ledger.explanation import ApiRecords, fetch_records
-from amberflo_workflows.operate.usage_report import ADDITIVE_METER_TYPES, format_number, format_time
+from amberflo_workflows.operate.usage_report import format_number, format_time
 
 PAGE_SIZE: Final = 100
 
