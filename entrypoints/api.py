@@ -6,6 +6,7 @@ rejects what cannot be an input at all: a body that is not a JSON object, or is 
 
 import json
 import os
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from amberflo_workflows.core.initialization import at_initialization
+from amberflo_workflows.core.ledger.replay_request import parse_replay_request
 from amberflo_workflows.core.ledger.requests import parse_reconciliation
 from amberflo_workflows.core.response import validation_error_response
 from amberflo_workflows.entrypoints import http_encoding, started_execution
@@ -214,7 +216,8 @@ _WORKFLOWS: Final[dict[tuple[str, str], tuple[str, Callable[[GatewayRequest], di
 _RECONCILIATION: Final = _StartedOperation(
     "reconcile_usage", "reconciliation", lambda body: parse_reconciliation(body, lag_seconds=0)
 )
-_STARTED: Final = {("POST", "/reconciliations"): _RECONCILIATION}
-_STATUSES: Final = {("GET", "/reconciliations/{id}"): _RECONCILIATION}
+_REPLAY: Final = _StartedOperation("replay_usage", "replay", lambda body: parse_replay_request(body, int(time.time())))
+_STARTED: Final = {("POST", "/reconciliations"): _RECONCILIATION, ("POST", "/replays"): _REPLAY}
+_STATUSES: Final = {("GET", "/reconciliations/{id}"): _RECONCILIATION, ("GET", "/replays/{id}"): _REPLAY}
 
 at_initialization(STEP_FUNCTIONS.prepare)

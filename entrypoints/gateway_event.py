@@ -16,6 +16,8 @@ _PATHS: Final = (
     "/ingest",
     "/reconciliations",
     "/reconciliations/{id}",
+    "/replays",
+    "/replays/{id}",
     "/openapi.json",
 )
 _PATTERNS: Final = {path: re.compile(re.sub(r"\\\{\w+\\\}", "([^/]+)", re.escape(path))) for path in _PATHS}

@@ -26,6 +26,7 @@ MEMORY_MB: Final[Mapping[str, int]] = MappingProxyType(
         # Any number of receipts, of which 32 MB are held in memory, and twice as much to sort them.
         "SortBatch": 1024,
         "CompareHours": 1024,
+        "SendUsagesAgain": 1024,
     }
 )
 

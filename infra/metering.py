@@ -23,6 +23,7 @@ from amberflo_workflows.infra.ledger import Ledger
 from amberflo_workflows.infra.meter_locks import MeterLocks
 from amberflo_workflows.infra.operations import OPERATIONS, OperationKind, find_task_timeout, to_snake_case
 from amberflo_workflows.infra.reconciliation import ReconciliationPath
+from amberflo_workflows.infra.replay import Replay
 from amberflo_workflows.infra.response_bucket import ResponseBucket
 from amberflo_workflows.infra.settings import IngestLog, Runtime, Settings
 from amberflo_workflows.infra.state_machines import StateMachines
@@ -167,6 +168,16 @@ class AmberfloMetering(Construct):
             lag_hours=reconcile_lag_hours,
         )
         self.state_machines["reconcile_usage"] = self.reconciliation.machine
+        self.replay = Replay(
+            self,
+            "Replay",
+            functions=self.functions,
+            machines=self.machines,
+            ledger=self.ledger,
+            ingest=self.ingest,
+            ingest_machine=self.state_machines["ingest_usage"],
+        )
+        self.state_machines["replay_usage"] = self.replay.machine
         self.api_function = self._add_api_function()
         self.answers = ResponseBucket(self, "Answers", tasks=self.tasks, reader=self.api_function)
         self.queue_function = self._add_queue_function(trace=trace_ingest)

@@ -106,6 +106,9 @@ OPERATIONS: Final = (
         Route("POST", "/reconciliations"),
         status_route=Route("GET", "/reconciliations/{id}"),
     ),
+    Operation(
+        "replay_usage", OperationKind.LEDGER, Route("POST", "/replays"), status_route=Route("GET", "/replays/{id}")
+    ),
     # The event names of both generations of SBT.
     Operation("create_customer", OperationKind.TENANT, detail_types=("onboardingRequest", "sbt_aws_onboardingRequest")),
     Operation(

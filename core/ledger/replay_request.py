@@ -11,16 +11,14 @@ from msgspec import Meta, Struct
 
 from amberflo_workflows.core.canonical import normalize_text
 from amberflo_workflows.core.ledger.layout import HOUR_SECONDS, start_of_hour
-from amberflo_workflows.core.usage_record import MAX_METER_NAME_LENGTH, MAX_TEXT_LENGTH
+from amberflo_workflows.core.ledger.requests import Seconds, TenantId
+from amberflo_workflows.core.usage_record import MAX_METER_NAME_LENGTH
 
 # Older usage is not accepted any more. A day more than 60, so that a range need not be computed to the second.
 MAX_DAYS: Final = 61
 _MAX_SECONDS: Final = MAX_DAYS * 24 * HOUR_SECONDS
 
-# Epoch seconds until the year 2286. A time in milliseconds is later, and is rejected.
-_Seconds = Annotated[int, Meta(ge=0, lt=10_000_000_000)]
 _MeterName = Annotated[str, Meta(min_length=1, max_length=MAX_METER_NAME_LENGTH)]
-_TenantId = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_LENGTH)]
 # It is a part of the keys that are read.
 _ReconciliationId = Annotated[str, Meta(max_length=80, pattern=r"^[A-Za-z0-9_-]+$(?!\n)")]
 
@@ -28,10 +26,10 @@ _ReconciliationId = Annotated[str, Meta(max_length=80, pattern=r"^[A-Za-z0-9_-]+
 class ReplayRange(Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """The usage of a range, in epoch seconds: all of it, or only that of a meter or a tenant."""
 
-    start_time_in_seconds: _Seconds
-    end_time_in_seconds: _Seconds
+    start_time_in_seconds: Seconds
+    end_time_in_seconds: Seconds
     meter_api_name: _MeterName | None = None
-    tenant_id: _TenantId | None = None
+    tenant_id: TenantId | None = None
     dry_run: bool = False
 
     def __post_init__(self) -> None:

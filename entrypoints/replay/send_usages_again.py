@@ -12,6 +12,7 @@ after all else is sent, and ``UnreadableObject`` if the ledger is damaged.
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from typing import Any, Final
 
 import msgspec
@@ -38,6 +39,8 @@ Clock = Callable[[], float]
 # After this time, the state starts again with the usage of the next second. The rest of its time is for the usage of a
 # second, which may be much: usage of an hour may have the time of its start.
 SEND_SECONDS: Final = 420
+# Usage that becomes too old before the step ends would be rejected, although it may be counted.
+MARGIN_MILLIS: Final = 15 * 60 * 1000
 MAX_LOGGED_RECORDS: Final = 20
 # Above the 240 s after which ingest_usage ends.
 _STEP_FUNCTIONS: Final = workflows.step_functions(read_seconds=250)
@@ -64,14 +67,14 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     logger.set_correlation_id(str(event.get("execution", {}).get("name", "")))
     step_input = msgspec.convert(event, SendUsagesAgain)
     with ledger_errors():
-        replay = Replay(step_input.request, step_input.slice, own_ledger(), time.time())
+        replay = SliceReplay(step_input.request, step_input.slice, own_ledger(), time.time())
         replay.run()
     outcome: dict[str, Any] = msgspec.to_builtins(replay.slice)
     logger.info("slice replayed", extra=outcome)
     return outcome
 
 
-class Replay:
+class SliceReplay:
     """Sends the usage of a slice again, and counts it in the slice.
 
     ``now`` is in epoch seconds; ``clock`` returns seconds, of which only differences matter.
@@ -84,12 +87,19 @@ class Replay:
         self._selection = selection
         self._clock = clock
         self._stop_at = clock() + SEND_SECONDS
-        self._oldest_millis = int(now * 1000) - MAX_AGE_MILLIS
+        self._oldest_millis = int(now * 1000) - MAX_AGE_MILLIS + MARGIN_MILLIS
         self._is_selected = _select(selection, store)
-        self._reader = UsageReader(store, part.start, part.end)
+        self._reader = UsageReader(store, part.start, part.end, tenant=selection.tenant_id)
 
     def run(self) -> None:
         """Send the usage, or only count it."""
+        with closing(self._reader):
+            self._send_waves()
+        self.slice.is_sent = self.slice.start == self.slice.end
+        if self.slice.is_sent and self.slice.not_rebuilt:
+            raise RecordNotRebuilt(f"{self.slice.not_rebuilt} records were not sent: see the log of this step.")
+
+    def _send_waves(self) -> None:
         for wave in iter_waves(self._iter_usages()):
             usages = self._build(wave)
             if self._selection.dry_run:
@@ -98,9 +108,6 @@ class Replay:
             for chunk in send_chunks(split_into_chunks(usages), _destination()):
                 self.slice.sent += chunk.accepted
                 self.slice.rejected += len(chunk.rejected)
-        self.slice.is_sent = self.slice.start == self.slice.end
-        if self.slice.is_sent and self.slice.not_rebuilt:
-            raise RecordNotRebuilt(f"{self.slice.not_rebuilt} records were not sent: see the log of this step.")
 
     def _iter_usages(self) -> Iterator[LedgerUsage]:
         """Yield the usages to send, and move the start of the slice to where to go on."""

@@ -17,7 +17,7 @@ from tests.infra.grants import Grants, collect_grants, render_resource, strip_ha
 
 SECRET = "arn:_:secretsmanager:_:_:secret:AmberfloApiKey-??????"
 # The workflows with a distributed map.
-DISTRIBUTED = ("BackfillUsage", "ReconcileUsage")
+DISTRIBUTED = ("BackfillUsage", "ReconcileUsage", "ReplayUsage")
 EXECUTION = "arn:_:states:_:_:execution:Workflows"
 READ_PREFIXES = ("receipts/", "sorted/", "rules/", "index/", "sorted-until.json")
 LEDGER_PREFIXES = ("sorted/", "rules/", "index/", "sorted-until.json", "reconciliations/")
@@ -77,6 +77,7 @@ def _expect_reader(name: str, *written: str, **grants: str) -> tuple[str, Grants
 
 
 STORE_REJECTED = {"IngestRejected": "dynamodb:PutItem"}
+READ_REPORTS = {"LedgerReceipts/reconciliations/*": "s3:GetObject"}
 SEND_DEAD_LETTERS = {"TenantsDeadLetters": "sqs:GetQueueAttributes sqs:GetQueueUrl sqs:SendMessage"}
 CHANGE_METER = ("ResolveApiKey", "LockMeter", "GetMeter", "UpdateMeter")
 UNLOCK = {"MeterLocks": "dynamodb:DeleteItem"}
@@ -149,6 +150,9 @@ ROLES: dict[str, Grants] = dict(
                 "IngestDeadLetters": "sqs:GetQueueAttributes",
             },
         ),
+        _expect_reader("PlanReplay", **READ_REPORTS),
+        _expect_reader("SendUsagesAgain", WorkflowsIngestUsage=START, **STORE_REJECTED, **READ_REPORTS),
+        _expect_function("SumUpReplay"),
         _expect_machine("CreateMeter", "ResolveApiKey", "CreateMeter"),
         _expect_machine("ListMeters", "ResolveApiKey", "ListMeters"),
         _expect_machine("GetMeter", "ResolveApiKey", "GetMeter"),
@@ -181,6 +185,9 @@ ROLES: dict[str, Grants] = dict(
             },
         ),
         ("WorkflowsCreateCustomerEvents", {"WorkflowsCreateCustomer": "states:StartExecution"}),
+        _expect_machine(
+            "ReplayUsage", *("PlanReplay", "SendUsagesAgain", "SumUpReplay"), **_expect_children("ReplayUsage")
+        ),
         ("WorkflowsReconcileUsageEvents", {"WorkflowsReconcileUsage": "states:StartExecution"}),
         ("WorkflowsDeleteCustomerEvents", {"WorkflowsDeleteCustomer": "states:StartExecution"}),
     ]

@@ -39,13 +39,16 @@ OWN_ERRORS = {
     "PlanComparison": {"LedgerUnavailable"},
     "CompareHours": {"LedgerUnavailable"},
     "WriteReport": {"LedgerUnavailable"},
+    "PlanReplay": {"LedgerUnavailable"},
+    "SendUsagesAgain": {"ChunkNotSent", "LedgerUnavailable"},
 }
 AMBERFLO_ERRORS = {"AmberfloThrottled", "AmberfloUnavailable", "States.Timeout"}
 
 every_workflow = pytest.mark.parametrize("path", FILES, ids=workflow_name)
-# backfill_usage does not call Amberflo: it sends all usage through ingest_usage.
+# They do not call Amberflo: they send all usage through ingest_usage.
+WITHOUT_KEY = ["backfill_usage", "replay_usage"]
 every_workflow_with_a_key = pytest.mark.parametrize(
-    "path", [path for path in FILES if workflow_name(path) != "backfill_usage"], ids=workflow_name
+    "path", [path for path in FILES if workflow_name(path) not in WITHOUT_KEY], ids=workflow_name
 )
 
 
@@ -72,7 +75,7 @@ def test_every_operation_has_a_workflow() -> None:
     assert {workflow_name(path) for path in FILES} >= {
         "create_meter", "get_meter", "list_meters", "update_meter", "delete_meter",
         "fetch_usage", "list_records", "cancel_usage", "ingest_usage", "backfill_usage",
-        "create_customer", "delete_customer", "reconcile_usage",
+        "create_customer", "delete_customer", "reconcile_usage", "replay_usage",
     }  # fmt: skip
 
 
@@ -157,15 +160,16 @@ def test_every_workflow_has_the_time_limit_of_its_kind(path: Path) -> None:
         "ingest_usage": INGEST_SECONDS,
         "backfill_usage": BACKFILL_SECONDS,
         "reconcile_usage": BACKFILL_SECONDS,
+        "replay_usage": BACKFILL_SECONDS,
         "create_customer": TENANT_SECONDS,
         "delete_customer": TENANT_SECONDS,
     }
     assert load_workflow(path)["TimeoutSeconds"] == longer.get(workflow_name(path), SYNCHRONOUS_SECONDS)
 
 
-def test_only_a_backfill_does_not_call_amberflo() -> None:
+def test_only_what_sends_through_another_workflow_does_not_call_amberflo() -> None:
     callers = {path for path in FILES if any(_calls_amberflo(task.body) for task in iter_tasks(load_workflow(path)))}
-    assert [workflow_name(path) for path in FILES if path not in callers] == ["backfill_usage"]
+    assert [workflow_name(path) for path in FILES if path not in callers] == WITHOUT_KEY
 
 
 @every_workflow
@@ -270,7 +274,12 @@ def test_a_state_waits_longer_for_a_throttled_lambda_if_no_caller_ever_waits(pat
     """In a new account, ten Lambdas can run at a time, and the usage of a queue needs more at its peaks."""
     lambdas = {state.name: state.body for state in iter_tasks(load_workflow(path)) if _is_lambda(state.body)}
     patient = {name for name, task in lambdas.items() if _waits_for_throttled_lambdas(task)}
-    never_called = workflow_name(path) in {"backfill_usage", "create_customer", "delete_customer", "reconcile_usage"}
+    never_called = workflow_name(path) in {
+        *WITHOUT_KEY,
+        "create_customer",
+        "delete_customer",
+        "reconcile_usage",
+    }
     assert patient == (lambdas.keys() if never_called else {"SendInBackground"} & lambdas.keys())
 
 

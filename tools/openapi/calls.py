@@ -2,6 +2,7 @@
 
 from typing import Any, Final, NamedTuple
 
+from amberflo_workflows.core.ledger.replay_request import ReplayRange, ReplayReconciliation
 from amberflo_workflows.core.ledger.requests import ReconciliationRequest
 from amberflo_workflows.core.meter import MeterFields, NewMeter
 from amberflo_workflows.tasks.cancel_usage import CancelRecords, FilteringRule
@@ -117,6 +118,24 @@ CALLS: Final = {
         status=202,
         bodies=(ReconciliationRequest,),
         links=("reconcile_usage_status",),
+    ),
+    "replay_usage": Call(
+        summary="Send usage of the ledger to Amberflo again.",
+        responses=(schemas.StartedAnswer,),
+        problems=(400,),
+        description="Starts to send the usage of a range, or of the hours that the report of a reconciliation calls "
+        "missing, and does not wait for it. Get its outcome with its `id`. What Amberflo has already counts once. With "
+        "`dryRun`, the usage is only counted.",
+        status=202,
+        bodies=(ReplayRange, ReplayReconciliation),
+        links=("replay_usage_status",),
+    ),
+    "replay_usage_status": Call(
+        summary="Read the outcome of a replay.",
+        responses=(schemas.ReplayAnswer,),
+        problems=(400, 404),
+        description="`status` is `running`, `succeeded` with a `result`, or `failed` with an `error`. Step Functions "
+        "keeps it for 90 days.",
     ),
     "reconcile_usage_status": Call(
         summary="Read the outcome of a reconciliation.",

@@ -199,6 +199,35 @@ class ReconciliationAnswer(Struct):
     data: Reconciliation
 
 
+class ReplayResult(Struct, rename="camel"):
+    """The usages that Amberflo accepted (of a dry run: those to send), and those that it rejected.
+
+    Usage that is cancelled or older than 60 days is not sent.
+    """
+
+    sent: int
+    rejected: int
+    cancelled: int
+    too_old: int
+    slices: int
+    dry_run: bool
+
+
+class Replay(Struct):
+    """A replay."""
+
+    id: str
+    status: Literal["running", "succeeded", "failed"]
+    result: ReplayResult | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+
+class ReplayAnswer(Struct):
+    """A replay, with its result if it succeeded."""
+
+    data: Replay
+
+
 class Problem(Struct, rename="camel"):
     """An error of the API."""
 

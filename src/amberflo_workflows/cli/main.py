@@ -37,6 +37,10 @@ COMMANDS: Final = {
         "amberflo_workflows.cli.reconcile",
         "Compare the ledger with what Amberflo reports, for each meter, tenant and hour.",
     ),
+    "replay": LazyCommand(
+        "amberflo_workflows.cli.replay",
+        "Send usage of the ledger to Amberflo again; what Amberflo has already counts once.",
+    ),
     "events": LazyCommand("amberflo_workflows.cli.events", "Send usage or other events to the event bus."),
     "backfill": LazyCommand("amberflo_workflows.cli.backfill", "Count the usage in a file."),
     "rejected": LazyCommand("amberflo_workflows.cli.rejected", "List, fix, redrive and drop rejected usage."),

@@ -17,7 +17,7 @@ from amberflo_workflows.core.ledger.store import LedgerStore
 from amberflo_workflows.core.usage_record import MAX_AGE_MILLIS, build_record
 from amberflo_workflows.entrypoints import oversized, workflows
 from amberflo_workflows.entrypoints.replay import send_usages_again
-from amberflo_workflows.entrypoints.replay.send_usages_again import Replay, Selection
+from amberflo_workflows.entrypoints.replay.send_usages_again import MARGIN_MILLIS, Selection, SliceReplay
 from amberflo_workflows.entrypoints.sending import ChunkNotSent
 from amberflo_workflows.entrypoints.workflows import WorkflowResult
 from tests.core.ledger.conftest import store as store  # noqa: PLC0414 - a fixture
@@ -80,7 +80,7 @@ def _send(store: LedgerStore, start: int = START, now: int = START + 86_400, **r
     """Send the usage of the hour of ``START``, and return the slice."""
     # A second passes each time that it is asked.
     clock = itertools.count().__next__
-    replay = Replay(_select(**request), ReplaySlice(start, START + 3600), store, now, clock=clock)
+    replay = SliceReplay(_select(**request), ReplaySlice(start, START + 3600), store, now, clock=clock)
     replay.run()
     outcome: dict[str, Any] = msgspec.to_builtins(replay.slice)
     return outcome
@@ -135,7 +135,7 @@ def test_cancelled_usage_is_not_sent(store: LedgerStore, ingest: Ingest) -> None
 
 def test_usage_that_amberflo_does_not_accept_any_more_is_not_sent(store: LedgerStore, ingest: Ingest) -> None:
     _put(store, *_count(1, *(build_plain_record(number, number) for number in (0, 99, 100, 101))))
-    assert _send(store, now=START + 100 + MAX_AGE_MILLIS // 1000) == _outcome(sent=2, tooOld=2)
+    assert _send(store, now=START + 100 + (MAX_AGE_MILLIS - MARGIN_MILLIS) // 1000) == _outcome(sent=2, tooOld=2)
     assert sorted(ingest.ids) == ["u100", "u101"]
 
 
@@ -205,7 +205,7 @@ def test_a_step_goes_on_at_the_second_at_which_its_time_was_over(
 @pytest.mark.usefixtures("ingest")
 def test_a_step_that_goes_on_keeps_what_it_counted(store: LedgerStore) -> None:
     _put(store, *_count(1, build_plain_record(1)))
-    replay = Replay(_select(), ReplaySlice(START, START + 3600, 5, 4, 3, 2), store, START + 86_400)
+    replay = SliceReplay(_select(), ReplaySlice(START, START + 3600, 5, 4, 3, 2), store, START + 86_400)
     replay.run()
     assert msgspec.to_builtins(replay.slice) == _outcome(sent=6, rejected=4, cancelled=3, tooOld=2)
 

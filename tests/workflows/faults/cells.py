@@ -8,11 +8,14 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 import requests
+from msgspec import Raw
 
 from amberflo_workflows.core.ledger.layout import HOUR_SECONDS, format_folder, start_of_hour
-from amberflo_workflows.core.ledger.receipt import RECEIPTS_PREFIX, encode_receipt
+from amberflo_workflows.core.ledger.receipt import RECEIPTS_PREFIX, Entry, encode_receipt
+from amberflo_workflows.core.usage_record import build_record
 from amberflo_workflows.local.system import SECRET, System
 from tests.conftest import sandbox_of
 from tests.entrypoints.calls import METER, Api
@@ -54,6 +57,7 @@ CALLS = {
     "CreateCustomer": ("GET", "/customers/"),
     "OffboardCustomer": ("GET", "/customers/"),
     "SendRange": ("POST", "/ingest"),
+    "SendUsagesAgain": ("POST", "/ingest"),
     "CompareHours": ("GET", "/meters"),
 }
 # After this, the records are sent one by one.
@@ -141,10 +145,13 @@ def build_input(system: System, workflow: str) -> Any:
         return {"bucket": bucket, "key": key}
     if workflow == "reconcile_usage":
         # A receipt without an entry, which has to be sorted all the same.
-        bucket, hour = system.outputs["LedgerBucketName"], start_of_hour(int(time.time()))
-        key = f"{format_folder(RECEIPTS_PREFIX, hour)}{uuid.uuid4()}.ndjson.gz"
-        system.client("s3").put_object(Bucket=bucket, Key=key, Body=encode_receipt([]))
-        return {"startTimeInSeconds": hour, "endTimeInSeconds": hour + HOUR_SECONDS}
+        return _put_receipt(system)
+    if workflow == "replay_usage":
+        record = msgspec.json.encode(build_record(USAGE, event_id=str(uuid.uuid4()), event_time=now))
+        entry = Entry(outcome="counted", time=now, execution_arn="arn", key_version="v", record=Raw(record))
+        hour = _put_receipt(system, entry)
+        # The hour may have begun after the usage.
+        return {**hour, "startTimeInSeconds": hour["startTimeInSeconds"] - HOUR_SECONDS}
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
@@ -153,6 +160,14 @@ def build_input(system: System, workflow: str) -> Any:
         "time": now,
         "detail": {"tenantId": f"tenant-{uuid.uuid4()}"},
     }
+
+
+def _put_receipt(system: System, *entries: Entry) -> dict[str, int]:
+    """Put a receipt into the ledger, and return the range of this hour."""
+    bucket, hour = system.outputs["LedgerBucketName"], start_of_hour(int(time.time()))
+    key = f"{format_folder(RECEIPTS_PREFIX, hour)}{uuid.uuid4()}.ndjson.gz"
+    system.client("s3").put_object(Bucket=bucket, Key=key, Body=encode_receipt(entries))
+    return {"startTimeInSeconds": hour, "endTimeInSeconds": hour + HOUR_SECONDS}
 
 
 def expected_calls(cell: Cell) -> int | None:
@@ -168,7 +183,7 @@ def actual_calls(system: System, workflow: str) -> int:
 
     Whether a step that sends usage reads the list of meters depends on what its process has cached.
     """
-    sandbox, is_cached = sandbox_of(system), workflow in {"ingest_usage", "backfill_usage"}
+    sandbox, is_cached = sandbox_of(system), workflow in {"ingest_usage", "backfill_usage", "replay_usage"}
     calls = [call for call in sandbox.requests()["counts"] if not (is_cached and call["path"] == "/meters")]
     return sum(int(call["count"]) for call in calls) + sum(int(fault["struck"]) for fault in sandbox.faults())
 

@@ -55,10 +55,10 @@ class MatrixRow(NamedTuple):
 
     @property
     def calls_per_attempt(self) -> int:
-        """Calls to Amberflo of an attempt that fails. In a backfill that is an execution with seven attempts."""
+        """Calls to Amberflo of an attempt that fails. Of a backfill or a replay it is an execution with seven."""
         if self.fault == "secret":
             return 0
-        return 7 if self.workflow == "backfill_usage" else 1
+        return 7 if self.workflow in {"backfill_usage", "replay_usage"} else 1
 
     def __str__(self) -> str:
         return f"{self.workflow}.{self.state} {self.error}"

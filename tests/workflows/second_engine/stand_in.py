@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from amberflo_workflows.tasks import backfill_sum_up
+from amberflo_workflows.tasks import backfill_sum_up, sum_up_replay
 from tests.entrypoints.calls import METER
 from tests.workflows.second_engine.definitions import FUNCTION
 
@@ -74,6 +74,9 @@ OUTPUTS: dict[str, Output] = {
     "PlanComparison": lambda _event: {"parts": [{"start": 0, "end": 3600}]},
     "CompareHours": lambda _event: {"outcomes": {}, "metersWithoutSum": []},
     "WriteReport": write_report,
+    "PlanReplay": lambda _event: {"request": {"dryRun": False}, "slices": [{"start": 0, "end": 3600}]},
+    "SendUsagesAgain": lambda _event: {"sent": 1, "rejected": 0, "cancelled": 0, "tooOld": 0, "isSent": True},
+    "SumUpReplay": lambda event: sum_up_replay.handler(event, None),
 }
 
 

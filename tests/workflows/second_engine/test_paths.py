@@ -25,6 +25,8 @@ OUTCOMES = {
     "PlanComparison",
     "CompareHours",
     "WriteReport",
+    "SendUsagesAgain",
+    "SumUpReplay",
 }
 RESPONDING = [
     (workflow, state)
@@ -84,3 +86,17 @@ def test_a_step_sees_any_input_before_a_state_reads_it(engine: MotoEngine, path:
 
 def _responding_states(workflow: str) -> list[str]:
     return [state for other, state in RESPONDING if other == workflow]
+
+
+def test_a_slice_is_continued_until_all_of_it_is_sent(engine: MotoEngine) -> None:
+    slices = []
+
+    def send(event: dict[str, Any]) -> dict[str, Any]:
+        slices.append(event["slice"])
+        counts = {"sent": 5 * len(slices), "rejected": 1, "cancelled": 2, "tooOld": 3}
+        return {"start": 10 * len(slices), "end": 30, **counts, "isSent": len(slices) == 3}
+
+    execution = _run(engine, "replay_usage", {}, {"SendUsagesAgain": send})
+    assert [part["start"] for part in slices] == [0, 10, 20]
+    data = {"sent": 15, "rejected": 1, "cancelled": 2, "tooOld": 3, "slices": 1, "dryRun": False}
+    assert (execution.error, execution.output) == ("", {"statusCode": 200, "body": {"data": data}}), execution.cause

@@ -70,6 +70,7 @@ _EXAMPLES: Final[dict[str, Example]] = {
     "ingest_usage": _build_ingest_usage_input,
     "backfill_usage": lambda outputs, _now: {"bucket": outputs["BackfillBucketName"], "key": FILE},
     "reconcile_usage": _build_last_hour,
+    "replay_usage": lambda outputs, now: {**_build_last_hour(outputs, now), "dryRun": True},
     "create_customer": _build_tenant_event("onboardingRequest"),
     "delete_customer": _build_tenant_event("offboardingRequest"),
 }
