@@ -61,6 +61,8 @@ def reconcile(
         print(json.dumps(msgspec.to_builtins(result), indent=2))
     else:
         _print(result)
+        if result.outcomes["missing"]:
+            say(f"Send it again: {client.command} replay --reconciliation {result.id}")
     raise typer.Exit(1 if result.has_drift else 0)
 
 
