@@ -19,7 +19,7 @@ from amberflo_workflows.core.ledger.usages import LedgerHour, LedgerUsage, Usage
 from amberflo_workflows.core.response import PAGE_BYTES, text_size
 from amberflo_workflows.core.usage_record import UsageRecord
 
-# What a page reads, in bytes of compressed objects: a million usages, which take a full core about four seconds.
+# What a page reads, in bytes of compressed objects: about a million usages, which take a full core some seconds.
 MAX_READ_BYTES: Final = 50_000_000
 # A request for an object takes as long as reading so many bytes.
 _REQUEST_BYTES: Final = 25_000

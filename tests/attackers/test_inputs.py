@@ -92,7 +92,7 @@ def test_an_id_is_sent_to_amberflo_as_one_escaped_path_segment(system: System) -
 
 
 def test_an_id_of_only_dots_is_rejected_before_any_call(system: System) -> None:
-    for workflow in ("get_meter", "update_meter", "delete_meter", "fetch_usage"):
+    for workflow in ("get_meter", "update_meter", "delete_meter", "fetch_usage", "list_records"):
         output = Runner(system, endpoint=None).run(workflow, {"meterId": "..", "label": "x"}).output
         assert output["statusCode"] == 400, workflow
     for meter_id in (".", "..", "%2e%2e", "..."):
