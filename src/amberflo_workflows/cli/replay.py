@@ -89,6 +89,7 @@ def _run(context: typer.Context, request: dict[str, Any], *, title: str, announc
             task = bar.add_task(title, total=None)
             for progress in operation.follow():
                 bar.update(task, completed=progress.done, total=progress.total)
+            bar.update(task, completed=1, total=1)
         return {"id": operation.id, "execution": operation.arn, **operation.read_result()}
     except KeyboardInterrupt:
         note(f"The execution goes on. See: {get_command_prefix(context)} executions show {operation.arn}")
