@@ -17,6 +17,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from amberflo_workflows.core.initialization import at_initialization
+from amberflo_workflows.core.ledger.periods import parse_period
 from amberflo_workflows.core.ledger.replay_request import parse_replay_request
 from amberflo_workflows.core.ledger.requests import parse_reconciliation
 from amberflo_workflows.core.response import validation_error_response
@@ -217,7 +218,12 @@ _RECONCILIATION: Final = _StartedOperation(
     "reconcile_usage", "reconciliation", lambda body: parse_reconciliation(body, lag_seconds=0)
 )
 _REPLAY: Final = _StartedOperation("replay_usage", "replay", lambda body: parse_replay_request(body, int(time.time())))
-_STARTED: Final = {("POST", "/reconciliations"): _RECONCILIATION, ("POST", "/replays"): _REPLAY}
-_STATUSES: Final = {("GET", "/reconciliations/{id}"): _RECONCILIATION, ("GET", "/replays/{id}"): _REPLAY}
+_CLOSING: Final = _StartedOperation("close_period", "closing", lambda body: parse_period(body, lag_seconds=0))
+_STARTED: Final = {
+    ("POST", "/reconciliations"): _RECONCILIATION,
+    ("POST", "/replays"): _REPLAY,
+    ("POST", "/periods"): _CLOSING,
+}
+_STATUSES: Final = {("GET", f"{path}/{{id}}"): operation for (_, path), operation in _STARTED.items()}
 
 at_initialization(STEP_FUNCTIONS.prepare)

@@ -18,6 +18,8 @@ _PATHS: Final = (
     "/reconciliations/{id}",
     "/replays",
     "/replays/{id}",
+    "/periods",
+    "/periods/{id}",
     "/openapi.json",
 )
 _PATTERNS: Final = {path: re.compile(re.sub(r"\\\{\w+\\\}", "([^/]+)", re.escape(path))) for path in _PATHS}

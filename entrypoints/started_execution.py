@@ -10,23 +10,14 @@ from typing import Any, Final
 import msgspec
 from aws_lambda_powertools import Logger
 
-from amberflo_workflows.core.aws_call import AwsApi, AwsError
+from amberflo_workflows.core.aws_call import AwsError
 from amberflo_workflows.core.connections import NoResponse
+from amberflo_workflows.core.executions import describe_execution, start_execution
 from amberflo_workflows.core.response import StepResponse
 from amberflo_workflows.entrypoints.api_response import ApiResponse, build_error, build_start_error
 
 logger = Logger(child=True)
 
-STEP_FUNCTIONS: Final = AwsApi(
-    service="stepfunctions",
-    signing_name="states",
-    host="states",
-    endpoint_variable="AWS_ENDPOINT_URL_SFN",
-    target="AWSStepFunctions",
-    json_version="1.0",
-    connect_seconds=2,
-    read_seconds=5,
-)
 # What Step Functions accepts as a name, without the characters of ARNs.
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _NOT_REACHED: Final = "Step Functions could not be reached."
@@ -36,16 +27,14 @@ _STATUSES: Final = {"RUNNING": "running", "PENDING_REDRIVE": "running", "SUCCEED
 def start(machine_arn: str, request: object) -> ApiResponse:
     """Start a workflow, and respond with 202 and its id. Errors of AWS become responses, too."""
     execution_id = str(uuid.uuid4())
-    # With the same name and input, a second start is the first one.
-    parameters = {"stateMachineArn": machine_arn, "name": execution_id, "input": msgspec.json.encode(request).decode()}
     try:
-        started = STEP_FUNCTIONS.call("StartExecution", parameters, repeatable=True)
+        arn = start_execution(machine_arn, execution_id, request)
     except AwsError as error:
         return build_start_error(error.code)
     except NoResponse:
         logger.exception("no response from Step Functions")
         return build_error(504, _NOT_REACHED)
-    return ApiResponse(202, {"data": {"id": execution_id, "status": "running"}}, (started["executionArn"],))
+    return ApiResponse(202, {"data": {"id": execution_id, "status": "running"}}, (arn,))
 
 
 def describe(machine_arn: str, execution_id: str, noun: str) -> ApiResponse:
@@ -53,9 +42,8 @@ def describe(machine_arn: str, execution_id: str, noun: str) -> ApiResponse:
     not_found = build_error(404, f"The {noun} '{execution_id}' was not found.")
     if not _ID.fullmatch(execution_id):
         return not_found
-    arn = machine_arn.replace(":stateMachine:", ":execution:") + f":{execution_id}"
     try:
-        execution = STEP_FUNCTIONS.call("DescribeExecution", {"executionArn": arn}, repeatable=True)
+        execution = describe_execution(machine_arn, execution_id)
     except AwsError as error:
         return not_found if error.code == "ExecutionDoesNotExist" else build_start_error(error.code)
     except NoResponse:

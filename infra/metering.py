@@ -16,12 +16,14 @@ from constructs import Construct
 from amberflo_workflows.infra.api_key_secret import find_secret
 from amberflo_workflows.infra.backfill import Backfill
 from amberflo_workflows.infra.bundle import bundle
+from amberflo_workflows.infra.event_bus import BusOfEvents
 from amberflo_workflows.infra.executions import allow_to_describe
 from amberflo_workflows.infra.functions import Functions, Network
 from amberflo_workflows.infra.ingest import FUNCTION_TIMEOUT_SECONDS, IngestPath
 from amberflo_workflows.infra.ledger import Ledger
 from amberflo_workflows.infra.meter_locks import MeterLocks
 from amberflo_workflows.infra.operations import OPERATIONS, OperationKind, find_task_timeout, to_snake_case
+from amberflo_workflows.infra.periods import PeriodPath
 from amberflo_workflows.infra.reconciliation import ReconciliationPath
 from amberflo_workflows.infra.replay import Replay
 from amberflo_workflows.infra.response_bucket import ResponseBucket
@@ -57,6 +59,7 @@ class AmberfloMetering(Construct):
     ``ingest_concurrency`` limits the concurrent batches of usage; pollers that are provisioned exclude it.
     Receipts of all usage are in the ledger for ``ledger_retention_days``. Every ``reconcile_hours``, that many hours of
     it are compared with Amberflo, ``reconcile_lag_hours`` after they ended; with 0, only when somebody asks for it.
+    On ``close_period_day`` of a month, an event says whether the month before is ready to be invoiced.
     With ``subnet_ids`` and ``security_group_ids`` all functions run in a VPC; docs/deploy.md says what they must reach.
 
     Properties: ``api_function`` (for any HTTP API), ``queue_function``, ``answers`` (bucket for large responses),
@@ -90,6 +93,7 @@ class AmberfloMetering(Construct):
         ledger_retention_days: int = DEFAULTS.ledger_retention_days,
         reconcile_hours: int = DEFAULTS.reconcile_hours,
         reconcile_lag_hours: int = DEFAULTS.reconcile_lag_hours,
+        close_period_day: int = DEFAULTS.close_period_day,
         subnet_ids: Sequence[str] = (),
         security_group_ids: Sequence[str] = (),
         runtime: Runtime | None = None,
@@ -108,6 +112,7 @@ class AmberfloMetering(Construct):
             ledger_retention_days=ledger_retention_days,
             reconcile_hours=reconcile_hours,
             reconcile_lag_hours=reconcile_lag_hours,
+            close_period_day=close_period_day,
             subnet_ids=tuple(subnet_ids),
             security_group_ids=tuple(security_group_ids),
         )
@@ -152,7 +157,7 @@ class AmberfloMetering(Construct):
         )
         self.state_machines = self._add_machines(self.machines)
         self.rules: list[tuple[events.IEventBus, events.Rule]] = []
-        self._buses: list[events.IEventBus] = []
+        self._bus = BusOfEvents(self, "OwnEvents")
         self.reconciliation = ReconciliationPath(
             self,
             "Reconciliation",
@@ -163,7 +168,7 @@ class AmberfloMetering(Construct):
             secret=secret,
             ledger=self.ledger,
             ingest=self.ingest,
-            buses=self._buses,
+            bus=self._bus,
             schedule_hours=reconcile_hours,
             lag_hours=reconcile_lag_hours,
         )
@@ -178,6 +183,18 @@ class AmberfloMetering(Construct):
             ingest_machine=self.state_machines["ingest_usage"],
         )
         self.state_machines["replay_usage"] = self.replay.machine
+        periods = PeriodPath(
+            self,
+            "Periods",
+            functions=self.functions,
+            machines=self.machines,
+            reconciliation=self.reconciliation.machine,
+            ingest=self.ingest,
+            bus=self._bus,
+            day=close_period_day,
+            lag_hours=reconcile_lag_hours,
+        )
+        self.state_machines["close_period"] = periods.machine
         self.api_function = self._add_api_function()
         self.answers = ResponseBucket(self, "Answers", tasks=self.tasks, reader=self.api_function)
         self.queue_function = self._add_queue_function(trace=trace_ingest)
@@ -202,7 +219,7 @@ class AmberfloMetering(Construct):
         """
         rules = [self.ingest.listen(event_bus, event_sources), *self.tenants.listen(event_bus, self.state_machines)]
         self.rules = [(event_bus, rule) for rule in rules]
-        self._buses.append(event_bus)
+        self._bus.bus = event_bus
 
     def _add_tasks(self, environment: Mapping[str, str]) -> dict[str, lambda_.Function]:
         names = sorted({task for operation in _API_KEY_OPERATIONS for task in operation.tasks})

@@ -109,6 +109,12 @@ OPERATIONS: Final = (
     Operation(
         "replay_usage", OperationKind.LEDGER, Route("POST", "/replays"), status_route=Route("GET", "/replays/{id}")
     ),
+    Operation(
+        "close_period",
+        OperationKind.LEDGER,
+        Route("POST", "/periods"),
+        status_route=Route("GET", "/periods/{id}"),
+    ),
     # The event names of both generations of SBT.
     Operation("create_customer", OperationKind.TENANT, detail_types=("onboardingRequest", "sbt_aws_onboardingRequest")),
     Operation(

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-import jsii
-from aws_cdk import IStableStringProducer, Lazy, Size, Stack
+from aws_cdk import Size
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -12,6 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from amberflo_workflows.infra.api_key_secret import ApiKeySecret
+from amberflo_workflows.infra.event_bus import BusOfEvents
 from amberflo_workflows.infra.executions import allow_children
 from amberflo_workflows.infra.functions import Functions
 from amberflo_workflows.infra.ingest import IngestPath
@@ -32,24 +32,8 @@ _TEMPORARY_STORAGE: Final = Size.gibibytes(4)
 _MINUTE: Final = "30"
 
 
-@jsii.implements(IStableStringProducer)
-class _BusName:
-    """The name of the bus that a deployment listens to, which is known once the app is complete."""
-
-    def __init__(self, buses: list[events.IEventBus]) -> None:
-        self._buses = buses
-
-    def produce(self) -> str:
-        """The name, or that of the account's default bus."""
-        name: str = self._buses[-1].event_bus_name if self._buses else "default"
-        return name
-
-
 class ReconciliationPath(Construct):
-    """The workflow ``reconcile_usage``; ``schedule_hours`` is how many hours it has by schedule, or 0.
-
-    Its event goes to the last bus in ``buses``, which may get its first one later.
-    """
+    """The workflow ``reconcile_usage``; ``schedule_hours`` is how many hours it has by schedule, or 0."""
 
     def __init__(
         self,
@@ -63,7 +47,7 @@ class ReconciliationPath(Construct):
         secret: ApiKeySecret,
         ledger: Ledger,
         ingest: IngestPath,
-        buses: list[events.IEventBus],
+        bus: BusOfEvents,
         schedule_hours: int,
         lag_hours: int,
     ) -> None:
@@ -86,11 +70,9 @@ class ReconciliationPath(Construct):
             "CompareHours": comparing,
             "WriteReport": self._add_report(ingest),
         }
-        bus_name = Lazy.string(_BusName(buses))
-        self.machine = machines.add(operation, tasks, {"EventBusName": bus_name})
+        self.machine = machines.add(operation, tasks, {"EventBusName": bus.name})
         allow_children(self, self.machine)
-        bus_arn = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name=bus_name)
-        self.machine.add_to_role_policy(iam.PolicyStatement(actions=["events:PutEvents"], resources=[bus_arn]))
+        bus.allow_to_put(self.machine)
         if schedule_hours:
             self._add_schedule(schedule_hours, lag_hours)
 

@@ -28,6 +28,7 @@ MAX_LEDGER_DAYS: Final = 3653
 RECONCILE_HOURS: Final = (0, 1, 2, 3, 4, 6, 8, 12, 24)
 # As long as core.ledger.requests accepts.
 MAX_LAG_HOURS: Final = 7 * 24
+MAX_CLOSE_PERIOD_DAY: Final = 28
 
 # The scopes of the stack's own Cognito pool.
 READ_SCOPE: Final = "metering/read"
@@ -146,6 +147,7 @@ class Settings:
     ledger_retention_days: int = 400
     reconcile_hours: int = 24
     reconcile_lag_hours: int = 4
+    close_period_day: int = 0
     python_version: str = "3.13"
     architecture: str = "arm64"
 
@@ -180,6 +182,11 @@ class Settings:
         if not 0 <= self.reconcile_lag_hours <= MAX_LAG_HOURS:
             raise InvalidSetting(
                 f"reconcileLagHours must be between 0 and {MAX_LAG_HOURS}, not {self.reconcile_lag_hours}."
+            )
+        if not 0 <= self.close_period_day <= MAX_CLOSE_PERIOD_DAY:
+            raise InvalidSetting(
+                f"closePeriodDay must be between 1 and {MAX_CLOSE_PERIOD_DAY}, a day that every month has, or 0 for no "
+                f"schedule, not {self.close_period_day}."
             )
 
     def _check_form(self, name: str, form: Form) -> None:

@@ -42,6 +42,7 @@ def add_metering(scope: Construct, settings: Settings, runtime: Runtime, bus: ev
         ledger_retention_days=settings.ledger_retention_days,
         reconcile_hours=settings.reconcile_hours,
         reconcile_lag_hours=settings.reconcile_lag_hours,
+        close_period_day=settings.close_period_day,
         secret_key=key,
         subnet_ids=settings.subnet_ids,
         security_group_ids=settings.security_group_ids,

@@ -30,6 +30,7 @@ _OPTIONS: Final[dict[str, Any]] = {
     "ledger_retention_days": 60,
     "reconcile_hours": 6,
     "reconcile_lag_hours": 5,
+    "close_period_day": 3,
 }
 _ISSUER: Final[dict[str, Any]] = {"issuer": "https://issuer.example.com", "audience": ("one", "two")}
 

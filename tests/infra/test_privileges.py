@@ -23,9 +23,9 @@ READ_PREFIXES = ("receipts/", "sorted/", "rules/", "index/", "sorted-until.json"
 LEDGER_PREFIXES = ("sorted/", "rules/", "index/", "sorted-until.json", "reconciliations/")
 TRACES = "xray:PutTelemetryRecords xray:PutTraceSegments"
 WILDCARDS = {
-    "*": "X-Ray and log delivery of Step Functions do not support resource-level permissions",
+    "*": "X-Ray, CloudWatch's metrics and log delivery do not support resource-level permissions",
     SECRET: "Secrets Manager appends six random characters to the ARN of a secret",
-    **{f"{EXECUTION}{name}:*": "executions get their names when they start" for name in DISTRIBUTED},
+    **{f"{EXECUTION}{name}:*": "executions get their names when they start" for name in (*DISTRIBUTED, "ClosePeriod")},
     **{f"{EXECUTION}{name}/*": "as for other executions" for name in DISTRIBUTED},
     "AnswersLarge/*": "any object in the bucket for large responses",
     "BackfillFiles/*": "any object in the bucket for files to backfill",
@@ -174,6 +174,15 @@ ROLES: dict[str, Grants] = dict(
             *("ResolveApiKey", "ListUnsorted", "SortBatch", "PlanComparison", "CompareHours", "WriteReport"),
             **{"arn:_:events:_:_:event-bus/Bus": "events:PutEvents"},
             **_expect_children("ReconcileUsage"),
+        ),
+        _expect_function("StartPeriod", WorkflowsReconcileUsage="states:StartExecution"),
+        _expect_function(
+            "CheckPeriod",
+            **{f"{EXECUTION}ReconcileUsage:*": "states:DescribeExecution"},
+            **{"*": f"cloudwatch:GetMetricStatistics {TRACES}"},
+        ),
+        _expect_machine(
+            "ClosePeriod", "StartPeriod", "CheckPeriod", **{"arn:_:events:_:_:event-bus/Bus": "events:PutEvents"}
         ),
         (
             "LedgerStream",

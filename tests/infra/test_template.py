@@ -37,7 +37,7 @@ def test_the_local_template_differs_only_in_the_runtime(aws: dict[str, Any], loc
             assert len(architectures) == 1
             # The bundle has byte code and binaries for its runtime, so its hash differs.
             assert function.pop("Code").keys() == {"S3Bucket", "S3Key"}
-    assert len(get_functions(aws)) == 28
+    assert len(get_functions(aws)) == 30
     assert aws == local
 
 
@@ -198,6 +198,15 @@ def test_the_schedule_starts_when_its_hours_are_reported(
     assert variables["RECONCILIATION_LAG_SECONDS"] == str(lag_hours * 3600)
 
 
+def test_a_month_is_closed_on_a_day_of_the_next(tmp_path: Path) -> None:
+    template = synth_template(tmp_path / "out", "aws", Settings(reconcile_hours=0, close_period_day=3))
+    (rule,) = [rule for rule in get_resources(template, "AWS::Events::Rule").values() if "ScheduleExpression" in rule]
+    assert rule["ScheduleExpression"] == "cron(30 6 3 * ? *)"
+    (target,) = rule["Targets"]
+    assert "ClosePeriod" in json.dumps(target["Arn"])
+    assert target["InputTransformer"]["InputTemplate"] == '{"schedule":{"time":<time>}}'
+
+
 def test_without_hours_there_is_no_schedule(tmp_path: Path) -> None:
     template = synth_template(tmp_path / "out", "aws", Settings(reconcile_hours=0))
     assert all("EventPattern" in rule for rule in get_resources(template, "AWS::Events::Rule").values())
@@ -207,6 +216,7 @@ def test_without_hours_there_is_no_schedule(tmp_path: Path) -> None:
     ("values", "message"),
     [
         ({"reconcile_hours": 5}, "reconcileHours must be 0, 1, 2, 3, 4, 6, 8, 12 or 24, not 5"),
+        ({"close_period_day": 29}, "closePeriodDay must be between 1 and 28, .* not 29"),
         ({"reconcile_lag_hours": -1}, "reconcileLagHours must be between 0 and 168, not -1"),
         ({"reconcile_lag_hours": 169}, "reconcileLagHours must be between 0 and 168, not 169"),
     ],

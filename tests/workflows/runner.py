@@ -17,7 +17,10 @@ from tests.workflows.asl import with_fractions
 from tests.workflows.payloads import check_history, fetch_history, list_payload_bytes
 
 MOTO = "moto"
-STANDARD = {"create_customer", "delete_customer", "backfill_usage", "reconcile_usage", "replay_usage"}
+STANDARD = {
+    *("create_customer", "delete_customer"),
+    *("backfill_usage", "reconcile_usage", "replay_usage", "close_period"),
+}
 ROLE = "arn:aws:iam::000000000000:role/tests"
 
 

@@ -29,6 +29,11 @@ MAX_LINES_PER_STATE = 50
 LAMBDA_ERRORS = ERROR_GROUPS["Lambda.*"] | ERROR_GROUPS["Worker.*"] | {THROTTLED}
 # Workflows that also run where no caller waits.
 BACKGROUND = {"ingest_usage", "create_customer", "delete_customer", "reconcile_usage"}
+# Those for which no caller waits.
+NEVER_CALLED = {
+    *("create_customer", "delete_customer"),
+    *("backfill_usage", "reconcile_usage", "replay_usage", "close_period"),
+}
 OWN_ERRORS = {
     "SendRange": {"ChunkNotSent"},
     "WriteReceipt": {"ReceiptNotWritten"},
@@ -41,12 +46,14 @@ OWN_ERRORS = {
     "WriteReport": {"LedgerUnavailable"},
     "PlanReplay": {"LedgerUnavailable"},
     "SendUsagesAgain": {"ChunkNotSent", "LedgerUnavailable"},
+    "StartReconciliation": {"ReconciliationNotStarted"},
+    "CheckPeriod": {"PeriodNotChecked"},
 }
 AMBERFLO_ERRORS = {"AmberfloThrottled", "AmberfloUnavailable", "States.Timeout"}
 
 every_workflow = pytest.mark.parametrize("path", FILES, ids=workflow_name)
-# They do not call Amberflo: they send all usage through ingest_usage.
-WITHOUT_KEY = ["backfill_usage", "replay_usage"]
+# They send usage through ingest_usage, or read a reconciliation.
+WITHOUT_KEY = {"backfill_usage", "replay_usage", "close_period"}
 every_workflow_with_a_key = pytest.mark.parametrize(
     "path", [path for path in FILES if workflow_name(path) not in WITHOUT_KEY], ids=workflow_name
 )
@@ -75,7 +82,7 @@ def test_every_operation_has_a_workflow() -> None:
     assert {workflow_name(path) for path in FILES} >= {
         "create_meter", "get_meter", "list_meters", "update_meter", "delete_meter",
         "fetch_usage", "list_records", "cancel_usage", "ingest_usage", "backfill_usage",
-        "create_customer", "delete_customer", "reconcile_usage", "replay_usage",
+        "create_customer", "delete_customer", "reconcile_usage", "replay_usage", "close_period",
     }  # fmt: skip
 
 
@@ -161,15 +168,16 @@ def test_every_workflow_has_the_time_limit_of_its_kind(path: Path) -> None:
         "backfill_usage": BACKFILL_SECONDS,
         "reconcile_usage": BACKFILL_SECONDS,
         "replay_usage": BACKFILL_SECONDS,
+        "close_period": 2 * BACKFILL_SECONDS,
         "create_customer": TENANT_SECONDS,
         "delete_customer": TENANT_SECONDS,
     }
     assert load_workflow(path)["TimeoutSeconds"] == longer.get(workflow_name(path), SYNCHRONOUS_SECONDS)
 
 
-def test_only_what_sends_through_another_workflow_does_not_call_amberflo() -> None:
+def test_some_workflows_do_not_call_amberflo() -> None:
     callers = {path for path in FILES if any(_calls_amberflo(task.body) for task in iter_tasks(load_workflow(path)))}
-    assert [workflow_name(path) for path in FILES if path not in callers] == WITHOUT_KEY
+    assert {workflow_name(path) for path in FILES if path not in callers} == WITHOUT_KEY
 
 
 @every_workflow
@@ -274,12 +282,7 @@ def test_a_state_waits_longer_for_a_throttled_lambda_if_no_caller_ever_waits(pat
     """In a new account, ten Lambdas can run at a time, and the usage of a queue needs more at its peaks."""
     lambdas = {state.name: state.body for state in iter_tasks(load_workflow(path)) if _is_lambda(state.body)}
     patient = {name for name, task in lambdas.items() if _waits_for_throttled_lambdas(task)}
-    never_called = workflow_name(path) in {
-        *WITHOUT_KEY,
-        "create_customer",
-        "delete_customer",
-        "reconcile_usage",
-    }
+    never_called = workflow_name(path) in NEVER_CALLED
     assert patient == (lambdas.keys() if never_called else {"SendInBackground"} & lambdas.keys())
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any, Final, NamedTuple
 
+from amberflo_workflows.core.ledger.periods import Month, Period
 from amberflo_workflows.core.ledger.replay_request import ReplayRange, ReplayReconciliation
 from amberflo_workflows.core.ledger.requests import ReconciliationRequest
 from amberflo_workflows.core.meter import MeterFields, NewMeter
@@ -143,5 +144,22 @@ CALLS: Final = {
         problems=(400, 404),
         description="`status` is `running`, `succeeded` with a `result`, or `failed` with an `error`. Step Functions "
         "keeps it for 90 days, and the ledger the complete report.",
+    ),
+    "close_period": Call(
+        summary="Tell whether a billing period is ready to be invoiced.",
+        responses=(schemas.StartedAnswer,),
+        problems=(400,),
+        description="Starts a reconciliation of the period, which is a month in UTC or a range of full hours, and "
+        "does not wait for it. Get the outcome with its `id`.",
+        status=202,
+        bodies=(Month, Period),
+        links=("close_period_status",),
+    ),
+    "close_period_status": Call(
+        summary="Read whether a billing period is ready to be invoiced.",
+        responses=(schemas.PeriodAnswer,),
+        problems=(400, 404),
+        description="A period is ready if the reconciliation agrees, no usage of it was rejected, no event is dead, "
+        "and none from before its end is in the queue. Otherwise `reasons` say why not.",
     ),
 }

@@ -228,6 +228,40 @@ class ReplayAnswer(Struct):
     data: Replay
 
 
+class PeriodReason(Struct):
+    """Why a period is not ready; `count` is a number of hours, usages or events."""
+
+    code: Literal["notReconciled", "notOver", "drift", "tooFresh", "rejected", "dead", "queued"]
+    count: int
+    message: str
+
+
+class PeriodResult(Struct, rename="camel"):
+    """Whether a period is ready. It may have more members."""
+
+    start_time_in_seconds: int
+    end_time_in_seconds: int
+    is_ready: bool
+    reasons: list[PeriodReason]
+    reconciliation: str
+    report: ReportLocation | None
+
+
+class ClosedPeriod(Struct):
+    """The check of a period."""
+
+    id: str
+    status: Literal["running", "succeeded", "failed"]
+    result: PeriodResult | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+
+class PeriodAnswer(Struct):
+    """The check of a period, with its result if it succeeded."""
+
+    data: ClosedPeriod
+
+
 class Problem(Struct, rename="camel"):
     """An error of the API."""
 

@@ -41,6 +41,10 @@ COMMANDS: Final = {
         "amberflo_workflows.cli.replay",
         "Send usage of the ledger to Amberflo again; what Amberflo has already counts once.",
     ),
+    "close": LazyCommand(
+        "amberflo_workflows.cli.close",
+        "Check whether a billing period is ready to be invoiced: reconciled, and nothing of it waits.",
+    ),
     "events": LazyCommand("amberflo_workflows.cli.events", "Send usage or other events to the event bus."),
     "backfill": LazyCommand("amberflo_workflows.cli.backfill", "Count the usage in a file."),
     "rejected": LazyCommand("amberflo_workflows.cli.rejected", "List, fix, redrive and drop rejected usage."),

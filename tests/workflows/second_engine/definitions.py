@@ -14,9 +14,14 @@ _TOKEN = re.compile(r"\$\{([\w:]+)\}")
 
 
 def build_definition(workflow: Path) -> dict[str, Any]:
-    """Return the definition in which each token of a state is the state's name, so that a call says who makes it."""
+    """Return the definition in which each token of a state is the state's name, so that a call says who makes it.
+
+    Waits are left out.
+    """
     machine = load_workflow(workflow)
     for name, state in iter_states(machine):
+        if state["Type"] == "Wait":
+            state["Seconds"] = 0
         if state["Type"] == "Task":
             state.update(json.loads(_TOKEN.sub(partial(_substitute, name), json.dumps(state))))
     return with_fractions(machine)

@@ -77,6 +77,8 @@ OUTPUTS: dict[str, Output] = {
     "PlanReplay": lambda _event: {"request": {"dryRun": False}, "slices": [{"start": 0, "end": 3600}]},
     "SendUsagesAgain": lambda _event: {"sent": 1, "rejected": 0, "cancelled": 0, "tooOld": 0, "isSent": True},
     "SumUpReplay": lambda event: sum_up_replay.handler(event, None),
+    "StartPeriod": lambda _event: {"period": {}, "reconciliation": "period-id"},
+    "CheckPeriod": lambda _event: {"isRunning": False, "detailType": "periodReady", "response": _ACCEPTED},
 }
 
 

@@ -27,6 +27,7 @@ OUTCOMES = {
     "WriteReport",
     "SendUsagesAgain",
     "SumUpReplay",
+    "CheckPeriod",
 }
 RESPONDING = [
     (workflow, state)

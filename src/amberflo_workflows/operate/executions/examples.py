@@ -71,6 +71,7 @@ _EXAMPLES: Final[dict[str, Example]] = {
     "backfill_usage": lambda outputs, _now: {"bucket": outputs["BackfillBucketName"], "key": FILE},
     "reconcile_usage": _build_last_hour,
     "replay_usage": lambda outputs, now: {**_build_last_hour(outputs, now), "dryRun": True},
+    "close_period": _build_last_hour,
     "create_customer": _build_tenant_event("onboardingRequest"),
     "delete_customer": _build_tenant_event("offboardingRequest"),
 }

@@ -1,17 +1,14 @@
 """Compare the ledger with what Amberflo reports, by the workflow ``reconcile_usage``."""
 
-import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from amberflo_workflows.core.ledger.comparison import ComparedHour
 from amberflo_workflows.operate.api_client import ApiClient
-from amberflo_workflows.operate.errors import OperatorError
-
-_POLL_SECONDS: Final = 0.5
+from amberflo_workflows.operate.ledger.started_operation import wait_for_result
 
 
 class Waiting(Struct):
@@ -48,20 +45,11 @@ class Reconciliation(Struct, rename="camel"):
 def start_reconciliation(client: ApiClient, request: Mapping[str, Any]) -> str:
     """Start a reconciliation and return its id; the request is that of ``POST /reconciliations``.
 
-    Raises :class:`OperatorError`.
+    Raises :class:`~amberflo_workflows.operate.errors.OperatorError`.
     """
     return str(client.call("POST", "reconciliations", body=request)["data"]["id"])
 
 
 def wait_for_reconciliation(client: ApiClient, reconciliation: str) -> Reconciliation:
-    """Return the result of a reconciliation when there is one. Raises :class:`OperatorError`, also if it fails."""
-    while True:
-        data = client.call("GET", "reconciliations", reconciliation)["data"]
-        if data["status"] == "succeeded":
-            return msgspec.convert(data["result"], Reconciliation)
-        if data["status"] == "failed":
-            raise OperatorError(
-                f"The reconciliation failed with {data.get('error')}. See: {client.command} executions show "
-                f"{reconciliation}"
-            )
-        time.sleep(_POLL_SECONDS)
+    """Return the result of a reconciliation when there is one. Raises ``OperatorError``, also if it fails."""
+    return msgspec.convert(wait_for_result(client, "reconciliations", reconciliation), Reconciliation)
