@@ -1,6 +1,6 @@
 """Requests without sockets: those to AWS go to MiniStack's modules, those to Amberflo to the sandbox's application.
 
-Of receipts, only the names of the usages are stored, since MiniStack's Firehose would write them to files.
+Receipts are stored here, since MiniStack's Firehose would write them to files.
 """
 
 import asyncio
@@ -72,7 +72,8 @@ class Network:
     calls_of_amberflo: int = 0
     # Of the latest execution.
     tasks: int = 0
-    # The names of the usages that are in the ledger as counted.
+    # The receipts in the ledger, and the names of the usages that they have as counted.
+    receipts: list[bytes] = field(default_factory=list)
     receipted: set[str] = field(default_factory=set)
 
     def send_from_boto3(self, request: AWSPreparedRequest) -> AWSResponse:
@@ -90,7 +91,9 @@ class Network:
         if error := self._fail_before(action):
             status, text = 400, json.dumps({"__type": error, "message": "a fault of the test"})
         elif action == "PutRecord":
-            self.receipted.update(_list_counted(base64.b64decode(json.loads(body)["Record"]["Data"])))
+            receipt = base64.b64decode(json.loads(body)["Record"]["Data"])
+            self.receipts.append(receipt)
+            self.receipted.update(_list_counted(receipt))
             status, text = 200, '{"RecordId": "record"}'
         elif action == "StartSyncExecution":
             self.tasks = 0

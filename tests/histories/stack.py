@@ -74,6 +74,7 @@ class Stack:
         for table in dynamodb._tables.values():
             table["items"].clear()
         stepfunctions._executions.clear()
+        self.network.receipts.clear()
         self.network.receipted.clear()
         self.sandbox.store.query("DELETE FROM records")
         self.rotate_key(0)

@@ -1,7 +1,6 @@
 """Each mutant is killed: the test that must notice its break fails. In the soak only, since it takes minutes."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,22 +8,9 @@ from typing import Final
 
 import pytest
 
+from tests.mutants.conftest import ROOT
 from tests.mutants.mutants import MUTANTS, Mutant
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-# What the tests import and read.
-_COPIED: Final = (
-    "core",
-    "docs",
-    "entrypoints",
-    "infra",
-    "requirements",
-    "src",
-    "tasks",
-    "tests",
-    "workflows",
-    "pyproject.toml",
-)
 _HISTORIES: Final = 300
 _ALL_PASSED: Final = 0
 _TESTS_FAILED: Final = 1
@@ -42,18 +28,6 @@ def run_tests(folder: Path, tests: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A copy of the package and its tests. The links in ``src`` stay links, into the copy."""
-    for name in _COPIED:
-        if (ROOT / name).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", "node_modules")
-            shutil.copytree(ROOT / name, tmp_path / name, symlinks=True, ignore=ignored)
-        else:
-            shutil.copy(ROOT / name, tmp_path / name)
-    return tmp_path
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from amberflo_workflows.sandbox.ingest import CANCEL_DIMENSION
 from amberflo_workflows.sandbox.testing import running_sandbox
 from tests.sandbox.conftest import KEY, Amberflo, record
 
@@ -18,6 +19,19 @@ def test_added_records_count_and_no_call_does(amberflo: Amberflo) -> None:
 def test_an_added_record_is_checked_like_any_other(amberflo: Amberflo) -> None:
     with pytest.raises(ValueError, match="meterValue"):
         amberflo.sandbox.add_records(record(meterValue="5"))
+
+
+def test_every_distinct_record_is_listed_and_no_call_is_counted(amberflo: Amberflo) -> None:
+    dimensions = {"region": "eu", CANCEL_DIMENSION: "true"}
+    records = [record(), record(uniqueId="v", meterValue=2.5), record(dimensions=dimensions), record(dimensions={})]
+    amberflo.ingest(*records, *records)
+    amberflo.sandbox.clear_requests()
+    assert amberflo.sandbox.records() == records
+    assert amberflo.sandbox.requests()["total"] == 0
+    amberflo.sandbox.delete_records()
+    assert amberflo.sandbox.records() == []
+    amberflo.sandbox.add_records(*records)
+    assert amberflo.sandbox.records() == records
 
 
 @pytest.mark.parametrize(

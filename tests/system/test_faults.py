@@ -1,4 +1,4 @@
-"""Every usage is counted once, whatever fails on the way. ``make soak`` runs the long form."""
+"""Every usage is counted once, whatever fails on the way, and the ledger has it. ``make soak`` runs the long form."""
 
 import json
 import os
@@ -18,6 +18,7 @@ from amberflo_workflows.local.system import System, running_system
 from tests.conftest import sandbox_of
 from tests.polling import wait_until
 from tests.runbook.sending import count_messages
+from tests.system.reconciling import check_that_all_agree, check_that_lost_usage_comes_back, spread_over_hours
 from tests.system.trace import METERS, load_usages, sum_by_meter
 from tests.system.workers import kill_workers
 from tests.workflows.payloads import check_all_executions
@@ -103,7 +104,7 @@ def _wait_for_kills(kills: list[int], count: int) -> None:
 
 
 def test_every_usage_is_counted_once_despite_faults_killed_workers_and_an_outage(tmp_path: Path) -> None:
-    usages = load_usages(COUNT)
+    usages = spread_over_hours(load_usages(COUNT))
     with running_system(tmp_path) as system:
         system.client("sqs").set_queue_attributes(
             QueueUrl=system.outputs["UsageQueueUrl"], Attributes={"VisibilityTimeout": str(VISIBILITY_TIMEOUT_SECONDS)}
@@ -128,6 +129,12 @@ def test_every_usage_is_counted_once_despite_faults_killed_workers_and_an_outage
         assert count_messages(system, "UsageDeadLetterQueueUrl") == 0
         assert system.client("dynamodb").scan(TableName=system.outputs["RejectedTableName"])["Items"] == []
         assert _fetch_totals(system) == sum_by_meter(usages)
+        sandbox_of(system).clear_faults()
+        started = time.monotonic()
+        check_that_all_agree(system, usages)
+        print(f"reconciled after {time.monotonic() - started:.0f} s", end="")
+        check_that_lost_usage_comes_back(system, usages)
+        print(f", and what was lost is back after {time.monotonic() - started:.0f} s")
     # The faults had an effect: some records were sent more than once.
     assert records > len(usages)
     assert sum(count for _, count in struck) >= 5

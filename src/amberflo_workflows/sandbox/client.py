@@ -59,6 +59,11 @@ class SandboxClient:
         """Create a meter, a sum of all usage, for each name that has none. No call is counted."""
         self._call("POST", "meters", list(meter_api_names))
 
+    def records(self) -> list[dict[str, Any]]:
+        """Every distinct record that was received, in the form of ``add_records``. No call is counted."""
+        records: list[dict[str, Any]] = self._call("GET", "records")
+        return records
+
     def add_records(self, *records: dict[str, Any]) -> None:
         """Add records as if another client had sent them. No call is counted."""
         self._call("POST", "records", list(records))

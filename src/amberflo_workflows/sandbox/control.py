@@ -64,6 +64,11 @@ async def _put_keys(sandbox: "Sandbox", request: Request) -> Response:
     return JSONResponse({"keys": len(sandbox.keys)})
 
 
+async def _list_records(sandbox: "Sandbox", _request: Request) -> Response:
+    records = await run_in_threadpool(sandbox.store.list_distinct)
+    return JSONResponse([ingest.format_record(record) for record in records])
+
+
 async def _add_records(sandbox: "Sandbox", request: Request) -> Response:
     records = ingest.parse_records(await request.body(), "", sandbox.settings)
     sandbox.store.add(list(chain.from_iterable(records)))
@@ -107,6 +112,7 @@ CONTROL_ROUTES: list[tuple[str, str, "Callable[[Sandbox, Request], Awaitable[Res
     ("DELETE", "/_sandbox/faults", _clear_faults),
     ("PUT", "/_sandbox/keys", _put_keys),
     ("POST", "/_sandbox/meters", _create_meters),
+    ("GET", "/_sandbox/records", _list_records),
     ("POST", "/_sandbox/records", _add_records),
     ("POST", "/_sandbox/records/delete", _delete_records),
     ("GET", "/_sandbox/totals", _totals),

@@ -38,6 +38,19 @@ def parse_records(body: bytes, encoding: str, settings: SandboxSettings) -> list
     return [_build_records(item, now, settings) for item in items]
 
 
+def format_record(record: Record) -> dict[str, Any]:
+    """Return a record as a client sends it."""
+    cancellation = {CANCEL_DIMENSION: "true"} if record.cancels else {}
+    return {
+        "customerId": record.customer,
+        "meterApiName": record.meter,
+        "meterValue": record.value,
+        "meterTimeInMillis": record.at_ms,
+        "uniqueId": record.unique_id,
+        "dimensions": {**json.loads(record.dimensions), **cancellation},
+    }
+
+
 def build_response_text(count: int) -> str:
     """Amberflo's response: plain text, always in the plural."""
     return f"{count} records were ingested"

@@ -64,6 +64,14 @@ class Store:
             ).fetchall()
             return int(count)
 
+    def list_distinct(self) -> list[Record]:
+        """Each distinct record as it was first received, in the order of arrival."""
+        rows = self.query(
+            "SELECT meter, customer, at_ms, value, unique_id, dimensions, min(ingested), cancels FROM records "
+            "GROUP BY ALL ORDER BY min(seq)"
+        )
+        return [Record(*row) for row in rows]
+
     def query(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
         """Run a query over all data, including pending records."""
         with self._lock:
