@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _MAX_BATCH: Final = 100
 # As in infra.operations, which Lambdas do not have.
 STATUS_INDEX: Final = "ByStatus"
+# Rejected usage is counted up to this. Beyond it, a number says nothing more.
+MAX_REJECTED: Final = 10_000
 
 
 class WaitingMessages(TypedDict):

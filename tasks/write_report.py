@@ -22,14 +22,12 @@ from amberflo_workflows.core.ledger.requests import ReconciliationRequest
 from amberflo_workflows.core.ledger.store import own_ledger
 from amberflo_workflows.core.observability import count_drift, logger
 from amberflo_workflows.core.response import StepResponse, json_size, success
-from amberflo_workflows.core.waiting_usage import UsageFilter, count_messages, count_rejected
+from amberflo_workflows.core.waiting_usage import MAX_REJECTED, UsageFilter, count_messages, count_rejected
 from amberflo_workflows.tasks.reconciliation_step import ReconciliationExecution
 
 # A state's output has at most 262,144 bytes, and the event usageDrift has a part of the result.
 MAX_DIFFERENCES: Final = 500
 MAX_DIFFERENCES_BYTES: Final = 150_000
-# Beyond this, a number says nothing more.
-MAX_REJECTED: Final = 10_000
 
 
 class PartOutcome(Struct, rename="camel"):

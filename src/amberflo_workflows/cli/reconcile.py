@@ -2,7 +2,7 @@
 
 import json
 import time
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -10,9 +10,10 @@ import typer
 from amberflo_workflows.cli.context import get_api_client, reported_errors
 from amberflo_workflows.cli.options import HoursEnd, HoursStart, Json, parse_hours, reject_empty
 from amberflo_workflows.cli.output import fail, note, say, show_status, show_table
-from amberflo_workflows.core.ledger.comparison import OUTCOMES, ComparedHour, HourOutcome
+from amberflo_workflows.core.ledger.comparison import OUTCOMES, ComparedHour
 from amberflo_workflows.operate.api_client import ApiClient
 from amberflo_workflows.operate.ledger.reconciliation import (
+    OUTCOME_WORDS,
     Reconciliation,
     start_reconciliation,
     wait_for_reconciliation,
@@ -21,13 +22,6 @@ from amberflo_workflows.operate.times import InvalidTime, parse_duration
 from amberflo_workflows.operate.usage_report import format_number, format_time
 
 app = typer.Typer(add_completion=False)
-
-_WORDS: Final[dict[HourOutcome, str]] = {
-    "agreed": "agreed",
-    "missing": "missing at Amberflo",
-    "unknown": "more at Amberflo than in the ledger",
-    "tooFresh": "too fresh to tell",
-}
 
 
 @app.command()
@@ -87,7 +81,7 @@ def _print(result: Reconciliation) -> None:
         show_table(columns, map(_build_row, result.differences), numbers=("ledger", "Amberflo", "difference"))
     if result.differences_omitted:
         say(f"{result.differences_omitted:,} more are in s3://{result.report.bucket}/{result.report.prefix}")
-    counts = ", ".join(f"{result.outcomes[outcome]:,} {_WORDS[outcome]}" for outcome in OUTCOMES)
+    counts = ", ".join(f"{result.outcomes[outcome]:,} {OUTCOME_WORDS[outcome]}" for outcome in OUTCOMES)
     say(f"{counts} (hours of a meter and a tenant).")
     waiting = {"rejected": result.waiting.rejected, "in the queue": result.waiting.queued, "dead": result.waiting.dead}
     texts = [f"{count:,} {where}" for where, count in waiting.items() if count]
@@ -100,4 +94,4 @@ def _print(result: Reconciliation) -> None:
 def _build_row(hour: ComparedHour) -> tuple[str, ...]:
     numbers = (hour.ledger, hour.amberflo, hour.ledger - hour.amberflo)
     at = format_time(hour.start_time_in_seconds)[:16]
-    return hour.meter_api_name, hour.tenant_id, at, *map(format_number, numbers), _WORDS[hour.outcome]
+    return hour.meter_api_name, hour.tenant_id, at, *map(format_number, numbers), OUTCOME_WORDS[hour.outcome]

@@ -20,6 +20,7 @@ from amberflo_workflows.console.pages import (
     execution,
     executions,
     overview,
+    reconciliations,
     rejected,
     rejected_item,
     start,
@@ -35,7 +36,7 @@ from amberflo_workflows.operate.loopback import LOOPBACK
 _STATIC: Final = Path(__file__).parent / "static"
 _PAGES: Final = (
     *(overview, executions, execution, start, usage, usage_cancel, usage_records),
-    *(rejected, dead_events, rejected_item),
+    *(reconciliations, rejected, dead_events, rejected_item),
 )
 
 

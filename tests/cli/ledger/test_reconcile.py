@@ -4,26 +4,15 @@ import json
 from typing import Any
 
 import pytest
-import requests
 
-from amberflo_workflows.local.system import SECRET, System
 from amberflo_workflows.tasks.cancel_usage import CANCEL_DIMENSION
-from tests.cli.ledger.usages import HOUR, HOUR_SECONDS, build_usage
+from tests.cli.ledger.usages import HOUR, HOUR_SECONDS, build_usage, send_elsewhere
 from tests.cli.local_metering import LocalMetering, count_usages
 from tests.entrypoints.calls import Api
 
 pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls", "storage")]
 
 RANGE = ("--from", str(HOUR), "--to", str(HOUR + 2 * HOUR_SECONDS))
-
-
-def _ingest_elsewhere(system: System, usage: dict[str, Any], **dimensions: str) -> None:
-    """Send a record to Amberflo without a workflow, and so without a receipt."""
-    secret = system.client("secretsmanager").get_secret_value(SecretId=SECRET)["SecretString"]
-    record = {"customerId": usage["tenantId"], "dimensions": dimensions}
-    record |= {name: value for name, value in usage.items() if name != "tenantId"}
-    headers = {"X-API-KEY": json.loads(secret)["apiKey"]}
-    requests.post(f"{system.amberflo_url}/ingest", json=[record], headers=headers, timeout=10).raise_for_status()
 
 
 def _reconcile(metering: LocalMetering, *options: str) -> tuple[int, Any]:
@@ -52,8 +41,8 @@ def test_each_difference_is_an_hour_of_a_tenant_and_a_meter(metering: LocalMeter
     lost = build_usage(tenant, 1)
     count_usages(metering.system, [lost, build_usage(tenant, 2), build_usage(other, 3)])
     # Behind our back, one record goes away and another one is added an hour later.
-    _ingest_elsewhere(metering.system, lost, **{CANCEL_DIMENSION: "true"})
-    _ingest_elsewhere(metering.system, build_usage(other, 4, 5, meterTimeInMillis=(HOUR + HOUR_SECONDS) * 1000))
+    send_elsewhere(metering.system, lost, **{CANCEL_DIMENSION: "true"})
+    send_elsewhere(metering.system, build_usage(other, 4, 5, meterTimeInMillis=(HOUR + HOUR_SECONDS) * 1000))
     code, output = _reconcile(metering)
     assert code == 1
     ours = [item for item in _list_differences(output) if item[1] in {tenant, other}]
@@ -69,7 +58,7 @@ def test_each_difference_is_an_hour_of_a_tenant_and_a_meter(metering: LocalMeter
 
 
 def test_a_difference_of_a_late_hour_is_not_yet_one(metering: LocalMetering, tenant: str) -> None:
-    _ingest_elsewhere(metering.system, build_usage(tenant, 1))
+    send_elsewhere(metering.system, build_usage(tenant, 1))
     code, output = _reconcile(metering, "--tenant", tenant, "--lag", "7h")
     assert (code, [item[-1] for item in _list_differences(output)]) == (0, ["tooFresh"])
     assert _reconcile(metering, "--tenant", tenant, "--lag", "0s")[0] == 1

@@ -18,6 +18,7 @@ from amberflo_workflows.operate.executions.machines import Machine, Machines
 from amberflo_workflows.operate.executions.map_runs import add_children
 from amberflo_workflows.operate.executions.model import (
     Execution,
+    ExecutionResult,
     ExecutionSummary,
     HistoryEvent,
     LogLine,
@@ -54,6 +55,23 @@ class ApiReader:
     def list_recent(self, query: Query) -> Sequence[ExecutionSummary]:
         """List executions without a preview of their input."""
         return tuple(islice(self._list(query), query.limit))
+
+    def list_results(self, query: Query) -> Sequence[ExecutionResult]:
+        """List executions with their results, newest first."""
+        arns = [summary.arn for summary in self.list_recent(query)]
+        with ThreadPoolExecutor(_MAX_CONCURRENCY) as pool:
+            return tuple(pool.map(self.get_result, arns))
+
+    def get_result(self, arn: str) -> ExecutionResult:
+        """Read an execution without its history. Raises :class:`NoSuchExecution`."""
+        described = self._describe(arn)
+        return ExecutionResult(
+            _build_summary(self._machines.get_by_execution(arn), described),
+            described.get("input"),
+            described.get("output"),
+            described.get("error", ""),
+            described.get("cause", ""),
+        )
 
     def _list(self, query: Query) -> Iterator[ExecutionSummary]:
         machines = [machine for machine in self._readable if query.workflow in {None, machine.workflow}]

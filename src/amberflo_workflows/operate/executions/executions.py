@@ -12,7 +12,14 @@ from amberflo_workflows.operate.executions.api_reader import ApiReader
 from amberflo_workflows.operate.executions.graph import Graph
 from amberflo_workflows.operate.executions.log_reader import LogReader
 from amberflo_workflows.operate.executions.machines import Machine, Machines
-from amberflo_workflows.operate.executions.model import Execution, ExecutionSummary, LogLine, StateRun, Status
+from amberflo_workflows.operate.executions.model import (
+    Execution,
+    ExecutionResult,
+    ExecutionSummary,
+    LogLine,
+    StateRun,
+    Status,
+)
 from amberflo_workflows.operate.executions.reader import NoSuchExecution, Page, Query, Reader, merge_pages
 
 POLL_SECONDS: Final = 0.5
@@ -43,6 +50,18 @@ class Executions:
         """List a workflow's executions that started since a time, newest first."""
         machine = self.machines.get(workflow)
         return self._get_reader(machine).list_recent(Query(workflow=workflow, since=since, limit=limit))
+
+    def list_results(self, workflow: str, limit: int) -> Sequence[ExecutionResult]:
+        """List a standard workflow's executions with their results, newest first.
+
+        Raises :class:`OperatorError` if the workflow does not exist.
+        """
+        return self._api.list_results(Query(workflow=self.machines.get(workflow).workflow, limit=limit))
+
+    def get_result(self, workflow: str, name: str) -> ExecutionResult:
+        """Read an execution of a standard workflow, without its history. Raises :class:`NoSuchExecution`."""
+        arn = self.machines.get(workflow).arn.replace(":stateMachine:", ":execution:")
+        return self._api.get_result(f"{arn}:{name}")
 
     def get(self, arn: str) -> Execution:
         """Read an execution with its history. Raises :class:`NoSuchExecution`."""

@@ -137,6 +137,17 @@ class Execution:
 
 
 @dataclass(frozen=True)
+class ExecutionResult:
+    """An execution without its history. ``output`` is that of one that succeeded."""
+
+    summary: ExecutionSummary
+    input: str | None
+    output: str | None
+    error: str
+    cause: str
+
+
+@dataclass(frozen=True)
 class LogLine:
     """A line that a task logged; ``resource`` is the ARN of its function, ``text`` the complete line."""
 

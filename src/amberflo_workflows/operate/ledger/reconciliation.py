@@ -1,14 +1,21 @@
 """Compare the ledger with what Amberflo reports, by the workflow ``reconcile_usage``."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
-from amberflo_workflows.core.ledger.comparison import ComparedHour
+from amberflo_workflows.core.ledger.comparison import ComparedHour, HourOutcome
 from amberflo_workflows.operate.api_client import ApiClient
 from amberflo_workflows.operate.ledger.started_operation import wait_for_result
+
+OUTCOME_WORDS: Final[dict[HourOutcome, str]] = {
+    "agreed": "agreed",
+    "missing": "missing at Amberflo",
+    "unknown": "more at Amberflo than in the ledger",
+    "tooFresh": "too fresh to tell",
+}
 
 
 class Waiting(Struct):
@@ -40,6 +47,9 @@ class Reconciliation(Struct, rename="camel"):
     meters_without_sum: list[str]
     waiting: Waiting
     report: ReportLocation
+    meter_api_name: str | None = None
+    tenant_id: str | None = None
+    late_usage: bool = False
 
 
 def start_reconciliation(client: ApiClient, request: Mapping[str, Any]) -> str:
