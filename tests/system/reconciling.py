@@ -3,7 +3,7 @@
 import gzip
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -58,7 +58,7 @@ def check_that_all_agree(system: System, usages: Sequence[Usage]) -> None:
     """The ledger and Amberflo have the sums of these usages in each hour, and nothing else."""
     expected = sum_by_hour(usages)
     _, outcomes = reconcile(system, expected)
-    assert outcomes == {hour: (value, value, "agreed") for hour, value in expected.items()}
+    _check_equal(outcomes, {hour: (value, value, "agreed") for hour, value in expected.items()})
 
 
 def check_that_lost_usage_comes_back(system: System, usages: Sequence[Usage]) -> None:
@@ -79,13 +79,14 @@ def check_that_lost_usage_comes_back(system: System, usages: Sequence[Usage]) ->
         hour: (expected[hour], expected[hour] + value, "unknown") for hour, value in sum_by_hour(strange).items()
     }
     reconciliation, outcomes = reconcile(system, expected)
-    assert _select_drift(outcomes) == missing | unknown
+    _check_equal(_select_drift(outcomes), missing | unknown)
 
     replay = _run(system, "replays", {"reconciliation": reconciliation})
-    assert replay["sent"] == sum(_hour_of(usage) in missing for usage in usages)
-    assert _list_records(system) == complete | drifted
+    assert replay["sent"] == sum(_hour_of(usage) in missing for usage in usages), replay
+    difference = _list_records(system) ^ (complete | drifted)
+    assert not difference, f"records that are missing or that should not be there: {difference}"
     _, outcomes = reconcile(system, expected)
-    assert _select_drift(outcomes) == unknown
+    _check_equal(_select_drift(outcomes), unknown)
     assert outcomes.keys() == {*expected, *unknown}
 
 
@@ -128,6 +129,16 @@ def _list_records(system: System) -> set[bytes]:
     distinct = {msgspec.json.encode(record, order="sorted") for record in records}
     assert len(distinct) == len(records)
     return distinct
+
+
+def _check_equal(outcomes: Outcomes, expected: Mapping[Hour, tuple[float, float, str]]) -> None:
+    """Fail with the hours that are not as expected."""
+    difference = {
+        hour: (outcomes.get(hour), expected.get(hour))
+        for hour in outcomes.keys() | expected.keys()
+        if outcomes.get(hour) != expected.get(hour)
+    }
+    assert not difference, f"hours with their outcome and what it should be: {difference}"
 
 
 def _select_drift(outcomes: Outcomes) -> Outcomes:
