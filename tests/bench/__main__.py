@@ -12,14 +12,26 @@ from rich.console import Console
 from rich.table import Table
 
 from amberflo_workflows.local.system import System, running_system
-from tests.bench import costs, drain, growth, hot_path, local_call, meter_names, pages, records, scale, throughput
+from tests.bench import (
+    costs,
+    drain,
+    growth,
+    hot_path,
+    local_call,
+    meter_names,
+    pages,
+    reconciliation,
+    records,
+    scale,
+    throughput,
+)
 from tests.bench.compare import cold, ingest, side_by_side
 from tests.bench.events import METER
 from tests.bench.prices import PRICES_SOURCE
 from tests.conftest import sandbox_of
 
 SYSTEM_PARTS = ("throughput", "costs", "drain", "names", "scale", "pages", "compare", "growth")
-PARTS = ("cold", "usage", "records", "local", *SYSTEM_PARTS)
+PARTS = ("cold", "usage", "records", "local", "reconcile", *SYSTEM_PARTS)
 # A file or a pipe has no width.
 console = Console(width=None if sys.stdout.isatty() else 120)
 
@@ -42,6 +54,8 @@ def main(args: list[str]) -> int:
         results["records"] = _print_table(title, records.measure())
     if "local" in parts:
         results["local"] = _print_table("A local GET of a meter", local_call.measure())
+    if "reconcile" in parts:
+        results["reconcile"] = _print_table("Reconciliation of the ledger", reconciliation.measure())
     if set(parts) & set(SYSTEM_PARTS):
         with tempfile.TemporaryDirectory() as folder, running_system(Path(folder)) as system:
             results |= _measure_system(system, Path(folder), parts)

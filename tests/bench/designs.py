@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from amberflo_workflows.infra.memory import get_memory_mb
-from amberflo_workflows.infra.operations import OPERATIONS
 from amberflo_workflows.infra.settings import Settings
 from tests.bench import prices
 
@@ -54,7 +53,7 @@ class Design:
 # The release 0.2: two alarms for each workflow, and four metrics for each batch.
 BEFORE: Final = Design(
     window_seconds=1,
-    alarms=2 * len(OPERATIONS) + 13,
+    alarms=35,
     metrics=4,
     dashboards=1,
     traces_ingest=True,

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from amberflo_workflows.cli.context import get_api_client, reported_errors
+from amberflo_workflows.cli.context import get_api_client, get_deployment, reported_errors
 from amberflo_workflows.cli.options import Json, parse_hours, reject_empty
-from amberflo_workflows.cli.output import fail, note, say, show_status
-from amberflo_workflows.operate.api_client import ApiClient
-from amberflo_workflows.operate.ledger.period import ClosedPeriod, start_closing, wait_for_period
+from amberflo_workflows.cli.output import fail, say, show_status
+from amberflo_workflows.cli.waiting import wait_for
+from amberflo_workflows.operate.ledger.period import ClosedPeriod, start_closing
 from amberflo_workflows.operate.usage_report import format_time
 
 app = typer.Typer(add_completion=False)
@@ -32,7 +32,8 @@ def close(
     request = _build_request(month, start, end)
     with reported_errors(), show_status("Comparing the ledger with Amberflo"):
         client = get_api_client(context)
-        period = _wait(client, start_closing(client, request))
+        operation = start_closing(client, get_deployment(context), request)
+        period = msgspec.convert(wait_for(context, operation), ClosedPeriod)
     if as_json:
         print(json.dumps(msgspec.to_builtins(period), indent=2))
     else:
@@ -47,14 +48,6 @@ def _build_request(month: str | None, start: str | None, end: str | None) -> dic
         return {"month": month}
     first, last = parse_hours(start or "", end, int(time.time()))
     return {"startTimeInSeconds": first, "endTimeInSeconds": last}
-
-
-def _wait(client: ApiClient, closing: str) -> ClosedPeriod:
-    try:
-        return wait_for_period(client, closing)
-    except KeyboardInterrupt:
-        note(f"The check goes on: {client.command} executions show {closing}")
-        raise
 
 
 def _print(period: ClosedPeriod) -> None:

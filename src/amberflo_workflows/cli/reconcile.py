@@ -7,17 +7,13 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from amberflo_workflows.cli.context import get_api_client, reported_errors
-from amberflo_workflows.cli.options import HoursEnd, HoursStart, Json, parse_hours, reject_empty
-from amberflo_workflows.cli.output import fail, note, say, show_status, show_table
+from amberflo_workflows.cli.context import get_api_client, get_deployment, reported_errors
+from amberflo_workflows.cli.options import HoursEnd, HoursStart, Json, Yes, parse_hours, reject_empty
+from amberflo_workflows.cli.output import fail, say, show_status, show_table
+from amberflo_workflows.cli.replay import send_again
+from amberflo_workflows.cli.waiting import wait_for
 from amberflo_workflows.core.ledger.comparison import OUTCOMES, ComparedHour
-from amberflo_workflows.operate.api_client import ApiClient
-from amberflo_workflows.operate.ledger.reconciliation import (
-    OUTCOME_WORDS,
-    Reconciliation,
-    start_reconciliation,
-    wait_for_reconciliation,
-)
+from amberflo_workflows.operate.ledger.reconciliation import OUTCOME_WORDS, Reconciliation, start_reconciliation
 from amberflo_workflows.operate.times import InvalidTime, parse_duration
 from amberflo_workflows.operate.usage_report import format_number, format_time
 
@@ -36,9 +32,15 @@ def reconcile(
         str | None,
         typer.Option(help="A difference of usage this long ago may still go away. Default: that of the deployment."),
     ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Send the usage of the hours that are missing at Amberflo again.")
+    ] = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Compare the ledger with what Amberflo reports, for each meter, tenant and hour."""
+    if as_json and repair:
+        raise fail("--json and --repair exclude each other; use metering replay --reconciliation", 2)
     first, last = parse_hours(start, end, int(time.time()))
     request: dict[str, Any] = {"startTimeInSeconds": first, "endTimeInSeconds": last}
     if tenant is not None:
@@ -49,14 +51,16 @@ def reconcile(
         client = get_api_client(context)
         if meter is not None:
             request["meterApiName"] = client.get_meter(meter)["meterApiName"]
-        reconciliation = start_reconciliation(client, request)
-        result = _wait(client, reconciliation)
+        operation = start_reconciliation(client, get_deployment(context), request)
+        result = msgspec.convert(wait_for(context, operation), Reconciliation)
     if as_json:
         print(json.dumps(msgspec.to_builtins(result), indent=2))
     else:
         _print(result)
-        if result.outcomes["missing"]:
-            say(f"Send it again: {client.command} replay --reconciliation {result.id}")
+    if repair and result.outcomes["missing"]:
+        send_again(context, {"reconciliation": result.id}, dry_run=False, yes=yes, as_json=False)
+    elif result.outcomes["missing"] and not as_json:
+        say(f"Send it again: {client.command} replay --reconciliation {result.id}")
     raise typer.Exit(1 if result.has_drift else 0)
 
 
@@ -65,14 +69,6 @@ def _parse_lag(text: str) -> int:
         return parse_duration(text)
     except InvalidTime as error:
         raise fail(f"--lag: {error}", 2) from None
-
-
-def _wait(client: ApiClient, reconciliation: str) -> Reconciliation:
-    try:
-        return wait_for_reconciliation(client, reconciliation)
-    except KeyboardInterrupt:
-        note(f"The reconciliation goes on: {client.command} executions show {reconciliation}")
-        raise
 
 
 def _print(result: Reconciliation) -> None:

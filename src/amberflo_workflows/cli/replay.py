@@ -2,20 +2,18 @@
 
 import json
 import time
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from amberflo_workflows.cli.backfill_report import build_progress_bar
 from amberflo_workflows.cli.context import get_api_client, get_command_prefix, get_deployment, reported_errors
 from amberflo_workflows.cli.options import HoursEnd, Json, Yes, parse_hours, reject_empty
-from amberflo_workflows.cli.output import confirm, fail, note, say
+from amberflo_workflows.cli.output import confirm, fail, say
+from amberflo_workflows.cli.waiting import report_interruption
 from amberflo_workflows.operate.started_operation import StartedOperation
 
 app = typer.Typer(add_completion=False)
-
-# What a shell reports for a command that Ctrl+C ended.
-INTERRUPTED_EXIT_CODE: Final = 130
 
 
 @app.command()
@@ -44,9 +42,15 @@ def replay(
     if as_json and not (yes or dry_run):
         raise fail("--json requires --yes or --dry-run, because it does not ask for confirmation", 2)
     request = _build_request(start, end, tenant, reconciliation, meter)
-    with reported_errors():
-        if meter:
+    if meter:
+        with reported_errors():
             request["meterApiName"] = get_api_client(context).get_meter(meter)["meterApiName"]
+    send_again(context, request, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+def send_again(context: typer.Context, request: dict[str, Any], *, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Run a replay, after a dry run and a question unless ``yes`` is set. Ends the command."""
+    with reported_errors():
         if dry_run or not yes:
             result = _run(context, {**request, "dryRun": True}, title="Reading the ledger")
             if dry_run:
@@ -92,8 +96,7 @@ def _run(context: typer.Context, request: dict[str, Any], *, title: str, announc
             bar.update(task, completed=1, total=1)
         return {"id": operation.id, "execution": operation.arn, **operation.read_result()}
     except KeyboardInterrupt:
-        note(f"The execution goes on. See: {get_command_prefix(context)} executions show {operation.arn}")
-        raise typer.Exit(INTERRUPTED_EXIT_CODE) from None
+        raise report_interruption(context, operation) from None
 
 
 def _show(result: dict[str, Any], *, as_json: bool) -> None:

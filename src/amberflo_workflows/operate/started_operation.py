@@ -51,6 +51,12 @@ class StartedOperation:
             yield self._read_progress()
             time.sleep(POLL_SECONDS)
 
+    def wait(self) -> dict[str, Any]:
+        """Return the result when there is one. Raises :class:`OperatorError` if the operation failed."""
+        while self._read_status()["status"] == "running":
+            time.sleep(POLL_SECONDS)
+        return self.read_result()
+
     def read_result(self) -> dict[str, Any]:
         """Return the result of an operation that has ended. Raises :class:`OperatorError` if it failed."""
         status = self._read_status()

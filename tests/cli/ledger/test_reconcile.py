@@ -84,3 +84,24 @@ def test_a_meter_without_a_sum_is_named(metering: LocalMetering, tenant: str) ->
 def test_invalid_options(metering: LocalMetering, options: tuple[str, ...], message: str) -> None:
     done = metering("reconcile", *options)
     assert (done.returncode, message in done.stderr) == (2, True)
+
+
+def test_what_is_missing_is_sent_again_on_request(metering: LocalMetering, tenant: str) -> None:
+    usages = [build_usage(tenant, number) for number in range(3)]
+    count_usages(metering.system, usages)
+    send_elsewhere(metering.system, build_usage(tenant, 9, 5, meterTimeInMillis=(HOUR + HOUR_SECONDS) * 1000))
+    sandbox = metering.system.sandbox
+    assert sandbox
+    assert sandbox.delete_records(customer_id=tenant, unique_ids=[usages[1]["uniqueId"]]) == 1
+    repaired = metering("reconcile", *RANGE, "--tenant", tenant, "--repair", "--yes")
+    # All of the hour is sent, and only what is missing counts.
+    assert "3 usages sent and accepted, 0 rejected" in " ".join(repaired.stdout.split())
+    assert repaired.returncode == 0
+    code, output = _reconcile(metering, "--tenant", tenant, "--lag", "0s")
+    # What was sent elsewhere is not touched.
+    assert (code, [item[-1] for item in _list_differences(output)]) == (1, ["unknown"])
+
+
+def test_json_does_not_go_with_a_repair(metering: LocalMetering) -> None:
+    done = metering("reconcile", "--repair", "--json")
+    assert (done.returncode, "--json and --repair exclude each other" in " ".join(done.stderr.split())) == (2, True)

@@ -52,10 +52,10 @@ def start(request: Request, form: FormData) -> Response:
             body["meterApiName"] = api.get_meter(fields["meter"])["meterApiName"]
         if fields["tenant"]:
             body["tenantId"] = fields["tenant"]
-        reconciliation = start_reconciliation(api, body)
+        operation = start_reconciliation(api, get_console(request).deployment, body)
     except OperatorError as error:
         return HTMLResponse(views.render(request, "reconciliation_problem.html", problem=str(error)))
-    return Response(headers={"HX-Redirect": f"/reconciliations/{reconciliation}"})
+    return Response(headers={"HX-Redirect": f"/reconciliations/{operation.id}"})
 
 
 def show_one(request: Request) -> Response:

@@ -14,7 +14,7 @@ from rich.table import Table
 from amberflo_workflows.core.ledger.layout import HOUR_SECONDS, start_of_hour
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.api_client import ApiClient
-from amberflo_workflows.operate.ledger.reconciliation import start_reconciliation, wait_for_reconciliation
+from amberflo_workflows.operate.ledger.reconciliation import start_reconciliation
 from amberflo_workflows.operate.loopback import loopback_session
 from amberflo_workflows.operate.usage_files import Totals, Usage, compute_totals
 from amberflo_workflows.operate.usage_report import format_number
@@ -154,7 +154,7 @@ class Demo:
         client = ApiClient(self._system.api_endpoint, self._system.access_token, loopback_session())
         first, last = start_of_hour(self._since), start_of_hour(now) + HOUR_SECONDS
         request = {"startTimeInSeconds": first, "endTimeInSeconds": last}
-        outcomes = wait_for_reconciliation(client, start_reconciliation(client, request)).outcomes
+        outcomes: dict[str, int] = start_reconciliation(client, self._system, request).wait()["outcomes"]
         agreed, total = outcomes["agreed"], sum(outcomes.values())
         self._console.print(
             f"The ledger, with a receipt of each usage, agrees with the sandbox in {agreed:,} of {total:,} "

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from amberflo_workflows.operate.api_client import ApiClient
-from amberflo_workflows.operate.ledger.started_operation import wait_for_result
+from amberflo_workflows.operate.deployment import Deployment
+from amberflo_workflows.operate.started_operation import StartedOperation
 
 
 class PeriodReason(Struct):
@@ -29,11 +29,9 @@ class ClosedPeriod(Struct, rename="camel"):
     reconciliation: str
 
 
-def start_closing(client: ApiClient, request: Mapping[str, Any]) -> str:
-    """Start to close a period and return the id; the request is that of ``POST /periods``. Raises ``OperatorError``."""
-    return str(client.call("POST", "periods", body=request)["data"]["id"])
+def start_closing(client: ApiClient, deployment: Deployment, request: Mapping[str, Any]) -> StartedOperation:
+    """Start to close a period; the result is a :class:`ClosedPeriod`, and the request that of the API.
 
-
-def wait_for_period(client: ApiClient, closing: str) -> ClosedPeriod:
-    """Return the result when there is one. Raises ``OperatorError``, also if the workflow fails."""
-    return msgspec.convert(wait_for_result(client, "periods", closing), ClosedPeriod)
+    Raises :class:`~amberflo_workflows.operate.errors.OperatorError`.
+    """
+    return StartedOperation.start(client, deployment, "close_period", "periods", request)

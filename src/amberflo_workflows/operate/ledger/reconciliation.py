@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 
 from amberflo_workflows.core.ledger.comparison import ComparedHour, HourOutcome
 from amberflo_workflows.operate.api_client import ApiClient
-from amberflo_workflows.operate.ledger.started_operation import wait_for_result
+from amberflo_workflows.operate.deployment import Deployment
+from amberflo_workflows.operate.started_operation import StartedOperation
 
 OUTCOME_WORDS: Final[dict[HourOutcome, str]] = {
     "agreed": "agreed",
@@ -52,14 +52,9 @@ class Reconciliation(Struct, rename="camel"):
     late_usage: bool = False
 
 
-def start_reconciliation(client: ApiClient, request: Mapping[str, Any]) -> str:
-    """Start a reconciliation and return its id; the request is that of ``POST /reconciliations``.
+def start_reconciliation(client: ApiClient, deployment: Deployment, request: Mapping[str, Any]) -> StartedOperation:
+    """Start a reconciliation, whose result is a :class:`Reconciliation`; the request is that of the API.
 
     Raises :class:`~amberflo_workflows.operate.errors.OperatorError`.
     """
-    return str(client.call("POST", "reconciliations", body=request)["data"]["id"])
-
-
-def wait_for_reconciliation(client: ApiClient, reconciliation: str) -> Reconciliation:
-    """Return the result of a reconciliation when there is one. Raises ``OperatorError``, also if it fails."""
-    return msgspec.convert(wait_for_result(client, "reconciliations", reconciliation), Reconciliation)
+    return StartedOperation.start(client, deployment, "reconcile_usage", "reconciliations", request)
