@@ -73,7 +73,7 @@ def test_a_dropped_event_is_not_counted_and_remains_in_the_history(metering: Met
     tenant = f"tenant-{uuid.uuid4()}"
     _send_to_dead_letter_queue(metering.system, _usage(tenant))
     _send_to_dead_letter_queue(metering.system, _usage("other"))
-    done = metering("dead", "drop", "--tenant", tenant, "--why", "a test of ours")
+    done = metering("dead", "drop", "--tenant", tenant, "--why", "a test of ours", "--yes")
     assert done.returncode == 0
     assert [event["tenants"] for event in metering.json("dead", "list")] == [["other"]]
     (item,) = [item for item in metering.json("rejected", "list", "--all") if tenant in str(item["original"])]
@@ -82,12 +82,21 @@ def test_a_dropped_event_is_not_counted_and_remains_in_the_history(metering: Met
     assert (done.returncode, "is an event" in done.stderr) == (1, True)
 
 
+def test_no_event_is_dropped_without_an_answer(metering: Metering) -> None:
+    _send_to_dead_letter_queue(metering.system, _usage(f"tenant-{uuid.uuid4()}"))
+    done = metering("dead", "drop", "--all")
+    text = " ".join(done.stderr.split())
+    assert (done.returncode, "Drop 1 dead events? They are then not sent again." in text) == (2, True)
+    assert len(metering.json("dead", "list")) == 1
+    assert metering("dead", "drop", "--all", "--yes").returncode == 0
+
+
 def test_dropping_an_event_that_is_too_large_for_an_item_stores_its_beginning(metering: Metering) -> None:
     tenant = f"tenant-{uuid.uuid4()}"
     _send_to_dead_letter_queue(
         metering.system, {**_usage(tenant), "note": base64.b64encode(os.urandom(700_000)).decode()}
     )
-    done = metering("dead", "drop", "--tenant", tenant, "--why", "a test of ours")
+    done = metering("dead", "drop", "--tenant", tenant, "--why", "a test of ours", "--yes")
     assert (done.returncode, metering.json("dead", "list")) == (0, [])
     items = RejectedTable(metering.system).list_items(ItemFilter(("dropped",)))
     (item,) = [item for item in items if tenant in str(item.original)]

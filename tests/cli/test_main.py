@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,10 @@ from typing import Any
 import psutil
 import pytest
 import requests
+from typer.testing import CliRunner
 
+import amberflo_workflows
+from amberflo_workflows.cli.main import app
 from tests.polling import session_processes, wait_until
 
 pytestmark = pytest.mark.emulator
@@ -62,6 +66,20 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
 
 def _list_meters(environment: dict[str, str], **headers: str) -> requests.Response:
     return requests.get(f"{environment['CONTROL_PLANE_API_ENDPOINT']}meters", headers=headers, timeout=60)
+
+
+def test_env_makes_the_command_work_in_another_folder(shell: Shell, tmp_path: Path) -> None:
+    exported = shell.evaluate_env()
+    command = shutil.which("metering", path=exported["PATH"])
+    assert command
+    options: dict[str, Any] = {"capture_output": True, "text": True}
+    done = subprocess.run([command, "status"], check=False, cwd=tmp_path, env=exported, **options)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "other").mkdir()
+    elsewhere = {**exported, "METERING_HOME": str(tmp_path / "other")}
+    failed = subprocess.run([command, "meters", "list"], check=False, env=elsewhere, **options)
+    text = "".join(failed.stderr.split())
+    assert (failed.returncode, f"nothingisrunningin{tmp_path / 'other'}" in text) == (3, True), failed.stderr
 
 
 def test_env_sets_up_a_shell_for_the_api(shell: Shell) -> None:
@@ -193,3 +211,14 @@ def _find_processes_in(folder: Path) -> list[Any]:
         for process in psutil.process_iter(["pid", "cwd", "status"])
         if str(process.info["cwd"]).startswith(str(folder)) and process.info["status"] != psutil.STATUS_ZOMBIE
     ]
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    done = CliRunner().invoke(app, ["--version"])
+    assert (done.exit_code, done.stdout) == (0, f"metering {amberflo_workflows.__version__}\n")
+
+
+@pytest.mark.parametrize("command", [(), ("rejected",), ("rejected", "drop")])
+def test_every_command_has_a_short_option_for_its_help(command: tuple[str, ...]) -> None:
+    short, long = (CliRunner().invoke(app, [*command, option]) for option in ("-h", "--help"))
+    assert (short.exit_code, short.stdout) == (0, long.stdout)

@@ -102,7 +102,7 @@ def test_throttling_says_when_to_retry(metering: LocalMetering) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("meters", "list"), 3, "nothing is running here; start it with: metering up"),
+        (("meters", "list"), 3, "; start it with: metering up"),
         (("usage", "fetch", "api-calls"), 3, "start it with: metering up"),
         (("usage", "cancel", "api-calls", "--from", "2h", "--to", "1h", "--yes"), 3, "start it with: metering up"),
         (("events", "send", "--detail", "{}"), 3, "start it with: metering up"),

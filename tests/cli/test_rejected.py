@@ -92,11 +92,19 @@ def test_redrive_with_a_replacement(metering: Metering, tenant: str) -> None:
 
 
 def test_dropped_usage_is_not_counted_and_remains_listed(metering: Metering, tenant: str) -> None:
-    done = metering("rejected", "drop", "--tenant", tenant, "--why", "a test of ours")
+    done = metering("rejected", "drop", "--tenant", tenant, "--why", "a test of ours", "--yes")
     assert (done.returncode, "2 dropped." in done.stdout) == (0, True)
     assert metering("rejected", "redrive", "--tenant", tenant).stdout.startswith("0 counted")
     listed = metering.json("rejected", "list", "--all", "--tenant", tenant)
     assert [item["history"][-1]["note"] for item in listed] == ["a test of ours"] * 2
+
+
+def test_nothing_is_dropped_without_an_answer(metering: Metering, tenant: str) -> None:
+    done = metering("rejected", "drop", "--tenant", tenant)
+    text = " ".join(done.stderr.split())
+    assert (done.returncode, "Drop 2 rejected usages? They are then never billed." in text) == (2, True)
+    assert "use --yes" in text
+    assert len(_list_ids(metering, "--tenant", tenant)) == 2
 
 
 def test_no_item_is_changed_if_one_cannot_be(metering: Metering, tenant: str) -> None:

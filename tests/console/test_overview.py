@@ -63,11 +63,32 @@ def test_shows_the_usage_of_each_meter_today(system: System, open_page: OpenPage
     usage = {"tenantId": "acme", "meterApiName": name, "meterValue": 1234.5}
     assert Api(system).call("POST", "ingest", usage).status == 200
     page = open_page("")
+    page.get_by_role("button", name="Show usage").click()
     row = page.locator("tr", has_text=name)
     expect(row).to_contain_text("1,234.5", timeout=15_000)
     expect(row).to_contain_text(LABEL)
     assert page.title() == "Overview · Metering"
     save_screenshot(page, "overview")
+
+
+def test_opening_the_overview_starts_no_execution(system: System, open_page: OpenPage) -> None:
+    sandbox_of(system).clear_requests()
+    page = open_page("")
+    expect(page.get_by_role("button", name="Show usage")).to_be_visible()
+    assert sandbox_of(system).requests()["counts"] == []
+
+
+def test_usage_that_cannot_be_read_says_why_and_can_be_tried_again(system: System, open_page: OpenPage) -> None:
+    name = _create_meter(system)
+    page = open_page("")
+    sandbox_of(system).set_faults([{"kind": "status", "status": 503}])
+    page.get_by_role("button", name="Show usage").click()
+    today = page.locator("#usage-today")
+    expect(today).to_contain_text("The usage cannot be shown. The API responded with 502", timeout=30_000)
+    assert_accessible(page)
+    sandbox_of(system).clear_faults()
+    page.get_by_role("button", name="Try again").click()
+    expect(today.locator("tr", has_text=name)).to_be_visible(timeout=30_000)
 
 
 @pytest.mark.parametrize("narrow", [False, True], ids=["wide", "narrow"])
@@ -78,7 +99,6 @@ def test_the_page_is_accessible_and_fits(
 ) -> None:
     _fail(system)
     page = open_page(path, narrow=narrow, dark=dark)
-    expect(page.get_by_text("Loading usage…")).to_have_count(0, timeout=15_000)
     assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     save_screenshot(page, f"{path or 'overview'}-{'narrow' if narrow else 'wide'}-{'dark' if dark else 'light'}")

@@ -164,7 +164,7 @@ def test_a_rejected_tenant_event_is_sent_again_and_dropped(metering: Metering, a
     (item,) = [item for item in metering.json("rejected", "list") if tenant in item["original"]]
     _run(metering, "events", "send", "--type", "onboardingRequest", "--detail", json.dumps({"tenantId": tenant}))
     assert wait_until(lambda: tenant in sandbox_of(system).customers())
-    _run(metering, "rejected", "drop", item["id"], "--why", "sent again")
+    _run(metering, "rejected", "drop", item["id"], "--why", "sent again", "--yes")
     assert item["id"] not in _run(metering, "rejected", "list", "--json")
 
 

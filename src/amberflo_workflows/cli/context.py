@@ -46,7 +46,7 @@ def require_local_system() -> System:
     """The local system. Ends the command if none is running."""
     system = systems.find_running(home())
     if system is None:
-        reason = systems.describe_dead_part(home()) or "nothing is running here"
+        reason = systems.describe_dead_part(home()) or f"nothing is running in {home()}"
         raise fail(f"{reason}; start it with: metering up", NOT_RUNNING_EXIT_CODE)
     return system
 

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from amberflo_workflows.cli.context import get_deployment, reported_errors
-from amberflo_workflows.cli.options import Json, reject_empty
-from amberflo_workflows.cli.output import fail, say, with_progress
+from amberflo_workflows.cli.options import Json, Yes, reject_empty
+from amberflo_workflows.cli.output import confirm, fail, say, with_progress
 from amberflo_workflows.core.canonical import normalize_text
 from amberflo_workflows.operate.rejected.dead_letters import DeadEvent, DeadLetters
 
@@ -76,10 +76,13 @@ def drop(
     tenant: Tenant = None,
     select_all: All = False,
     why: Annotated[str, typer.Option(help="A note for the event's history.")] = "",
+    yes: Yes = False,
 ) -> None:
     """Drop events, which are then not sent again. They remain in: metering rejected list --all."""
     with _open_letters(context) as (letters, waiting):
         events = _select(waiting, ids, tenant, select_all=select_all)
+        if events:
+            confirm(f"Drop {len(events):,} dead events? They are then not sent again. This cannot be undone.", yes)
         _process_each(events, "Dropping", lambda event: letters.drop(event, why), "dropped")
 
 

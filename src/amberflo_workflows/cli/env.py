@@ -2,12 +2,14 @@
 
 import json
 import shlex
+import sysconfig
 from typing import TYPE_CHECKING
 
 import typer
 
 from amberflo_workflows.cli.context import get_stack, reported_errors, require_local_system
 from amberflo_workflows.cli.options import Json
+from amberflo_workflows.local.home import home
 from amberflo_workflows.local.system import System
 
 if TYPE_CHECKING:
@@ -34,13 +36,19 @@ def env(context: typer.Context, as_json: Json = False) -> None:
         return
     for name, value in values.items():
         print(f"export {name}={shlex.quote(value)}")
+    print(f'export PATH={shlex.quote(sysconfig.get_path("scripts"))}:"$PATH"')
     if not stack:
         # These settings of the user's own AWS would override the ones above.
         print("unset AWS_PROFILE AWS_SESSION_TOKEN")
 
 
 def _local_settings(system: System) -> dict[str, str]:
-    return {**system.emulator.environment, "AMBERFLO_SANDBOX_URL": system.amberflo_url if system.sandbox else ""}
+    return {
+        **system.emulator.environment,
+        "AMBERFLO_SANDBOX_URL": system.amberflo_url if system.sandbox else "",
+        # So that commands in another folder find the system.
+        "METERING_HOME": str(home()),
+    }
 
 
 def _aws_settings(stack: "AwsDeployment") -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+import amberflo_workflows
 from amberflo_workflows.cli.lazy import LazyCommand, LazyGroup
 
 # The help is the first line of the command's own help; a test compares the two.
@@ -69,8 +70,20 @@ class MeteringGroup(LazyGroup):
 
 
 app = typer.Typer(
-    cls=MeteringGroup, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__, rich_markup_mode=None
+    cls=MeteringGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help=__doc__,
+    rich_markup_mode=None,
+    # Commands inherit it.
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _show_version(is_requested: bool) -> None:
+    if is_requested:
+        print(f"metering {amberflo_workflows.__version__}")
+        raise typer.Exit
 
 
 @app.callback()
@@ -79,6 +92,9 @@ def main(
     stack: Annotated[str | None, typer.Option(help="Use this stack on AWS instead of the local system.")] = None,
     profile: Annotated[str | None, typer.Option(help="With --stack: the AWS profile.")] = None,
     region: Annotated[str | None, typer.Option(help="With --stack: the AWS region.")] = None,
+    version: Annotated[  # noqa: ARG001 - its callback ends the command
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Process the options that all commands share."""
     if stack:

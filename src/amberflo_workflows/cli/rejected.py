@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from amberflo_workflows.cli.context import get_deployment, reported_errors
-from amberflo_workflows.cli.options import Json, reject_empty
-from amberflo_workflows.cli.output import fail, say, with_progress
+from amberflo_workflows.cli.options import Json, Yes, reject_empty
+from amberflo_workflows.cli.output import confirm, fail, say, with_progress
 from amberflo_workflows.core.rejected_item import OPEN_STATUSES, STATUSES, RejectedItem
 from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.redrive import redrive as redrive_items
@@ -104,11 +104,14 @@ def drop(
     reason: Reason = None,
     select_all: All = False,
     why: Annotated[str, typer.Option(help="A note for the item's history.")] = "",
+    yes: Yes = False,
 ) -> None:
     """Drop usage, which is then never billed. It remains in the list with --all."""
     with reported_errors():
         table = RejectedTable(get_deployment(context))
         items = _select(table, ids, select_all=select_all, tenant=tenant, meter=meter, reason=reason)
+        if items:
+            confirm(f"Drop {len(items):,} rejected usages? They are then never billed. This cannot be undone.", yes)
         for item in with_progress(items, "Dropping", len(items)):
             table.drop(item, why)
     say(f"{len(items)} dropped.")

@@ -37,7 +37,7 @@ class MeterToday(NamedTuple):
 def show(request: Request) -> Response:
     machines = get_console(request).executions.machines
     graphs = {machine.workflow: json.dumps(build_graph_data(machine.graph)) for machine in machines.all}
-    return views.render_page(request, "overview.html", **_load_values(request), graphs=graphs)
+    return views.render_page(request, "overview.html", **_load_values(request), graphs=graphs, max_meters=MAX_METERS)
 
 
 def follow(request: Request) -> Response:
@@ -48,9 +48,12 @@ def follow(request: Request) -> Response:
 
 
 def show_meters(request: Request) -> Response:
-    """Serve today's usage. It takes one query per meter, so it is loaded once, after the page."""
+    """Serve today's usage, or why it cannot be read. It takes one query per meter, so it is loaded on request."""
     console = get_console(request)
-    meters = list(console.api.list_meters())
+    try:
+        meters = list(console.api.list_meters())
+    except OperatorError as error:
+        return HTMLResponse(views.render(request, "overview_load.html", problem=str(error)))
     with ThreadPoolExecutor(_MAX_WORKERS) as pool:
         today = list(pool.map(lambda meter: _load_usage_today(console, meter), meters[:MAX_METERS]))
     values = {"meters": today, "more": max(len(meters) - MAX_METERS, 0)}

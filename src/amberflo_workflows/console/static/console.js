@@ -21,6 +21,7 @@ function copyText(text) {
 }
 
 document.addEventListener("htmx:responseError", (event) => showMessage(event.detail.xhr.responseText || "The request failed."));
+document.addEventListener("htmx:timeout", () => showMessage("There was no response in time. Try again."));
 document.addEventListener("htmx:sendError", () => showMessage("Cannot reach the console. Check that it is running."));
 
 // When a part of the page is replaced, details stay open or closed as the user left them.
