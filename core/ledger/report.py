@@ -49,7 +49,7 @@ class Report:
 
         Raises :class:`NoReport` and :class:`~amberflo_workflows.core.ledger.receipt.UnreadableObject`.
         """
-        keys = [item.key for item in self.store.list_objects(self.folder)]
+        keys = [item.key for item in self.store.iterate_objects(self.folder)]
         if not keys:
             raise NoReport(f"There is no report of a reconciliation '{self.reconciliation}'.")
         for key in keys:

@@ -71,7 +71,7 @@ class LedgerStore:
     s3: "S3Client"
     bucket: str
 
-    def list_objects(self, prefix: str, *, after: str = "", last: str = "") -> Iterator[StoredObject]:
+    def iterate_objects(self, prefix: str, *, after: str = "", last: str = "") -> Iterator[StoredObject]:
         """Yield the objects of a prefix in the order of their keys: those after a key, up to another."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket, Prefix=prefix, StartAfter=after or prefix
@@ -85,7 +85,7 @@ class LedgerStore:
     def list_hours(self, prefix: str, start: int, end: int) -> Iterator[StoredObject]:
         """Yield the objects of a prefix in the folders of the hours from ``start`` to ``end``, in epoch seconds."""
         # The last character is after any in a key.
-        return self.list_objects(prefix, after=format_folder(prefix, start), last=format_folder(prefix, end) + "~")
+        return self.iterate_objects(prefix, after=format_folder(prefix, start), last=format_folder(prefix, end) + "~")
 
     def list_receipts(self, start: int, end: int) -> Iterator[StoredObject]:
         """Yield the receipts that have entries from ``start`` to ``end`` in epoch seconds, and some around them."""
@@ -105,10 +105,10 @@ class LedgerStore:
         """Yield the receipts that are not sorted and whose hour is not before ``start`` in epoch seconds."""
         first = after or format_folder(RECEIPTS_PREFIX, start)
         index_last = INDEX_PREFIX + name_of_receipt(last) if last else ""
-        index = self.list_objects(INDEX_PREFIX, after=INDEX_PREFIX + name_of_receipt(first), last=index_last)
+        index = self.iterate_objects(INDEX_PREFIX, after=INDEX_PREFIX + name_of_receipt(first), last=index_last)
         indexed = next(index, None)
         # Both lists have the order of their names.
-        for receipt in self.list_objects(RECEIPTS_PREFIX, after=first, last=last):
+        for receipt in self.iterate_objects(RECEIPTS_PREFIX, after=first, last=last):
             name = name_of_receipt(receipt.key)
             while indexed and indexed.key.removeprefix(INDEX_PREFIX) < name:
                 indexed = next(index, None)
@@ -142,7 +142,7 @@ class LedgerStore:
 
     def read_rules(self) -> Iterator[LedgerEntry]:
         """Yield the rules of all receipts that are sorted."""
-        return self.read_receipts(self.list_objects(RULES_PREFIX))
+        return self.read_receipts(self.iterate_objects(RULES_PREFIX))
 
     def write_index(self, receipt_key: str, index: ReceiptIndex) -> None:
         """Note that a receipt is sorted."""
@@ -157,7 +157,7 @@ class LedgerStore:
 
     def read_sorted_until(self) -> int:
         """Return the hour before which all receipts are sorted, in epoch seconds, or 0."""
-        for item in self.list_objects("", after=SORTED_UNTIL_KEY[:-1], last=SORTED_UNTIL_KEY):
+        for item in self.iterate_objects("", after=SORTED_UNTIL_KEY[:-1], last=SORTED_UNTIL_KEY):
             return msgspec.json.decode(self.get(item), type=SortedUntil).until
         return 0
 

@@ -108,6 +108,6 @@ def _measure_here(step: str, url: str, queue: Any) -> None:
 
 
 def _empty(store: LedgerStore) -> None:
-    for item in list(store.list_objects("")):
+    for item in list(store.iterate_objects("")):
         store.s3.delete_object(Bucket=_BUCKET, Key=item.key)
     store.s3.delete_bucket(Bucket=_BUCKET)

@@ -55,7 +55,7 @@ class MemoryStore(LedgerStore):
 
     receipts: tuple[bytes, ...]
 
-    def list_objects(self, prefix: str, *, after: str = "", last: str = "") -> Iterator[StoredObject]:
+    def iterate_objects(self, prefix: str, *, after: str = "", last: str = "") -> Iterator[StoredObject]:
         for number, receipt in enumerate(self.receipts):
             key = f"{RECEIPTS_PREFIX}date=2026-11-27/hour=15/{number:04}.ndjson.gz"
             if key.startswith(prefix) and key > after and (not last or key <= last):

@@ -108,7 +108,7 @@ def test_a_page_that_may_read_no_more_ends_before_the_next_hour(
 def test_a_page_of_a_later_position_reads_no_earlier_hour(store: LedgerStore) -> None:
     _fill(store, 4)
     end = read_page(store, SELECTION, None, 7).end
-    for run in store.list_objects("sorted/date=2026-11-27/hour=15/"):
+    for run in store.iterate_objects("sorted/date=2026-11-27/hour=15/"):
         store.s3.put_object(Bucket=store.bucket, Key=run.key, Body=b"unreadable")
     assert _list_ids([read_page(store, SELECTION, end, 1000)]) == ["u7", "u8", "u9", "u10"]
     with pytest.raises(UnreadableObject, match=r"sorted/date=2026-11-27/hour=15/ cannot be read"):

@@ -94,4 +94,4 @@ def test_the_differences_fit_into_a_state(ledger: Ledger, count: int, name: str)
 @pytest.mark.parametrize("parts", [[None], [{}], [{"Error": "States.Runtime"}], [{"statusCode": 400, "body": {}}], []])
 def test_a_part_without_an_outcome_is_counted_and_there_is_no_report(ledger: Ledger, parts: list[Any]) -> None:
     assert _write([_build_part([]), *parts], planned=2) == {"failed": 1}
-    assert list(ledger.store.list_objects("reconciliations/")) == []
+    assert list(ledger.store.iterate_objects("reconciliations/")) == []

@@ -37,7 +37,9 @@ class MeterToday(NamedTuple):
 def show(request: Request) -> Response:
     machines = get_console(request).executions.machines
     graphs = {machine.workflow: json.dumps(build_graph_data(machine.graph)) for machine in machines.all}
-    return views.render_page(request, "overview.html", **_load_values(request), graphs=graphs, max_meters=MAX_METERS)
+    return views.render_page(
+        request, "overview.html", **_load_values(request), graphs=graphs, max_meters=MAX_METERS, problem=""
+    )
 
 
 def follow(request: Request) -> Response:
