@@ -94,13 +94,11 @@ def _fetch_usage(amberflo: AmberfloClient, meters: Iterable[str], request: Compa
 def _add_up(store: LedgerStore, request: CompareHours, others: set[str]) -> dict[Hour, HourTotal]:
     """Add up the usage of the ledger, also of meters that were deleted, but not of those whose values have no sum."""
     meter, tenant = request.range.meter_api_name, request.range.tenant_id
-    usages = UsageReader(store, request.part.start, request.part.end).read()
+    usages = UsageReader(store, request.part.start, request.part.end, tenant=tenant).read()
     return add_up(
         usage
         for usage in usages
-        if meter in {None, usage.record.meter_api_name}
-        and tenant in {None, usage.record.customer_id}
-        and usage.record.meter_api_name not in others
+        if meter in {None, usage.record.meter_api_name} and usage.record.meter_api_name not in others
     )
 
 

@@ -24,6 +24,9 @@ class ExactSum:
     Arithmetic", 1997.
     """
 
+    # There may be half a million of them.
+    __slots__ = ("_parts", "_whole")
+
     def __init__(self) -> None:
         self._whole = 0
         self._parts: list[float] = []
@@ -55,6 +58,8 @@ class ExactSum:
 
 class HourTotal:
     """The sum of an hour without what was cancelled, and when an entry of it was last written, in ISO 8601."""
+
+    __slots__ = ("_sum", "changed")
 
     def __init__(self) -> None:
         self._sum = ExactSum()
