@@ -24,6 +24,7 @@ from amberflo_workflows.entrypoints.api import DOCUMENT
 from amberflo_workflows.local.system import System
 from tests.entrypoints.calls import METER, Api
 from tests.fuzz.calls import Call, generate_calls, use_meters
+from tests.polling import wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.long]
 
@@ -56,6 +57,18 @@ def _send(api: Api, calls: Iterator[Call]) -> Iterator[tuple[Call, Response]]:
             yield from zip(batch, pool.map(send_call, batch), strict=True)
 
 
+def _wait_for_executions(system: System) -> None:
+    """Wait for what calls have started, since a replay would send usage during the next test."""
+    client = system.client("stepfunctions")
+    arns = [system.state_machine_arns[name] for name in ("reconcile_usage", "replay_usage", "close_period")]
+    assert wait_until(
+        lambda: (
+            not any(client.list_executions(stateMachineArn=arn, statusFilter="RUNNING")["executions"] for arn in arns)
+        ),
+        seconds=120,
+    )
+
+
 def test_no_call_breaks_the_api_and_every_response_is_in_the_document(system: System) -> None:
     print(f"\n{CALLS:,} calls, seed {SEED}")
     api = Api(system)
@@ -69,6 +82,7 @@ def test_no_call_breaks_the_api_and_every_response_is_in_the_document(system: Sy
             call.validate_response(response, checks=CHECKS)
         except FailureGroup as failure:
             failures.append(str(failure))
+    _wait_for_executions(system)
     print(dict(sorted(statuses.items())))
     # Each failure has its curl command.
     assert not failures, f"{len(failures)} of {CALLS} calls, seed {SEED}. The first ones:\n\n" + "\n".join(failures[:5])
