@@ -57,6 +57,11 @@ class LedgerEntry(Entry, kw_only=True):
 
     receipt: str = ""
 
+    @property
+    def content(self) -> bytes:
+        """The bytes of its record, empty if it has none."""
+        return bytes(self.record) if self.record else b""
+
 
 class UnreadableObject(Exception):
     """An object of the ledger is not what it should be; the message names it."""

@@ -76,12 +76,22 @@ def parse_reconciliation(request: Any, lag_seconds: int) -> ReconciliationReques
     return parsed
 
 
-def _build_scheduled(schedule: Schedule, lag_seconds: int) -> ReconciliationRequest:
+def parse_schedule_time(text: str) -> int:
+    """Return the time of a schedule in epoch seconds, since 1970 and not in the future.
+
+    Raises ``msgspec.ValidationError``.
+    """
     try:
-        now = to_millis(msgspec.convert(schedule.time, type=datetime)) // 1000
-    except msgspec.ValidationError:
+        seconds = to_millis(datetime.fromisoformat(text)) // 1000
+    except (ValueError, OverflowError):
         raise msgspec.ValidationError("It is not a time in ISO 8601 - at `$.schedule.time`") from None
-    end = start_of_hour(now - lag_seconds)
+    if not MAX_LAG_SECONDS + MAX_HOURS * HOUR_SECONDS <= seconds <= time.time() + HOUR_SECONDS:
+        raise msgspec.ValidationError("It is before 1971 or in the future - at `$.schedule.time`")
+    return seconds
+
+
+def _build_scheduled(schedule: Schedule, lag_seconds: int) -> ReconciliationRequest:
+    end = start_of_hour(parse_schedule_time(schedule.time) - lag_seconds)
     return ReconciliationRequest(
         start_time_in_seconds=end - schedule.hours * HOUR_SECONDS,
         end_time_in_seconds=end,

@@ -56,7 +56,7 @@ class Sorter:
 
     def add(self, entry: LedgerEntry) -> int:
         """Add an entry and return the hour of its usage, in epoch seconds. May write runs."""
-        record = bytes(entry.record)  # type: ignore[arg-type]
+        record = entry.content
         time = _times.decode(record).meter_time_in_millis
         line = self._encoder.encode(entry)
         hour = start_of_hour(time // 1000)
@@ -87,7 +87,7 @@ def _read_run(file: IO[bytes], accept: LineFilter) -> Iterator[RunItem]:
     """Yield the items of a run."""
     with gzip.GzipFile(fileobj=file, mode="rb") as lines:
         for line in filter(accept, lines):
-            record = bytes(_entries.decode(line).record)  # type: ignore[arg-type]
+            record = _entries.decode(line).content
             yield RunItem(_times.decode(record).meter_time_in_millis, record, line.rstrip(b"\n"))
 
 

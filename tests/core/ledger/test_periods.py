@@ -49,6 +49,11 @@ def test_a_range() -> None:
     [
         ({"month": "2026-13"}, r"a month such as 2026-11 - at `\$\.month`"),
         ({"month": "November"}, r"a month such as 2026-11 - at `\$\.month`"),
+        ({"month": "9999-12"}, r"in the future - at `\$\.month`"),
+        ({"month": "1969-12"}, r"before 1970 or in the future - at `\$\.month`"),
+        ({"month": "2026-1"}, r"a month such as 2026-11 - at `\$\.month`"),
+        ({"schedule": {"time": "0001-01-15T00:00:00Z"}}, r"before 1971 or in the future - at `\$\.schedule\.time`"),
+        ({"schedule": {"time": "9999-12-31T23:59:59Z"}}, r"in the future - at `\$\.schedule\.time`"),
         ({"month": 11}, r"Expected `str`, got `int` - at `\$\.month`"),
         ({"month": "2026-11", "tenantId": "t"}, "unknown field `tenantId`"),
         ({"schedule": {"time": "soon"}}, r"ISO 8601 - at `\$\.schedule\.time`"),

@@ -28,10 +28,10 @@ def test_a_tenant_is_in_the_form_of_records() -> None:
     ("time_", "lag_hours", "start", "end"),
     [
         # At 04:30, the day until four hours ago.
-        ("2026-11-28T04:30:00Z", 4, "2026-11-27T00:00", "2026-11-28T00:00"),
-        ("2026-11-28T04:29:59Z", 4, "2026-11-27T00:00", "2026-11-28T00:00"),
-        ("2026-11-28T03:59:59Z", 4, "2026-11-26T23:00", "2026-11-27T23:00"),
-        ("2026-11-28T05:30:00+01:00", 4, "2026-11-27T00:00", "2026-11-28T00:00"),
+        ("2026-06-28T04:30:00Z", 4, "2026-06-27T00:00", "2026-06-28T00:00"),
+        ("2026-06-28T04:29:59Z", 4, "2026-06-27T00:00", "2026-06-28T00:00"),
+        ("2026-06-28T03:59:59Z", 4, "2026-06-26T23:00", "2026-06-27T23:00"),
+        ("2026-06-28T05:30:00+01:00", 4, "2026-06-27T00:00", "2026-06-28T00:00"),
     ],
 )
 def test_a_schedule_has_the_hours_that_are_settled(time_: str, lag_hours: int, start: str, end: str) -> None:
@@ -63,10 +63,18 @@ def test_invalid_requests(changes: dict[str, Any], message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "schedule", [{"hours": 24, "time": "soon"}, {"hours": 0, "time": "2026-11-28T04:30:00Z"}, {}, 5]
+    ("schedule", "message"),
+    [
+        ({"hours": 24, "time": "soon"}, r"ISO 8601 - at `\$\.schedule\.time`"),
+        ({"hours": 24, "time": "1970-01-01T00:00:00Z"}, r"before 1971 or in the future - at `\$\.schedule\.time`"),
+        ({"hours": 24, "time": "9999-12-31T23:59:59-14:00"}, r"in the future - at `\$\.schedule\.time`"),
+        ({"hours": 0, "time": "2026-06-28T04:30:00Z"}, r"at `\$\.schedule\.hours`"),
+        ({}, "missing required field"),
+        (5, "Expected `object`"),
+    ],
 )
-def test_invalid_schedules(schedule: Any) -> None:
-    with pytest.raises(msgspec.ValidationError):
+def test_invalid_schedules(schedule: Any, message: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=message):
         parse_reconciliation({"schedule": schedule}, 0)
 
 
