@@ -55,10 +55,13 @@ def open_page(browser: Browser, console_url: str) -> Iterator[OpenPage]:
         if not request.url.startswith((console, "data:")):
             errors.append(f"request to {request.url}")
 
-    def open_path(path: str, *, narrow: bool = False, dark: bool = False, allow_failed_requests: bool = False) -> Page:
+    def open_path(
+        path: str, *, narrow: bool = False, dark: bool = False, zone: str = "UTC", allow_failed_requests: bool = False
+    ) -> Page:
         context = browser.new_context(
             viewport=NARROW if narrow else WIDE,  # type: ignore[arg-type] # a TypedDict
             color_scheme="dark" if dark else "light",
+            timezone_id=zone,
         )
         contexts.append(context)
         page = context.new_page()

@@ -1,6 +1,5 @@
 """Page rendering with Jinja templates, which escape all values, and formats for times and statuses."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from amberflo_workflows.console.state import get_console
+from amberflo_workflows.console.times import render_time, render_zone
 from amberflo_workflows.operate.executions.error_causes import parse_error_message, parse_stack_trace
 from amberflo_workflows.operate.executions.model import ExecutionSummary, Status
 
@@ -54,11 +54,6 @@ def execution_seconds(summary: ExecutionSummary) -> float | None:
     return (summary.stopped - summary.started).total_seconds() if summary.stopped else None
 
 
-def format_time(at: datetime | None) -> str:
-    """Format a time in UTC, to the second; empty if there is none."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if at else ""
-
-
 def render(request: Request, template: str, **values: Any) -> str:
     """Render a template to text."""
     console = get_console(request)
@@ -75,9 +70,9 @@ def render_page(request: Request, template: str, status: int = 200, **values: An
 _TEMPLATES.filters.update(
     duration=format_duration,
     execution_seconds=execution_seconds,
-    timestamp=format_time,
+    time=render_time,
     sign=SIGNS.__getitem__,
     error_message=parse_error_message,
     stack_trace=parse_stack_trace,
 )
-_TEMPLATES.globals.update(Status=Status, format_count=format_count)
+_TEMPLATES.globals.update(Status=Status, format_count=format_count, render_zone=render_zone)

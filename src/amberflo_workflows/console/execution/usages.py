@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +18,7 @@ WORKFLOW: Final = "ingest_usage"
 class UsageRow:
     """A reported usage. ``status`` is ``counted``, ``rejected`` with a ``reason``, or empty if it is not known.
 
+    ``time`` is the text in the usage if it is not a time.
     ``item`` is the id of the item in the rejected table, if the usage was rejected.
     """
 
@@ -24,7 +26,7 @@ class UsageRow:
     tenant: str
     meter: str
     value: str
-    time: str
+    time: datetime | str
     status: str
     reason: str
     item: str
@@ -53,7 +55,7 @@ def _build_usage_row(reported: Any, counted: set[str], rejected: Mapping[str, An
         tenant=_format_value(_member(usage, "tenantId")),
         meter=_format_value(_member(usage, "meterApiName")),
         value=_format_value(_member(usage, "meterValue")),
-        time=_format_value(_member(usage, "meterTimeInMillis") or _member(reported, "eventTime")),
+        time=_parse_time(_member(usage, "meterTimeInMillis") or _member(reported, "eventTime")),
         status=status,
         reason=_format_value(rejected.get(unique_id)),
         item=_rejected_item_id(reported) if status == "rejected" else "",
@@ -63,6 +65,15 @@ def _build_usage_row(reported: Any, counted: set[str], rejected: Mapping[str, An
 def _rejected_item_id(reported: Any) -> str:
     """The id in the rejected table. The step that rejected the usage derived it in the same way."""
     return build_rejected_usage(msgspec.convert(reported, ReportedUsage), 0, "")["id"]
+
+
+def _parse_time(value: Any) -> datetime | str:
+    """Parse milliseconds since the epoch, or ISO 8601 with a time zone."""
+    try:
+        time = datetime.fromtimestamp(value / 1000, UTC) if type(value) is int else datetime.fromisoformat(value)
+    except (ValueError, TypeError, OverflowError, OSError):
+        return _format_value(value)
+    return time if time.tzinfo else _format_value(value)
 
 
 def _parse_json(text: str | None) -> Any:
