@@ -1,12 +1,14 @@
 """The deployed stack: queues, tables, secret and state machines in MiniStack's modules, and the sandbox as Amberflo."""
 
 import contextlib
+import copy
 import json
 import logging
 import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, Final
 
 import boto3
@@ -19,6 +21,7 @@ from ministack.services import dynamodb, secretsmanager, sqs, stepfunctions
 
 from amberflo_workflows.core import aws, aws_call
 from amberflo_workflows.entrypoints import call_identity
+from amberflo_workflows.local.emulator_server import deepcopy_by_pickle
 from amberflo_workflows.sandbox import meters
 from amberflo_workflows.sandbox.app import Sandbox
 from amberflo_workflows.sandbox.faults import Fault as SandboxFault
@@ -183,6 +186,8 @@ def running_stack() -> Iterator[Stack]:
         patch.setattr(RequestSigner, "sign", lambda *_args, **_options: None)
         patch.setattr(aws_call, "sign", lambda headers, *_: headers)
         patch.setattr(stepfunctions, "_SFN_WAIT_SCALE", 0)
+        # As in the local system.
+        patch.setattr(stepfunctions, "copy", SimpleNamespace(**{**vars(copy), "deepcopy": deepcopy_by_pickle}))
         patch.setattr(stepfunctions, "_invoke_resource_with_timeout", build_invoke(stack.network))
         _forget_clients()
         stack.deploy()
