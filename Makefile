@@ -6,6 +6,8 @@ UV := $(BIN)/python -P infra/package_index.py
 ARGS ?=
 # Test processes, each with a local system of its own. They wait so often that two cores have time for a third one
 WORKERS ?= 3
+# A test that takes ten minutes hangs. The run fails with its name and the stack of each thread.
+HANGS := -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true --max-worker-restart 0
 # A CSV or NDJSON file of your own usage for the demo
 EVENTS ?=
 SOAK := tests/system/test_faults.py tests/system/test_load.py tests/workflows/faults tests/workflows/second_engine tests/fuzz tests/histories tests/model tests/mutants tests/infra/test_linters.py tests/infra/sbt
@@ -33,7 +35,7 @@ down: setup ## Stop the local system
 
 test: setup lint ## Run every test
 	@$(BIN)/python -m tools.chromium
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(HANGS) $(ARGS)
 
 coverage: setup ## Run every test and measure what the tests cover; takes 1.5 times as long
 	@$(MAKE) --no-print-directory test ARGS="$(ARGS) --cov"

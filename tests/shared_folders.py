@@ -17,21 +17,26 @@ def shared_folder(run: Path, name: str, fill: Callable[[Path], object]) -> Itera
     deleted it fills it again.
     """
     folder = run / name
-    with (run / f"{name}.lock").open("w") as lock:
-        # Whoever uses the folder has a shared lock; whoever fills or deletes it has an exclusive one.
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        # The exchange of one lock for the other is not atomic: another process may fill or delete it in between.
-        while not (folder / _COMPLETE).exists():
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with (run / f"{name}.users").open("w") as users:
+        with _locked(run / f"{name}.lock"):
             if not (folder / _COMPLETE).exists():
                 _fill(folder, fill)
-            fcntl.flock(lock, fcntl.LOCK_SH)
+            # Never waits: the exclusive lock below is held only by whoever has the other lock.
+            fcntl.flock(users, fcntl.LOCK_SH)
         yield folder
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return
-        shutil.rmtree(folder)
+        with _locked(run / f"{name}.lock"):
+            try:
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            shutil.rmtree(folder)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _fill(folder: Path, fill: Callable[[Path], object]) -> None:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 import requests
 
+from amberflo_workflows.console.packages import install_packages
 from amberflo_workflows.local import console_process as console
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.loopback import LOOPBACK
@@ -51,6 +52,8 @@ class Servers:
 
 @pytest.fixture(scope="module")
 def servers(shared_system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    # The command below has an environment without the settings that npm may need on this machine.
+    install_packages()
     system, folder = shared_system, tmp_path_factory.mktemp("network") / "home"
     url = LocalMetering.of(system, folder).json("console")["console"]
     try:

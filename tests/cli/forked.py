@@ -15,6 +15,8 @@ from typing import Final, TypeAlias
 CommandResult: TypeAlias = subprocess.CompletedProcess[str]
 
 _PRELOADED: Final = "tests.cli.preload"
+# Longer than any command of a test takes, also on a busy machine.
+_MAX_SECONDS: Final = 300
 
 
 def run_forked(arguments: Sequence[str], environment: Mapping[str, str], text: str = "") -> CommandResult:
@@ -24,11 +26,13 @@ def run_forked(arguments: Sequence[str], environment: Mapping[str, str], text: s
         paths[0].write_text(text)
         process = _context().Process(target=_run, args=(list(arguments), dict(environment), paths))
         process.start()
-        process.join()
+        process.join(_MAX_SECONDS)
         code = process.exitcode
+        process.kill()
+        process.join()
         process.close()
-        assert code is not None
         stdout, stderr = (path.read_text() for path in paths[1:])
+    assert code is not None, f"{arguments} did not end. It printed: {stdout}{stderr}"
     return subprocess.CompletedProcess(list(arguments), code, stdout, stderr)
 
 

@@ -39,7 +39,9 @@ class Metering:
 
     @property
     def environment(self) -> dict[str, str]:
-        variables = {"PATH": os.environ["PATH"], "COLUMNS": "200", "METERING_HOME": str(self.home)}
+        # Packages of the console are in a cache below the home directory.
+        user = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        variables = {**user, "COLUMNS": "200", "METERING_HOME": str(self.home)}
         # Set while coverage is measured, so that the command is measured as well.
         coverage = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
         return {**variables, **coverage, **self.system.emulator.environment}

@@ -133,7 +133,7 @@ def test_workers_end_when_their_emulator_is_killed(tmp_path: Path, invoke: Invok
     with running_emulator(tmp_path) as emulator:
         invoke(emulator, ENVIRONMENT)
         os.kill(emulator.server.pid, signal.SIGKILL)
-    assert session_processes(emulator.server.pid) == []
+    assert wait_until(lambda: session_processes(emulator.server.pid) == [])
 
 
 def test_queued_messages_are_consumed_after_a_restart_on_another_port(tmp_path: Path, invoke: Invoke) -> None:
