@@ -14,6 +14,7 @@ from constructs import Construct
 from amberflo_workflows.infra.memory import get_memory_mb
 from amberflo_workflows.infra.nag import acknowledge
 from amberflo_workflows.infra.operations import to_snake_case
+from amberflo_workflows.infra.roles import ServiceRole
 from amberflo_workflows.infra.settings import Runtime
 
 # What AWS's policy for Lambdas in a VPC allows, without the logs. EC2 has no resource-level permissions for all of it.
@@ -90,7 +91,7 @@ class Functions(Construct):
         ``storage``, by default 512 MB.
         """
         log_group = logs.LogGroup(self, f"{name}Log", retention=self._retention, removal_policy=RemovalPolicy.DESTROY)
-        role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        role = ServiceRole(self, f"{name}Role", service="lambda.amazonaws.com")
         log_group.grant_write(role)
         function = lambda_.Function(
             self,

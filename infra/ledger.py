@@ -11,6 +11,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from amberflo_workflows.infra.nag import acknowledge, get_logical_id
+from amberflo_workflows.infra.roles import ServiceRole
 from amberflo_workflows.infra.storage import build_bucket
 
 RECEIPTS_PREFIX: Final = "receipts/"
@@ -109,7 +110,7 @@ class Ledger(Construct):
 
         https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3
         """
-        role = iam.Role(self, "StreamRole", assumed_by=iam.ServicePrincipal("firehose.amazonaws.com"))
+        role = ServiceRole(self, "StreamRole", service="firehose.amazonaws.com")
         objects = [self.bucket.arn_for_objects(f"{prefix}*") for prefix in (RECEIPTS_PREFIX, ERRORS_PREFIX)]
         for actions, resources in (
             (["s3:AbortMultipartUpload", "s3:PutObject"], objects),

@@ -14,6 +14,7 @@ from constructs import Construct
 from amberflo_workflows.infra.log_groups import build_vended_log_group
 from amberflo_workflows.infra.nag import acknowledge
 from amberflo_workflows.infra.operations import Operation, OperationKind
+from amberflo_workflows.infra.roles import ServiceRole
 from amberflo_workflows.infra.settings import IngestLog, InvalidSetting
 
 NAMESPACE: Final = "AmberfloWorkflows"
@@ -68,7 +69,7 @@ class StateMachines(Construct):
                 f"{operation.name}.asl.json has the tokens {', '.join(sorted(missing))}, for which infra/ has no value."
             )
         name = operation.pascal_name
-        role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
+        role = ServiceRole(self, f"{name}Role", service="states.amazonaws.com")
         for task in sorted(operation.tasks):
             role.add_to_policy(
                 iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[tasks[task].function_arn])

@@ -78,9 +78,18 @@ def get_functions(template: dict[str, Any]) -> dict[str, Any]:
 def get_role_statements(template: dict[str, Any], role: str) -> list[tuple[list[str], str]]:
     """Return the actions and the resource of each statement of a role, given by its logical id."""
     statements = []
-    for policy in get_resources(template, "AWS::IAM::Policy").values():
-        if {"Ref": role} in policy["Roles"]:
-            for statement in policy["PolicyDocument"]["Statement"]:
-                actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-                statements.append((sorted(actions), json.dumps(statement["Resource"])))
+    for name, document in list_role_policies(template):
+        for statement in document["Statement"] if name == role else []:
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            statements.append((sorted(actions), json.dumps(statement["Resource"])))
     return statements
+
+
+def list_role_policies(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """List the policies in roles and beside them, each with the logical id of its role."""
+    for role, properties in get_resources(template, "AWS::IAM::Role").items():
+        for policy in properties.get("Policies", []):
+            yield role, policy["PolicyDocument"]
+    for policy in get_resources(template, "AWS::IAM::Policy").values():
+        for reference in policy["Roles"]:
+            yield reference["Ref"], policy["PolicyDocument"]

@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from typing import Any
 
-from tests.infra.conftest import get_resources
+from tests.infra.conftest import get_resources, list_role_policies
 
 # The actions on each resource, in alphabetical order.
 Grants = dict[str, str]
@@ -39,14 +39,12 @@ def collect_grants(template: dict[str, Any]) -> dict[str, Grants]:
     granted: dict[str, dict[str, set[str]]] = {
         strip_hash(role): defaultdict(set) for role in get_resources(template, "AWS::IAM::Role")
     }
-    for policy in get_resources(template, "AWS::IAM::Policy").values():
-        for statement in policy["PolicyDocument"]["Statement"]:
+    for role, document in list_role_policies(template):
+        for statement in document["Statement"]:
             assert statement.keys() == {"Action", "Effect", "Resource"}
             assert statement["Effect"] == "Allow"
-            for role in policy["Roles"]:
-                for resource in _to_list(statement["Resource"]):
-                    actions = _to_list(statement["Action"])
-                    granted[render_resource(role)][render_resource(resource)].update(actions)
+            for resource in _to_list(statement["Resource"]):
+                granted[strip_hash(role)][render_resource(resource)].update(_to_list(statement["Action"]))
     return {
         role.removesuffix("Role"): {resource: " ".join(sorted(actions)) for resource, actions in grants.items()}
         for role, grants in granted.items()

@@ -39,7 +39,7 @@ def measure(template: dict[str, Any], names: set[str] | None = None) -> list[Siz
     return [
         *_measure_template(template),
         *_measure_names(template, resolved),
-        *_measure_role_policies(resolved),
+        *_measure_role_policies(template, resolved),
         *_measure_resource_policies(resolved),
         *_measure_functions(resolved),
         *_measure_state_machines(resolved),
@@ -67,13 +67,16 @@ def _measure_names(template: dict[str, Any], resolved: dict[str, Any]) -> Iterat
             yield Size("metric", logical_id, len(metric["MetricName"]), _MAX_METRIC_NAME)
 
 
-def _measure_role_policies(resolved: dict[str, Any]) -> Iterator[Size]:
+def _measure_role_policies(template: dict[str, Any], resolved: dict[str, Any]) -> Iterator[Size]:
     inline: Counter[str] = Counter()
     for logical_id, item in resolved["Resources"].items():
         properties = item.get("Properties", {})
         if item["Type"] == "AWS::IAM::Policy":
-            for role in properties["Roles"]:
-                inline[role] += _count_characters(properties["PolicyDocument"])
+            for role in template["Resources"][logical_id]["Properties"]["Roles"]:
+                inline[role["Ref"]] += _count_characters(properties["PolicyDocument"])
+        if item["Type"] == "AWS::IAM::Role":
+            for policy in properties.get("Policies", []):
+                inline[logical_id] += _count_characters(policy["PolicyDocument"])
         if item["Type"] == "AWS::IAM::ManagedPolicy":
             size = _count_characters(properties["PolicyDocument"])
             yield Size("managed policy", logical_id, size, _MAX_MANAGED_POLICY)

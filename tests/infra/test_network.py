@@ -6,7 +6,7 @@ import pytest
 
 from amberflo_workflows.infra.node import use_packaged_node
 from amberflo_workflows.infra.settings import InvalidSetting, Settings
-from tests.infra.conftest import get_resources, get_role_statements
+from tests.infra.conftest import get_resources, get_role_statements, list_role_policies
 from tests.infra.every_setting import SETTINGS
 
 use_packaged_node()
@@ -39,10 +39,8 @@ def test_every_lambda_is_in_the_subnets_and_may_have_an_interface(every_setting:
         }
         role = function["Role"]["Fn::GetAtt"][0]
         assert any(set(INTERFACES) <= set(actions) for actions, _ in get_role_statements(template, role)), name
-        # Lambda creates an interface when the function is created, so the policy has to exist before it.
-        policies = get_resources(template, "AWS::IAM::Policy")
-        (policy,) = [policy for policy in policies if {"Ref": role} in policies[policy]["Roles"]]
-        assert policy in template["Resources"][name]["DependsOn"]
+        # Lambda creates an interface when the function is created, so the policy has to exist before it: in the role.
+        assert "ec2:" in str(template["Resources"][role]["Properties"]["Policies"])
 
 
 def test_the_network_may_be_known_at_deployment_only() -> None:
@@ -61,7 +59,7 @@ def test_without_subnets_no_lambda_is_in_a_vpc(aws: dict[str, Any]) -> None:
     assert "VpcConfig" not in {
         key for function in get_resources(aws, "AWS::Lambda::Function").values() for key in function
     }
-    assert "ec2:" not in str(get_resources(aws, "AWS::IAM::Policy"))
+    assert "ec2:" not in str(list(list_role_policies(aws)))
 
 
 @pytest.mark.parametrize(("name", "ids"), [("subnetIds", "subnet-1,subnet-2"), ("securityGroupIds", "sg-1,sg-2")])

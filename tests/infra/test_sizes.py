@@ -51,7 +51,7 @@ def _add_variable(template: dict[str, Any]) -> None:
 
 
 def _add_statements(template: dict[str, Any]) -> None:
-    document = _select(template, "AWS::IAM::Policy")[0]["PolicyDocument"]
+    document = _select(template, "AWS::IAM::Role")[0]["Policies"][0]["PolicyDocument"]
     document["Statement"] *= 200
 
 
