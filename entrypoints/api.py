@@ -153,6 +153,10 @@ def _meter_id(request: GatewayRequest) -> dict[str, Any]:
     return {"meterId": request.resource_id}
 
 
+def _customer_id(request: GatewayRequest) -> dict[str, Any]:
+    return {"customerId": request.resource_id}
+
+
 def _list_query(request: GatewayRequest) -> dict[str, Any]:
     return {name: _join(name, value) for name, value in request.query.items() if value}
 
@@ -209,6 +213,8 @@ _WORKFLOWS: Final[dict[tuple[str, str], tuple[str, Callable[[GatewayRequest], di
     ("GET", "/meters/{meterId}"): ("get_meter", _meter_id),
     ("PUT", "/meters/{meterId}"): ("update_meter", _changed_meter),
     ("DELETE", "/meters/{meterId}"): ("delete_meter", _meter_id),
+    ("GET", "/customers"): ("list_customers", _list_query),
+    ("GET", "/customers/{customerId}"): ("get_customer", _customer_id),
     ("GET", "/usage/{meterId}"): ("fetch_usage", _usage_query),
     ("GET", "/usage/{meterId}/records"): ("list_records", _usage_query),
     ("DELETE", "/usage"): ("cancel_usage", _parse_body),

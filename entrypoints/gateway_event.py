@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl, unquote
 _PATHS: Final = (
     "/meters",
     "/meters/{meterId}",
+    "/customers",
+    "/customers/{customerId}",
     "/usage",
     "/usage/{meterId}",
     "/usage/{meterId}/records",

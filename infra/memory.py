@@ -15,6 +15,7 @@ MEMORY_MB: Final[Mapping[str, int]] = MappingProxyType(
         # Responses of up to 6 MB, and calls with an Idempotency-Key, load boto3 while the caller waits.
         "Api": 512,
         "FetchUsage": 512,
+        "ListCustomers": 512,
         "ListMeters": 512,
         # Up to a million records have to be read for a page while the caller waits, so it has a full core.
         "ReadRecords": 1769,

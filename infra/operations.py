@@ -95,6 +95,8 @@ OPERATIONS: Final = (
     Operation("get_meter", OperationKind.SYNCHRONOUS, Route("GET", "/meters/{meterId}")),
     Operation("update_meter", OperationKind.SYNCHRONOUS, Route("PUT", "/meters/{meterId}")),
     Operation("delete_meter", OperationKind.SYNCHRONOUS, Route("DELETE", "/meters/{meterId}")),
+    Operation("list_customers", OperationKind.SYNCHRONOUS, Route("GET", "/customers")),
+    Operation("get_customer", OperationKind.SYNCHRONOUS, Route("GET", "/customers/{customerId}")),
     Operation("fetch_usage", OperationKind.SYNCHRONOUS, Route("GET", "/usage/{meterId}")),
     Operation("list_records", OperationKind.SYNCHRONOUS, RECORDS),
     Operation("cancel_usage", OperationKind.SYNCHRONOUS, Route("DELETE", "/usage")),

@@ -1,6 +1,6 @@
 """Roles whose permissions are in the role itself.
 
-CDK would put them into a policy beside each role, which is one resource more; a stack may have 500.
+CDK would put them into a policy next to each role, which is one resource more; a stack may have 500.
 """
 
 from typing import Any

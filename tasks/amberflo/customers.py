@@ -1,6 +1,6 @@
 """Amberflo's customers: look one up, create one."""
 
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from amberflo_workflows.core.tenant import format_millis
 from amberflo_workflows.tasks.amberflo.client import AmberfloClient
@@ -19,14 +19,14 @@ def get_or_create_customer(amberflo: AmberfloClient, new_customer: dict[str, Any
 
     Raises what :meth:`AmberfloClient.call` raises.
     """
-    customer = _fetch_customer(amberflo, new_customer["customerId"])
+    customer = fetch_customer(amberflo, new_customer["customerId"])
     if customer is not None:
         return customer
     try:
         created = amberflo.call("POST", "/customers", new_customer)
     except AmberfloClientError:
         # Another event of the same tenant may have created it in the meantime.
-        customer = _fetch_customer(amberflo, new_customer["customerId"])
+        customer = fetch_customer(amberflo, new_customer["customerId"])
         if customer is None:
             raise
         return customer
@@ -36,6 +36,11 @@ def get_or_create_customer(amberflo: AmberfloClient, new_customer: dict[str, Any
 def writable_fields(customer: dict[str, Any]) -> dict[str, Any]:
     """Return a customer as read, without the fields that only Amberflo sets."""
     return {name: value for name, value in customer.items() if name not in _READ_ONLY_FIELDS}
+
+
+def is_customer(response: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a response of Amberflo is a customer."""
+    return isinstance(response, dict) and bool(response.get("customerId"))
 
 
 def is_offboarded(customer: dict[str, Any]) -> bool:
@@ -54,7 +59,7 @@ def offboarding_time(customer: dict[str, Any]) -> str:
     return format_millis(update_time) if isinstance(update_time, int) else ""
 
 
-def _fetch_customer(amberflo: AmberfloClient, customer_id: str) -> dict[str, Any] | None:
+def fetch_customer(amberflo: AmberfloClient, customer_id: str) -> dict[str, Any] | None:
     """Return the customer, or ``None`` if there is none, for which Amberflo returns ``{}``."""
     customer = amberflo.call("GET", "/customers/", params={"customerId": customer_id})
-    return customer if isinstance(customer, dict) and customer.get("customerId") else None
+    return customer if is_customer(customer) else None

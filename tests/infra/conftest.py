@@ -86,7 +86,7 @@ def get_role_statements(template: dict[str, Any], role: str) -> list[tuple[list[
 
 
 def list_role_policies(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """List the policies in roles and beside them, each with the logical id of its role."""
+    """List the policies in roles and next to them, each with the logical id of its role."""
     for role, properties in get_resources(template, "AWS::IAM::Role").items():
         for policy in properties.get("Policies", []):
             yield role, policy["PolicyDocument"]

@@ -35,6 +35,8 @@ def test_a_call_ends_before_api_gateway_times_out(aws: dict[str, Any]) -> None:
         "delete_meter",
         "fetch_usage",
         "list_records",
+        "list_customers",
+        "get_customer",
         "cancel_usage",
     )
     function = get_functions(aws)["api"]["Timeout"]

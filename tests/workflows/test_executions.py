@@ -14,7 +14,7 @@ pytestmark = pytest.mark.emulator
 METER = {"label": "API calls", "meterApiName": "api-calls", "meterType": "sum_of_all_usage"}
 SYNCHRONOUS = [
     "create_meter", "get_meter", "list_meters", "update_meter", "delete_meter", "fetch_usage", "list_records",
-    "cancel_usage",
+    "cancel_usage", "list_customers", "get_customer",
 ]  # fmt: skip
 REFRESHED = ["WasApiKeyRefreshed", "RefreshApiKey"]
 
@@ -31,8 +31,11 @@ def _create_meter(runner: Runner) -> Any:
 
 def _request(runner: Runner, workflow: str) -> Any:
     """A request that succeeds; creates the meter that it needs."""
-    meter_id = "" if workflow in {"create_meter", "list_meters"} else _create_meter(runner)["id"]
+    without_meter = {"create_meter", "list_meters", "list_customers", "get_customer"}
+    meter_id = "" if workflow in without_meter else _create_meter(runner)["id"]
     window = {"startTimeInSeconds": 1, "endTimeInSeconds": 2}
+    if workflow == "get_customer":
+        runner.run("create_customer", {"detail": {"tenantId": "t1"}})
     return {
         "create_meter": METER,
         "list_meters": {},
@@ -41,6 +44,8 @@ def _request(runner: Runner, workflow: str) -> Any:
         "delete_meter": {"meterId": meter_id},
         "fetch_usage": {"meterId": meter_id},
         "list_records": {"meterId": meter_id, "tenantId": "t1", **window},
+        "list_customers": {},
+        "get_customer": {"customerId": "t1"},
         "cancel_usage": {"id": "r", "meterApiName": "api-calls", "ingestionTimeRange": window},
     }[workflow]
 

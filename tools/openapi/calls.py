@@ -8,7 +8,7 @@ from amberflo_workflows.core.ledger.requests import ReconciliationRequest
 from amberflo_workflows.core.meter import MeterFields, NewMeter
 from amberflo_workflows.tasks.cancel_usage import CancelRecords, FilteringRule
 from tools.openapi import schemas
-from tools.openapi.parameters import FETCH_USAGE, IDEMPOTENCY_KEY, LIST_METERS, LIST_RECORDS, Parameter
+from tools.openapi.parameters import FETCH_USAGE, IDEMPOTENCY_KEY, LIST_CUSTOMERS, LIST_METERS, LIST_RECORDS, Parameter
 
 
 class Call(NamedTuple):
@@ -71,6 +71,21 @@ CALLS: Final = {
         problems=(400, 404, 409),
         description="Deprecates the meter first, because Amberflo deletes only deprecated meters. Its usage stays. "
         "409: the meter is locked, or other calls are changing it (repeat the call).",
+    ),
+    "list_customers": Call(
+        summary="List customers.",
+        responses=(schemas.CustomerPage,),
+        problems=(400,),
+        description="Amberflo's customers, which tenants become when they are onboarded, sorted by `customerId`. "
+        "`search` selects those whose id, name or email contains it. A page has as many customers as fit into a "
+        "response, at most `limit`. Get the next page with `next_token` until it is null.",
+        parameters=LIST_CUSTOMERS,
+    ),
+    "get_customer": Call(
+        summary="Read a customer.",
+        responses=(schemas.CustomerAnswer,),
+        problems=(400, 404),
+        description="The customer as Amberflo returns it.",
     ),
     "fetch_usage": Call(
         summary="Fetch usage.",

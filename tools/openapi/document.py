@@ -10,7 +10,7 @@ from amberflo_workflows.core.meter import READ_ONLY_FIELDS
 from amberflo_workflows.infra.operations import DOCUMENT, Route, list_routes, to_pascal_case, to_snake_case
 from tools.openapi import responses
 from tools.openapi.calls import CALLS, Call
-from tools.openapi.parameters import METER_ID, OPERATION_ID
+from tools.openapi.parameters import CUSTOMER_ID, METER_ID, OPERATION_ID
 from tools.openapi.schemas import CountedUsage, Dimension, GatewayProblem, Problem
 
 _REF: Final = "#/components/schemas/{name}"
@@ -56,7 +56,8 @@ def _build_paths() -> dict[str, Any]:
 
 
 def _build_path_item(route: Route) -> dict[str, Any]:
-    parameters = [parameter for parameter in (METER_ID, OPERATION_ID) if f"{{{parameter['name']}}}" in route.path]
+    ids = (CUSTOMER_ID, METER_ID, OPERATION_ID)
+    parameters = [parameter for parameter in ids if f"{{{parameter['name']}}}" in route.path]
     return {"parameters": parameters} if parameters else {}
 
 

@@ -6,8 +6,10 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from amberflo_workflows.core.meter import MeterId
+from amberflo_workflows.core.usage_record import MAX_TEXT_LENGTH
 from amberflo_workflows.entrypoints.call_identity import MAX_KEY_LENGTH
 from amberflo_workflows.tasks.fetch_usage import UsageQuestion
+from amberflo_workflows.tasks.list_customers import ListCustomers
 from amberflo_workflows.tasks.list_meters import ListMeters
 from amberflo_workflows.tasks.read_records import MAX_RECORDS, RecordQuestion
 
@@ -26,6 +28,10 @@ _DESCRIPTIONS: Final = {
     "aggregation": "In upper or lower case. Default: the aggregation of the meter.",
     "groupBy": "`customerId` and dimensions, comma separated.",
     "take": "The maximum number of groups, largest first.",
+}
+_CUSTOMER_DESCRIPTIONS: Final = {
+    "limit": "Customers per page.",
+    "search": "A part of the id, the name or the email, in upper or lower case.",
 }
 _RECORD_DESCRIPTIONS: Final = {
     "meterApiName": "The name of the meter. Default: it is looked up by the ID, unless the meter was deleted.",
@@ -68,6 +74,13 @@ IDEMPOTENCY_KEY: Final[Parameter] = {
     "authorizer does not tell who calls.",
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
 }
+CUSTOMER_ID: Final[Parameter] = {
+    "name": "customerId",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_LENGTH},
+}
+LIST_CUSTOMERS: Final = _build_query(ListCustomers, {**_DESCRIPTIONS, **_CUSTOMER_DESCRIPTIONS})
 LIST_METERS: Final = _build_query(ListMeters, _DESCRIPTIONS)
 LIST_RECORDS: Final = _build_query(
     RecordQuestion, _RECORD_DESCRIPTIONS, required=("tenantId", "startTimeInSeconds", "endTimeInSeconds")

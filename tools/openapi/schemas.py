@@ -76,6 +76,31 @@ class MeterPage(Struct):
     next_token: str | None
 
 
+class Customer(Struct, rename="camel"):
+    """A customer as Amberflo returns it. It may have more members."""
+
+    customer_id: str
+    customer_name: str | UnsetType | None = UNSET
+    customer_email: str | UnsetType | None = UNSET
+    lifecycle_stage: str | UnsetType | None = UNSET
+    traits: dict[str, Any] | UnsetType | None = UNSET
+    create_time: int | UnsetType | None = UNSET
+    update_time: int | UnsetType | None = UNSET
+
+
+class CustomerAnswer(Struct):
+    """A customer."""
+
+    data: Customer
+
+
+class CustomerPage(Struct):
+    """Customers, sorted by `customerId`. `next_token` gets the next page; it is null on the last page."""
+
+    data: list[Customer]
+    next_token: str | None
+
+
 class AmberfloAnswer(Struct):
     """The response of Amberflo, unchanged."""
 

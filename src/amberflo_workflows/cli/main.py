@@ -29,6 +29,7 @@ COMMANDS: Final = {
         "amberflo_workflows.cli.console", "Open the console in the browser. With --stack it runs until Ctrl+C."
     ),
     "meters": LazyCommand("amberflo_workflows.cli.meters", "List, create, show and delete meters."),
+    "customers": LazyCommand("amberflo_workflows.cli.customers", "List and show the customers of tenants."),
     "usage": LazyCommand("amberflo_workflows.cli.usage", "Fetch, chart, explain and cancel usage."),
     "trace": LazyCommand(
         "amberflo_workflows.cli.trace",

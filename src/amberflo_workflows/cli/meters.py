@@ -7,7 +7,7 @@ import typer
 
 from amberflo_workflows.cli.context import get_api_client, reported_errors
 from amberflo_workflows.cli.options import Json, Meter, Yes
-from amberflo_workflows.cli.output import confirm, fail, say, show_status, show_table
+from amberflo_workflows.cli.output import confirm, fail, say, show_fields, show_status, show_table
 from amberflo_workflows.core.meter import MeterType
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="List, create, show and delete meters.")
@@ -91,8 +91,5 @@ def delete(context: typer.Context, *, meter_id: Meter, yes: Yes = False, as_json
 def _show(meter: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(meter, indent=2))
-        return
-    show_table(
-        ("field", "value"),
-        [(field, value if isinstance(value, str) else json.dumps(value)) for field, value in sorted(meter.items())],
-    )
+    else:
+        show_fields(meter)

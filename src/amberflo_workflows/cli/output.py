@@ -1,6 +1,7 @@
 """How the commands print results, notes, errors and progress, and ask for confirmation."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
@@ -54,6 +55,12 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numb
     for row in rows:
         table.add_row(*(Text(escape_control(str(cell))) for cell in row))
     (console if console.is_terminal else Console(width=_PIPED_COLUMNS)).print(table)
+
+
+def show_fields(members: Mapping[str, object]) -> None:
+    """Print the members of an object, sorted by their names, those that are not text as JSON."""
+    rows = [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in sorted(members.items())]
+    show_table(("field", "value"), rows)
 
 
 def confirm(question: str, yes: bool) -> None:

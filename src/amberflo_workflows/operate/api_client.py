@@ -69,13 +69,24 @@ class ApiClient:
 
     def list_meters(self) -> Iterator[dict[str, Any]]:
         """Yield all meters, sorted by name."""
-        query: Query = {}
+        return self._list("meters", {})
+
+    def list_customers(self, search: str = "") -> Iterator[dict[str, Any]]:
+        """Yield the customers whose id, name or email contains a text, sorted by id."""
+        return self._list("customers", {"search": search} if search else {})
+
+    def get_customer(self, customer_id: str) -> dict[str, Any]:
+        """Return the customer of a tenant."""
+        return dict(self.call("GET", "customers", customer_id)["data"])
+
+    def _list(self, path: str, query: Query) -> Iterator[dict[str, Any]]:
+        token: Query = {}
         while True:
-            page = self.call("GET", "meters", query=query)
+            page = self.call("GET", path, query={**query, **token})
             yield from page["data"]
             if not page.get("next_token"):
                 return
-            query = {"next_token": page["next_token"]}
+            token = {"next_token": page["next_token"]}
 
     def get_meter(self, id_or_name: str) -> dict[str, Any]:
         """Return the meter with this id, or if there is none, with this ``meterApiName``."""

@@ -30,7 +30,7 @@ def _get_routes(assembly: ControlPlaneAssembly) -> dict[str, Any]:
     return {
         route["RouteKey"]: route
         for route in routes
-        if re.search("/(meters|usage|ingest|reconciliations|replays|periods)", route["RouteKey"])
+        if re.search("/(meters|customers|usage|ingest|reconciliations|replays|periods)", route["RouteKey"])
     }
 
 

@@ -34,6 +34,8 @@ def test_an_example_input_runs_its_workflow_successfully(system: System, workflo
             # No meter has the example's id, so that the example does not change a real meter.
             assert _run(system, workflow, request)["statusCode"] == 404
             request["meterId"] = created["body"]["data"]["id"]
+    if workflow == "get_customer":
+        _run(system, "create_customer", build_example_input("create_customer", system.outputs, time.time()))
     if workflow == "backfill_usage":
         now = int(time.time() * 1000)
         usage = {"tenantId": TENANT, "meterApiName": METER, "meterValue": 1, "meterTimeInMillis": now}

@@ -33,6 +33,8 @@ ROUTES = {
     "list_meters": ("GET", "meters", None),
     "update_meter": ("PUT", "meters/{id}", {"label": "new"}),
     "delete_meter": ("DELETE", "meters/{id}", None),
+    "list_customers": ("GET", "customers", None),
+    "get_customer": ("GET", "customers/t1", None),
     "fetch_usage": ("GET", "usage/{id}", None),
     "list_records": ("GET", "usage/{id}/records?tenantId=a&startTimeInSeconds=0&endTimeInSeconds=1", None),
     "cancel_usage": ("DELETE", "usage", {"id": "r", "meterApiName": "api-calls", "ingestionTimeRange": WINDOW}),
@@ -43,6 +45,8 @@ CALLS = {
     "CreateMeter": ("POST", "/meters"),
     "GetMeter": ("GET", "/meters/*"),
     "ListMeters": ("GET", "/meters"),
+    "ListCustomers": ("GET", "/customers"),
+    "GetCustomer": ("GET", "/customers/"),
     "ReadMeter": ("GET", "/meters/*"),
     "UpdateMeter": ("PUT", "/meters"),
     "DeprecateMeter": ("PUT", "/meters"),
@@ -116,6 +120,8 @@ def start(system: System, cell: Cell, faults: list[dict[str, Any]], request: Any
     method, path, body = ROUTES[row.workflow]
     meter_id = create_meter(system) if "{id}" in path or row.workflow == "cancel_usage" else ""
     path = path.replace("{id}", meter_id)
+    if row.workflow == "get_customer":
+        _post(system, "customers", {"customerId": "t1", "customerName": "T1"})
     sandbox_of(system).clear_requests()
     sandbox_of(system).set_faults(faults)
     response = Api(system).call(method, path, request or body)
@@ -127,10 +133,14 @@ def start(system: System, cell: Cell, faults: list[dict[str, Any]], request: Any
 
 def create_meter(system: System) -> str:
     """Create a meter without a workflow; returns its ID."""
+    return str(_post(system, "meters", METER)["id"])
+
+
+def _post(system: System, path: str, body: Any) -> Any:
+    """Create something in the sandbox without a workflow."""
     secret = system.client("secretsmanager").get_secret_value(SecretId=SECRET)
     key = json.loads(secret["SecretString"])["apiKey"]
-    response = requests.post(f"{system.amberflo_url}/meters", json=METER, headers={"X-API-KEY": key}, timeout=10)
-    return str(response.json()["id"])
+    return requests.post(f"{system.amberflo_url}/{path}", json=body, headers={"X-API-KEY": key}, timeout=10).json()
 
 
 def build_input(system: System, workflow: str) -> Any:

@@ -56,6 +56,8 @@ OUTPUTS: dict[str, Output] = {
     "CreateMeter": lambda _event: {**_METER, "statusCode": 201},
     "GetMeter": lambda _event: _METER,
     "ListMeters": lambda _event: {"statusCode": 200, "body": {"data": []}},
+    "ListCustomers": lambda _event: {"statusCode": 200, "body": {"data": []}},
+    "GetCustomer": lambda _event: {"statusCode": 200, "body": {"data": {"customerId": "a"}}},
     "UpdateMeter": lambda _event: _METER,
     "DeleteMeter": lambda _event: _ACCEPTED,
     "FetchUsage": lambda _event: {"statusCode": 200, "body": {"data": {"clientMeters": []}}},

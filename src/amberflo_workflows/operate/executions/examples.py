@@ -58,6 +58,8 @@ _EXAMPLES: Final[dict[str, Example]] = {
     "get_meter": _constant({"meterId": _UNKNOWN_METER}),
     "update_meter": _constant({"meterId": _UNKNOWN_METER, "label": "Calls of the example"}),
     "delete_meter": _constant({"meterId": _UNKNOWN_METER}),
+    "list_customers": _constant({}),
+    "get_customer": _constant({"customerId": TENANT}),
     "fetch_usage": _constant({"meterApiName": METER}),
     "list_records": _build_list_records_input,
     "cancel_usage": _constant(
