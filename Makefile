@@ -104,6 +104,7 @@ clean: ## Remove build results, the virtual environment and the local system's s
 .venv/.ready: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed and '$(PYTHON)' is older; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -L src/amberflo_workflows/tasks || { echo "This checkout has no symbolic links. Run: git config core.symlinks true && git checkout -- src"; exit 1; }
+	@echo "Installing the locked packages into .venv, which takes about a minute." >&2
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/bootstrap.txt
 	@$(UV) pip sync --quiet --python $(BIN)/python --index-strategy unsafe-best-match --require-hashes --only-binary :all: requirements/dev.txt

@@ -1,6 +1,7 @@
 """The wheel in an environment of its own, isolated from this repository."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -53,6 +54,12 @@ def test_the_wheel_is_the_same_with_and_without_an_sdist(wheel: Path, tmp_path: 
 def _read_members(wheel: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(wheel) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_the_documents_install_the_wheel_of_this_version(wheel: Path) -> None:
+    pages = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md"]
+    names = {name for page in pages for name in re.findall(r"amberflo_workflows-[\w.-]+\.whl", page.read_text())}
+    assert names == {wheel.name}
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -132,7 +132,7 @@ def _run(command: Sequence[str], folder: Path, environment: dict[str, str]) -> N
 
 def render_install_hint(wheel: Path) -> str:
     """Render the next step: how to install the wheel."""
-    return f"Next, in the environment of your CDK app: pip install 'amberflo-workflows[cdk]' {wheel}"
+    return f"Next, in the environment of your CDK app, which has amberflo-workflows[cdk]: pip install {wheel}"
 
 
 def main(arguments: Sequence[str]) -> int:

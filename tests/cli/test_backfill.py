@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,6 +108,8 @@ def test_invalid_rows_are_rejected_and_the_rest_is_counted(metering: Metering, t
     row_start = text.rindex("\n", 0, text.index("five")) + 1
     items = metering.json("rejected", "list", "--reason", "must be a number")
     assert [item["unique_id"].partition(":")[2] for item in items] == [str(row_start)]
+    (example,) = report["examples"]["meterValue must be a number, not text"]
+    assert example.startswith(f"line {text[:row_start].count(chr(10)) + 1:,} (byte {row_start:,}): ")
 
 
 def test_a_dry_run_reports_totals_and_counts_nothing(metering: Metering, tmp_path: Path) -> None:
@@ -129,13 +132,22 @@ def test_a_constant_stays_the_text_that_was_entered(metering: Metering, tmp_path
         assert (group["group"]["groupInfo"], group["groupValue"]) == ({"version": "1.10"}, 6)
 
 
-def test_an_interrupted_backfill_resumes(metering: Metering, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("interruption", "message"),
+    [(signal.SIGKILL, ""), (signal.SIGINT, "Interrupted. Repeat the command; it resumes where it stopped")],
+    ids=["killed", "Ctrl+C"],
+)
+def test_an_interrupted_backfill_resumes(
+    metering: Metering, tmp_path: Path, interruption: signal.Signals, message: str
+) -> None:
     rows = build_rows(4_000)
     file = write_file(tmp_path / "usage.csv", build_csv(rows))
     command = metering.command("backfill", file, "--map", "tenantId=customer")
-    with subprocess.Popen(command, env=metering.environment, stdout=subprocess.DEVNULL) as process:
+    pipes: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=metering.environment, **pipes) as process:
         assert wait_until(lambda: list((tmp_path / "home" / "backfills").glob("*.json")) != [])
-        os.kill(process.pid, signal.SIGKILL)
+        os.kill(process.pid, interruption)
+        assert message in process.communicate()[1]
     (journal,) = (tmp_path / "home" / "backfills").glob("*.json")
     sent = json.loads(journal.read_text())["accepted"]
     # Executions that were running then still end.

@@ -61,8 +61,8 @@ def test_a_redriven_event_counts_once_and_remains_in_the_history(metering: Meter
     tenant = f"tenant-{uuid.uuid4()}"
     _send_to_dead_letter_queue(metering.system, _usage(tenant))
     (event,) = metering.json("dead", "list")
-    done = metering("dead", "redrive", event["id"])
-    assert (done.returncode, "1 redriven." in done.stdout) == (0, True)
+    assert metering("dead", "redrive", "--tenant", "another").stdout == "0 redriven.\n"
+    assert metering.json("dead", "redrive", event["id"]) == {"redriven": [event["id"]]}
     assert wait_until(lambda: sandbox_of(metering.system).totals("api-calls") == {tenant: 4})
     assert metering.json("dead", "list") == []
     (item,) = [item for item in metering.json("rejected", "list", "--all") if item["id"] == event["id"]]
@@ -87,8 +87,10 @@ def test_no_event_is_dropped_without_an_answer(metering: Metering) -> None:
     done = metering("dead", "drop", "--all")
     text = " ".join(done.stderr.split())
     assert (done.returncode, "Drop 1 dead events? They are then not sent again." in text) == (2, True)
-    assert len(metering.json("dead", "list")) == 1
-    assert metering("dead", "drop", "--all", "--yes").returncode == 0
+    done = metering("dead", "drop", "--all", "--json")
+    assert (done.returncode, "--json requires --yes" in done.stderr) == (2, True)
+    (event,) = metering.json("dead", "list")
+    assert metering.json("dead", "drop", "--all", "--yes") == {"dropped": [event["id"]]}
 
 
 def test_dropping_an_event_that_is_too_large_for_an_item_stores_its_beginning(metering: Metering) -> None:

@@ -119,7 +119,10 @@ def test_faults_are_set_and_cleared(shell: Shell) -> None:
     assert shell("fault", "clear").stdout == "All faults are cleared.\n"
     assert json.loads(shell("fault", "clear", "--json").stdout) == []
     wrong = shell("fault", "set", "wonderful")
-    assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1)
+    assert (wrong.returncode, "'trickle', 'accept_then_drop', 'accept_then_status'" in wrong.stderr) == (2, True)
+    for option in (("--share", "0"), ("--share", "nan"), ("--seconds", "inf"), ("--times", "0"), ("--status", "99")):
+        wrong = shell("fault", "set", "delay", *option)
+        assert (wrong.returncode, option[0] in wrong.stderr, wrong.stdout) == (2, True, ""), wrong
 
 
 def test_tokens_are_for_reading_or_writing_or_expired(shell: Shell) -> None:

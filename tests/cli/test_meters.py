@@ -133,6 +133,7 @@ def test_the_api_and_token_of_a_stack_come_from_its_outputs(system: System, tmp_
         ("metering executions ", "list show follow start"),
         ("metering meters create --type ", "sum_of_all_usage active_users event_duration"),
         ("metering usage chart --interval ", "hour day week month"),
+        ("metering fault set ", "status delay drop hang trickle"),
         ("metering events send --type ", "ingestUsage onboardingRequest offboardingRequest"),
     ],
 )

@@ -82,6 +82,10 @@ def test_usage_that_is_rejected_again_fails_the_command(metering: Metering, tena
     assert done.returncode == 1
     assert "1 counted, 1 rejected again." in done.stdout
     assert "meterValue must be a number" in done.stdout
+    done = metering("rejected", "redrive", "--tenant", tenant, "--json")
+    (item_id,) = _list_ids(metering, "--tenant", tenant)
+    rejected = {"id": item_id, "reason": "meterValue must be a number, not text"}
+    assert (done.returncode, json.loads(done.stdout)) == (1, {"counted": 0, "rejected": [rejected]})
 
 
 def test_redrive_with_a_replacement(metering: Metering, tenant: str) -> None:
@@ -104,7 +108,11 @@ def test_nothing_is_dropped_without_an_answer(metering: Metering, tenant: str) -
     text = " ".join(done.stderr.split())
     assert (done.returncode, "Drop 2 rejected usages? They are then never billed." in text) == (2, True)
     assert "use --yes" in text
-    assert len(_list_ids(metering, "--tenant", tenant)) == 2
+    ids = _list_ids(metering, "--tenant", tenant)
+    done = metering("rejected", "drop", "--tenant", tenant, "--json")
+    assert (done.returncode, "--json requires --yes" in done.stderr) == (2, True)
+    dropped = metering.json("rejected", "drop", "--tenant", tenant, "--yes")
+    assert (len(ids), dropped) == (2, {"dropped": ids})
 
 
 def test_no_item_is_changed_if_one_cannot_be(metering: Metering, tenant: str) -> None:

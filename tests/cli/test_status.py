@@ -55,6 +55,9 @@ def test_logs_prints_the_logs_of_the_functions(metering: Metering) -> None:
     lines = metering("logs", "--minutes", "1").stdout.splitlines()
     assert any(arn.split(":")[7] in line for line in lines)
     assert any(line.startswith("REPORT RequestId") for line in lines)
+    facts = [json.loads(line) for line in metering("logs", "--minutes", "1", "--json").stdout.splitlines()]
+    assert {frozenset(fact) for fact in facts} == {frozenset({"timestamp", "log_group", "message"})}
+    assert [fact["timestamp"] for fact in facts] == sorted(fact["timestamp"] for fact in facts)
 
 
 def test_a_missing_stack_is_an_error_of_one_line(metering: Metering) -> None:

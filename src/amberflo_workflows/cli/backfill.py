@@ -8,7 +8,8 @@ import typer
 from amberflo_workflows.cli.backfill_actions import check_file, send_from_here, send_on_aws, send_rejected_rows
 from amberflo_workflows.cli.context import get_deployment, reported_errors
 from amberflo_workflows.cli.options import FileFormat, Json
-from amberflo_workflows.cli.output import fail
+from amberflo_workflows.cli.output import fail, note
+from amberflo_workflows.cli.waiting import INTERRUPTED_EXIT_CODE
 from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.core.file_options import FileOptions, LongDimensions
 from amberflo_workflows.core.usage_file import detect_format, read_layout
@@ -100,7 +101,9 @@ def backfill(
             if only_refused:
                 send_rejected_rows(deployment, source, layout, as_json=as_json)
             elif isinstance(source, S3File):
-                send_on_aws(deployment, source, options, as_json=as_json, after_cancellation=after_cancellation)
+                send_on_aws(
+                    context, deployment, source, options, as_json=as_json, after_cancellation=after_cancellation
+                )
             else:
                 send_from_here(
                     deployment, source, layout, restart=restart, as_json=as_json, after_cancellation=after_cancellation
@@ -109,6 +112,17 @@ def backfill(
             raise fail(error) from None
         except ChunkNotSent as error:
             raise fail(f"{error} Fix the cause and repeat the command; it resumes where it stopped.") from None
+        except KeyboardInterrupt:
+            note(f"Interrupted. {_advise_after_interruption(dry_run=dry_run, only_refused=only_refused)}")
+            raise typer.Exit(INTERRUPTED_EXIT_CODE) from None
+
+
+def _advise_after_interruption(*, dry_run: bool, only_refused: bool) -> str:
+    if dry_run:
+        return "Nothing was sent."
+    if only_refused:
+        return "Repeat the command; it sends what is still rejected."
+    return "Repeat the command; it resumes where it stopped, and counts nothing twice."
 
 
 def _open_source(context: typer.Context, file: str) -> UsageSource:

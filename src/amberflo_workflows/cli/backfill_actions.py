@@ -8,6 +8,7 @@ import typer
 from amberflo_workflows.cli.backfill_report import REJECTED_ADVICE, build_progress_bar, run_with_progress, show_report
 from amberflo_workflows.cli.known_meters import MetersNotChecked, fetch_known_meters, find_deployment
 from amberflo_workflows.cli.output import say, with_progress
+from amberflo_workflows.cli.waiting import report_interruption
 from amberflo_workflows.core import sent_files
 from amberflo_workflows.core.file_options import FileOptions
 from amberflo_workflows.core.file_rows import FileRow, read_rows
@@ -35,7 +36,7 @@ def check_file(context: typer.Context, source: UsageSource, layout: FileLayout, 
         warnings = [str(error)]
     report = run_with_progress(backfill_run.dry_run(source, layout, meters), "Reading", source)
     report.warnings += [*warnings, *_describe_earlier_run(context, source, layout)]
-    show_report(report, as_json=as_json, is_dry_run=True)
+    show_report(report, source, as_json=as_json, is_dry_run=True)
 
 
 def send_from_here(
@@ -56,20 +57,29 @@ def send_from_here(
     # A run of which nothing was counted may be repeated with other options, unless an earlier run counted something.
     if first and is_new and not report.accepted:
         sent_files.forget(s3, bucket, layout.options, first)
-    show_report(report, as_json=as_json)
+    show_report(report, source, as_json=as_json)
 
 
 def send_on_aws(
-    deployment: Deployment, source: S3File, options: FileOptions, *, as_json: bool, after_cancellation: bool
+    context: typer.Context,
+    deployment: Deployment,
+    source: S3File,
+    options: FileOptions,
+    *,
+    as_json: bool,
+    after_cancellation: bool,
 ) -> None:
     """Start the workflow for a file on S3, follow it, and show the outcome. Raises :class:`OperatorError`."""
     arn = s3_backfill.start(deployment, source.object, options, after_cancellation=after_cancellation)
     if not as_json:
         say(f"Started backfill_usage: {arn}")
-    with build_progress_bar() as bar:
-        task = bar.add_task("Ranges of the file", total=None)
-        for ranges in s3_backfill.follow(deployment, arn):
-            bar.update(task, completed=ranges.done, total=ranges.total)
+    try:
+        with build_progress_bar() as bar:
+            task = bar.add_task("Ranges of the file", total=None)
+            for ranges in s3_backfill.follow(deployment, arn):
+                bar.update(task, completed=ranges.done, total=ranges.total)
+    except KeyboardInterrupt:
+        raise report_interruption(context, arn) from None
     data = s3_backfill.fetch_result(deployment, arn)
     if as_json:
         print(json.dumps({**data, "execution": arn}))

@@ -8,7 +8,8 @@ from typing import Final
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from amberflo_workflows.cli.output import console, say
+from amberflo_workflows.cli.output import error_console, say
+from amberflo_workflows.operate.backfill.lines import find_line_numbers
 from amberflo_workflows.operate.backfill.run import BackfillReport
 from amberflo_workflows.operate.backfill.source import UsageSource
 from amberflo_workflows.operate.usage_report import format_number
@@ -30,14 +31,15 @@ def run_with_progress(steps: Iterable[tuple[int, BackfillReport]], title: str, s
     return report
 
 
-def show_report(report: BackfillReport, *, as_json: bool, is_dry_run: bool = False) -> None:
+def show_report(report: BackfillReport, source: UsageSource, *, as_json: bool, is_dry_run: bool = False) -> None:
     """Print a report, and exit with 1 if usage was rejected."""
+    examples = _describe_examples(report, source)
     if as_json:
         counts = {"accepted": report.accepted, "rejected": report.rejected, "totals": report.totals}
         times = {"times": report.times} if report.times else {}
         identities = {name: count for name, count in asdict(report.identities).items() if count}
         warnings = {"warnings": report.warnings} if report.warnings else {}
-        details = {"reasons": report.reasons, "examples": report.examples}
+        details = {"reasons": report.reasons, "examples": examples}
         print(json.dumps({**counts, **times, **identities, **warnings, **details}))
     else:
         verb = "would be counted" if is_dry_run else "counted"
@@ -51,16 +53,26 @@ def show_report(report: BackfillReport, *, as_json: bool, is_dry_run: bool = Fal
         for warning in report.warnings:
             say(f"  Warning: {warning}")
         for reason, count in report.reasons.most_common():
-            say(f"  {count:,} x {reason}, at byte")
-            for example in report.examples[reason]:
+            say(f"  {count:,} x {reason}")
+            for example in examples[reason]:
                 say(f"    {example}")
         if report.rejected and report.accepted and not is_dry_run:
             say(REJECTED_ADVICE)
     raise typer.Exit(1 if report.rejected else 0)
 
 
+def _describe_examples(report: BackfillReport, source: UsageSource) -> dict[str, list[str]]:
+    """Return the place and the text of rejected rows, by reason. For an editor the place is the line."""
+    examples = report.examples
+    lines = find_line_numbers(source, (example.start for rows in examples.values() for example in rows))
+    return {
+        reason: [f"line {lines[example.start]:,} (byte {example.start:,}): {example.text}" for example in rows]
+        for reason, rows in examples.items()
+    }
+
+
 def build_progress_bar() -> Progress:
-    """Return a progress bar, which is shown on a terminal only."""
+    """Return a progress bar, which is shown on the standard error if that is a terminal."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -68,4 +80,4 @@ def build_progress_bar() -> Progress:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=console, disable=not console.is_terminal)
+    return Progress(*columns, console=error_console, disable=not error_console.is_terminal)

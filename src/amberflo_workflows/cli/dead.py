@@ -10,7 +10,7 @@ import typer
 
 from amberflo_workflows.cli.context import get_deployment, reported_errors
 from amberflo_workflows.cli.options import Json, Yes, reject_empty
-from amberflo_workflows.cli.output import confirm, fail, say, with_progress
+from amberflo_workflows.cli.output import confirm, fail, require_yes, say, with_progress
 from amberflo_workflows.core.canonical import normalize_text
 from amberflo_workflows.operate.rejected.dead_letters import DeadEvent, DeadLetters
 
@@ -61,11 +61,12 @@ def redrive(
     ids: Ids = None,
     tenant: Tenant = None,
     select_all: All = False,
+    as_json: Json = False,
 ) -> None:
     """Send events again, as they are. Usage keeps its identity, so that it counts only once."""
     with _open_letters(context) as (letters, waiting):
         events = _select(waiting, ids, tenant, select_all=select_all)
-        _process_each(events, "Sending", letters.redrive, "redriven")
+        _process_each(events, "Sending", letters.redrive, "redriven", as_json=as_json)
 
 
 @app.command()
@@ -77,13 +78,15 @@ def drop(
     select_all: All = False,
     why: Annotated[str, typer.Option(help="A note for the event's history.")] = "",
     yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
     """Drop events, which are then not sent again. They remain in: metering rejected list --all."""
+    require_yes(as_json=as_json, yes=yes)
     with _open_letters(context) as (letters, waiting):
         events = _select(waiting, ids, tenant, select_all=select_all)
         if events:
             confirm(f"Drop {len(events):,} dead events? They are then not sent again. This cannot be undone.", yes)
-        _process_each(events, "Dropping", lambda event: letters.drop(event, why), "dropped")
+        _process_each(events, "Dropping", lambda event: letters.drop(event, why), "dropped", as_json=as_json)
 
 
 @contextmanager
@@ -109,10 +112,15 @@ def _select(
     ]
 
 
-def _process_each(events: list[DeadEvent], title: str, process: Callable[[DeadEvent], None], verb: str) -> None:
+def _process_each(
+    events: list[DeadEvent], title: str, process: Callable[[DeadEvent], None], verb: str, *, as_json: bool
+) -> None:
     for event in with_progress(events, title, len(events)):
         process(event)
-    say(f"{len(events)} {verb}.")
+    if as_json:
+        print(json.dumps({verb: [event.id for event in events]}))
+    else:
+        say(f"{len(events)} {verb}.")
 
 
 def _build_facts(event: DeadEvent) -> dict[str, object]:

@@ -36,9 +36,7 @@ def send(
     context: typer.Context,
     *,
     file: Annotated[str | None, typer.Argument(metavar="FILE|-", help="Usages as CSV or NDJSON, also .gz.")] = None,
-    detail: Annotated[
-        str | None, typer.Option(metavar="JSON", help='A usage, or {"records": …} with a list of usages.')
-    ] = None,
+    detail: Annotated[str | None, typer.Option(metavar="JSON", help='A usage, or {"records": [USAGE, ...]}.')] = None,
     detail_type: Annotated[
         str | None,
         typer.Option("--type", help="Send --detail as one event of this type.", autocompletion=lambda: DETAIL_TYPES),

@@ -7,7 +7,7 @@ import typer
 
 from amberflo_workflows.cli.context import get_api_client, reported_errors
 from amberflo_workflows.cli.options import Json, Meter, Yes
-from amberflo_workflows.cli.output import confirm, fail, say, show_fields, show_status, show_table
+from amberflo_workflows.cli.output import confirm, require_yes, say, show_fields, show_status, show_table
 from amberflo_workflows.core.meter import MeterType
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="List, create, show and delete meters.")
@@ -72,8 +72,7 @@ def show(context: typer.Context, *, meter_id: Meter, as_json: Json = False) -> N
 @app.command()
 def delete(context: typer.Context, *, meter_id: Meter, yes: Yes = False, as_json: Json = False) -> None:
     """Deprecate and delete a meter. This cannot be undone. Its usage stays."""
-    if as_json and not yes:
-        raise fail("--json requires --yes, because it does not ask for confirmation", 2)
+    require_yes(as_json=as_json, yes=yes)
     with reported_errors():
         with show_status("Fetching the meter"):
             client = get_api_client(context)

@@ -63,6 +63,12 @@ def show_fields(members: Mapping[str, object]) -> None:
     show_table(("field", "value"), rows)
 
 
+def require_yes(*, as_json: bool, yes: bool) -> None:
+    """End a command with ``--json`` that would ask for confirmation."""
+    if as_json and not yes:
+        raise fail("--json requires --yes, because it does not ask for confirmation", 2)
+
+
 def confirm(question: str, yes: bool) -> None:
     """Ask for confirmation unless ``yes``. Ends the command if the answer is no, or if there is no answer."""
     if yes:
@@ -97,7 +103,7 @@ def show_status(text: str) -> Iterator[Callable[[str], None]]:
 
 
 def with_progress(items: Iterable[Item], title: str, total: int) -> Iterable[Item]:
-    """Iterate over the items, with a progress bar on a terminal."""
+    """Iterate over the items, with a progress bar on the standard error if that is a terminal."""
     from rich.progress import track  # noqa: PLC0415 - slow to import, and not always needed
 
-    return track(items, title, total=total, console=console, disable=not console.is_terminal)
+    return track(items, title, total=total, console=error_console, disable=not error_console.is_terminal)

@@ -9,7 +9,7 @@ import typer
 
 from amberflo_workflows.cli.context import get_deployment, reported_errors
 from amberflo_workflows.cli.options import Json, Yes, reject_empty
-from amberflo_workflows.cli.output import confirm, fail, say, with_progress
+from amberflo_workflows.cli.output import confirm, fail, require_yes, say, with_progress
 from amberflo_workflows.core.rejected_item import OPEN_STATUSES, STATUSES, RejectedItem
 from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.redrive import redrive as redrive_items
@@ -76,6 +76,7 @@ def redrive(
         typer.Option("--set", help="NAME=VALUE: change a member before sending; a dimension is text."),
     ] = None,
     usage: Annotated[str | None, typer.Option(help="Replace the usage by this JSON object before sending.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Send usage again, as it is or fixed. It keeps its identity, so that it counts only once."""
     new_members = dict(_parse_pair(text) for text in changes or [])
@@ -88,9 +89,13 @@ def redrive(
             items = [table.edit(item, fixed_usage) for item, fixed_usage in fixed]
         outcomes = list(with_progress(redrive_items(table.deployment, items), "Sending", len(items)))
     rejected = [outcome.item for outcome in outcomes if not outcome.counted]
-    say(f"{len(outcomes) - len(rejected)} counted, {len(rejected)} rejected again.")
-    for item in rejected:
-        say(f"    {item.id}  {item.reason}")
+    if as_json:
+        items_left = [{"id": item.id, "reason": item.reason} for item in rejected]
+        print(json.dumps({"counted": len(outcomes) - len(rejected), "rejected": items_left}))
+    else:
+        say(f"{len(outcomes) - len(rejected)} counted, {len(rejected)} rejected again.")
+        for item in rejected:
+            say(f"    {item.id}  {item.reason}")
     raise typer.Exit(1 if rejected else 0)
 
 
@@ -105,8 +110,10 @@ def drop(
     select_all: All = False,
     why: Annotated[str, typer.Option(help="A note for the item's history.")] = "",
     yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
     """Drop usage, which is then never billed. It remains in the list with --all."""
+    require_yes(as_json=as_json, yes=yes)
     with reported_errors():
         table = RejectedTable(get_deployment(context))
         items = _select(table, ids, select_all=select_all, tenant=tenant, meter=meter, reason=reason)
@@ -114,7 +121,10 @@ def drop(
             confirm(f"Drop {len(items):,} rejected usages? They are then never billed. This cannot be undone.", yes)
         for item in with_progress(items, "Dropping", len(items)):
             table.drop(item, why)
-    say(f"{len(items)} dropped.")
+    if as_json:
+        print(json.dumps({"dropped": [item.id for item in items]}))
+    else:
+        say(f"{len(items)} dropped.")
 
 
 def _select(

@@ -96,7 +96,7 @@ def _run(context: typer.Context, request: dict[str, Any], *, title: str, announc
             bar.update(task, completed=1, total=1)
         return {"id": operation.id, "execution": operation.arn, **operation.read_result()}
     except KeyboardInterrupt:
-        raise report_interruption(context, operation) from None
+        raise report_interruption(context, operation.arn) from None
 
 
 def _show(result: dict[str, Any], *, as_json: bool) -> None:

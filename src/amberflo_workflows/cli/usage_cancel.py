@@ -9,7 +9,7 @@ import typer
 
 from amberflo_workflows.cli.context import get_api_client, reported_errors
 from amberflo_workflows.cli.options import Json, Yes, parse_time_option
-from amberflo_workflows.cli.output import confirm, fail, say, show_status, show_table
+from amberflo_workflows.cli.output import confirm, fail, require_yes, say, show_status, show_table
 from amberflo_workflows.core.file_encoding import InvalidFile
 from amberflo_workflows.operate.api_client import ApiClient
 from amberflo_workflows.operate.cancellation import build_rule, estimate_range, read_records, split_into_calls
@@ -35,8 +35,7 @@ def cancel(
     as_json: Json = False,
 ) -> None:
     """Cancel the usage of ALL tenants that was ingested during a range of time, or single usages."""
-    if as_json and not yes:
-        raise fail("--json requires --yes, because it does not ask for confirmation", 2)
+    require_yes(as_json=as_json, yes=yes)
     if records is not None:
         if meter or start or end or rule_id:
             raise fail("--records cannot be used with METER, --from, --to or --id", 2)

@@ -20,10 +20,10 @@ def wait_for(context: typer.Context, operation: StartedOperation) -> dict[str, A
     try:
         return operation.wait()
     except KeyboardInterrupt:
-        raise report_interruption(context, operation) from None
+        raise report_interruption(context, operation.arn) from None
 
 
-def report_interruption(context: typer.Context, operation: StartedOperation) -> typer.Exit:
+def report_interruption(context: typer.Context, arn: str) -> typer.Exit:
     """Say that an execution goes on, and return the end of the command."""
-    note(f"The execution goes on. See: {get_command_prefix(context)} executions show {operation.arn}")
+    note(f"The execution goes on. See: {get_command_prefix(context)} executions show {arn}")
     return typer.Exit(INTERRUPTED_EXIT_CODE)

@@ -2,14 +2,22 @@
 
 import time
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from amberflo_workflows.operate.deployment import Deployment
 
 _POLL_SECONDS: Final = 1.0
 
 
-def read_log_lines(deployment: Deployment, *, minutes: int, follow: bool) -> Iterator[str]:
+class FunctionLogLine(NamedTuple):
+    """A line of a function's log, with the time at which CloudWatch received it, in milliseconds since 1970."""
+
+    timestamp: int
+    log_group: str
+    message: str
+
+
+def read_log_lines(deployment: Deployment, *, minutes: int, follow: bool) -> Iterator[FunctionLogLine]:
     """Read the lines of all functions from the last ``minutes``, oldest first; ``follow`` continues without end.
 
     Raises botocore's errors.
@@ -17,13 +25,14 @@ def read_log_lines(deployment: Deployment, *, minutes: int, follow: bool) -> Ite
     client, groups = deployment.client("logs"), _list_log_groups(deployment)
     since = int((time.time() - minutes * 60) * 1000)
     while True:
-        events = []
+        lines: list[FunctionLogLine] = []
         for group in groups:
             pages = client.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since)
-            events += [(event["timestamp"], event["message"].rstrip()) for event in pages.search("events[]")]
-        for timestamp, message in sorted(events):
-            since = max(since, timestamp + 1)
-            yield message
+            events = pages.search("events[]")
+            lines += [FunctionLogLine(event["timestamp"], group, event["message"].rstrip()) for event in events]
+        for line in sorted(lines):
+            since = max(since, line.timestamp + 1)
+            yield line
         if not follow:
             return
         time.sleep(_POLL_SECONDS)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from amberflo_workflows.core.chunks import TOO_LARGE_REASON, encode_usage, exceeds_chunk_limit
 from amberflo_workflows.core.file_rows import FileRow, read_rows
@@ -26,9 +26,16 @@ MAX_EXAMPLES: Final = 5
 _JOURNAL_SECONDS: Final = 0.5
 
 
+class RowExample(NamedTuple):
+    """A row by the byte at which it starts, and the beginning of its text."""
+
+    start: int
+    text: str
+
+
 @dataclass
 class BackfillReport:
-    """Accepted and rejected usages. ``examples`` has rows of each reason, with the byte at which each begins.
+    """Accepted and rejected usages. ``examples`` has rows of each reason.
 
     In a dry run, ``times`` counts how the times of rows were read, ``identities`` has how rows are identified, and
     ``warnings`` what is doubtful.
@@ -38,7 +45,7 @@ class BackfillReport:
     rejected: int = 0
     totals: dict[str, float] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, list[str]] = field(default_factory=dict)
+    examples: dict[str, list[RowExample]] = field(default_factory=dict)
     times: Counter[str] = field(default_factory=Counter)
     identities: RowIdentities = field(default_factory=RowIdentities)
     warnings: list[str] = field(default_factory=list)
@@ -50,7 +57,7 @@ class BackfillReport:
         self.reasons[reason] += 1
         examples = self.examples.setdefault(reason, [])
         if len(examples) < MAX_EXAMPLES:
-            examples.append(f"{row.start}: {row.text.decode(errors='backslashreplace')[:80]}")
+            examples.append(RowExample(row.start, row.text.decode(errors="backslashreplace")[:80]))
 
 
 def group_reason(reason: str) -> str:
