@@ -6,6 +6,8 @@ import msgspec
 
 from amberflo_workflows.core.aws_call import AwsApi
 
+# The names of executions that the console starts to read something start with it.
+CONSOLE_PREFIX: Final = "console-"
 STEP_FUNCTIONS: Final = AwsApi(
     service="stepfunctions",
     signing_name="states",

@@ -7,6 +7,7 @@ rejects what cannot be an input at all: a body that is not a JSON object, or is 
 import json
 import os
 import time
+import uuid
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ import msgspec
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from amberflo_workflows.core.executions import CONSOLE_PREFIX
 from amberflo_workflows.core.initialization import at_initialization
 from amberflo_workflows.core.ledger.periods import parse_period
 from amberflo_workflows.core.ledger.replay_request import parse_replay_request
@@ -104,7 +106,9 @@ def _call(request: GatewayRequest, context: LambdaContext) -> ApiResponse:
         return build_error(404, "Not found")
     workflow, build_input = _WORKFLOWS[route]
     is_read = request.method == "GET"
-    return run_for_caller(_machine_arns()[workflow], build_input(request), repeatable=is_read)
+    # What a user of the console changes is no concern of the console's.
+    name = f"{CONSOLE_PREFIX}{uuid.uuid4()}" if is_read and request.headers.get("x-started-by") == "console" else ""
+    return run_for_caller(_machine_arns()[workflow], build_input(request), repeatable=is_read, name=name)
 
 
 def _start(request: GatewayRequest, operation: _StartedOperation) -> ApiResponse:

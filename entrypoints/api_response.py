@@ -71,13 +71,14 @@ def build_error(status: int, message: str, *execution_arns: str) -> ApiResponse:
     return ApiResponse(status, {"statusCode": status, "message": message}, execution_arns)
 
 
-def run_for_caller(machine_arn: str, request: object, *, repeatable: bool) -> ApiResponse:
+def run_for_caller(machine_arn: str, request: object, *, repeatable: bool, name: str = "") -> ApiResponse:
     """Run a workflow and return its outcome as a response. Errors of AWS become responses, too.
 
-    ``repeatable`` is that of :func:`~amberflo_workflows.entrypoints.workflows.run_workflow`.
+    ``repeatable`` is that of :func:`~amberflo_workflows.entrypoints.workflows.run_workflow`; ``name`` is for the
+    execution, by default one that Step Functions chooses.
     """
     try:
-        start = workflows.start_with_api(STEP_FUNCTIONS)
+        start = workflows.start_with_api(STEP_FUNCTIONS, name)
         return build_response(workflows.run_workflow(machine_arn, request, start, repeatable=repeatable))
     except workflows.InputTooLarge as error:
         return build_error(413, str(error))

@@ -55,11 +55,16 @@ def step_functions(read_seconds: float) -> AwsApi:
     )
 
 
-def start_with_api(api: AwsApi) -> Start:
-    """Return how a Lambda starts executions. It raises what :meth:`AwsApi.call` raises."""
+def start_with_api(api: AwsApi, name: str = "") -> Start:
+    """Return how a Lambda starts executions, with a name that Step Functions chooses if it is empty.
+
+    It raises what :meth:`AwsApi.call` raises.
+    """
+    names = {"name": name} if name else {}
 
     def start(machine_arn: str, text: str, *, repeatable: bool) -> Mapping[str, Any]:
-        return api.call("StartSyncExecution", {"stateMachineArn": machine_arn, "input": text}, repeatable=repeatable)
+        parameters = {"stateMachineArn": machine_arn, "input": text, **names}
+        return api.call("StartSyncExecution", parameters, repeatable=repeatable)
 
     return start
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from starlette.applications import Starlette
 
 from amberflo_workflows.console.app import create_app
 from amberflo_workflows.console.packages import install_packages
@@ -22,6 +23,13 @@ def serve_console(deployment: Deployment, executions: Executions | None = None) 
     app = create_app(deployment, install_packages(), port)
     if executions:
         app.state.console.executions = executions
+    with serve_app(app, port) as url:
+        yield url
+
+
+@contextmanager
+def serve_app(app: Starlette, port: int) -> Iterator[str]:
+    """Serve a console that was created for this port."""
     config = uvicorn.Config(app, host=LOOPBACK, port=port, log_level="warning", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

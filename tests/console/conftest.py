@@ -5,11 +5,15 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
+from amberflo_workflows.console.app import create_app
+from amberflo_workflows.console.packages import install_packages
+from amberflo_workflows.console.state import Console
+from amberflo_workflows.local.processes import find_free_port
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.packages import ROOT
 from tools.chromium import CHROMIUM_ARGUMENTS, CHROMIUM_MISSING, find_chromium
-from tools.console import serve_console
+from tools.console import serve_app
 
 # Assertions need longer timeouts on a busy machine.
 expect.set_options(timeout=20_000)
@@ -22,10 +26,20 @@ OpenPage = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
-def console_url(shared_system: System) -> Iterator[str]:
-    """The URL of the console of the system that all tests share."""
-    with serve_console(shared_system) as url:
-        yield url
+def shared_console(shared_system: System) -> Iterator[tuple[Console, str]]:
+    """The console of the system that all tests share, and its URL."""
+    port = find_free_port()
+    app = create_app(shared_system, install_packages(), port)
+    with serve_app(app, port) as url:
+        yield app.state.console, url
+
+
+@pytest.fixture
+def console_url(shared_console: tuple[Console, str]) -> str:
+    """The URL of the console, which knows nothing of the meters of earlier tests."""
+    console, url = shared_console
+    console.meters.forget()
+    return url
 
 
 @pytest.fixture(scope="session")

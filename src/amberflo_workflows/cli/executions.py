@@ -43,6 +43,7 @@ def list_(
     since: Annotated[str | None, typer.Option(help="Started at or after: 1h, 2d, or a time in ISO 8601.")] = None,
     until: Annotated[str | None, typer.Option(help="Started before, like --since.")] = None,
     contains: Annotated[str, typer.Option(help="Only executions with this text in the input.")] = "",
+    with_console: Annotated[bool, typer.Option("--with-console", help="Also the console's own.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of executions.")] = 20,
     as_json: Json = False,
 ) -> None:
@@ -53,6 +54,7 @@ def list_(
         since=_parse_time("--since", since),
         until=_parse_time("--until", until),
         text=contains,
+        from_console=with_console,
         limit=limit,
     )
     with reported_errors(), show_status("Searching"):

@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 import requests
 from starlette.requests import Request
 
+from amberflo_workflows.console.meter_cache import MeterCache
 from amberflo_workflows.operate.api_client import ApiClient
 from amberflo_workflows.operate.deployment import AwsDeployment, Deployment
 from amberflo_workflows.operate.executions.executions import Executions
@@ -23,10 +24,12 @@ class Console:
     deployment: Deployment
     token: str
     executions: Executions = field(init=False)
+    meters: MeterCache = field(init=False)
     _api: tuple[float, ApiClient] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.executions = Executions(self.deployment)
+        self.meters = MeterCache(lambda: list(self.api.list_meters()))
 
     @property
     def title(self) -> str:
@@ -53,9 +56,13 @@ class Console:
             http = requests.Session() if isinstance(deployment, AwsDeployment) else loopback_session()
             self._api = (
                 time.monotonic(),
-                ApiClient(deployment.api_endpoint, deployment.access_token, http, self.command),
+                ApiClient(deployment.api_endpoint, deployment.access_token, http, self.command, started_by="console"),
             )
         return self._api[1]
+
+    def get_meter(self, name_or_id: str) -> dict[str, Any]:
+        """Return a meter by its name or id. Raises :class:`OperatorError`, also if it does not exist."""
+        return self.meters.find(name_or_id) or self.api.get_meter(name_or_id)
 
     def client(self, service: str) -> Any:
         """A boto3 client for a service."""

@@ -29,6 +29,7 @@ class ApiError(OperatorError):
 class ApiClient:
     """Calls the API at ``endpoint``, which ends in a slash; ``command`` is the command line for the same deployment.
 
+    ``started_by`` says who calls, if that is not a person: ``console`` marks the executions of calls that read.
     Methods raise :class:`ApiError`, or :class:`OperatorError` if there is no response or an unexpected one.
     """
 
@@ -36,6 +37,7 @@ class ApiClient:
     token: str = field(repr=False)
     http: requests.Session
     command: str = "metering"
+    started_by: str = ""
 
     def call(self, method: str, *path: str, query: Query | None = None, body: object = None) -> dict[str, Any]:
         """Call the API and return the JSON object of the response, which has a member ``data``."""
@@ -46,6 +48,7 @@ class ApiClient:
                 url,
                 params=query,
                 json=body,
+                headers={"x-started-by": self.started_by} if self.started_by else {},
                 auth=self._authorize,
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
                 allow_redirects=False,

@@ -56,11 +56,17 @@ def test_the_next_page_begins_after_the_token_even_within_a_millisecond() -> Non
         (Query(since=BEGIN + timedelta(seconds=2)), [False, True]),
         (Query(until=BEGIN + timedelta(seconds=2)), [True, False]),
         (Query(name_prefix="fi"), [True, False]),
+        (Query(from_console=True), [True, True]),
     ],
 )
 def test_a_query_matches_by_status_time_and_name(query: Query, expected: list[bool]) -> None:
     summaries = [_summary(1, "first"), _summary(2, "second", Status.FAILED)]
     assert [query.matches(summary) for summary in summaries] == expected
+
+
+def test_what_the_console_asks_is_only_listed_on_request() -> None:
+    summary = _summary(1, "console-1")
+    assert (Query().matches(summary), Query(from_console=True).matches(summary)) == (False, True)
 
 
 def test_windows_go_back_without_gaps_and_become_wider() -> None:

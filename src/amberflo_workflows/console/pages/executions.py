@@ -60,6 +60,7 @@ def _parse_query(request: Request) -> Query:
         status=Status(status) if status else None,
         since=datetime.now(UTC) - _SPANS[span] if span else None,
         text=params.get("text", ""),
+        from_console="console" in params,
         page_token=params.get("before", ""),
         limit=PAGE_SIZE,
     )

@@ -53,7 +53,7 @@ def show_meters(request: Request) -> Response:
     """Serve today's usage, or why it cannot be read. It takes one query per meter, so it is loaded on request."""
     console = get_console(request)
     try:
-        meters = list(console.api.list_meters())
+        meters = console.meters.list()
     except OperatorError as error:
         return HTMLResponse(views.render(request, "overview_load.html", problem=str(error)))
     with ThreadPoolExecutor(_MAX_WORKERS) as pool:

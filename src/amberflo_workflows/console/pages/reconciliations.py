@@ -49,7 +49,7 @@ def start(request: Request, form: FormData) -> Response:
         fields = {name: form_text(form, name).strip() for name in ("from", "to", "meter", "tenant")}
         body: dict[str, Any] = _parse_range(fields)
         if fields["meter"]:
-            body["meterApiName"] = api.get_meter(fields["meter"])["meterApiName"]
+            body["meterApiName"] = get_console(request).get_meter(fields["meter"])["meterApiName"]
         if fields["tenant"]:
             body["tenantId"] = fields["tenant"]
         operation = start_reconciliation(api, get_console(request).deployment, body)
@@ -109,7 +109,7 @@ def _build_rows(console: Console, run: ReconciliationRun) -> tuple[list[Differen
     if not run.result or not run.result.differences:
         return [], ""
     try:
-        meters = {meter["meterApiName"] for meter in console.api.list_meters()}
+        meters = {meter["meterApiName"] for meter in console.meters.list()}
     except OperatorError as error:
         return build_rows(run.result.differences, None), str(error)
     return build_rows(run.result.differences, meters), ""

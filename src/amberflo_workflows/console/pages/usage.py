@@ -1,7 +1,6 @@
 """The page of usage: a meter's usage as a chart and a table."""
 
 import time
-from collections.abc import Sequence
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -23,29 +22,31 @@ MAX_GROUPS: Final = 500
 def show(request: Request) -> Response:
     """Serve the page. Its URL has all options, so that it can be shared."""
     query = UsageQuery.parse(request.query_params)
-    meters = list(get_console(request).api.list_meters())
-    values: dict[str, Any] = {"meters": meters, "meter": None, "usage": None, "problem": ""}
-    status = 200
+    known, status = get_console(request).meters, 200
+    values: dict[str, Any] = {"meters": [], "meter": None, "usage": None, "problem": ""}
     try:
-        if meters or query.meter:
-            values |= _load_usage(request, query, meters)
+        values["meter"] = known.find(query.meter) if query.meter else None
+        values["meters"] = known.list()
+        # Without a meter, nobody has asked for usage yet.
+        if query.meter:
+            values |= _load_usage(request, query)
     except OperatorError as error:
         status = error.status if isinstance(error, ApiError) else 400
-        values |= {"problem": str(error), "meter": _find_meter(meters, query.meter)}
+        values["problem"] = str(error)
     return views.render_page(request, "usage.html", status, **values, **_build_form(query))
 
 
 def show_dimensions(request: Request) -> Response:
     """Serve the part of the form that depends on the meter."""
     query = UsageQuery.parse(request.query_params)
-    meter = _find_meter(list(get_console(request).api.list_meters()), query.meter)
+    meter = get_console(request).meters.find(query.meter) if query.meter else None
     return HTMLResponse(views.render(request, "usage_dimensions.html", options=query, meter=meter))
 
 
-def _load_usage(request: Request, query: UsageQuery, meters: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _load_usage(request: Request, query: UsageQuery) -> dict[str, Any]:
     """Fetch a meter's usage from the API. Raises :class:`OperatorError`."""
     api = get_console(request).api
-    meter = _find_meter(meters, query.meter) or api.get_meter(query.meter)
+    meter = get_console(request).get_meter(query.meter)
     start, end = query.resolve_range(int(time.time()))
     interval = query.resolve_interval(start, end)
     usage = fetch_usage(api, meter, (start, end), interval.upper(), query.api_parameters())
@@ -89,15 +90,6 @@ def _build_title(usage: MeterUsage, table: UsageTable) -> str:
     total = "" if table.total is None else f", total {format_number(table.total)}"
     name, unit = usage.meter["meterApiName"], usage.interval.lower()
     return f"Usage of {name} by {unit}, {format_time(usage.start)} to {format_time(usage.end)} UTC{total}"
-
-
-def _find_meter(meters: Sequence[dict[str, Any]], name_or_id: str) -> dict[str, Any] | None:
-    """The meter with a name or an id, or the first meter if ``name_or_id`` is empty."""
-    for member in ("meterApiName", "id"):
-        for meter in meters:
-            if not name_or_id or meter.get(member) == name_or_id:
-                return meter
-    return None
 
 
 ROUTES: Final = (Route("/usage", show), Route("/usage/dimensions", show_dimensions))

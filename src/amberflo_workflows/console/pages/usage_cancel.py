@@ -60,7 +60,7 @@ def _parse_form(request: Request, now: int) -> _CancelForm:
     start, end = (parse_seconds(name, params.get(name.lower(), ""), now) for name in ("From", "To"))
     if start >= end:
         raise OperatorError("The start of the time range must be before its end.")
-    meter = get_console(request).api.get_meter(params.get("meter", ""))
+    meter = get_console(request).get_meter(params.get("meter", ""))
     rule_id = params.get("rule", "").strip() or None
     # The dialog has it if it has warned that the range ends in the future.
     allow_future = params.get("allow_future") == "true"

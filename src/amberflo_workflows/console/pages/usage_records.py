@@ -74,7 +74,7 @@ def show_rows(request: Request) -> Response:
     values: dict[str, Any] = {"items": [], "problem": "", "next": query, "has_sum": False}
     try:
         api = get_console(request).api
-        meter = api.get_meter(query.meter)
+        meter = get_console(request).get_meter(query.meter)
         time_range = (query.start, query.end)
         page = fetch_records(api, meter, query.tenant, time_range, next_token=query.token or None, limit=PAGE_SIZE)
         values |= {"items": page.data, "next": _advance(query, page)}

@@ -87,7 +87,7 @@ class Executions:
         if text.startswith("arn:"):
             self.machines.get_by_execution(text)
             return text
-        page = self.list_page(Query(name_prefix=text, limit=_MAX_MATCHES))
+        page = self.list_page(Query(name_prefix=text, from_console=True, limit=_MAX_MATCHES))
         exact = [summary.arn for summary in page.summaries if summary.name == text]
         arns = exact or [summary.arn for summary in page.summaries]
         if not arns:

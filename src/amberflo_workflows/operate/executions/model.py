@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from amberflo_workflows.core.executions import CONSOLE_PREFIX
+
 PREVIEW_LENGTH: Final = 200
 
 
@@ -59,6 +61,11 @@ class ExecutionSummary:
     def name(self) -> str:
         """The execution's name, which its steps log. The ARN of an express execution has one more part."""
         return parse_execution_name(self.arn)
+
+    @property
+    def is_from_console(self) -> bool:
+        """Whether the console started it to read something."""
+        return self.name.startswith(CONSOLE_PREFIX)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,10 @@ class NoSuchExecution(OperatorError):
 
 @dataclass(frozen=True)
 class Query:
-    """Which executions to list. ``page_token`` is that of the page before; ``text`` is searched for in inputs."""
+    """Which executions to list. ``page_token`` is that of the page before; ``text`` is searched for in inputs.
+
+    Those that the console started to read something are left out unless ``from_console``.
+    """
 
     workflow: str | None = None
     status: Status | None = None
@@ -26,6 +29,7 @@ class Query:
     until: datetime | None = None
     text: str = ""
     name_prefix: str = ""
+    from_console: bool = False
     page_token: str = ""
     limit: int = 20
 
@@ -37,6 +41,7 @@ class Query:
             and (self.until is None or summary.started < self.until)
             and (not self.page_token or build_page_token(summary) < self.page_token)
             and summary.name.startswith(self.name_prefix)
+            and (self.from_console or not summary.is_from_console)
         )
 
 
