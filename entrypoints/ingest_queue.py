@@ -70,8 +70,13 @@ def _process(records: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def _send(chunk: list[EncodedUsage[str]], amberflo_is_down: Event) -> str:
-    """Send one chunk to the workflow. Return an empty text, or why its messages have to be delivered again."""
+    """Send one chunk to the workflow. Return an empty text, or why its messages have to be delivered again.
+
+    The ids of the messages are logged with the reason, so that it can be looked up for a message that ends in the
+    dead-letter queue.
+    """
     if amberflo_is_down.is_set():
+        logger.warning("a chunk was not sent while Amberflo is unavailable", extra=_describe(chunk))
         return "Amberflo is unavailable, according to an earlier chunk of the batch"
     try:
         if exceeds_chunk_limit(chunk):
@@ -79,16 +84,18 @@ def _send(chunk: list[EncodedUsage[str]], amberflo_is_down: Event) -> str:
             return ""
         result = _run(chunk)
     except Exception as error:
-        logger.exception("a chunk could not be sent", extra={"usages": len(chunk)})
+        logger.exception("a chunk could not be sent", extra=_describe(chunk))
         return f"a chunk could not be sent ({type(error).__name__})"
     if result.output is not None and result.output["statusCode"] == 200:
         return ""
     if result.error in OUTAGE_ERRORS:
         amberflo_is_down.set()
-    logger.error(
-        "ingest_usage failed", extra={"execution_arn": result.arn, "error": result.error, "usages": len(chunk)}
-    )
+    logger.error("ingest_usage failed", extra={"execution_arn": result.arn, "error": result.error, **_describe(chunk)})
     return f"ingest_usage ended with {result.error}; execution {result.arn}"
+
+
+def _describe(chunk: list[EncodedUsage[str]]) -> dict[str, Any]:
+    return {"usages": len(chunk), "message_ids": sorted({usage.origin for usage in chunk})}
 
 
 def _run(chunk: list[EncodedUsage[str]]) -> WorkflowResult:

@@ -53,6 +53,7 @@ def test_dead_events_are_listed_each_time(metering: Metering) -> None:
         listed = metering.json("dead", "list")
         assert sorted(event["tenants"] for event in listed) == [["acme", "globex"], ["initech"]]
     assert len(metering.json("dead", "list", "--tenant", "globex")) == 1
+    assert "No attempt to process it is known." in metering("dead", "explain", listed[0]["id"]).stdout
     shown = metering("dead", "show", listed[0]["id"])
     assert json.loads(shown.stdout)["detail-type"] == "ingestUsage"
 

@@ -1,6 +1,7 @@
 """The pages of dead events, in a real browser, and the counts of queued and dead events."""
 
 import json
+import uuid
 
 import pytest
 from playwright.sync_api import expect
@@ -15,6 +16,7 @@ from tests.console.axe import assert_accessible
 from tests.console.conftest import OpenPage, save_screenshot
 from tests.console.rejected_samples import HOSTILE, METER, create_rejected, fetch_totals, send_dead_event
 from tests.polling import wait_until
+from tests.workflows.runner import Runner
 
 pytestmark = [
     pytest.mark.emulator,
@@ -30,6 +32,7 @@ def test_a_dead_event_is_shown_and_redriven(
     page = open_page(f"rejected/dead?tenant={tenant}")
     page.locator("[data-row]").click()
     expect(page.locator(".original")).to_contain_text(json.dumps(HOSTILE))
+    expect(page.get_by_text("No attempt to process it is known.")).to_be_visible()
     assert_accessible(page)
     page.get_by_role("button", name="Redrive…").click()
     page.get_by_role("dialog").get_by_role("button", name="Redrive 1").click()
@@ -63,6 +66,37 @@ def test_dead_events_of_both_queues_are_dropped_with_a_reason(
     page = open_page(f"rejected/{items[0].id}")
     expect(page.get_by_text("This event was dropped.")).to_be_visible()
     expect(page.get_by_role("button", name="Redrive")).to_have_count(0)
+
+
+def test_the_page_of_a_dead_event_says_why_and_links_the_execution(
+    system: System, tenant: str, open_page: OpenPage
+) -> None:
+    event = {"id": str(uuid.uuid4()), "detail-type": "onboardingRequest", "detail": {"tenantId": tenant}}
+    sandbox_of(system).set_faults([{"kind": "status", "status": 503, "path": "/customers*"}])
+    Runner(system, endpoint=None).run("create_customer", event)
+    page = open_page(f"rejected/dead?tenant={tenant}")
+    page.locator("[data-row]").click()
+    row = page.locator("table.rejected tbody tr")
+    expect(row.locator(".reason")).to_contain_text("AmberfloUnavailable: ")
+    assert_accessible(page)
+    save_screenshot(page, "dead-event")
+    row.get_by_role("link").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("create_customer")
+
+
+def test_an_event_that_eventbridge_could_not_deliver_has_its_reason(
+    system: System, tenant: str, open_page: OpenPage
+) -> None:
+    """The emulator delivers all events, so the message is written here as EventBridge's documentation has it."""
+    attributes = {"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": "Not authorized.", "RETRY_ATTEMPTS": "0"}
+    system.client("sqs").send_message(
+        QueueUrl=system.outputs["TenantDeadLetterQueueUrl"],
+        MessageBody=json.dumps({"detail-type": "onboardingRequest", "detail": {"tenantId": tenant}}),
+        MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
+    )
+    page = open_page(f"rejected/dead?tenant={tenant}")
+    page.locator("[data-row]").click()
+    expect(page.get_by_text("EventBridge could not deliver it to its target: NO_PERMISSIONS.")).to_be_visible()
 
 
 def test_a_tenant_event_is_redriven_to_its_workflow(system: System, tenant: str, open_page: OpenPage) -> None:

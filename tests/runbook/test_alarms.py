@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.system, pytest.mark.meters("api-calls")]
 
 Alarms = dict[str, Alarm]
 UNAVAILABLE = {"kind": "status", "status": 503}
+AFTER_OUTAGE = "a chunk was not sent while Amberflo is unavailable"
 
 
 @pytest.fixture
@@ -138,7 +139,15 @@ def test_dead_usage_is_redriven_and_counted_once(
     sandbox_of(quick_redelivery).clear_faults()
     # The emulator has no metric for the age of a queue; the command lists when each event was sent.
     start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(since / 1000))
-    assert all(event["since"] >= start for event in metering.json("dead", "list"))
+    events = metering.json("dead", "list")
+    assert all(event["since"] >= start for event in events)
+    # Each was delivered twice.
+    attempts = metering.json("dead", "explain", events[0]["id"])
+    assert {attempt["reason"] for attempt in attempts} <= {"AmberfloUnavailable", AFTER_OUTAGE}
+    assert len(attempts) == 2
+    arns = [attempt["execution_arn"] for attempt in attempts if attempt["execution_arn"]]
+    assert "AmberfloUnavailable" in _run(metering, "dead", "explain", events[0]["id"])
+    assert json.loads(_run(metering, "executions", "show", arns[0], "--json"))["status"] == "failed"
     _run(metering, "dead", "redrive", "--all")
     assert wait_until(lambda: sandbox_of(quick_redelivery).totals(METER) == expected_totals(usages))
     assert metering.json("dead", "list") == []
@@ -150,7 +159,11 @@ def test_a_dead_tenant_event_is_redriven_and_creates_the_customer(metering: Mete
     _send_onboarding(system, {"tenantId": tenant})
     assert wait_until(lambda: _count_visible(system, alarms["TenantDead"]) >= alarms["TenantDead"].threshold)
     sandbox_of(system).clear_faults()
-    assert [event["tenants"] for event in metering.json("dead", "list", "--tenant", tenant)] == [[tenant]]
+    (event,) = metering.json("dead", "list", "--tenant", tenant)
+    assert event["tenants"] == [tenant]
+    (attempt,) = metering.json("dead", "explain", event["id"])
+    assert attempt["reason"].startswith("AmberfloUnavailable: ")
+    assert _run(metering, "executions", "show", attempt["execution_arn"])
     _run(metering, "dead", "redrive", "--tenant", tenant)
     assert wait_until(lambda: tenant in sandbox_of(system).customers())
     assert metering.json("dead", "list", "--tenant", tenant) == []

@@ -1,22 +1,21 @@
 """``metering dead``: usage and tenant events in the dead-letter queues."""
 
 import json
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from amberflo_workflows.cli.context import get_deployment, reported_errors
+from amberflo_workflows.cli.context import get_command_prefix, get_deployment, reported_errors
 from amberflo_workflows.cli.options import Json, Yes, reject_empty
 from amberflo_workflows.cli.output import confirm, fail, require_yes, say, with_progress
 from amberflo_workflows.core.canonical import normalize_text
+from amberflo_workflows.operate.rejected.dead_causes import find_failed_attempts
 from amberflo_workflows.operate.rejected.dead_letters import DeadEvent, DeadLetters
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="List, redrive and drop events in the dead-letter queues."
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="List, explain, redrive and drop dead events.")
 
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids of events. Default: select with the options.")]
 Tenant = Annotated[str | None, typer.Option(callback=reject_empty, help="Only events of this tenant.")]
@@ -52,6 +51,29 @@ def show(
     with _open_letters(context) as (_, waiting):
         (event,) = _select(waiting, [event_id], None, select_all=False)
     say(event.text)
+
+
+@app.command()
+def explain(
+    context: typer.Context,
+    *,
+    event_id: Annotated[str, typer.Argument(metavar="ID")],
+    as_json: Json = False,
+) -> None:
+    """Show why an event is here: the failed attempts to process it, oldest first."""
+    with _open_letters(context) as (letters, waiting):
+        (event,) = _select(waiting, [event_id], None, select_all=False)
+        attempts = find_failed_attempts(letters.deployment, event)
+    if as_json:
+        facts = [{**attempt._asdict(), "at": _format_datetime(attempt.at)} for attempt in attempts]
+        print(json.dumps(facts, indent=2))
+        return
+    for attempt in attempts:
+        say(f"{_format_datetime(attempt.at)}  {attempt.reason}")
+        if attempt.execution_arn:
+            say(f"    {get_command_prefix(context)} executions show {attempt.execution_arn}")
+    if not attempts:
+        say("No attempt to process it is known. Logs are kept for a limited time, and events may be sent here by hand.")
 
 
 @app.command()
@@ -133,4 +155,8 @@ def _summarize(event: DeadEvent) -> str:
 
 
 def _format_time(event: DeadEvent) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(event.sent_in_millis / 1000))
+    return _format_datetime(datetime.fromtimestamp(event.sent_in_millis / 1000, UTC))
+
+
+def _format_datetime(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -50,7 +50,7 @@ COMMANDS: Final = {
     "events": LazyCommand("amberflo_workflows.cli.events", "Send usage or other events to the event bus."),
     "backfill": LazyCommand("amberflo_workflows.cli.backfill", "Count the usage in a file."),
     "rejected": LazyCommand("amberflo_workflows.cli.rejected", "List, fix, redrive and drop rejected usage."),
-    "dead": LazyCommand("amberflo_workflows.cli.dead", "List, redrive and drop events in the dead-letter queues."),
+    "dead": LazyCommand("amberflo_workflows.cli.dead", "List, explain, redrive and drop dead events."),
     "executions": LazyCommand(
         "amberflo_workflows.cli.executions", "List, show, follow and start executions of the workflows."
     ),

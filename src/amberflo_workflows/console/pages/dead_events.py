@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from botocore.exceptions import BotoCoreError, ClientError
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -19,6 +20,7 @@ from amberflo_workflows.console.state import get_console
 from amberflo_workflows.console.usage_fields import format_json
 from amberflo_workflows.core.json_text import parse_json
 from amberflo_workflows.operate.errors import OperatorError
+from amberflo_workflows.operate.rejected.dead_causes import find_failed_attempts
 from amberflo_workflows.operate.rejected.dead_letters import DeadEvent, DeadLetters
 
 MAX_EVENTS: Final = 100
@@ -41,7 +43,7 @@ def show_list(request: Request) -> Response:
 
 def show_event(request: Request) -> Response:
     event_id = request.path_params["id"]
-    with _receive_events(request) as (_, received):
+    with _receive_events(request) as (letters, received):
         event = next((event for event in received if event.id == event_id), None)
     if event is None:
         raise OperatorError(
@@ -54,8 +56,17 @@ def show_event(request: Request) -> Response:
         "original": original,
         "sent_at": _sent_at,
         "counts": fetch_counts(get_console(request)),
+        **_explain(letters, event),
     }
     return views.render_page(request, "dead_event.html", **values)
+
+
+def _explain(letters: DeadLetters, event: DeadEvent) -> dict[str, Any]:
+    """Return the failed attempts for the template, or why they could not be read, which must not hide the event."""
+    try:
+        return {"attempts": find_failed_attempts(letters.deployment, event), "problem": ""}
+    except (OperatorError, BotoCoreError, ClientError) as error:
+        return {"attempts": [], "problem": str(error)}
 
 
 def confirm(request: Request) -> Response:

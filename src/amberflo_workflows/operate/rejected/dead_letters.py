@@ -4,7 +4,7 @@ Receiving a message hides it from others for a while. Redriven and dropped event
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,13 +33,24 @@ _MAX_RECEIVED: Final = 10
 
 @dataclass(frozen=True)
 class DeadEvent:
-    """An event in a dead-letter queue. ``id`` is a hash of its text, the same each time it is received."""
+    """An event in a dead-letter queue. ``id`` is a hash of its text, the same each time it is received.
+
+    ``attributes`` are those of the message: EventBridge's, if it could not deliver the event to its target.
+    """
 
     id: str
     text: str
+    message_id: str
+    attributes: Mapping[str, str]
     sent_in_millis: int
     queue_url: str
     receipt: str
+
+    @property
+    def event_id(self) -> str:
+        """The id that EventBridge gave the event; empty if the text is not an event."""
+        event = parse_json(self.text)
+        return str(event.get("id", "")) if isinstance(event, dict) else ""
 
     @property
     def detail_type(self) -> str:
@@ -138,6 +149,7 @@ def _receive(sqs: Any, queue_url: str) -> Iterator[DeadEvent]:
             # A short poll queries only a part of the servers, and may miss messages.
             WaitTimeSeconds=1,
             MessageSystemAttributeNames=["SentTimestamp"],
+            MessageAttributeNames=["All"],
         ).get("Messages", [])
         if not messages:
             return
@@ -146,6 +158,11 @@ def _receive(sqs: Any, queue_url: str) -> Iterator[DeadEvent]:
             yield DeadEvent(
                 id=EVENT_ID_PREFIX + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32],
                 text=text,
+                message_id=message["MessageId"],
+                attributes={
+                    name: str(attribute.get("StringValue", ""))
+                    for name, attribute in message.get("MessageAttributes", {}).items()
+                },
                 sent_in_millis=int(message["Attributes"]["SentTimestamp"]),
                 queue_url=queue_url,
                 receipt=message["ReceiptHandle"],
