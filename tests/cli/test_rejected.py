@@ -50,6 +50,14 @@ def test_rejected_usage_is_listed_with_its_reason(metering: Metering, tenant: st
     assert metering("rejected", "list", "--tenant", "nobody").stdout.strip() == "No rejected usage is waiting."
 
 
+def test_rejected_usage_is_counted_by_reason(metering: Metering, tenant: str) -> None:
+    groups = metering.json("rejected", "reasons", "--tenant", tenant)
+    assert [(group["usages"], group["tenants"]) for group in groups] == [(1, [tenant])] * 2
+    done = metering("rejected", "reasons", "--tenant", tenant, "--reason", "must be a number")
+    assert done.stdout.startswith("      1  meterValue must be a number, not text\n"), done
+    assert metering("rejected", "reasons", "--tenant", "nobody").stdout.strip() == "No rejected usage is waiting."
+
+
 def test_redrive_with_changes_and_history(metering: Metering, tenant: str) -> None:
     done = metering("rejected", "redrive", "--tenant", tenant, "--set", "meterValue=5", "--set", "meterApiName=calls")
     assert (done.returncode, "2 counted, 0 rejected again." in done.stdout) == (0, True), done

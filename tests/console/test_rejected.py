@@ -41,6 +41,32 @@ def test_filters_rejected_usage(table: RejectedTable, tenant: str, open_page: Op
     assert {text.id, missing.id} == {item.id for item in table.list_items(ItemFilter(tenant=tenant))}
 
 
+def test_usage_with_the_same_reason_is_fixed_together(table: RejectedTable, tenant: str, open_page: OpenPage) -> None:
+    texts = create_rejected(table, tenant, *({"meterValue": "five", "n": number} for number in range(3)))
+    create_rejected(table, f"{tenant}-2", {"meterValue": "six"}, {})
+    page = open_page("rejected/reasons")
+    rows = page.locator(".rejected tbody tr")
+    expect(rows).to_have_count(2)
+    assert rows.first.locator("td").all_inner_texts()[:4] == [
+        "4",
+        "meterValue must be a number, not text",
+        f"{tenant}, {tenant}-2",
+        METER,
+    ]
+    assert_accessible(page)
+    save_screenshot(page, "rejected-reasons")
+    rows.first.get_by_role("link").click()
+    expect(page.get_by_text("of 4, oldest first")).to_be_visible()
+    page.get_by_label("Apply to").select_option("all")
+    page.get_by_role("button", name="Redrive…").click()
+    dialog = page.get_by_role("dialog", name="Redrive 4 rejected usages?")
+    dialog.get_by_text("Edit all before redriving").click()
+    dialog.get_by_label("meterValue").fill("2")
+    dialog.get_by_role("button", name="Redrive 4").click()
+    expect(page.locator("#result .success")).to_contain_text("4 counted, 0 rejected again.")
+    assert fetch_totals(table) == {tenant: 2 * len(texts), f"{tenant}-2": 2}
+
+
 def test_many_items_are_shown_in_pages(table: RejectedTable, tenant: str, open_page: OpenPage) -> None:
     create_rejected(table, tenant, *({"n": number} for number in range(53)))
     page = open_page(f"rejected?tenant={tenant}")

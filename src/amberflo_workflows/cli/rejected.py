@@ -51,6 +51,28 @@ def list_(
 
 
 @app.command()
+def reasons(
+    context: typer.Context,
+    *,
+    tenant: Tenant = None,
+    meter: Meter = None,
+    reason: Reason = None,
+    as_json: Json = False,
+) -> None:
+    """Count the waiting items by reason. Fix them together with: redrive --reason TEXT --set NAME=VALUE."""
+    with reported_errors():
+        groups = RejectedTable(get_deployment(context)).list_reasons(ItemFilter(OPEN_STATUSES, tenant, meter, reason))
+    if as_json:
+        print(json.dumps([group._asdict() for group in groups], indent=2))
+        return
+    for group in groups:
+        say(f"{group.usages:>7,}  {group.reason}")
+        say(f"         tenants: {len(group.tenants):,}, meters: {len(group.meters):,}, last: {group.last[:19]}")
+    if not groups:
+        say("No rejected usage is waiting.")
+
+
+@app.command()
 def show(
     context: typer.Context,
     *,

@@ -23,6 +23,7 @@ from amberflo_workflows.console.pages import (
     reconciliations,
     rejected,
     rejected_item,
+    rejected_reasons,
     start,
     usage,
     usage_cancel,
@@ -36,7 +37,7 @@ from amberflo_workflows.operate.loopback import LOOPBACK
 _STATIC: Final = Path(__file__).parent / "static"
 _PAGES: Final = (
     *(overview, executions, execution, start, usage, usage_cancel, usage_records),
-    *(reconciliations, rejected, dead_events, rejected_item),
+    *(reconciliations, rejected, rejected_reasons, dead_events, rejected_item),
 )
 
 

@@ -15,7 +15,7 @@ from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 Action = Literal["redrive", "drop"]
 PAGE_SIZE: Final = 50
 STATUS_CHOICES: Final[Mapping[str, tuple[Status, ...]]] = {
-    "open": OPEN_STATUSES,
+    "waiting": OPEN_STATUSES,
     "all": STATUSES,
     **{status: (status,) for status in STATUSES},
 }
@@ -30,7 +30,7 @@ class ListQuery:
     tenant: str = ""
     meter: str = ""
     reason: str = ""
-    status: str = "open"
+    status: str = "waiting"
 
     @classmethod
     def parse(cls, params: Mapping[str, object]) -> "ListQuery":
@@ -38,7 +38,7 @@ class ListQuery:
         tenant, meter, reason, status = (str(params.get(name, "")) for name in ("tenant", "meter", "reason", "status"))
         if status and status not in STATUS_CHOICES:
             raise OperatorError(f"Unknown status '{status}'. Valid statuses: {', '.join(STATUS_CHOICES)}.")
-        return cls(tenant, meter, reason, status or "open")
+        return cls(tenant, meter, reason, status or "waiting")
 
     @property
     def item_filter(self) -> ItemFilter:
@@ -47,12 +47,12 @@ class ListQuery:
 
     @property
     def is_filter(self) -> bool:
-        """Whether the list may hide items that are open."""
-        return bool(self.tenant or self.meter or self.reason) or self.status not in {"open", "all"}
+        """Whether the list may hide items that are waiting."""
+        return bool(self.tenant or self.meter or self.reason) or self.status not in {"waiting", "all"}
 
     def query_string(self, page: int = 1) -> str:
         """The query string of the list's URL."""
-        status = "" if self.status == "open" else self.status
+        status = "" if self.status == "waiting" else self.status
         params = {"tenant": self.tenant, "meter": self.meter, "reason": self.reason, "status": status}
         params = {name: value for name, value in params.items() if value}
         return urlencode({**params, "page": page} if page > 1 else params)

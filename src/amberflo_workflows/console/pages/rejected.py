@@ -117,8 +117,8 @@ def _build_list(request: Request, query: ListQuery) -> Mapping[str, Any]:
     """The values for the templates of the list and of the counts."""
     text = request.query_params.get("page", "")
     page = _table(request).list_page(query.item_filter, int(text) if text.isdecimal() else 1, PAGE_SIZE)
-    # The list of all open items has counted them already.
-    rejected = None if query.is_filter or query.status != "open" else page.total
+    # The list of all waiting items has counted them already.
+    rejected = None if query.is_filter or query.status != "waiting" else page.total
     return {
         "counts": fetch_counts(get_console(request), rejected),
         "filters": query,

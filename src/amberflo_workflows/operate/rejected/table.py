@@ -21,6 +21,7 @@ from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.rejected.index import RejectedIndex
 from amberflo_workflows.operate.rejected.item_filter import ItemFilter
+from amberflo_workflows.operate.rejected.reasons import ReasonGroup, group_by_reason
 
 # More are not counted and not listed page by page, so that a page loads within a second.
 MAX_LISTED: Final = 10_000
@@ -65,6 +66,10 @@ class RejectedTable:
         else:
             summaries = matching[start:end]
         return ItemPage(index.read(summaries, item_filter), number, pages, total)
+
+    def list_reasons(self, item_filter: ItemFilter) -> list[ReasonGroup]:
+        """Group the oldest ``MAX_LISTED`` items that match by their reason, the largest group first."""
+        return group_by_reason(islice(self._index.iterate(item_filter), MAX_LISTED))
 
     def count(self, statuses: Sequence[Status]) -> int:
         """Count the items with one of these statuses, up to ``MAX_LISTED``."""
