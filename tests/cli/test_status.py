@@ -30,6 +30,23 @@ def test_status_prints_the_outputs_of_the_stack(metering: Metering) -> None:
     assert facts["stateMachines"] == metering.system.state_machine_arns
 
 
+def test_status_reports_usage_that_nothing_takes(metering: Metering) -> None:
+    functions = metering.system.client("lambda")
+    name = metering.system.outputs["IngestQueueFunctionName"]
+    (mapping,) = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    assert metering.json("status")["queueIsRead"] is True
+    assert metering("status").returncode == 0
+    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    try:
+        metering("events", "send", "--detail", '{"tenantId": "a", "meterApiName": "b", "meterValue": 1}')
+        facts = metering.json("status")
+        assert (facts["queuedEvents"], facts["eventsInFlight"], facts["queueIsRead"]) == (1, 0, False)
+        done = metering("status")
+        assert (done.returncode, "Events that wait in it: 1." in done.stderr) == (1, True), done
+    finally:
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+
 def test_env_and_token_give_access_to_the_api(metering: Metering) -> None:
     script = f'eval "$("$@")"; exec "{sys.executable}" -c "import json, os; print(json.dumps(dict(os.environ)))"'
     command = ["sh", "-c", script, "sh", *metering.command("env")]

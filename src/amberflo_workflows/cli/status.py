@@ -8,10 +8,11 @@ from rich.table import Table
 
 from amberflo_workflows.cli.context import get_deployment, reported_errors
 from amberflo_workflows.cli.options import Json
-from amberflo_workflows.cli.output import console
+from amberflo_workflows.cli.output import console, fail
 from amberflo_workflows.local import console_process
 from amberflo_workflows.local.home import home
 from amberflo_workflows.local.system import System
+from amberflo_workflows.operate.usage_queue import read_usage_queue
 
 app = typer.Typer(add_completion=False)
 
@@ -31,6 +32,8 @@ def status(context: typer.Context, as_json: Json = False) -> None:
             "tenantDeadLetterQueue": deployment.outputs["TenantDeadLetterQueueUrl"],
             "rejectedTable": deployment.outputs["RejectedTableName"],
         }
+        queue = read_usage_queue(deployment)
+        facts |= {"queuedEvents": queue.waiting, "eventsInFlight": queue.in_flight, "queueIsRead": queue.is_read}
     if as_json:
         print(json.dumps(facts, indent=2))
         return
@@ -40,6 +43,9 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     for name, value in facts.items():
         table.add_row(name, "\n".join(value) if isinstance(value, dict) else str(value))
     console.print(table)
+    if queue.problem:
+        advice = "Restart the local system: metering down, then metering up." if isinstance(deployment, System) else ""
+        raise fail(f"{queue.problem} {advice}".rstrip())
 
 
 def _local_facts(system: System) -> dict[str, Any]:
