@@ -1,3 +1,4 @@
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from urllib.parse import urljoin
@@ -21,6 +22,9 @@ expect.set_options(timeout=20_000)
 SCREENSHOTS = ROOT / "build" / "screenshots"
 NARROW = {"width": 390, "height": 844}
 WIDE = {"width": 1280, "height": 900}
+
+# What the browser and htmx log of a response with an error status, and of a stream that ends.
+FAILED_REQUEST = re.compile(r"Failed to load|Response Status Error|\[object Event\]")
 
 OpenPage = Callable[..., Page]
 
@@ -83,7 +87,7 @@ def open_page(browser: Browser, console_url: str) -> Iterator[OpenPage]:
         page.on(
             "console",
             lambda message: (
-                None if allow_failed_requests and "Failed to load" in message.text else record_error(message)
+                None if allow_failed_requests and FAILED_REQUEST.search(message.text) else record_error(message)
             ),
         )
         page.on("pageerror", lambda error: errors.append(str(error)))

@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from amberflo_workflows.console import packages, views
+from amberflo_workflows.console.attention import Watch
 from amberflo_workflows.console.guard import SameOriginMiddleware
 from amberflo_workflows.console.pages import (
     dead_events,
@@ -62,6 +63,7 @@ def create_app(deployment: Deployment, folder: Path, port: int) -> Starlette:
         },
     )
     app.state.console = Console(deployment, token)
+    app.state.watch = Watch()
     return app
 
 

@@ -1,6 +1,7 @@
-"""The overview: each workflow's executions of the last hour, queued and rejected events, and today's usage."""
+"""The overview: what needs a person, today's usage, and each workflow's executions of the last hour."""
 
 import json
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -43,10 +44,14 @@ def show(request: Request) -> Response:
 
 
 def follow(request: Request) -> Response:
-    """Stream the numbers whenever they change."""
-    return live.stream(
-        request, lambda: (views.render(request, "overview_live.html", **_load_values(request)), False), POLL_SECONDS
-    )
+    """Stream what needs attention and the numbers whenever they change."""
+
+    def render() -> tuple[live.Html, bool]:
+        values = _load_values(request)
+        parts = {"concerns": "overview_concerns.html", "message": "overview_live.html"}
+        return {name: views.render(request, template, **values) for name, template in parts.items()}, False
+
+    return live.stream(request, render, POLL_SECONDS)
 
 
 def show_meters(request: Request) -> Response:
@@ -64,7 +69,9 @@ def show_meters(request: Request) -> Response:
 
 def _load_values(request: Request) -> dict[str, Any]:
     console = get_console(request)
-    return {"counts": fetch_counts(console), "activities": _load_activities(console), "max_counted": MAX_COUNTED}
+    counts, activities = fetch_counts(console), _load_activities(console)
+    concerns = request.app.state.watch.list_concerns(console, counts, activities, time.monotonic())
+    return {"counts": counts, "activities": activities, "concerns": concerns, "max_counted": MAX_COUNTED}
 
 
 def _load_activities(console: Console) -> Sequence[Activity]:
