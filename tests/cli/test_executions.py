@@ -1,10 +1,14 @@
+import csv
+import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,7 +66,7 @@ def test_the_list_shows_the_status_in_words(metering: Metering) -> None:
         (good[:8], ["list_meters", "succeeded"]),
     ]
     assert '{"limit": 7}' in lines[1]
-    assert "metering --stack AmberfloMetering executions list --until" in done.stderr
+    assert "metering --stack AmberfloMetering executions list --since 10m --limit 2 --page-token" in done.stderr
 
 
 def test_the_list_can_be_filtered(metering: Metering) -> None:
@@ -74,6 +78,51 @@ def test_the_list_can_be_filtered(metering: Metering) -> None:
     assert [item["name"] for item in failed] == [bad]
     done = metering("executions", "list", "--contains", "no such text", "--since", "1m")
     assert done.stdout == "No executions match.\n"
+
+
+def test_the_pages_of_a_list_neither_repeat_nor_skip_executions_of_one_second(metering: Metering) -> None:
+    text = f"page-{uuid.uuid4()}"
+    client, machine = metering.system.client("stepfunctions"), metering.system.state_machine_arns["get_meter"]
+    with ThreadPoolExecutor(8) as pool:
+        request = json.dumps({"meterId": text})
+        started = list(
+            pool.map(lambda _: client.start_execution(stateMachineArn=machine, input=request)["executionArn"], range(8))
+        )
+    done = metering("executions", "list", "--contains", text, "--limit", "3", "--csv")
+    names: list[str] = []
+    while True:
+        assert done.returncode == 0, done.stderr
+        names += [row["name"] for row in csv.DictReader(io.StringIO(done.stdout))]
+        if "--page-token" not in done.stderr:
+            break
+        done = metering(*shlex.split(done.stderr.strip().rpartition("see: ")[2])[3:], "--csv")
+        assert len(names) <= len(started), names
+    assert sorted(names) == sorted(map(_name, started))
+
+
+def test_a_response_with_an_error_is_shown_and_searched_for(metering: Metering) -> None:
+    meter, tenant = f"meter-{uuid.uuid4()}", f"tenant-{uuid.uuid4()}"
+    name = _run(metering, "get_meter", {"meterId": meter})
+    done = metering("executions", "list", "--contains", meter)
+    assert "succeeded · 404 NOT FOUND" in done.stdout
+    assert f"get_meter  {name}  succeeded · 404 NOT FOUND after" in metering("executions", "show", name).stdout
+    assert metering.json("executions", "show", name)["response_status"] == 404
+    for filters, names in (
+        (("--response-status", "404"), [name]),
+        (("--response-status", "4xx"), [name]),
+        (("--response-status", "error", "--error", "NOT FOUND"), [name]),
+        (("--error", "no such text"), []),
+        (("--response-status", "2xx"), []),
+    ):
+        listed = metering.json("executions", "list", "--contains", meter, *filters)
+        assert [(item["name"], item["response_status"]) for item in listed] == [(name, 404) for name in names]
+    request = {"usages": [{**_usages(1)["usages"][0], "usage": {"tenantId": tenant, "meterApiName": "api-calls"}}]}
+    own = _run(metering, "ingest_usage", request)
+    assert [item["name"] for item in metering.json("executions", "list", "--tenant", tenant)] == [own]
+    assert metering.json("executions", "list", "--tenant", tenant[:-1], "--since", "1m") == []
+    failed = _run_failing(metering)
+    listed = metering.json("executions", "list", "--error", "amberflounavailable", "--since", "1m", "--limit", "1")
+    assert [(item["name"], item["error"]) for item in listed] == [(failed, "AmberfloUnavailable")]
 
 
 def test_an_execution_is_shown_as_a_graph_and_a_timeline(metering: Metering) -> None:
@@ -175,7 +224,7 @@ def test_the_timeline_is_redrawn_on_a_terminal(metering: Metering) -> None:
     os.close(ours)
     assert process.wait() == 0, screen
     assert "running after" in screen
-    assert "succeeded after" in screen
+    assert "succeeded · 404 NOT FOUND after" in screen
     assert "\x1b[2J" not in screen
     assert "\x1b]0;title" not in screen
 
@@ -243,6 +292,10 @@ def test_control_characters_in_data_are_escaped(metering: Metering) -> None:
     [
         (("show", "nobody"), 1, "No execution has a name that starts with 'nobody'"),
         (("list", "--workflow", "nothing"), 1, "Workflow 'nothing' was not found. The workflows are backfill_usage,"),
+        (("list", "--response-status", "40"), 1, "Unknown response status '40'. Use a status like 404"),
+        (("list", "--page-token", "1"), 2, "--page-token must be the complete token"),
+        (("list", "--json", "--csv"), 2, "use --json or --csv, not both"),
+        (("list", "--tenant", ""), 2, "--tenant is empty"),
         (("start",), 2, "WORKFLOW, with or without --input, or --like"),
         (("start", "list_meters", "--input", "no-such-file"), 2, "no-such-file cannot be read: No such file"),
         (("start", "list_meters", "--input", "{"), 1, "The input is not valid JSON"),

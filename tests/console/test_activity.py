@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,6 +26,11 @@ def test_without_executions_there_are_no_durations() -> None:
         [],
     )
     assert [bar.total for bar in activity.bars] == [0] * BAR_COUNT
+
+
+def test_error_responses_are_counted_by_their_status() -> None:
+    summaries = [replace(_summary(1), response_status=status) for status in (200, 404, None, 502, 404)]
+    assert build_activity("get_meter", summaries, NOW).error_responses == {404: 2, 502: 1}
 
 
 def test_quantiles_ignore_running_executions() -> None:

@@ -194,7 +194,7 @@ def test_a_running_execution_is_updated_until_its_end(system: System, open_page:
     expect(_node(page, "ListMeters")).to_be_focused()
     expect(page.locator("#output-1")).to_contain_text("statusCode")
     expect(page.locator("#state .log > li").first).to_be_visible()
-    assert page.title() == "list_meters succeeded · Metering"
+    assert page.title() == "list_meters succeeded · 200 · Metering"
     expect(page.locator("#history")).to_have_attribute("open", "")
     expect(page.locator("#history")).to_contain_text("ExecutionSucceeded")
     expect(page.locator("#input-1 details").first).not_to_have_attribute("open", "")

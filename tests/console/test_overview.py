@@ -58,6 +58,15 @@ def test_new_executions_appear_without_a_reload(system: System, open_page: OpenP
     expect(card.locator(".miniature svg")).to_have_count(1)
 
 
+def test_responses_with_an_error_are_counted_apart_from_the_others(system: System, open_page: OpenPage) -> None:
+    assert Api(system).call("GET", f"meters/{uuid.uuid4()}").status == 404
+    page = open_page("")
+    count = page.locator("#card-get_meter .tally a", has_text="responded 404")
+    expect(count).to_be_visible()
+    count.click()
+    expect(page.locator("tbody tr").first).to_contain_text("succeeded · 404 Not Found")
+
+
 def test_shows_the_usage_of_each_meter_today(system: System, open_page: OpenPage) -> None:
     name = _create_meter(system)
     usage = {"tenantId": "acme", "meterApiName": name, "meterValue": 1234.5}
@@ -119,10 +128,10 @@ def test_keyboard_shortcuts_open_pages_and_move_between_rows(system: System, ope
     # Keyboard shortcuts work after the scripts were loaded.
     page.wait_for_load_state()
     page.keyboard.press("/")
-    expect(page.get_by_label("Input contains")).to_be_focused()
+    expect(page.get_by_label("Name, input or error contains")).to_be_focused()
     # Letters in a field are not shortcuts.
     page.keyboard.type("gu?")
-    expect(page.get_by_label("Input contains")).to_have_value("gu?")
+    expect(page.get_by_label("Name, input or error contains")).to_have_value("gu?")
     page.locator("h1").click()
     page.keyboard.press("j")
     expect(page.locator("[data-row]").first).to_be_focused()

@@ -11,6 +11,7 @@ import typer
 from amberflo_workflows.cli import execution_text
 from amberflo_workflows.cli.context import get_command_prefix
 from amberflo_workflows.cli.output import say
+from amberflo_workflows.operate.executions.content import parse_response_status
 from amberflo_workflows.operate.executions.model import Execution, Status, parse_execution_name
 from amberflo_workflows.operate.executions.start import StartedExecution
 
@@ -31,7 +32,7 @@ def build_result(execution: Execution) -> StartedExecution:
 def show_result(context: typer.Context, result: StartedExecution, workflow: str, as_json: bool) -> None:
     """Print the outcome, or that the execution is still running, and end the command with its exit code."""
     name, command = parse_execution_name(result.arn), f"{get_command_prefix(context)} executions"
-    outcome = execution_text.render_status(result.status)
+    outcome = execution_text.render_outcome(result.status, parse_response_status(result.output))
     if as_json:
         print_json({"workflow": workflow, **asdict(result)})
     elif result.status is Status.RUNNING:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from amberflo_workflows.operate.executions.content import describe_response_status
 from amberflo_workflows.operate.executions.edges_taken import find_taken_edges
 from amberflo_workflows.operate.executions.error_causes import parse_error_message, parse_stack_trace
 from amberflo_workflows.operate.executions.graph import Edge, Graph, Node
@@ -31,6 +32,13 @@ def render_status(status: Status) -> str:
     """Render a status in words; a failure is in capitals, so that it stands out without colours."""
     text = status.value.replace("-", " ")
     return text.upper() if status.is_failure else text
+
+
+def render_outcome(status: Status, response_status: int | None) -> str:
+    """Render a status and, if it is known, that of the response: an error in capitals, like a failure."""
+    if response_status is None:
+        return render_status(status)
+    return f"{render_status(status)} · {describe_response_status(response_status).upper()}"
 
 
 def format_time(time: datetime) -> str:
@@ -72,8 +80,9 @@ def format_json(text: str | None) -> str:
 def render_header(execution: Execution) -> Iterator[str]:
     """Render an execution's status, times, input, output and error."""
     summary = execution.summary
+    outcome = render_outcome(summary.status, summary.response_status)
     duration = format_duration(summary.started, summary.stopped)
-    yield f"{summary.workflow}  {summary.name}  {render_status(summary.status)} after {duration}"
+    yield f"{summary.workflow}  {summary.name}  {outcome} after {duration}"
     yield f"  arn      {summary.arn}"
     yield f"  started  {format_time(summary.started)}"
     yield f"  input    {_shorten(execution.input)}"

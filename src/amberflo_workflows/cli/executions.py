@@ -1,70 +1,34 @@
 """``metering executions``: list, show, follow and start executions of the workflows."""
 
-import time
 from collections.abc import Iterable
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.live import Live
 from rich.text import Text
 
 from amberflo_workflows.cli import execution_text
-from amberflo_workflows.cli.context import get_command_prefix, get_deployment, reported_errors
+from amberflo_workflows.cli.context import get_deployment, reported_errors
+from amberflo_workflows.cli.execution_list import list_executions
 from amberflo_workflows.cli.execution_result import build_result, print_json, show_result, wait_until_ended
 from amberflo_workflows.cli.execution_start import start_execution
-from amberflo_workflows.cli.options import Json, parse_time_option
-from amberflo_workflows.cli.output import console, escape_control, fail, note, say, show_status, show_table
+from amberflo_workflows.cli.options import Json
+from amberflo_workflows.cli.output import console, escape_control, fail, say, show_status
 from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.executions.graph import Graph, Node
-from amberflo_workflows.operate.executions.model import Execution, Status, iterate_state_runs
-from amberflo_workflows.operate.executions.reader import Page, Query
+from amberflo_workflows.operate.executions.model import Execution, iterate_state_runs
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="List, show, follow and start executions of the workflows."
 )
 
-_MAX_PREVIEW_LENGTH: Final = 60
 ExecutionName = Annotated[
     str, typer.Argument(metavar="EXECUTION", help="The execution's ARN, its name, or the beginning of its name.")
 ]
 
 
-@app.command("list")
-def list_(
-    context: typer.Context,
-    *,
-    workflow: Annotated[str | None, typer.Option(help="Only executions of this workflow.")] = None,
-    status: Annotated[
-        Literal["failed", "succeeded", "running", "timed-out", "aborted"] | None,
-        typer.Option(help="Only executions with this status."),
-    ] = None,
-    since: Annotated[str | None, typer.Option(help="Started at or after: 1h, 2d, or a time in ISO 8601.")] = None,
-    until: Annotated[str | None, typer.Option(help="Started before, like --since.")] = None,
-    contains: Annotated[str, typer.Option(help="Only executions with this text in the input.")] = "",
-    with_console: Annotated[bool, typer.Option("--with-console", help="Also the console's own.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of executions.")] = 20,
-    as_json: Json = False,
-) -> None:
-    """List executions, newest first. Without --since, express workflows on AWS are listed for the last day."""
-    query = Query(
-        workflow=workflow,
-        status=Status(status) if status else None,
-        since=_parse_time("--since", since),
-        until=_parse_time("--until", until),
-        text=contains,
-        from_console=with_console,
-        limit=limit,
-    )
-    with reported_errors(), show_status("Searching"):
-        page = Executions(get_deployment(context)).list_page(query)
-    if as_json:
-        print_json([{"name": summary.name, **asdict(summary)} for summary in page.summaries])
-    elif page.summaries or page.next_token:
-        _show_page(context, page)
-    else:
-        say("No executions match.")
+app.command("list")(list_executions)
 
 
 @app.command()
@@ -116,34 +80,6 @@ def follow(context: typer.Context, *, name: ExecutionName, as_json: Json = False
 
 
 app.command("start")(start_execution)
-
-
-def _parse_time(option: str, text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromtimestamp(parse_time_option(option, text, int(time.time())), UTC)
-
-
-def _show_page(context: typer.Context, page: Page) -> None:
-    names = execution_text.shorten_names(page.summaries)
-    show_table(
-        ("execution", "workflow", "status", "started", "duration", "input"),
-        [
-            (
-                name,
-                summary.workflow,
-                execution_text.render_status(summary.status),
-                execution_text.format_time(summary.started),
-                execution_text.format_duration(summary.started, summary.stopped),
-                summary.input_preview[:_MAX_PREVIEW_LENGTH],
-            )
-            for name, summary in zip(names, page.summaries, strict=True)
-        ],
-        numbers=("duration",),
-    )
-    if page.next_token:
-        # Rounded up to a full second: the next page may repeat some executions, but omits none.
-        until = datetime.fromtimestamp(int(page.next_token.split(maxsplit=1)[0]) // 1000 + 1, UTC)
-        command = f"{get_command_prefix(context)} executions list --until {execution_text.format_time(until)}"
-        note(f"There may be more; see: {command}")
 
 
 def _get_node(graph: Graph, name: str) -> Node:

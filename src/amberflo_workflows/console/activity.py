@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from amberflo_workflows.operate.executions.content import count_error_responses
 from amberflo_workflows.operate.executions.model import ExecutionSummary, Status
 
 SPAN: Final = timedelta(hours=1)
@@ -29,7 +30,7 @@ class ActivityBar:
 
 @dataclass(frozen=True)
 class Activity:
-    """A workflow's executions within the span.
+    """A workflow's executions within the span. ``error_responses`` counts those that succeeded by such a status.
 
     ``p50`` and ``p95`` are durations in seconds, ``None`` if no execution has ended. ``failures`` are the latest ones.
     """
@@ -40,6 +41,7 @@ class Activity:
     p50: float | None
     p95: float | None
     failures: Sequence[ExecutionSummary]
+    error_responses: Mapping[int, int]
 
     @property
     def total(self) -> int:
@@ -74,6 +76,7 @@ def build_activity(
         _quantile(durations, 0.5),
         _quantile(durations, 0.95),
         [summary for summary in summaries if summary.status.is_failure][:max_failures],
+        count_error_responses(summary.response_status for summary in summaries),
     )
 
 

@@ -25,6 +25,7 @@ from amberflo_workflows.console.pages import (
     rejected,
     rejected_item,
     rejected_reasons,
+    search,
     start,
     usage,
     usage_cancel,
@@ -38,7 +39,7 @@ from amberflo_workflows.operate.loopback import LOOPBACK
 _STATIC: Final = Path(__file__).parent / "static"
 _PAGES: Final = (
     *(overview, executions, execution, start, usage, usage_cancel, usage_records),
-    *(reconciliations, rejected, rejected_reasons, dead_events, rejected_item),
+    *(reconciliations, rejected, rejected_reasons, dead_events, rejected_item, search),
 )
 
 

@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse
 
 from amberflo_workflows.console.state import get_console
 from amberflo_workflows.console.times import render_time, render_zone
+from amberflo_workflows.operate.executions.content import describe_response_status
 from amberflo_workflows.operate.executions.error_causes import parse_error_message, parse_stack_trace
 from amberflo_workflows.operate.executions.model import ExecutionSummary, Status
 
@@ -21,6 +22,8 @@ SIGNS: Final = {
     Status.ABORTED: "■",
     Status.CAUGHT: "↷",
 }
+# For a response such as 404. The second character asks for a plain sign, not a coloured picture.
+ERROR_RESPONSE_SIGN: Final = "⚠\ufe0e"
 _MINUTE: Final = 60.0
 _TEMPLATES: Final = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -49,6 +52,13 @@ def format_count(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def format_outcome(summary: ExecutionSummary) -> str:
+    """Format the status and, if it is known, that of the response: ``succeeded · 404 Not Found``."""
+    if summary.response_status is None:
+        return summary.status.value
+    return f"{summary.status.value} · {describe_response_status(summary.response_status)}"
+
+
 def execution_seconds(summary: ExecutionSummary) -> float | None:
     """The duration of an execution in seconds, ``None`` while it runs."""
     return (summary.stopped - summary.started).total_seconds() if summary.stopped else None
@@ -72,7 +82,11 @@ _TEMPLATES.filters.update(
     execution_seconds=execution_seconds,
     time=render_time,
     sign=SIGNS.__getitem__,
+    outcome=format_outcome,
+    response_status=describe_response_status,
     error_message=parse_error_message,
     stack_trace=parse_stack_trace,
 )
-_TEMPLATES.globals.update(Status=Status, format_count=format_count, render_zone=render_zone)
+_TEMPLATES.globals.update(
+    Status=Status, ERROR_RESPONSE_SIGN=ERROR_RESPONSE_SIGN, format_count=format_count, render_zone=render_zone
+)

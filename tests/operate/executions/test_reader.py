@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from amberflo_workflows.operate.executions.api_reader import sort_by_start
 from amberflo_workflows.operate.executions.error_causes import parse_error_message, parse_stack_trace
 from amberflo_workflows.operate.executions.log_reader import split_into_windows
 from amberflo_workflows.operate.executions.model import ExecutionSummary, Status, build_preview
@@ -47,6 +48,29 @@ def test_the_next_page_begins_after_the_token_even_within_a_millisecond() -> Non
         True,
         False,
     ]
+
+
+def test_executions_that_end_in_another_order_are_sorted_as_their_pages_are() -> None:
+    # Start and end in milliseconds, and a name. AWS lists those that have ended by their end, newest first.
+    runs = [(0, 9, "a"), (5, 9, "b"), (5, 5, "d"), (5, 5, "c"), (4, 5, "e"), (5, 5, "f"), (3, 4, "g"), (4, 4, "h")]
+    listed = [
+        ExecutionSummary(
+            _summary(0, name).arn,
+            "workflow",
+            Status.SUCCEEDED,
+            BEGIN + timedelta(milliseconds=start),
+            BEGIN + timedelta(milliseconds=end),
+        )
+        for start, end, name in sorted(runs, key=lambda run: -run[1])
+    ]
+    expected = sorted(map(build_page_token, listed), reverse=True)
+    assert [build_page_token(summary) for summary in sort_by_start(listed)] == expected
+    pages: list[str] = []
+    while len(pages) < len(listed):
+        query = Query(page_token=pages[-1] if pages else "")
+        page = [build_page_token(summary) for summary in sort_by_start(listed) if query.matches(summary)]
+        pages += page[:3]
+    assert pages == expected
 
 
 @pytest.mark.parametrize(

@@ -1,77 +1,113 @@
 """The list of executions: filtered, updated while it is open, with older executions on demand."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Final
-from urllib.parse import urlencode
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from amberflo_workflows.console import live, views
+from amberflo_workflows.console.execution_query import PAGE_SIZE, RESPONSES, SPANS, STATUSES, ExecutionFilter
 from amberflo_workflows.console.state import get_console
+from amberflo_workflows.operate.csv_text import render_csv
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.executions.model import Status
+from amberflo_workflows.operate.executions.executions import Executions
+from amberflo_workflows.operate.executions.export import SUMMARY_COLUMNS, build_summary_row
+from amberflo_workflows.operate.executions.model import ExecutionSummary
 from amberflo_workflows.operate.executions.reader import Page, Query
 
-PAGE_SIZE: Final = 50
-_SPANS: Final = {
-    "15m": timedelta(minutes=15),
-    "1h": timedelta(hours=1),
-    "1d": timedelta(days=1),
-    "7d": timedelta(days=7),
-}
+_EXPORT_PAGE_SIZE: Final = 500
 
 
 def show(request: Request) -> Response:
-    page = _load_page(request)
-    workflows = [machine.workflow for machine in get_console(request).executions.machines.all]
-    older_query = _build_older_query(request, page)
-    return views.render_page(request, "executions.html", page=page, workflows=workflows, older_query=older_query)
+    """Serve the page. If htmx requests it for another filter, an invalid filter is shown in place of the rows."""
+    filters = ExecutionFilter.parse(request.query_params)
+    problem = ""
+    try:
+        page = _load_page(request, filters)
+    except OperatorError as error:
+        if "hx-request" not in request.headers:
+            raise
+        page, problem = Page((), ""), str(error)
+    values: dict[str, Any] = {
+        "workflows": [machine.workflow for machine in get_console(request).executions.machines.all],
+        "spans": SPANS,
+        "responses": RESPONSES,
+        "statuses": STATUSES,
+        "problem": problem,
+    }
+    response = views.render_page(request, "executions.html", **_build_values(page, filters), **values)
+    # The address without the fields that are empty.
+    response.headers["HX-Push-Url"] = f"/executions?{filters.address}" if filters.address else "/executions"
+    return response
 
 
 def show_older(request: Request) -> Response:
     """Serve the rows after those that are shown, and the button that loads the rows after them."""
-    page = _load_page(request)
-    values = {"page": page, "older_query": _build_older_query(request, page)}
-    return HTMLResponse(views.render(request, "executions_older.html", **values))
+    filters = ExecutionFilter.parse(request.query_params)
+    page = _load_page(request, filters, request.query_params.get("before", ""))
+    return HTMLResponse(views.render(request, "executions_older.html", **_build_values(page, filters)))
 
 
 def follow(request: Request) -> Response:
     """Stream the newest rows whenever they change."""
-    return live.stream(
-        request, lambda: (views.render(request, "executions_rows.html", page=_load_page(request)), False)
-    )
+    filters = ExecutionFilter.parse(request.query_params)
+
+    def render() -> tuple[str, bool]:
+        page = _load_page(request, filters)
+        return views.render(request, "executions_rows.html", **_build_values(page, filters)), False
+
+    return live.stream(request, render)
 
 
-def _load_page(request: Request) -> Page:
-    return get_console(request).executions.list_page(_parse_query(request))
+def export(request: Request) -> Response:
+    """Send all executions that match the filters, page by page, so that the first ones arrive at once."""
+    query = replace(ExecutionFilter.parse(request.query_params).build_query(), limit=_EXPORT_PAGE_SIZE)
+    executions = get_console(request).executions
+    # An invalid filter is an error of the response, not a file that ends early.
+    first = executions.list_page(query)
+    rows = (build_summary_row(summary) for summary in _list_all(executions, query, first))
+    if request.url.path.endswith(".csv"):
+        return _send_file(render_csv(SUMMARY_COLUMNS, rows), "text/csv", "executions.csv")
+    return _send_file(_render_json(rows), "application/json", "executions.json")
 
 
-def _parse_query(request: Request) -> Query:
-    params = request.query_params
-    status, span = params.get("status"), params.get("since")
-    if status and status not in set(Status):
-        raise OperatorError(f"Unknown status '{status}'. Valid statuses: {', '.join(Status)}.")
-    if span and span not in _SPANS:
-        raise OperatorError(f"Unknown time span '{span}'. Valid time spans: {', '.join(_SPANS)}.")
-    return Query(
-        workflow=params.get("workflow") or None,
-        status=Status(status) if status else None,
-        since=datetime.now(UTC) - _SPANS[span] if span else None,
-        text=params.get("text", ""),
-        from_console="console" in params,
-        page_token=params.get("before", ""),
-        limit=PAGE_SIZE,
-    )
+def _load_page(request: Request, filters: ExecutionFilter, page_token: str = "") -> Page:
+    return get_console(request).executions.list_page(filters.build_query(page_token))
 
 
-def _build_older_query(request: Request, page: Page) -> str:
-    return urlencode({**request.query_params, "before": page.next_token})
+def _build_values(page: Page, filters: ExecutionFilter) -> dict[str, Any]:
+    """The values of the rows. A page that is not full ends where the search has reached."""
+    return {"page": page, "filters": filters, "reached": page.reached if len(page.summaries) < PAGE_SIZE else None}
+
+
+def _list_all(executions: Executions, query: Query, page: Page) -> Iterator[ExecutionSummary]:
+    yield from page.summaries
+    while page.next_token:
+        page = executions.list_page(replace(query, page_token=page.next_token))
+        yield from page.summaries
+
+
+def _render_json(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
+    separator = "[\n"
+    for row in rows:
+        yield separator + json.dumps(row, ensure_ascii=False)
+        separator = ",\n"
+    yield "[]\n" if separator == "[\n" else "\n]\n"
+
+
+def _send_file(parts: Iterator[str], media_type: str, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(parts, media_type=media_type, headers=headers)
 
 
 ROUTES: Final = (
     Route("/executions", show),
     Route("/executions/older", show_older),
+    Route("/executions/export.csv", export),
+    Route("/executions/export.json", export),
     Route("/live/executions", follow),
 )

@@ -22,6 +22,8 @@ from amberflo_workflows.operate.errors import OperatorError
 # At most this many executions per workflow are counted, so that the page loads within a second.
 MAX_COUNTED: Final = 900
 MAX_METERS: Final = 20
+# The responses that an update reads for each workflow, and caches: the first one is for the page to be quick.
+MAX_READS: Final = 50
 # Each update makes one request per workflow, and AWS limits the request rate.
 POLL_SECONDS: Final = 5.0
 _MAX_WORKERS: Final = 4
@@ -47,7 +49,7 @@ def follow(request: Request) -> Response:
     """Stream what needs attention and the numbers whenever they change."""
 
     def render() -> tuple[live.Html, bool]:
-        values = _load_values(request)
+        values = _load_values(request, MAX_READS)
         parts = {"concerns": "overview_concerns.html", "message": "overview_live.html"}
         return {name: views.render(request, template, **values) for name, template in parts.items()}, False
 
@@ -67,19 +69,20 @@ def show_meters(request: Request) -> Response:
     return HTMLResponse(views.render(request, "overview_meters.html", **values))
 
 
-def _load_values(request: Request) -> dict[str, Any]:
+def _load_values(request: Request, max_reads: int = 0) -> dict[str, Any]:
     console = get_console(request)
-    counts, activities = fetch_counts(console), _load_activities(console)
+    counts, activities = fetch_counts(console), _load_activities(console, max_reads)
     concerns = request.app.state.watch.list_concerns(console, counts, activities, time.monotonic())
     return {"counts": counts, "activities": activities, "concerns": concerns, "max_counted": MAX_COUNTED}
 
 
-def _load_activities(console: Console) -> Sequence[Activity]:
+def _load_activities(console: Console, max_reads: int) -> Sequence[Activity]:
     """The activity of every workflow: the one with most failures first, then the one with most executions."""
     now = datetime.now(UTC)
 
     def load(workflow: str) -> Activity:
-        return build_activity(workflow, console.executions.list_recent(workflow, now - SPAN, MAX_COUNTED), now)
+        summaries = console.executions.list_recent(workflow, now - SPAN, MAX_COUNTED, max_reads)
+        return build_activity(workflow, summaries, now)
 
     with ThreadPoolExecutor(_MAX_WORKERS) as pool:
         activities = list(pool.map(load, [machine.workflow for machine in console.executions.machines.all]))

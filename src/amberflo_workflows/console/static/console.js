@@ -88,6 +88,7 @@ document.addEventListener("keydown", (event) => {
   const key = event.key;
   if (previousKey === "g") document.querySelector(`nav a[data-key="${CSS.escape(key)}"]`)?.click();
   else if (key === "?") document.getElementById("help").showModal();
+  else if (key === "s") { event.preventDefault(); document.getElementById("search").focus(); }
   else if (key === "/") { event.preventDefault(); document.querySelector("[data-filter]")?.focus(); }
   else if (key === "j" || key === "k") moveFocus(key === "j" ? 1 : -1);
   previousKey = key;

@@ -1,5 +1,6 @@
 """The executions of a deployment, read from the API or from logs."""
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -27,6 +28,9 @@ POLL_SECONDS: Final = 0.5
 _LOG_POLL_SECONDS: Final = 2.0
 _MAX_LOG_DELAY_SECONDS: Final = 90.0
 _MAX_MATCHES: Final = 5
+# Also in a header of a response that was copied as a complete line.
+_EXECUTION_ARN: Final = re.compile(r"arn:aws[\w-]*:states:[\w-]*:\d*:(?:execution|express):\S+")
+_GENERATED_NAME: Final = re.compile(r"([a-z]+-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _CLOCK_SKEW: Final = timedelta(milliseconds=50)
 
 
@@ -46,10 +50,13 @@ class Executions:
             return self._get_reader(self.machines.get(query.workflow)).list_page(query)
         return merge_pages([self._api.list_page(query), self._logs.list_page(query)], query.limit)
 
-    def list_recent(self, workflow: str, since: datetime, limit: int) -> Sequence[ExecutionSummary]:
-        """List a workflow's executions that started since a time, newest first."""
+    def list_recent(self, workflow: str, since: datetime, limit: int, max_reads: int = 0) -> Sequence[ExecutionSummary]:
+        """List a workflow's executions that started since a time, newest first.
+
+        Of at most ``max_reads`` executions the response is read, which is cached: each further call knows of more.
+        """
         machine = self.machines.get(workflow)
-        return self._get_reader(machine).list_recent(Query(workflow=workflow, since=since, limit=limit))
+        return self._get_reader(machine).list_recent(Query(workflow=workflow, since=since, limit=limit), max_reads)
 
     def list_results(self, workflow: str, limit: int) -> Sequence[ExecutionResult]:
         """List a standard workflow's executions with their results, newest first.
@@ -79,6 +86,22 @@ class Executions:
         lines = (line for line in self.read_log_lines(execution) if line.resource == resource)
         return [line for line in lines if any(start <= line.at <= end for start, end in spans)]
 
+    def find(self, text: str) -> str | None:
+        """Return the ARN of the execution whose ARN or complete name a text is, or ``None``.
+
+        Express executions on AWS are searched for if they started in the last day and Step Functions named them.
+        Raises :class:`OperatorError` for the ARN of another stack's execution.
+        """
+        arn = _EXECUTION_ARN.search(text)
+        if arn:
+            self.machines.get_by_execution(arn[0])
+            return arn[0]
+        names = self._api.find_by_name(text)
+        if not names and _GENERATED_NAME.fullmatch(text):
+            page = self._logs.list_page(Query(name_prefix=text, from_console=True, limit=_MAX_MATCHES))
+            names = [summary.arn for summary in page.summaries if summary.name == text]
+        return names[0] if names else None
+
     def resolve_arn(self, text: str) -> str:
         """Return the ARN of an execution from its ARN, its name, or a prefix of its name that is unique.
 
@@ -87,6 +110,9 @@ class Executions:
         if text.startswith("arn:"):
             self.machines.get_by_execution(text)
             return text
+        names = self._api.find_by_name(text)
+        if len(names) == 1:
+            return names[0]
         page = self.list_page(Query(name_prefix=text, from_console=True, limit=_MAX_MATCHES))
         exact = [summary.arn for summary in page.summaries if summary.name == text]
         arns = exact or [summary.arn for summary in page.summaries]

@@ -18,6 +18,7 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 
 from amberflo_workflows.operate.executions.builders import AttemptBuilder, SequenceBuilder, StateBuilder
+from amberflo_workflows.operate.executions.content import parse_response_status
 from amberflo_workflows.operate.executions.graph import Graph, find_catch_only_targets, map_resources_to_states
 from amberflo_workflows.operate.executions.model import (
     Execution,
@@ -99,8 +100,16 @@ class _ExecutionBuilder:
 
     def build(self, arn: str, workflow: str, events: tuple[HistoryEvent, ...]) -> Execution:
         """Return the execution after all events."""
-        started, text = events[0].at, build_preview(self.input)
-        summary = ExecutionSummary(arn, workflow, self.root.status, started, self.stopped, text)
+        summary = ExecutionSummary(
+            arn=arn,
+            workflow=workflow,
+            status=self.root.status,
+            started=events[0].at,
+            stopped=self.stopped,
+            input_preview=build_preview(self.input),
+            response_status=parse_response_status(self.output),
+            error=self.error,
+        )
         states, name = self.root.build(), parse_execution_name(arn)
         return Execution(summary, self.input, self.output, self.error, self.cause, events, states, name)
 

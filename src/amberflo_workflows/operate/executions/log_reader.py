@@ -16,7 +16,13 @@ from amberflo_workflows.operate.executions.events import LoggedEvent, parse_log_
 from amberflo_workflows.operate.executions.history import build_execution
 from amberflo_workflows.operate.executions.machines import Machine, Machines
 from amberflo_workflows.operate.executions.model import Execution, ExecutionSummary, HistoryEvent, LogLine
-from amberflo_workflows.operate.executions.reader import NoSuchExecution, Page, Query, build_page_token
+from amberflo_workflows.operate.executions.reader import (
+    NoSuchExecution,
+    Page,
+    Query,
+    build_page_token,
+    parse_page_time,
+)
 from amberflo_workflows.operate.executions.task_logs import fetch_task_log_lines
 from amberflo_workflows.operate.executions.throttling import retry_throttled
 
@@ -54,8 +60,8 @@ class LogReader:
                 return Page(page, build_page_token(page[-1]))
         return Page(tuple(summaries), "")
 
-    def list_recent(self, query: Query) -> Sequence[ExecutionSummary]:
-        """List executions, with the preview of their input, which is in the same log events."""
+    def list_recent(self, query: Query, max_reads: int) -> Sequence[ExecutionSummary]:  # noqa: ARG002 - of the interface
+        """List executions, with the preview of their input and their response, which are in the same log events."""
         return self.list_page(query).summaries
 
     def get(self, arn: str) -> Execution:
@@ -96,7 +102,7 @@ class LogReader:
             for execution in executions
             if window[0] <= execution.summary.started < window[1]
             and query.matches(execution.summary)
-            and query.text in (execution.input or "")
+            and query.matches_content(execution)
         ]
 
     def _read_events(self, machine: Machine, pattern: str, window: Window) -> Iterator[LoggedEvent]:
@@ -128,7 +134,7 @@ def _parse_page_time(page_token: str) -> datetime | None:
     """Return a time after all executions of the next page; ``None`` for the first page."""
     if not page_token:
         return None
-    return datetime.fromtimestamp(int(page_token.split(maxsplit=1)[0]) / 1000, UTC) + timedelta(milliseconds=1)
+    return parse_page_time(page_token) + timedelta(milliseconds=1)
 
 
 def _to_millis(time: datetime) -> int:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from amberflo_workflows.core.executions import CONSOLE_PREFIX
+from amberflo_workflows.operate.executions.content import FIRST_ERROR_STATUS
 
 PREVIEW_LENGTH: Final = 200
 
@@ -48,7 +49,10 @@ class HistoryEvent:
 
 @dataclass(frozen=True)
 class ExecutionSummary:
-    """An execution in a list. If its start was not logged, ``started`` is the time of its first known event."""
+    """An execution in a list. If its start was not logged, ``started`` is the time of its first known event.
+
+    ``response_status`` is the ``statusCode`` in the output of one that succeeded, ``None`` if it is not known.
+    """
 
     arn: str
     workflow: str
@@ -56,6 +60,13 @@ class ExecutionSummary:
     started: datetime
     stopped: datetime | None = None
     input_preview: str = ""
+    response_status: int | None = None
+    error: str = ""
+
+    @property
+    def has_error_response(self) -> bool:
+        """Whether it succeeded and its response says that it did not do what was requested."""
+        return self.response_status is not None and self.response_status >= FIRST_ERROR_STATUS
 
     @property
     def name(self) -> str:

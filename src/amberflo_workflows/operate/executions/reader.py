@@ -2,11 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.executions.model import Execution, ExecutionSummary, LogLine, Status
+from amberflo_workflows.operate.executions.content import build_error_text, contains, names_tenant
+from amberflo_workflows.operate.executions.model import (
+    Execution,
+    ExecutionResult,
+    ExecutionSummary,
+    LogLine,
+    Status,
+)
 
 # Executions examined for one page; each costs a call to read its input.
 MAX_EXAMINED: Final = 500
@@ -18,8 +25,10 @@ class NoSuchExecution(OperatorError):
 
 @dataclass(frozen=True)
 class Query:
-    """Which executions to list. ``page_token`` is that of the page before; ``text`` is searched for in inputs.
+    """Which executions to list. ``page_token`` is that of the page before.
 
+    ``text`` is in the name, the input or the error, ``error`` in the error, in upper or lower case. ``tenant`` is the
+    complete id of a tenant in the input, ``response`` the status of the response.
     Those that the console started to read something are left out unless ``from_console``.
     """
 
@@ -28,13 +37,16 @@ class Query:
     since: datetime | None = None
     until: datetime | None = None
     text: str = ""
+    error: str = ""
+    tenant: str = ""
+    response: range | None = None
     name_prefix: str = ""
     from_console: bool = False
     page_token: str = ""
     limit: int = 20
 
     def matches(self, summary: ExecutionSummary) -> bool:
-        """Whether an execution matches, apart from ``workflow`` and ``text``."""
+        """Whether an execution matches, apart from ``workflow`` and what :meth:`matches_content` compares."""
         return (
             (self.status is None or summary.status is self.status)
             and (self.since is None or summary.started >= self.since)
@@ -44,6 +56,18 @@ class Query:
             and (self.from_console or not summary.is_from_console)
         )
 
+    def matches_content(self, execution: Execution | ExecutionResult) -> bool:
+        """Whether the data of an execution matches."""
+        if self.response is not None and execution.summary.response_status not in self.response:
+            return False
+        if self.tenant and not names_tenant(execution.input, self.tenant):
+            return False
+        if not self.text and not self.error:
+            return True
+        error = build_error_text(execution.error, execution.cause, execution.output)
+        places = (execution.summary.name, execution.input, error)
+        return contains(error, self.error) and any(contains(place, self.text) for place in places)
+
 
 @dataclass(frozen=True)
 class Page:
@@ -52,6 +76,11 @@ class Page:
     summaries: tuple[ExecutionSummary, ...]
     next_token: str
 
+    @property
+    def reached(self) -> datetime | None:
+        """The start up to which executions were examined; ``None`` if there are no older ones."""
+        return parse_page_time(self.next_token) if self.next_token else None
+
 
 class Reader(Protocol):
     """Reads executions."""
@@ -59,8 +88,11 @@ class Reader(Protocol):
     def list_page(self, query: Query) -> Page:
         """List executions; a page may have fewer than the limit and still a next page."""
 
-    def list_recent(self, query: Query) -> Sequence[ExecutionSummary]:
-        """List the newest executions, to count them; they may lack the preview of the input."""
+    def list_recent(self, query: Query, max_reads: int) -> Sequence[ExecutionSummary]:
+        """List the newest executions, to count them; they may lack the preview of the input.
+
+        The response of at most ``max_reads`` executions is read if each costs a call, and is cached.
+        """
 
     def get(self, arn: str) -> Execution:
         """Read an execution with its history. Raises :class:`NoSuchExecution`."""
@@ -74,7 +106,17 @@ def build_page_token(summary: ExecutionSummary) -> str:
 
     It is the same for every reader, so that their pages can be merged.
     """
-    return f"{int(summary.started.timestamp() * 1000):015d} {summary.arn}"
+    return f"{to_millis(summary.started):015d} {summary.arn}"
+
+
+def parse_page_time(token: str) -> datetime:
+    """Return the start of the execution that a page ends with."""
+    return datetime.fromtimestamp(int(token.split(maxsplit=1)[0]) / 1000, UTC)
+
+
+def to_millis(time: datetime) -> int:
+    """Return the milliseconds since the epoch, rounded down: the precision of AWS."""
+    return int(time.timestamp() * 1000)
 
 
 def merge_pages(pages: Iterable[Page], limit: int) -> Page:
