@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from typer.testing import CliRunner
@@ -81,9 +82,10 @@ def test_control_characters_and_markup_are_escaped(metering: LocalMetering) -> N
 
 
 def test_an_api_error_is_one_line_with_the_next_command(metering: LocalMetering) -> None:
+    create_meter(metering.system, "taken")
     create = ("meters", "create", "Calls", "--type", "sum_of_all_usage", "--name")
     errors = {
-        (*create, "a b"): "responded with 400: The request is invalid. meterApiName: ",
+        (*create, "taken"): "responded with 409: ",
         ("meters", "show", "nope"): "responded with 404: The meter 'nope' was not found. No meter has that name either",
     }
     for arguments, message in errors.items():
@@ -143,3 +145,33 @@ def test_shell_completion(tmp_path: Path, typed: str, completions: str) -> None:
     command = [str(Path(sys.executable).with_name("metering"))]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split()[: len(completions.split())] == completions.split()
+
+
+def test_update_changes_only_what_has_an_option(metering: LocalMetering) -> None:
+    meter = create_meter(metering.system, "api-calls", dimensions=["region"], description="old", unit="calls")
+    options = ("--label", "Calls", "--description", "", "--dimension", "plan")
+    changed = metering.json("meters", "update", "api-calls", *options)
+    assert changed == {**meter, "label": "Calls", "description": "", "dimensions": ["plan"], "updateTime": ANY}
+    done = metering.run_with_input("n\n", "meters", "update", "api-calls", "--status", "deprecated")
+    assert "Set the status of api-calls to deprecated? It cannot be set back." in done.stderr
+    assert metering.json("meters", "show", "api-calls")["lockingStatus"] == "open"
+    deprecated = metering.json("meters", "update", "api-calls", "--status", "deprecated", "--yes")
+    assert deprecated["lockingStatus"] == "deprecated"
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ((), "set what to change"),
+        (("--label", ""), "label: A label has 1 to 200 characters."),
+        (("--name", "a b"), "meterApiName: An API name has 1 to 50 letters"),
+        (("--dimension", ""), "dimensions: A dimension has 1 to 200 characters."),
+        (("--status", "deprecated", "--json"), "--json requires --yes"),
+    ],
+)
+def test_an_invalid_update_is_rejected_before_it_is_sent(
+    metering: LocalMetering, options: tuple[str, ...], problem: str
+) -> None:
+    create_meter(metering.system, "api-calls")
+    done = metering("meters", "update", "api-calls", *options)
+    assert (done.returncode != 0, problem in done.stderr) == (True, True), done

@@ -28,7 +28,7 @@ COMMANDS: Final = {
     "console": LazyCommand(
         "amberflo_workflows.cli.console", "Open the console in the browser. With --stack it runs until Ctrl+C."
     ),
-    "meters": LazyCommand("amberflo_workflows.cli.meters", "List, create, show and delete meters."),
+    "meters": LazyCommand("amberflo_workflows.cli.meters", "List, create, show, update and delete meters."),
     "customers": LazyCommand("amberflo_workflows.cli.customers", "List and show the customers of tenants."),
     "usage": LazyCommand("amberflo_workflows.cli.usage", "Fetch, chart, explain and cancel usage."),
     "trace": LazyCommand(

@@ -1,4 +1,4 @@
-"""``metering meters``: list, create, show and delete meters, through the HTTP API."""
+"""``metering meters``: list, create, show, update and delete meters, through the HTTP API."""
 
 import json
 from typing import Annotated, Any
@@ -7,10 +7,11 @@ import typer
 
 from amberflo_workflows.cli.context import get_api_client, reported_errors
 from amberflo_workflows.cli.options import Json, Meter, Yes
-from amberflo_workflows.cli.output import confirm, require_yes, say, show_fields, show_status, show_table
-from amberflo_workflows.core.meter import MeterType
+from amberflo_workflows.cli.output import confirm, fail, require_yes, say, show_fields, show_status, show_table
+from amberflo_workflows.core.meter import LockingStatus, MeterType
+from amberflo_workflows.operate.meter_definition import check_changes, check_new_meter
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="List, create, show and delete meters.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="List, create, show, update and delete meters.")
 
 Dimensions = Annotated[list[str] | None, typer.Option("--dimension", help="A dimension; can be repeated.")]
 AggregationDimensions = Annotated[
@@ -57,6 +58,7 @@ def create(
     if description:
         meter["description"] = description
     with reported_errors(), show_status("Creating the meter"):
+        check_new_meter(meter)
         created = get_api_client(context).call("POST", "meters", body=meter)["data"]
     _show(created, as_json)
 
@@ -67,6 +69,48 @@ def show(context: typer.Context, *, meter_id: Meter, as_json: Json = False) -> N
     with reported_errors(), show_status("Fetching the meter"):
         meter = get_api_client(context).get_meter(meter_id)
     _show(meter, as_json)
+
+
+@app.command()
+def update(
+    context: typer.Context,
+    *,
+    meter_id: Meter,
+    label: Annotated[str | None, typer.Option(help="The display name; must be unique.")] = None,
+    name: Annotated[str | None, typer.Option(help="The meterApiName, while the meter is open.")] = None,
+    description: Annotated[str | None, typer.Option(help="A description for people; may be empty.")] = None,
+    unit: Annotated[str | None, typer.Option(help="The unit, such as GB; may be empty.")] = None,
+    dimensions: Dimensions = None,
+    aggregation_dimensions: AggregationDimensions = None,
+    status: Annotated[LockingStatus | None, typer.Option(help="A later status; deprecated is final.")] = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Change the fields of a meter that have an option, and no others. A dimension replaces all of its kind."""
+    options = {
+        "label": label,
+        "meterApiName": name,
+        "description": description,
+        "unit": unit,
+        "dimensions": dimensions or None,
+        "aggregationDimensions": aggregation_dimensions or None,
+        "lockingStatus": status,
+    }
+    changes = {member: value for member, value in options.items() if value is not None}
+    if not changes:
+        raise fail("set what to change, such as --label; see --help", 2)
+    if status:
+        require_yes(as_json=as_json, yes=yes)
+    with reported_errors():
+        check_changes(changes)
+        with show_status("Fetching the meter"):
+            client = get_api_client(context)
+            meter = client.get_meter(meter_id)
+        if status and status != meter.get("lockingStatus"):
+            confirm(f"Set the status of {meter.get('meterApiName')} to {status}? It cannot be set back.", yes)
+        with show_status("Changing the meter"):
+            changed = client.call("PUT", "meters", meter["id"], body=changes)["data"]
+    _show(changed, as_json)
 
 
 @app.command()

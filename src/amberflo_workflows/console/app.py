@@ -20,6 +20,7 @@ from amberflo_workflows.console.pages import (
     dead_events,
     execution,
     executions,
+    meters,
     overview,
     reconciliations,
     rejected,
@@ -39,7 +40,7 @@ from amberflo_workflows.operate.loopback import LOOPBACK
 _STATIC: Final = Path(__file__).parent / "static"
 _PAGES: Final = (
     *(overview, executions, execution, start, usage, usage_cancel, usage_records),
-    *(reconciliations, rejected, rejected_reasons, dead_events, rejected_item, search),
+    *(meters, reconciliations, rejected, rejected_reasons, dead_events, rejected_item, search),
 )
 
 
