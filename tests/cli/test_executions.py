@@ -28,6 +28,15 @@ pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls")]
 HOSTILE = "[red]red[/red] \x1b[2J\x1b]0;title\x07 \x9b31m <script>alert(1)</script> \u202e \r"
 
 
+ONBOARDING = {
+    "id": "e",
+    "time": "2026-01-01T00:00:00Z",
+    "detail-type": "onboardingRequest",
+    "source": "tests",
+    "detail": {"tenantId": "t", "tenantData": {"tenantName": "T"}},
+}
+
+
 @pytest.fixture
 def metering(system: System, tmp_path: Path) -> Metering:
     return Metering(system, tmp_path)
@@ -270,6 +279,40 @@ def test_start_waits_for_a_standard_workflow(metering: Metering) -> None:
     assert (result["status"], json.loads(result["output"])["body"]["data"]["id"]) == ("succeeded", "example-tenant")
 
 
+def test_a_standard_execution_is_stopped_after_confirmation(metering: Metering) -> None:
+    client, machine = metering.system.client("stepfunctions"), metering.system.state_machine_arns["create_customer"]
+    with _fault(metering, kind="hang", seconds=120):
+        name = _name(client.start_execution(stateMachineArn=machine, input=json.dumps(ONBOARDING))["executionArn"])
+        done = metering.run_with_input("n\n", "executions", "stop", name)
+        assert (done.returncode, "nothing was changed" in done.stderr) == (1, True), done
+        assert metering("executions", "stop", name, "--json").returncode == 2
+        result = metering.json("executions", "stop", name, "--cause", "wrong tenant", "--yes")
+        assert result["status"] == "aborted"
+        shown = metering.json("executions", "show", name)
+    assert (shown["status"], shown["cause"]) == ("aborted", "wrong tenant")
+    done = metering("executions", "stop", name, "--yes")
+    assert (done.returncode, "The execution has already ended: aborted." in done.stderr) == (1, True)
+    done = metering("executions", "redrive", name, "--yes")
+    assert (done.returncode, "emulator of the local system cannot redrive" in done.stderr) == (1, True)
+    express = _run(metering, "list_meters", {})
+    done = metering("executions", "stop", express, "--yes")
+    assert (done.returncode, "Express executions cannot be stopped" in done.stderr) == (1, True)
+
+
+def test_the_history_is_printed_in_full(metering: Metering) -> None:
+    name = _run(metering, "get_meter", {"meterId": "x" * 500})
+    events = metering.json("executions", "show", name, "--history")
+    assert events[0]["type"] == "ExecutionStarted"
+    assert json.loads(events[0]["details"]["input"]) == {"meterId": "x" * 500}
+    rows = list(csv.DictReader(io.StringIO(metering("executions", "show", name, "--history", "--csv").stdout)))
+    assert [(int(row["id"]), json.loads(row["details"])) for row in rows] == [
+        (event["id"], event["details"]) for event in events
+    ]
+    lines = metering("executions", "show", name, "--history").stdout.splitlines()
+    assert len(lines) == len(events)
+    assert "x" * 500 in lines[0]
+
+
 def test_control_characters_in_data_are_escaped(metering: Metering) -> None:
     name = _run(metering, "get_meter", {"meterId": HOSTILE})
     outputs = [
@@ -296,6 +339,8 @@ def test_control_characters_in_data_are_escaped(metering: Metering) -> None:
         (("list", "--page-token", "1"), 2, "--page-token must be the complete token"),
         (("list", "--json", "--csv"), 2, "use --json or --csv, not both"),
         (("list", "--tenant", ""), 2, "--tenant is empty"),
+        (("show", "nobody", "--csv"), 2, "--csv requires --history"),
+        (("show", "nobody", "--history", "--state", "A"), 2, "use --history without --state and --iteration"),
         (("start",), 2, "WORKFLOW, with or without --input, or --like"),
         (("start", "list_meters", "--input", "no-such-file"), 2, "no-such-file cannot be read: No such file"),
         (("start", "list_meters", "--input", "{"), 1, "The input is not valid JSON"),

@@ -1,4 +1,4 @@
-"""``metering executions``: list, show, follow and start executions of the workflows."""
+"""``metering executions``: list, show, follow, start, stop and redrive executions of the workflows."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, replace
@@ -10,17 +10,22 @@ from rich.text import Text
 
 from amberflo_workflows.cli import execution_text
 from amberflo_workflows.cli.context import get_deployment, reported_errors
+from amberflo_workflows.cli.csv_output import Csv, print_csv, reject_two_formats
+from amberflo_workflows.cli.execution_control import redrive_execution, stop_execution
 from amberflo_workflows.cli.execution_list import list_executions
 from amberflo_workflows.cli.execution_result import build_result, print_json, show_result, wait_until_ended
 from amberflo_workflows.cli.execution_start import start_execution
 from amberflo_workflows.cli.options import Json
 from amberflo_workflows.cli.output import console, escape_control, fail, say, show_status
 from amberflo_workflows.operate.executions.executions import Executions
+from amberflo_workflows.operate.executions.export import EVENT_COLUMNS, build_event_row, flatten_event_row
 from amberflo_workflows.operate.executions.graph import Graph, Node
 from amberflo_workflows.operate.executions.model import Execution, iterate_state_runs
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="List, show, follow and start executions of the workflows."
+    no_args_is_help=True,
+    add_completion=False,
+    help="List, show, follow, start, stop and redrive executions of the workflows.",
 )
 
 ExecutionName = Annotated[
@@ -40,9 +45,16 @@ def show(
     iteration: Annotated[
         int | None, typer.Option(min=0, help="Show this item of a Map. --state selects the Map, or a state in it.")
     ] = None,
+    history: Annotated[bool, typer.Option("--history", help="Show its events, with all their details.")] = False,
     as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
     """Show an execution: its states, their attempts, and the waits between attempts."""
+    reject_two_formats(as_json, as_csv)
+    if history and (state is not None or iteration is not None):
+        raise fail("use --history without --state and --iteration", 2)
+    if as_csv and not history:
+        raise fail("--csv requires --history", 2)
     with reported_errors(), show_status("Reading"):
         executions = Executions(get_deployment(context))
         execution = executions.get(executions.resolve_arn(name))
@@ -54,7 +66,9 @@ def show(
             graph, node = map_node.subgraphs[0], None if node is map_node else node
         runs = [run for run in iterate_state_runs(execution.states) if node and run.name == node.name]
         lines = executions.read_state_log_lines(execution, node.resource, runs) if node else []
-    if as_json:
+    if history:
+        _show_history(execution, as_json=as_json, as_csv=as_csv)
+    elif as_json:
         print_json({"states": runs, "log_lines": lines} if node else _build_facts(execution))
     elif node:
         _say_all(execution_text.render_state(node.name, runs, lines))
@@ -80,6 +94,18 @@ def follow(context: typer.Context, *, name: ExecutionName, as_json: Json = False
 
 
 app.command("start")(start_execution)
+app.command("stop")(stop_execution)
+app.command("redrive")(redrive_execution)
+
+
+def _show_history(execution: Execution, *, as_json: bool, as_csv: bool) -> None:
+    rows = map(build_event_row, execution.events)
+    if as_json:
+        print_json(list(rows))
+    elif as_csv:
+        print_csv(EVENT_COLUMNS, map(flatten_event_row, rows))
+    else:
+        _say_all(f"{row['id']:>5}  {row['at']}  {row['type']}  {flatten_event_row(row)['details']}" for row in rows)
 
 
 def _get_node(graph: Graph, name: str) -> Node:

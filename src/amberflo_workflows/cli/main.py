@@ -52,7 +52,7 @@ COMMANDS: Final = {
     "rejected": LazyCommand("amberflo_workflows.cli.rejected", "List, fix, redrive and drop rejected usage."),
     "dead": LazyCommand("amberflo_workflows.cli.dead", "List, explain, redrive and drop dead events."),
     "executions": LazyCommand(
-        "amberflo_workflows.cli.executions", "List, show, follow and start executions of the workflows."
+        "amberflo_workflows.cli.executions", "List, show, follow, start, stop and redrive executions of the workflows."
     ),
     "fault": LazyCommand("amberflo_workflows.cli.fault", "Inject faults into the sandbox, and clear them."),
     "demo": LazyCommand(

@@ -47,7 +47,10 @@ _MAX_CACHED: Final = 5_000
 _MAX_CACHED_CHARACTERS: Final = 20_000
 # See https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html.
 _NAME: Final = re.compile(r"""[^\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}""")
-_OPERATIONS: Final = ("ListExecutions", "DescribeExecution", "GetExecutionHistory", "ListMapRuns", "DescribeMapRun")
+_OPERATIONS: Final = (
+    *("ListExecutions", "DescribeExecution", "GetExecutionHistory", "DescribeStateMachineForExecution"),
+    *("ListMapRuns", "DescribeMapRun"),
+)
 
 
 class ApiReader:
@@ -121,6 +124,10 @@ class ApiReader:
             # The tasks of a child log the name of its parent.
             return replace(execution, log_name=parse_execution_name(run["executionArn"]))
         return add_children(self._client, execution, machine.graph)
+
+    def get_definition(self, arn: str) -> str:
+        """Read the definition that a standard execution started with."""
+        return str(self._client.describe_state_machine_for_execution(executionArn=arn)["definition"])
 
     def read_log_lines(self, execution: Execution) -> Iterator[LogLine]:
         """Read the lines that its tasks logged, oldest first."""

@@ -15,6 +15,7 @@ class AttemptBuilder:
     status: Status = Status.RUNNING
     error: str = ""
     cause: str = ""
+    payload: str | None = None
 
     def close(self, at: datetime, status: Status, error: str = "", cause: str = "") -> None:
         """End the attempt."""
@@ -162,6 +163,7 @@ def _build_attempts(attempts: list[AttemptBuilder]) -> list[TaskAttempt]:
             attempt.error,
             attempt.cause,
             (after.start - attempt.end).total_seconds() if after and attempt.end else None,
+            attempt.payload,
         )
         for attempt, after in zip(attempts, following, strict=False)
     ]

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -32,6 +32,14 @@ _MAX_MATCHES: Final = 5
 _EXECUTION_ARN: Final = re.compile(r"arn:aws[\w-]*:states:[\w-]*:\d*:(?:execution|express):\S+")
 _GENERATED_NAME: Final = re.compile(r"([a-z]+-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _CLOCK_SKEW: Final = timedelta(milliseconds=50)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A workflow in the Amazon States Language; ``is_of_execution`` if it is the version that the execution runs."""
+
+    text: str
+    is_of_execution: bool
 
 
 class Executions:
@@ -69,6 +77,10 @@ class Executions:
         """Read an execution of a standard workflow, without its history. Raises :class:`NoSuchExecution`."""
         arn = self.machines.get(workflow).arn.replace(":stateMachine:", ":execution:")
         return self._api.get_result(f"{arn}:{name}")
+
+    def get_status(self, arn: str) -> Status:
+        """Read the status of a standard execution. Raises :class:`NoSuchExecution`."""
+        return self._api.get_result(arn).summary.status
 
     def get(self, arn: str) -> Execution:
         """Read an execution with its history. Raises :class:`NoSuchExecution`."""
@@ -132,6 +144,13 @@ class Executions:
             return machine.graph
         subgraphs = [node.subgraphs[0] for node in machine.graph.nodes if node.is_distributed]
         return subgraphs[0] if subgraphs else machine.graph
+
+    def get_definition(self, execution: Execution) -> Definition:
+        """Return the definition of an execution's workflow: the version that it started with if AWS keeps it."""
+        machine = self.machines.get_by_execution(execution.summary.arn)
+        if machine.is_express:
+            return Definition(machine.definition, is_of_execution=False)
+        return Definition(self._api.get_definition(execution.summary.arn), is_of_execution=True)
 
     def follow(self, arn: str) -> Iterator[Execution]:
         """Yield the execution again and again until it has ended. Raises :class:`NoSuchExecution`."""

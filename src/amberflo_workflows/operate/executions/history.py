@@ -196,7 +196,9 @@ class _ExecutionBuilder:
         if state is None or not state.is_open or (action == "Scheduled" and _is_other_task(state, event)):
             state = self._add_state_of_task(event, position)
         if action == "Scheduled":
-            state.attempts.append(AttemptBuilder(event.at))
+            # A Lambda's is its input; that of another service are the parameters of the call.
+            payload = _to_text(event.details.get("input") or event.details.get("parameters"))
+            state.attempts.append(AttemptBuilder(event.at, payload=payload))
         elif action == "Succeeded":
             _get_open_attempt(state, event.at).close(event.at, Status.SUCCEEDED)
             if state.task_resource:

@@ -46,10 +46,15 @@ class Machine:
                 return arn.removesuffix(":*").split(":", 6)[6]
         return None
 
+    @property
+    def definition(self) -> str:
+        """Its current definition."""
+        return str(self._described["definition"])
+
     @cached_property
     def graph(self) -> Graph:
         """The graph of its current definition; an execution may have started with an earlier one."""
-        return build_graph(json.loads(self._described["definition"]))
+        return build_graph(json.loads(self.definition))
 
     @cached_property
     def _described(self) -> Mapping[str, Any]:

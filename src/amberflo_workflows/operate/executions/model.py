@@ -81,7 +81,10 @@ class ExecutionSummary:
 
 @dataclass(frozen=True)
 class TaskAttempt:
-    """One attempt of a state; ``wait_seconds`` is the time until the next attempt, if there was one."""
+    """One attempt of a state; ``wait_seconds`` is the time until the next attempt, if there was one.
+
+    ``payload`` is what the task received, if the history has it.
+    """
 
     start: datetime
     end: datetime | None
@@ -89,6 +92,7 @@ class TaskAttempt:
     error: str = ""
     cause: str = ""
     wait_seconds: float | None = None
+    payload: str | None = None
 
 
 @dataclass(frozen=True)
