@@ -28,6 +28,7 @@ from amberflo_workflows.console.pages import (
     rejected_reasons,
     search,
     start,
+    tenants,
     usage,
     usage_cancel,
     usage_records,
@@ -40,7 +41,7 @@ from amberflo_workflows.operate.loopback import LOOPBACK
 _STATIC: Final = Path(__file__).parent / "static"
 _PAGES: Final = (
     *(overview, executions, execution, start, usage, usage_cancel, usage_records),
-    *(meters, reconciliations, rejected, rejected_reasons, dead_events, rejected_item, search),
+    *(meters, tenants, reconciliations, rejected, rejected_reasons, dead_events, rejected_item, search),
 )
 
 
