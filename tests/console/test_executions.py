@@ -148,7 +148,7 @@ def test_the_search_lists_executions_with_a_text(system: System, open_page: Open
 def test_the_search_for_an_execution_of_another_stack_says_so(console_url: str) -> None:
     other = "arn:aws:states:us-east-1:1:execution:Other:name"
     response = requests.get(f"{console_url}search", params={"q": other}, timeout=30)
-    assert (response.status_code, "does not belong to this stack" in response.text) == (400, True)
+    assert (response.status_code, "belongs to another stack" in response.text) == (400, True)
 
 
 def test_a_search_goes_on_where_it_has_stopped(system: System, open_page: OpenPage) -> None:

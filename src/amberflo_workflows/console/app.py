@@ -33,6 +33,7 @@ from amberflo_workflows.console.pages import (
     usage_cancel,
     usage_records,
 )
+from amberflo_workflows.console.problems import describe, describe_plainly
 from amberflo_workflows.console.state import Console
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.errors import OperatorError
@@ -81,8 +82,10 @@ def _build_package_route(folder: Path) -> Callable[[Request], Response]:
 
 
 def _handle_operator_error(request: Request, error: Exception) -> Response:
-    """Render an error that the user can act on, with the same message as on the command line."""
-    return _render_error(request, 400, str(error))
+    """Render an error that the user can act on."""
+    if _is_htmx(request):
+        return PlainTextResponse(describe_plainly(error), 400)
+    return _render_error(request, 400, describe(error))
 
 
 def _handle_http_error(request: Request, error: Exception) -> Response:
@@ -98,6 +101,10 @@ def _handle_unexpected_error(request: Request, error: Exception) -> Response:
 
 def _render_error(request: Request, status: int, message: str) -> Response:
     """An error page, or one line of plain text if htmx requested a part of a page."""
-    if "hx-request" in request.headers:
+    if _is_htmx(request):
         return PlainTextResponse(message, status)
     return views.render_page(request, "error.html", status, message=message)
+
+
+def _is_htmx(request: Request) -> bool:
+    return "hx-request" in request.headers

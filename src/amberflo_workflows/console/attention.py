@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from amberflo_workflows.console.activity import Activity
 from amberflo_workflows.console.counts import QueueCounts
+from amberflo_workflows.console.problems import describe
 from amberflo_workflows.console.state import Console
 from amberflo_workflows.console.views import format_count
 from amberflo_workflows.operate.deployment import AwsDeployment
@@ -99,7 +100,9 @@ def _list_drift(console: Console) -> Iterator[Concern]:
     try:
         run = next((run for run in list_runs(console.executions, _MAX_RUNS) if not run.is_running), None)
     except (OperatorError, BotoCoreError, ClientError) as error:
-        yield Concern("The latest reconciliation cannot be read", str(error), "/reconciliations", "Reconciliations")
+        yield Concern(
+            "The latest reconciliation cannot be read", describe(error), "/reconciliations", "Reconciliations"
+        )
         return
     if run is None:
         return
@@ -120,4 +123,4 @@ def _list_alarms(console: Console) -> Iterator[Concern]:
         for alarm in pages.paginate(AlarmNamePrefix=prefix, StateValue="ALARM").search("MetricAlarms[]"):
             yield Concern(f"Alarm {alarm['AlarmName']}", alarm.get("AlarmDescription", ""))
     except (BotoCoreError, ClientError) as error:
-        yield Concern("The alarms cannot be read", str(error))
+        yield Concern("The alarms cannot be read", describe(error))

@@ -12,6 +12,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
+from amberflo_workflows.console.problems import describe
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.rejected.table import ItemChanged
 
@@ -46,7 +47,7 @@ def run_action(action: Callable[[], FormResult]) -> FormResult:
     try:
         return action()
     except OperatorError as error:
-        return FormResult(problem=str(error), is_stale=isinstance(error, ItemChanged))
+        return FormResult(problem=describe(error), is_stale=isinstance(error, ItemChanged))
 
 
 def form_text(form: FormData, name: str) -> str:

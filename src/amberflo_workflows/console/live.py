@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
+from amberflo_workflows.console.problems import describe_plainly
 from amberflo_workflows.operate.errors import OperatorError
 
 POLL_SECONDS: Final = 1.0
@@ -59,7 +60,7 @@ async def _render(render: Callable[[], tuple[Html, bool]], timeout_seconds: floa
     except TimeoutError:
         return {"problem": f"There was no response within {timeout_seconds:.0f} s."}, False
     except (OperatorError, BotoCoreError, ClientError) as error:
-        return {"problem": str(error)}, False
+        return {"problem": describe_plainly(error)}, False
     parts = {"message": html} if isinstance(html, str) else html
     return {"problem": "", **parts}, is_final
 

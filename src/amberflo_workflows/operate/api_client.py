@@ -18,11 +18,11 @@ READ_SECONDS: Final = 35
 
 
 class ApiError(OperatorError):
-    """The API returned an error: HTTP ``status``, a one-line ``description``, and a ``hint`` where to see more."""
+    """The API returned an error with an HTTP ``status``."""
 
-    def __init__(self, status: int, description: str, hint: str) -> None:
-        super().__init__(f"{description} {hint}".strip())
-        self.status, self.description, self.hint = status, description, hint
+    def __init__(self, status: int, message: str, *, see: str, program: str) -> None:
+        super().__init__(message, see=see, program=program)
+        self.status = status
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class ApiClient:
             ) from None
         members = _parse_object(response)
         if response.status_code >= 300:
-            raise ApiError(response.status_code, _describe_error(response, members), self._build_hint(response))
+            raise self._build_error(response.status_code, _describe_error(response, members), _find_command(response))
         if "data" not in members:
             raise _build_unexpected_response(response)
         return members
@@ -104,17 +104,15 @@ class ApiClient:
         except ApiError as error:
             if error.status != 404:
                 raise
-            advice = f"No meter has that name either. List meters with: {self.command} meters list."
-            raise ApiError(404, f"{error.description} {advice}", error.hint) from None
+            raise self._build_error(404, f"{error.message} No meter has that name either.", error.see) from None
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         # Set by `auth`, because a netrc file of the user would replace a header.
         request.headers["Authorization"] = f"Bearer {self.token}"
         return request
 
-    def _build_hint(self, response: requests.Response) -> str:
-        arn = response.headers.get("x-execution-arn")
-        return f"See: {self.command} executions show {arn}" if arn else ""
+    def _build_error(self, status: int, message: str, see: str) -> ApiError:
+        return ApiError(status, message, see=see, program=self.command)
 
 
 def request_token(
@@ -138,6 +136,12 @@ def request_token(
             f"No access token: {endpoint} responded with {response.status_code}. You can also set ACCESS_TOKEN."
         )
     return token
+
+
+def _find_command(response: requests.Response) -> str:
+    """Return the command that shows the execution behind a response."""
+    arn = response.headers.get("x-execution-arn")
+    return f"executions show {arn}" if arn else ""
 
 
 def _describe_error(response: requests.Response, members: Mapping[str, Any]) -> str:

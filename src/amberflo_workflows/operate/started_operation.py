@@ -62,8 +62,9 @@ class StartedOperation:
         status = self._read_status()
         if status["status"] != "succeeded":
             raise OperatorError(
-                f"{self.workflow} failed ({status.get('error') or 'stopped'}). See: {self.client.command} executions "
-                f"show {self.arn}"
+                f"{self.workflow} failed ({status.get('error') or 'stopped'}).",
+                see=f"executions show {self.arn}",
+                program=self.client.command,
             )
         result: dict[str, Any] = status["result"]
         return result

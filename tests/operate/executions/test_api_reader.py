@@ -209,7 +209,7 @@ def test_an_execution_is_resolved_by_its_arn_name_or_prefix(system: System, exec
         executions.resolve_arn(name[:-1])
     with pytest.raises(NoSuchExecution, match="No execution has a name that starts with 'nobody'"):
         executions.resolve_arn("nobody")
-    with pytest.raises(OperatorError, match="does not belong to this stack"):
+    with pytest.raises(OperatorError, match="belongs to another stack"):
         executions.resolve_arn("arn:aws:states:us-east-1:000000000000:execution:other:name")
     with pytest.raises(OperatorError, match="is not the ARN of an execution"):
         executions.resolve_arn(machine)

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from amberflo_workflows.console import views
 from amberflo_workflows.console.counts import fetch_counts
 from amberflo_workflows.console.forms import FormResult, form_handler, form_text, form_values, run_action
+from amberflo_workflows.console.problems import describe
 from amberflo_workflows.console.rejected_rows import parse_action
 from amberflo_workflows.console.state import get_console
 from amberflo_workflows.console.usage_fields import format_json
@@ -66,7 +67,7 @@ def _explain(letters: DeadLetters, event: DeadEvent) -> dict[str, Any]:
     try:
         return {"attempts": find_failed_attempts(letters.deployment, event), "problem": ""}
     except (OperatorError, BotoCoreError, ClientError) as error:
-        return {"attempts": [], "problem": str(error)}
+        return {"attempts": [], "problem": describe(error)}
 
 
 def confirm(request: Request) -> Response:

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from amberflo_workflows.console import live, views
 from amberflo_workflows.console.execution_query import PAGE_SIZE, RESPONSES, SPANS, STATUSES, ExecutionFilter
+from amberflo_workflows.console.problems import describe
 from amberflo_workflows.console.state import get_console
 from amberflo_workflows.operate.csv_text import render_csv
 from amberflo_workflows.operate.errors import OperatorError
@@ -31,7 +32,7 @@ def show(request: Request) -> Response:
     except OperatorError as error:
         if "hx-request" not in request.headers:
             raise
-        page, problem = Page((), ""), str(error)
+        page, problem = Page((), ""), describe(error)
     values: dict[str, Any] = {
         "workflows": [machine.workflow for machine in get_console(request).executions.machines.all],
         "spans": SPANS,

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from amberflo_workflows.console import views
 from amberflo_workflows.console.forms import form_handler, form_text
 from amberflo_workflows.console.meter_form import OLDER_TYPES, TYPES, MeterForm, list_next_statuses
+from amberflo_workflows.console.problems import describe
 from amberflo_workflows.console.state import get_console
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.meter_definition import STATUSES, InvalidMeter, check_changes, check_new_meter
@@ -22,7 +23,7 @@ def show_list(request: Request) -> Response:
     try:
         meters = list(get_console(request).meters.list())
     except OperatorError as error:
-        problem = str(error)
+        problem = describe(error)
     matching = [meter for meter in meters if text.casefold() in _build_searched_text(meter)]
     values: dict[str, Any] = {"meters": matching, "is_empty": not meters, "text": text, "problem": problem}
     return views.render_page(request, "meters.html", **values)
@@ -96,7 +97,7 @@ def _build_values(form: MeterForm, problem: str = "", field: str = "", shown: st
 def _render_form(
     request: Request, meter: dict[str, Any] | None, form: MeterForm, error: OperatorError, shown: str = ""
 ) -> Response:
-    field, problem = (error.field, error.rule) if isinstance(error, InvalidMeter) else ("", str(error))
+    field, problem = (error.field, error.rule) if isinstance(error, InvalidMeter) else ("", describe(error))
     values = _build_values(form, problem, field, shown)
     if meter:
         values["statuses"] = {name: STATUSES.get(name, "") for name in list_next_statuses(meter["lockingStatus"])}

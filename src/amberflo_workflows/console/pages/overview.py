@@ -15,6 +15,7 @@ from amberflo_workflows.console import live, views
 from amberflo_workflows.console.activity import SPAN, Activity, build_activity
 from amberflo_workflows.console.counts import fetch_counts
 from amberflo_workflows.console.execution.graph_data import build_graph_data
+from amberflo_workflows.console.problems import describe
 from amberflo_workflows.console.state import Console, get_console
 from amberflo_workflows.operate import usage_report
 from amberflo_workflows.operate.errors import OperatorError
@@ -62,7 +63,7 @@ def show_meters(request: Request) -> Response:
     try:
         meters = console.meters.list()
     except OperatorError as error:
-        return HTMLResponse(views.render(request, "overview_load.html", problem=str(error)))
+        return HTMLResponse(views.render(request, "overview_load.html", problem=describe(error)))
     with ThreadPoolExecutor(_MAX_WORKERS) as pool:
         today = list(pool.map(lambda meter: _load_usage_today(console, meter), meters[:MAX_METERS]))
     values = {"meters": today, "more": max(len(meters) - MAX_METERS, 0)}

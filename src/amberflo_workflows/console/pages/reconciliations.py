@@ -14,6 +14,7 @@ from amberflo_workflows.console import live, views
 from amberflo_workflows.console.counts import format_limited
 from amberflo_workflows.console.difference_rows import DifferenceRow, build_rows
 from amberflo_workflows.console.forms import form_handler, form_text
+from amberflo_workflows.console.problems import describe
 from amberflo_workflows.console.state import Console, get_console
 from amberflo_workflows.console.usage_query import format_field, parse_seconds
 from amberflo_workflows.core.ledger.comparison import OUTCOMES
@@ -54,7 +55,7 @@ def start(request: Request, form: FormData) -> Response:
             body["tenantId"] = fields["tenant"]
         operation = start_reconciliation(api, get_console(request).deployment, body)
     except OperatorError as error:
-        return HTMLResponse(views.render(request, "reconciliation_problem.html", problem=str(error)))
+        return HTMLResponse(views.render(request, "reconciliation_problem.html", problem=describe(error)))
     return Response(headers={"HX-Redirect": f"/reconciliations/{operation.id}"})
 
 
@@ -75,7 +76,7 @@ def follow(request: Request) -> Response:
         try:
             run = _read(request)
         except OperatorError as error:
-            problem = str(error)
+            problem = describe(error)
         except (BotoCoreError, ClientError) as error:
             problem = f"AWS: {error}"
         is_late = time.monotonic() > give_up_at
@@ -111,7 +112,7 @@ def _build_rows(console: Console, run: ReconciliationRun) -> tuple[list[Differen
     try:
         meters = {meter["meterApiName"] for meter in console.meters.list()}
     except OperatorError as error:
-        return build_rows(run.result.differences, None), str(error)
+        return build_rows(run.result.differences, None), describe(error)
     return build_rows(run.result.differences, meters), ""
 
 

@@ -8,6 +8,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from amberflo_workflows.console import chart, views
+from amberflo_workflows.console.problems import describe
 from amberflo_workflows.console.record_links import RecordLinks
 from amberflo_workflows.console.state import get_console
 from amberflo_workflows.console.usage_query import CUSTOM_RANGE, INTERVALS, RANGES, UsageQuery, format_field
@@ -32,7 +33,7 @@ def show(request: Request) -> Response:
             values |= _load_usage(request, query)
     except OperatorError as error:
         status = error.status if isinstance(error, ApiError) else 400
-        values["problem"] = str(error)
+        values["problem"] = describe(error)
     return views.render_page(request, "usage.html", status, **values, **_build_form(query))
 
 

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from amberflo_workflows.console import views
+from amberflo_workflows.console.problems import describe
 from amberflo_workflows.console.state import get_console
 from amberflo_workflows.console.usage_query import parse_seconds
 from amberflo_workflows.core.meter import ADDITIVE_METER_TYPES
@@ -80,7 +81,7 @@ def show_rows(request: Request) -> Response:
         values |= {"items": page.data, "next": _advance(query, page)}
         values["has_sum"] = meter.get("meterType") in ADDITIVE_METER_TYPES
     except OperatorError as error:
-        values["problem"] = str(error)
+        values["problem"] = describe(error)
     formats = {"format_number": format_number, "format_millis": _format_millis, "parse_name": _parse_name}
     return HTMLResponse(views.render(request, "usage_records_rows.html", **values, **formats))
 

@@ -147,9 +147,7 @@ class ApiReader:
         except ClientError as error:
             if error.response["Error"]["Code"] not in {"ExecutionDoesNotExist", "InvalidArn"}:
                 raise
-            raise NoSuchExecution(
-                f"Execution {arn} was not found. List executions with: metering executions list"
-            ) from None
+            raise NoSuchExecution(f"Execution {arn} was not found.", see="executions list") from None
 
     def _read_events(self, arn: str, last_id: int) -> list[HistoryEvent]:
         """Read the events after the one with the id ``last_id``, newest first so that known ones are not read again."""

@@ -129,9 +129,7 @@ class Executions:
         exact = [summary.arn for summary in page.summaries if summary.name == text]
         arns = exact or [summary.arn for summary in page.summaries]
         if not arns:
-            raise NoSuchExecution(
-                f"No execution has a name that starts with '{text}'. List executions with: metering executions list"
-            )
+            raise NoSuchExecution(f"No execution has a name that starts with '{text}'.", see="executions list")
         if len(arns) > 1:
             names = ", ".join(summary.name for summary in page.summaries)
             raise OperatorError(f"'{text}' matches more than one execution: {names}. Use a longer prefix or the ARN.")

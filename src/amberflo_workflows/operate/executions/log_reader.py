@@ -78,7 +78,8 @@ class LogReader:
                 return build_execution(arn, machine.workflow, events, machine.graph)
         raise NoSuchExecution(
             f"Execution {arn} was not found in the log. Logging takes up to a minute; a workflow that logs errors only "
-            "does not log successful executions."
+            "does not log successful executions.",
+            see="executions list",
         )
 
     def read_log_lines(self, execution: Execution) -> Iterator[LogLine]:

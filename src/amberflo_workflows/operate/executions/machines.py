@@ -81,11 +81,9 @@ class Machines:
         """Return the state machine of an execution, also of a child. Raises :class:`OperatorError` if there is none."""
         parts = arn.split(":")
         if len(parts) < 8 or parts[5] not in {"execution", "express"}:
-            raise OperatorError(
-                f"'{arn}' is not the ARN of an execution. List executions with: metering executions list"
-            )
+            raise OperatorError(f"'{arn}' is not the ARN of an execution.", see="executions list")
         name = parts[6].split("/")[0]
         machine = next((machine for machine in self.all if machine.name == name), None)
         if machine is None:
-            raise OperatorError(f"Execution {arn} does not belong to this stack. Name its stack with --stack.")
+            raise OperatorError(f"Execution {arn} belongs to another stack.", see="executions list")
         return machine

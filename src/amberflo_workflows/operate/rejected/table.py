@@ -80,9 +80,7 @@ class RejectedTable:
         for item_id in ids:
             response = self._client.get_item(TableName=self._name, Key={"id": {"S": item_id}}, ConsistentRead=True)
             if "Item" not in response:
-                raise OperatorError(
-                    f"Rejected usage {item_id} was not found. List rejected usage with: metering rejected list --all"
-                )
+                raise OperatorError(f"Rejected usage {item_id} was not found.", see="rejected list --all")
             yield from_attributes(response["Item"])
 
     def get_version(self, item_id: str, version: str) -> RejectedItem:
