@@ -31,6 +31,7 @@ from amberflo_workflows.console.pages import (
     tenants,
     usage,
     usage_cancel,
+    usage_latest,
     usage_records,
 )
 from amberflo_workflows.console.problems import describe, describe_plainly
@@ -41,7 +42,7 @@ from amberflo_workflows.operate.loopback import LOOPBACK
 
 _STATIC: Final = Path(__file__).parent / "static"
 _PAGES: Final = (
-    *(overview, executions, execution, start, usage, usage_cancel, usage_records),
+    *(overview, executions, execution, start, usage, usage_cancel, usage_latest, usage_records),
     *(meters, tenants, reconciliations, rejected, rejected_reasons, dead_events, rejected_item, search),
 )
 

@@ -11,6 +11,8 @@ from amberflo_workflows.console.meter_cache import MeterCache
 from amberflo_workflows.operate.api_client import ApiClient
 from amberflo_workflows.operate.deployment import AwsDeployment, Deployment
 from amberflo_workflows.operate.executions.executions import Executions
+from amberflo_workflows.operate.ledger.latest_usage import LatestUsages
+from amberflo_workflows.operate.ledger.reader import open_ledger
 from amberflo_workflows.operate.loopback import loopback_session
 
 # Access tokens expire after one hour.
@@ -25,10 +27,12 @@ class Console:
     token: str
     executions: Executions = field(init=False)
     meters: MeterCache = field(init=False)
+    latest_usages: LatestUsages = field(init=False)
     _api: tuple[float, ApiClient] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.executions = Executions(self.deployment)
+        self.latest_usages = LatestUsages(lambda: open_ledger(self.deployment))
         self.meters = MeterCache(lambda: list(self.api.list_meters()))
 
     @property
