@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 import amberflo_workflows
 from amberflo_workflows.cli.main import app
+from tests.cli.forked import run_forked
 from tests.polling import session_processes, wait_until
 
 pytestmark = pytest.mark.emulator
@@ -111,6 +112,25 @@ def test_up_prints_the_addresses_as_json(shell: Shell) -> None:
     output = json.loads(shell("up", "--json").stdout)
     facts = json.loads(shell("status", "--json").stdout)
     assert output == {"api": facts["api"], "console": facts["console"], "started": False}
+
+
+def _complete(shell: Shell, typed: str) -> list[str]:
+    # The last word is completed, which is empty after a blank.
+    words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split(" ")) - 1)}
+    environment = {**shell.environment, "_METERING_COMPLETE": "complete_bash", **words}
+    return run_forked([], environment).stdout.split()
+
+
+def test_the_shell_completes_meters_and_executions(shell: Shell) -> None:
+    created = shell("meters", "create", "Completed", "--name", "completed-calls", "--type", "sum_of_all_usage")
+    assert created.returncode == 0, created
+    assert _complete(shell, "metering usage fetch compl") == ["completed-calls"]
+    assert _complete(shell, "metering usage fetch none") == []
+    assert "completed-calls" in _complete(shell, "metering meters show ")
+    names = [execution["name"] for execution in json.loads(shell("executions", "list", "--json").stdout)]
+    assert set(names) <= set(_complete(shell, "metering executions show "))
+    # Listing the meters for the completion is not among what people started.
+    assert not any(name.startswith("console-") for name in names)
 
 
 def test_faults_are_set_and_cleared(shell: Shell) -> None:

@@ -134,13 +134,21 @@ def test_the_api_and_token_of_a_stack_come_from_its_outputs(system: System, tmp_
         ("metering ", "up down status env token logs console meters"),
         ("metering executions ", "list show follow start"),
         ("metering meters create --type ", "sum_of_all_usage active_users event_duration"),
+        ("metering executions start ", "create_meter list_meters get_meter"),
+        ("metering executions list --workflow ingest", "ingest_usage"),
+        ("metering meters show ", ""),
+        ("metering executions show ", ""),
         ("metering usage chart --interval ", "hour day week month"),
         ("metering fault set ", "status delay drop hang trickle"),
         ("metering events send --type ", "ingestUsage onboardingRequest offboardingRequest"),
     ],
 )
 def test_shell_completion(tmp_path: Path, typed: str, completions: str) -> None:
-    variables = {"_METERING_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()))}
+    variables = {
+        "_METERING_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(typed.split(" ")) - 1),
+    }
     environment = {"PATH": os.environ["PATH"], "METERING_HOME": str(tmp_path), **variables}
     command = [str(Path(sys.executable).with_name("metering"))]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

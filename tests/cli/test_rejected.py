@@ -1,3 +1,4 @@
+import csv
 import json
 import time
 import uuid
@@ -48,6 +49,15 @@ def test_rejected_usage_is_listed_with_its_reason(metering: Metering, tenant: st
     assert len(_list_ids(metering, "--tenant", tenant, "--meter", "m" * 60)) == 1
     assert _list_ids(metering, "--tenant", tenant, "--reason", "NUMBER") != _list_ids(metering, "--tenant", tenant)
     assert metering("rejected", "list", "--tenant", "nobody").stdout.strip() == "No rejected usage is waiting."
+
+
+def test_rejected_usage_is_printed_as_csv(metering: Metering, tenant: str) -> None:
+    done = metering("rejected", "list", "--tenant", tenant, "--csv")
+    rows = list(csv.DictReader(done.stdout.splitlines()))
+    assert [(row["tenantId"], row["meterValue"]) for row in rows] == [(tenant, "five"), (tenant, "5")]
+    assert {row["status"] for row in rows} == {"rejected"}
+    done = metering("rejected", "list", "--csv", "--json")
+    assert (done.returncode, "use --json or --csv, not both" in done.stderr) == (2, True)
 
 
 def test_rejected_usage_is_counted_by_reason(metering: Metering, tenant: str) -> None:

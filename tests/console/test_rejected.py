@@ -1,5 +1,6 @@
 """The list of rejected usage, in a real browser."""
 
+import csv
 import re
 
 import pytest
@@ -39,6 +40,18 @@ def test_filters_rejected_usage(table: RejectedTable, tenant: str, open_page: Op
     expect(page.get_by_text("No rejected usage matches the filter.")).to_be_visible()
     assert page.title() == "Rejected usage · Metering"
     assert {text.id, missing.id} == {item.id for item in table.list_items(ItemFilter(tenant=tenant))}
+
+
+def test_exports_what_the_filter_shows(table: RejectedTable, tenant: str, console_url: str) -> None:
+    create_rejected(table, tenant, {"meterValue": "=1+1"}, {"meterValue": {"nested": 1}}, "junk")
+    create_rejected(table, "another", {})
+    response = requests.get(f"{console_url}rejected/export.csv?tenant={tenant}", timeout=60)
+    assert response.headers["Content-Disposition"] == 'attachment; filename="rejected.csv"'
+    rows = list(csv.DictReader(response.text.splitlines()))
+    assert sorted(row["meterValue"] for row in rows) == ["'=1+1", '{"nested": 1}']
+    rows = requests.get(f"{console_url}rejected/export.json", timeout=60).json()
+    assert [row["tenantId"] for row in rows].count(tenant) == 2
+    assert [row["meterValue"] for row in rows if row["tenantId"] is None] == [None]
 
 
 def test_usage_with_the_same_reason_is_fixed_together(table: RejectedTable, tenant: str, open_page: OpenPage) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 import typer
 
 from amberflo_workflows.cli import execution_text
+from amberflo_workflows.cli.completion import complete_workflow
 from amberflo_workflows.cli.context import get_command_prefix, get_deployment, reported_errors
 from amberflo_workflows.cli.csv_output import Csv, print_csv, reject_two_formats
 from amberflo_workflows.cli.execution_result import print_json
@@ -28,7 +29,9 @@ _PAGE_TOKEN: Final = re.compile(r"\d{15} arn:\S+")
 def list_executions(
     context: typer.Context,
     *,
-    workflow: Annotated[str | None, typer.Option(help="Only executions of this workflow.")] = None,
+    workflow: Annotated[
+        str | None, typer.Option(help="Only executions of this workflow.", autocompletion=complete_workflow)
+    ] = None,
     status: Annotated[
         Literal["failed", "succeeded", "running", "timed-out", "aborted"] | None,
         typer.Option(help="Only executions with this status."),

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from amberflo_workflows.cli.completion import complete_workflow
 from amberflo_workflows.cli.context import get_deployment, reported_errors
 from amberflo_workflows.cli.execution_result import build_result, show_result, wait_until_ended
 from amberflo_workflows.cli.options import Json
@@ -24,7 +25,10 @@ _MAX_INPUT_SHOWN: Final = 500
 def start_execution(
     context: typer.Context,
     *,
-    workflow: Annotated[str | None, typer.Argument(help="The workflow to start, unless --like is used.")] = None,
+    workflow: Annotated[
+        str | None,
+        typer.Argument(help="The workflow to start, unless --like is used.", autocompletion=complete_workflow),
+    ] = None,
     input_option: Annotated[
         str | None, typer.Option("--input", metavar="FILE|-|JSON", help="The input. Default: an example.")
     ] = None,

@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.text import Text
 
 from amberflo_workflows.cli import execution_text
+from amberflo_workflows.cli.completion import complete_execution
 from amberflo_workflows.cli.context import get_deployment, reported_errors
 from amberflo_workflows.cli.csv_output import Csv, print_csv, reject_two_formats
 from amberflo_workflows.cli.execution_control import redrive_execution, stop_execution
@@ -29,7 +30,12 @@ app = typer.Typer(
 )
 
 ExecutionName = Annotated[
-    str, typer.Argument(metavar="EXECUTION", help="The execution's ARN, its name, or the beginning of its name.")
+    str,
+    typer.Argument(
+        metavar="EXECUTION",
+        help="The execution's ARN, its name, or the beginning of its name.",
+        autocompletion=complete_execution,
+    ),
 ]
 
 

@@ -5,12 +5,15 @@ from typing import Annotated, Final, Literal, TypeVar
 
 import typer
 
+from amberflo_workflows.cli.completion import complete_meter
 from amberflo_workflows.cli.output import fail, note
 from amberflo_workflows.operate.times import InvalidTime, parse_time
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
-Meter = Annotated[str, typer.Argument(metavar="METER", help="The meter's id or meterApiName.")]
+Meter = Annotated[
+    str, typer.Argument(metavar="METER", help="The meter's id or meterApiName.", autocompletion=complete_meter)
+]
 FileFormat = Annotated[
     Literal["csv", "ndjson"] | None,
     typer.Option("--format", help="The file's format. Default: from the extension of its name."),

@@ -8,9 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from amberflo_workflows.cli.context import get_deployment, reported_errors
+from amberflo_workflows.cli.csv_output import Csv, print_csv, reject_two_formats
 from amberflo_workflows.cli.options import Json, Yes, reject_empty
 from amberflo_workflows.cli.output import confirm, fail, require_yes, say, with_progress
 from amberflo_workflows.core.rejected_item import OPEN_STATUSES, STATUSES, RejectedItem
+from amberflo_workflows.operate.rejected.export import COLUMNS, build_rows
 from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.redrive import redrive as redrive_items
 from amberflo_workflows.operate.rejected.table import RejectedTable
@@ -34,13 +36,18 @@ def list_(
     reason: Reason = None,
     include_closed: Annotated[bool, typer.Option("--all", help="Also list redriven and dropped items.")] = False,
     as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
     """List the waiting items, oldest first."""
+    reject_two_formats(as_json, as_csv)
     with reported_errors():
         statuses = STATUSES if include_closed else OPEN_STATUSES
         items = RejectedTable(get_deployment(context)).list_items(ItemFilter(statuses, tenant, meter, reason))
     if as_json:
         print(json.dumps([asdict(item) for item in items], indent=2))
+        return
+    if as_csv:
+        print_csv(COLUMNS, build_rows(items))
         return
     for item in items:
         subject = " ".join(part for part in (item.tenant_id, item.meter_api_name) if part)

@@ -1,19 +1,18 @@
 """The list of executions: filtered, updated while it is open, with older executions on demand."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from amberflo_workflows.console import live, views
 from amberflo_workflows.console.execution_query import PAGE_SIZE, RESPONSES, SPANS, STATUSES, ExecutionFilter
+from amberflo_workflows.console.files import send_csv, send_json
 from amberflo_workflows.console.problems import describe
 from amberflo_workflows.console.state import get_console
-from amberflo_workflows.operate.csv_text import render_csv
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.executions.export import SUMMARY_COLUMNS, build_summary_row
@@ -72,8 +71,8 @@ def export(request: Request) -> Response:
     first = executions.list_page(query)
     rows = (build_summary_row(summary) for summary in _list_all(executions, query, first))
     if request.url.path.endswith(".csv"):
-        return _send_file(render_csv(SUMMARY_COLUMNS, rows), "text/csv", "executions.csv")
-    return _send_file(_render_json(rows), "application/json", "executions.json")
+        return send_csv("executions", SUMMARY_COLUMNS, rows)
+    return send_json("executions", rows)
 
 
 def _load_page(request: Request, filters: ExecutionFilter, page_token: str = "") -> Page:
@@ -90,19 +89,6 @@ def _list_all(executions: Executions, query: Query, page: Page) -> Iterator[Exec
     while page.next_token:
         page = executions.list_page(replace(query, page_token=page.next_token))
         yield from page.summaries
-
-
-def _render_json(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
-    separator = "[\n"
-    for row in rows:
-        yield separator + json.dumps(row, ensure_ascii=False)
-        separator = ",\n"
-    yield "[]\n" if separator == "[\n" else "\n]\n"
-
-
-def _send_file(parts: Iterator[str], media_type: str, name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(parts, media_type=media_type, headers=headers)
 
 
 ROUTES: Final = (

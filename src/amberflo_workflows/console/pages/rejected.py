@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from amberflo_workflows.console import views
 from amberflo_workflows.console.counts import fetch_counts, format_limited
+from amberflo_workflows.console.files import send_csv, send_json
 from amberflo_workflows.console.forms import FormResult, form_handler, form_text, form_values, run_action
 from amberflo_workflows.console.rejected_rows import (
     PAGE_SIZE,
@@ -23,6 +24,7 @@ from amberflo_workflows.console.state import get_console
 from amberflo_workflows.console.usage_fields import FIELD_NAMES, apply_changes
 from amberflo_workflows.core.rejected_item import RejectedItem
 from amberflo_workflows.operate.errors import OperatorError
+from amberflo_workflows.operate.rejected.export import COLUMNS, build_rows
 from amberflo_workflows.operate.rejected.redrive import redrive
 from amberflo_workflows.operate.rejected.table import MAX_LISTED, ItemChanged, RejectedTable
 
@@ -30,6 +32,13 @@ from amberflo_workflows.operate.rejected.table import MAX_LISTED, ItemChanged, R
 def show(request: Request) -> Response:
     query = ListQuery.parse(request.query_params)
     return views.render_page(request, "rejected.html", **_build_list(request, query))
+
+
+def export(request: Request) -> Response:
+    """Send all usage that matches the filter, oldest first."""
+    query = ListQuery.parse(request.query_params)
+    rows = build_rows(_table(request).list_items(query.item_filter))
+    return send_csv("rejected", COLUMNS, rows) if request.url.path.endswith(".csv") else send_json("rejected", rows)
 
 
 def confirm(request: Request) -> Response:
@@ -136,6 +145,8 @@ def _table(request: Request) -> RejectedTable:
 
 ROUTES: Final = (
     Route("/rejected", show),
+    Route("/rejected/export.csv", export),
+    Route("/rejected/export.json", export),
     Route("/rejected/confirm", confirm),
     Route("/rejected/act", form_handler(act), methods=["POST"]),
 )
