@@ -129,6 +129,6 @@ def _build_long() -> tuple[History, Graph]:
 def _build_ended(status: str) -> tuple[History, Graph]:
     history = History().started()
     history.add("TaskStateEntered", name="Work", input="{}")
-    history.add("LambdaFunctionScheduled", resource="r")
+    history.add("LambdaFunctionScheduled", resource="r", input='{"request": "of the task"}')
     history.add(status)
     return history, _build_sequence("Work", "Rest", Work={"Type": "Task", "Resource": "r"})

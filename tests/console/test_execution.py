@@ -81,7 +81,7 @@ def test_a_click_selects_a_state_and_keeps_it_in_the_url(system: System, open_pa
     _node(page, "ListMeters").click()
     panel = page.locator("#state")
     expect(panel.get_by_role("heading", level=2)).to_have_text("ListMeters")
-    expect(panel.locator(".attempts tr")).to_have_count(3)
+    expect(panel.locator(".attempts tbody")).to_have_count(3)
     expect(panel.locator(".json").first).to_contain_text('"secretId": "AmberfloApiKey"')
     expect(panel.locator(".log > li").nth(2)).to_be_visible()
     panel.locator(".log summary").first.click()

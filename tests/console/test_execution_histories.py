@@ -117,6 +117,9 @@ def test_each_status_has_a_sign_and_a_text(open_page: OpenPage, samples_url: str
     expect(page.locator("#graph [data-state='Work'] .status-text")).to_have_text(text)
     expect(page.locator("#graph [data-state='Rest'] .status-text")).to_have_text("· not reached")
     expect(page.locator(".lead")).to_contain_text(text.split()[1])
+    page.locator("#graph [data-state='Work']").click()
+    expect(page.locator("#state .attempts tbody")).to_have_count(1)
+    expect(page.get_by_role("group", name="Payload of the task")).to_contain_text('"request": "of the task"')
     assert_accessible(page)
 
 

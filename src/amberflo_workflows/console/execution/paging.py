@@ -1,8 +1,10 @@
 """Slices of long lists, for tables that load more rows on demand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from amberflo_workflows.operate.errors import OperatorError
 
 Item = TypeVar("Item")
 
@@ -14,6 +16,14 @@ class Slice(Generic[Item]):
     items: tuple[Item, ...]
     next: int | None
     count: int
+
+
+def parse_start(params: Mapping[str, str]) -> int:
+    """Parse the index at which a slice starts, by default the first. Raises :class:`OperatorError`."""
+    start = params.get("from", "0")
+    if not start.isdecimal():
+        raise OperatorError("The parameter 'from' must be a number.")
+    return int(start)
 
 
 def take_slice(items: Sequence[Item], start: int, size: int) -> Slice[Item]:

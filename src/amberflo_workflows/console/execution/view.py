@@ -72,6 +72,11 @@ def _build_item_view(executions: Executions, execution: Execution, graph: Graph,
     return ExecutionView(executions.open_iteration(execution, name, int(index)), node.subgraphs[0], iteration)
 
 
+def forget_execution(arn: str) -> None:
+    """Let the next request read an execution that has changed since it ended."""
+    _CACHE.remove(arn)
+
+
 class _ExecutionCache:
     """The executions that were read last and have ended: the parts of a page are requested one by one."""
 
@@ -81,6 +86,9 @@ class _ExecutionCache:
     def get(self, arn: str) -> Execution | None:
         stored, execution = self._entries.get(arn, (0.0, None))
         return execution if time.monotonic() - stored < _CACHE_SECONDS else None
+
+    def remove(self, arn: str) -> None:
+        self._entries.pop(arn, None)
 
     def put(self, arn: str, execution: Execution) -> None:
         if execution.summary.status is Status.RUNNING:

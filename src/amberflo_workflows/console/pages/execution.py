@@ -9,10 +9,14 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from amberflo_workflows.console import live, views
+from amberflo_workflows.console.execution.events import KINDS, ORDERS
 from amberflo_workflows.console.execution.graph_data import build_graph_data, build_outcomes
+from amberflo_workflows.console.execution.links import build_link
 from amberflo_workflows.console.execution.shell import as_aws_cli, as_curl
+from amberflo_workflows.console.execution.state_table import build_state_rows
 from amberflo_workflows.console.execution.versions import find_key_versions
 from amberflo_workflows.console.execution.view import ExecutionView, build_view, load_view
+from amberflo_workflows.console.pages import execution_control, execution_history
 from amberflo_workflows.console.pages import execution_parts as parts
 from amberflo_workflows.console.state import Console, get_console
 from amberflo_workflows.operate.errors import OperatorError
@@ -30,11 +34,13 @@ def show(request: Request) -> Response:
             raise
         return views.render_page(request, "execution_pending.html", arn=request.path_params["arn"])
     values = {
-        **_build_live_values(view),
+        **_build_live_values(console, view),
         "graph": json.dumps(build_graph_data(view.graph)),
         "commands": _build_commands(console, view),
         "panel": parts.render_panel(request, view),
         "is_on_aws": console.is_on_aws,
+        "event_kinds": KINDS,
+        "event_orders": ORDERS,
     }
     return views.render_page(request, "execution.html", **values)
 
@@ -47,7 +53,7 @@ def follow(request: Request) -> Response:
     def render() -> tuple[str, bool]:
         execution = next(updates)
         view = build_view(console, execution, request.query_params.get("iteration", ""))
-        html = views.render(request, "execution_live.html", **_build_live_values(view))
+        html = views.render(request, "execution_live.html", **_build_live_values(console, view))
         return html, execution.summary.status is not Status.RUNNING or not view.is_running
 
     return live.stream(request, render)
@@ -62,13 +68,16 @@ def check_known(request: Request) -> Response:
     return HTMLResponse("", headers={"HX-Refresh": "true"})
 
 
-def _build_live_values(view: ExecutionView) -> dict[str, Any]:
+def _build_live_values(console: Console, view: ExecutionView) -> dict[str, Any]:
     execution = view.execution
+    outcomes = build_outcomes(view.graph, execution.states)
     return {
         "view": view,
         "summary": execution.summary,
-        "link": parts.build_link(view),
-        "outcomes": json.dumps(build_outcomes(view.graph, execution.states)),
+        "link": build_link(view),
+        "outcomes": json.dumps(outcomes),
+        "states": build_state_rows(view, outcomes["states"]),
+        "is_express": console.executions.machines.get(execution.summary.workflow).is_express,
         "key_versions": find_key_versions(execution),
         **parts.build_first_parts(view),
     }
@@ -92,6 +101,8 @@ def _build_commands(console: Console, view: ExecutionView) -> Sequence[tuple[str
 _ARN: Final = "/executions/{arn:path}"
 ROUTES: Final = (
     *parts.ROUTES,
+    *execution_history.ROUTES,
+    *execution_control.ROUTES,
     Route(f"/live{_ARN}", follow),
     Route(f"{_ARN}/known", check_known),
     Route(_ARN, show),

@@ -2,19 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
-from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from amberflo_workflows.console import views
-from amberflo_workflows.console.execution.events import build_event_rows
+from amberflo_workflows.console.execution.definition import format_definition, highlight
 from amberflo_workflows.console.execution.graph_data import build_outcomes
-from amberflo_workflows.console.execution.paging import Slice, take_slice
+from amberflo_workflows.console.execution.links import build_link
+from amberflo_workflows.console.execution.paging import Slice, parse_start, take_slice
 from amberflo_workflows.console.execution.timeline import Timeline, failed_first
 from amberflo_workflows.console.execution.usages import build_usage_rows
 from amberflo_workflows.console.execution.view import ExecutionView, load_view
+from amberflo_workflows.console.pages.execution_history import build_events
 from amberflo_workflows.console.state import get_console
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.executions.graph import Node
@@ -25,23 +26,10 @@ _MAX_ITEMS: Final = 50
 _MAX_RUNS: Final = 10
 _MAX_LOG_LINES: Final = 200
 
-Link = Callable[..., str]
-
-
-def build_link(view: ExecutionView) -> Link:
-    """Build a function that returns URLs on the page of an execution or item: a part of it, and a query."""
-
-    def link(part: str = "", **query: object) -> str:
-        path = f"/executions/{quote(view.arn)}" + (f"/{part}" if part else "")
-        params = {"iteration": view.iteration, **query} if view.iteration else query
-        return f"{path}?{urlencode(params)}" if params else path
-
-    return link
-
 
 def build_first_parts(view: ExecutionView) -> dict[str, Any]:
     """Build the first rows of the page's tables."""
-    return {"timeline": _timeline(view, 0), "events": _events(view, 0), "usages": _usages(view, 0)}
+    return {"timeline": _timeline(view, 0), "events": build_events(view), "usages": _usages(view, 0)}
 
 
 def render_panel(request: Request, view: ExecutionView) -> str:
@@ -78,16 +66,18 @@ def show_log(request: Request) -> Response:
     return views.render_page(request, "execution_log.html", lines=lines[:_MAX_LOG_LINES], count=len(lines))
 
 
+def show_definition(request: Request) -> Response:
+    """Serve the definition of the execution's workflow."""
+    definition = get_console(request).executions.get_definition(load_view(request).execution)
+    text = format_definition(definition.text)
+    values: dict[str, Any] = {"text": text, "html": highlight(text), "is_of_execution": definition.is_of_execution}
+    return views.render_page(request, "execution_definition.html", **values)
+
+
 def _timeline(view: ExecutionView, start: int, _request: Request | None = None) -> Slice[Any]:
     states = take_slice(view.execution.states, start, _MAX_ROWS)
     rows = Timeline.of(view.execution).rows(states.items)
     return Slice(tuple(rows), states.next, states.count)
-
-
-def _events(view: ExecutionView, start: int, _request: Request | None = None) -> Slice[Any]:
-    events = take_slice(view.execution.events, start, _MAX_ROWS)
-    rows = build_event_rows(events.items, view.execution.summary.started)
-    return Slice(tuple(rows), events.next, events.count)
 
 
 def _usages(view: ExecutionView, start: int, _request: Request | None = None) -> Slice[Any]:
@@ -112,10 +102,8 @@ def _rows_handler(
 
     def serve(request: Request) -> Response:
         view = load_view(request)
-        start = request.query_params.get("from", "")
-        if not start.isdecimal():
-            raise OperatorError("The parameter 'from' is required and must be a number.")
-        values: dict[str, Any] = {name: load(view, int(start), request), "link": build_link(view), "loaded": True}
+        rows = load(view, parse_start(request.query_params), request)
+        values: dict[str, Any] = {name: rows, "link": build_link(view), "loaded": True}
         state = request.query_params.get("state", "")
         return views.render_page(request, template, view=view, state=state, **values)
 
@@ -133,7 +121,7 @@ _ARN: Final = "/executions/{arn:path}"
 ROUTES: Final = (
     Route(f"{_ARN}/state", show_state),
     Route(f"{_ARN}/log", show_log),
-    Route(f"{_ARN}/events", _rows_handler("execution_events.html", "events", _events)),
+    Route(f"{_ARN}/definition", show_definition),
     Route(f"{_ARN}/time", _rows_handler("execution_timeline.html", "timeline", _timeline)),
     Route(f"{_ARN}/usages", _rows_handler("execution_usages.html", "usages", _usages)),
     Route(f"{_ARN}/items", _rows_handler("execution_items.html", "items", _load_items)),

@@ -2,7 +2,7 @@
 "use strict";
 
 document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target.matches("dialog")) event.detail.target.showModal();
+  if (event.detail.target?.matches("dialog")) event.detail.target.showModal();
 });
 
 document.addEventListener("click", (event) => {
@@ -12,10 +12,10 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.elt.matches("dialog form")) event.detail.elt.closest("dialog").close();
+  if (event.detail.elt?.matches("dialog form")) event.detail.elt.closest("dialog").close();
 });
 
 // Move the focus to the result, since the button that was pressed may be gone.
 document.addEventListener("htmx:afterSettle", (event) => {
-  if (event.detail.target.id === "result") event.detail.target.focus();
+  if (event.detail.target?.id === "result") event.detail.target.focus();
 });

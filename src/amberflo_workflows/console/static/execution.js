@@ -59,16 +59,6 @@
     graph.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
   }
 
-  function showFitButton() {
-    const button = document.getElementById("fit");
-    button.hidden = graph.scrollWidth <= graph.clientWidth && graph.scrollHeight <= graph.clientHeight;
-    button.addEventListener("click", () => {
-      const isFitted = graph.classList.toggle("fit");
-      button.setAttribute("aria-pressed", String(isFitted));
-      if (!isFitted) scrollToState();
-    });
-  }
-
   // Whether Idiomorph may replace an element. Parts that scripts rendered or the user loaded are kept.
   function mayReplace(current, replacement) {
     if (!current.dataset) return true;
@@ -88,7 +78,7 @@
     shownSummary = summarize(readOutcomes());
     refresh();
     scrollToState();
-    showFitButton();
+    addZoom(graph);
   });
 
   document.addEventListener("htmx:afterSettle", () => { if (graph.firstChild) refresh(); });

@@ -125,6 +125,15 @@
   }
 
   globalThis.renderJson = () => {
-    for (const container of document.querySelectorAll("[data-json]")) if (!container.hasChildNodes()) render(container);
+    for (const container of document.querySelectorAll("[data-json]")) renderIfVisible(container);
   };
+
+  // Data in details that are closed is rendered when they are opened.
+  function renderIfVisible(container) {
+    if (!container.hasChildNodes() && !container.closest("details:not([open])")) render(container);
+  }
+
+  document.addEventListener("toggle", (event) => {
+    if (event.target.open) for (const container of event.target.querySelectorAll("[data-json]")) renderIfVisible(container);
+  }, true);
 }
