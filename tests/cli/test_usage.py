@@ -1,3 +1,4 @@
+import csv
 import json
 import time
 from pathlib import Path
@@ -79,6 +80,18 @@ def test_fetch_prints_usage_by_group_and_interval_and_totals(metering_with_usage
         f"{HARMLESS} total 0.25",
         "total of these 25.25",
     ]
+
+
+def test_fetch_prints_csv(metering_with_usage: LocalMetering) -> None:
+    done = metering_with_usage("usage", "fetch", "api-calls", "--group-by", "customerId", "--csv")
+    header, *rows = csv.reader(done.stdout.splitlines())
+    assert header == ["customerId", "startTime", "startTimeInSeconds", "value"]
+    report = metering_with_usage.json("usage", "fetch", "api-calls", "--group-by", "customerId")
+    for group in report["groups"]:
+        values = [float(row[3]) for row in rows if row[0] == group["group"]["customerId"]]
+        assert sum(values) == pytest.approx(group["total"])
+    done = metering_with_usage("usage", "fetch", "api-calls", "--csv", "--json")
+    assert (done.returncode, "use --json or --csv, not both" in done.stderr) == (2, True)
 
 
 def test_json_has_all_intervals_and_the_query(metering_with_usage: LocalMetering) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 import typer
 
 from amberflo_workflows.cli.context import get_api_client, reported_errors
+from amberflo_workflows.cli.csv_output import Csv, print_csv, reject_two_formats
 from amberflo_workflows.cli.options import Json, Meter, parse_time_option, reject_empty
 from amberflo_workflows.cli.output import fail, show_status
 from amberflo_workflows.cli.usage_cancel import cancel
@@ -51,7 +52,9 @@ def _build_command(show: Callable[[MeterUsage], None]) -> Callable[..., None]:
         ] = None,
         take: Annotated[int | None, typer.Option(min=1, help="Only this many groups, the largest first.")] = None,
         as_json: Json = False,
+        as_csv: Csv = False,
     ) -> None:
+        reject_two_formats(as_json, as_csv)
         query = _build_query(group_by, filters, tenants, take)
         time_range = _parse_range(start, end, last)
         with reported_errors(), show_status("Fetching the usage"):
@@ -59,6 +62,8 @@ def _build_command(show: Callable[[MeterUsage], None]) -> Callable[..., None]:
             usage = usage_report.fetch_usage(client, client.get_meter(meter), time_range, interval.upper(), query)
         if as_json:
             print(json.dumps(usage.to_json(), indent=2))
+        elif as_csv:
+            print_csv(usage.columns, usage.iterate_rows())
         else:
             show(usage)
 

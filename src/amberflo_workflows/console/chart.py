@@ -17,8 +17,10 @@ _PAGE_PIXELS: Final = 1000.0
 _MAX_BAR_PIXELS: Final = 72.0
 _CHARACTER_PIXELS: Final = 7.5
 _BAR_SHARE: Final = 0.8
-_PREFIXES: Final = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+# Larger numbers have thousands of T, which more readers know than P and E.
+_UNITS: Final = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 # Outside of these limits the arithmetic below would overflow or underflow a double.
+_MAX_WITH_UNIT: Final = 1e21
 _MIN_RANGE, _MAX_RANGE = 1e-290, 1e300
 
 
@@ -33,12 +35,16 @@ class ChartMark(NamedTuple):
 
 
 class ChartBar(NamedTuple):
-    """The usage of one interval: its place as percentages, its description for screen readers, its rectangles."""
+    """The usage of one interval: its place as percentages, its description for screen readers, its rectangles.
+
+    ``is_unfinished`` tells that the interval is not over, so that a low bar is not a drop.
+    """
 
     x: float
     width: float
     text: str
     marks: list[ChartMark]
+    is_unfinished: bool = False
 
 
 class AxisTick(NamedTuple):
@@ -114,11 +120,11 @@ def _build_bar(table: UsageTable, index: int, bar_share: float, zero: float, sca
             marks.append(ChartMark(x, bottom, bar_width, height, series.style))
             bottom += height
     description = _describe_bar(table, index, [(series.name, value) for series, value in values])
-    return ChartBar(slot * index, slot, description, marks)
+    return ChartBar(slot * index, slot, description, marks, index == table.unfinished)
 
 
 def _describe_bar(table: UsageTable, index: int, values: Sequence[tuple[str, float]]) -> str:
-    interval = table.intervals[index]
+    interval = table.intervals[index] + (" (not over yet)" if index == table.unfinished else "")
     if not values:
         return f"{interval}: no usage"
     parts = "; ".join(f"{name} {format_number(value)}" for name, value in values)
@@ -134,8 +140,8 @@ def _choose_step(minimum: float) -> float:
 
 
 def _format_axis_number(value: float) -> str:
-    """Format a number with a metric prefix: ``1.5 M`` for 1,500,000."""
-    for size, prefix in _PREFIXES:
-        if size <= abs(value) < 1e21:
-            return f"{value / size:,.6g} {prefix}"
+    """Format a number with its unit: ``1.5 M`` for 1,500,000."""
+    for size, unit in _UNITS:
+        if size <= abs(value) < _MAX_WITH_UNIT:
+            return f"{value / size:,.6f}".rstrip("0").rstrip(".") + f" {unit}"
     return f"{value:,.6g}"

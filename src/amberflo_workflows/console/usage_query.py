@@ -23,7 +23,10 @@ _FILTER: Final = "filter."
 
 @dataclass(frozen=True)
 class UsageQuery:
-    """The options of the form, as text. ``filters`` has the values of each dimension that is limited to some."""
+    """The options of the form, as text. ``filters`` has the values of each dimension that is limited to some.
+
+    ``compares`` asks for the period before as well.
+    """
 
     meter: str = ""
     tenants: tuple[str, ...] = ()
@@ -33,6 +36,7 @@ class UsageQuery:
     range: str = DEFAULT_RANGE
     since: str = ""
     until: str = ""
+    compares: bool = False
 
     @classmethod
     def parse(cls, params: QueryParams) -> "UsageQuery":
@@ -50,6 +54,7 @@ class UsageQuery:
             range=params.get("range") or (CUSTOM_RANGE if since else DEFAULT_RANGE),
             since=since,
             until=until,
+            compares=params.get("compare") == "before",
         )
 
     def resolve_range(self, now: int) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
 from amberflo_workflows.core.meter import ADDITIVE_METER_TYPES
@@ -9,6 +10,7 @@ from amberflo_workflows.operate.usage_report import Group, MeterUsage, format_in
 
 MAX_SERIES: Final = 8
 OTHERS: Final = "others"
+_SECONDS: Final = {"HOUR": 3600, "DAY": 86_400, "WEEK": 604_800, "MONTH": 31 * 86_400}
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class UsageTable:
     """Series over intervals, which start at ``starts`` in epoch seconds.
 
     ``sums`` and ``total`` are ``None`` if the groups cannot be added up.
-    ``hidden_groups`` counts smaller groups that are in no series.
+    ``hidden_groups`` counts smaller groups that are in no series. ``unfinished`` is the index of the interval that is
+    not over, if there is one.
     """
 
     starts: Sequence[int]
@@ -39,6 +42,7 @@ class UsageTable:
     sums: Sequence[float] | None
     total: float | None
     hidden_groups: int
+    unfinished: int | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -50,8 +54,8 @@ class UsageTable:
         return [index for index in range(len(self.intervals)) if any(series.values[index] for series in self.series)]
 
 
-def build_table(usage: MeterUsage) -> UsageTable:
-    """Build the series of a report, the largest first.
+def build_table(usage: MeterUsage, now: int | None = None) -> UsageTable:
+    """Build the series of a report, the largest first; ``now`` is in epoch seconds, by default after all of it.
 
     The smallest groups become one series; if they cannot be added up, they get no series.
     """
@@ -75,7 +79,19 @@ def build_table(usage: MeterUsage) -> UsageTable:
         sums=[sum(entry.values[index] for entry in series) for index in range(len(starts))] if has_total else None,
         total=sum(group.total for group in groups) if has_total else None,
         hidden_groups=0 if can_sum else len(rest),
+        unfinished=_find_unfinished(starts, usage.interval, now),
     )
+
+
+def _find_unfinished(starts: Sequence[int], interval: str, now: int | None) -> int | None:
+    """Return the index of the last interval if it has the time ``now``."""
+    if now is None or not starts or now < starts[-1]:
+        return None
+    # The next interval starts after as many seconds; a month has at most 31 days.
+    end = starts[-1] + _SECONDS[interval]
+    if interval == "MONTH":
+        end = int(datetime.fromtimestamp(end, UTC).replace(day=1).timestamp())
+    return len(starts) - 1 if now < end else None
 
 
 def _values_by_interval(group: Group, starts: Sequence[int]) -> list[float]:

@@ -1,5 +1,6 @@
 """Read Amberflo's usage report: groups with a value for each interval."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, NamedTuple
@@ -63,6 +64,19 @@ class MeterUsage(NamedTuple):
     end: int
     interval: str
     groups: list[Group]
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of :meth:`iterate_rows`."""
+        keys = list(self.groups[0].labels) if self.groups else []
+        return [*keys, "startTime", "startTimeInSeconds", "value"]
+
+    def iterate_rows(self) -> Iterator[dict[str, Any]]:
+        """Yield a row for each interval of each group, for CSV."""
+        for group in self.groups:
+            for item in group.values:
+                time = datetime.fromtimestamp(item.begin, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+                yield {**group.labels, "startTime": time, "startTimeInSeconds": item.begin, "value": item.value}
 
     def to_json(self) -> dict[str, Any]:
         """Return the usage as an object for JSON."""
