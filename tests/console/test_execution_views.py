@@ -156,6 +156,8 @@ def test_the_states_are_a_graph_a_table_and_a_definition(system: System, open_pa
     times = panel.locator(".attempts tbody").first.locator("time").all_inner_texts()
     assert len(times) == 2
     assert times[0] < times[1]
+    expect(panel.get_by_role("group", name="Payload of the task, attempt 2")).to_contain_text("retryCount")
+    expect(panel).to_contain_text("Computed from the current definition")
     assert_accessible(page)
     page.get_by_role("tab", name="Definition").click()
     definition = page.locator("#definition")

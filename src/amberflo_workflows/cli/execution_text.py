@@ -138,6 +138,8 @@ def render_state(name: str, runs: Sequence[StateRun], lines: Sequence[LogLine]) 
         for number, attempt in enumerate(state.tries, start=1):
             text = f"{format_duration(attempt.start, attempt.end)} {render_status(attempt.status)}"
             yield f"  attempt {number}  {text}  {render_error(attempt.error, attempt.cause)}".rstrip()
+            if attempt.payload is not None:
+                yield f"payload of attempt {number}\n{format_json(attempt.payload)}"
         yield f"input\n{format_json(state.input)}"
         if state.output is not None:
             yield f"output\n{format_json(state.output)}"

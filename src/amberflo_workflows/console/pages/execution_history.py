@@ -12,7 +12,7 @@ from amberflo_workflows.console.execution.events import EventFilter, build_event
 from amberflo_workflows.console.execution.links import build_link
 from amberflo_workflows.console.execution.paging import Slice, parse_start, take_slice
 from amberflo_workflows.console.execution.view import ExecutionView, load_view
-from amberflo_workflows.operate.csv_text import render_csv
+from amberflo_workflows.console.files import send_csv
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.executions.export import EVENT_COLUMNS, build_event_row, flatten_event_row
 
@@ -53,8 +53,7 @@ def export_csv(request: Request) -> Response:
     """Serve the history as a file for spreadsheets."""
     view = load_view(request)
     rows = (flatten_event_row(build_event_row(event)) for event in view.execution.events)
-    headers = {"Content-Disposition": f'attachment; filename="{view.execution.summary.name}.csv"'}
-    return Response("".join(render_csv(EVENT_COLUMNS, rows)), media_type="text/csv", headers=headers)
+    return send_csv(view.execution.summary.name, EVENT_COLUMNS, rows)
 
 
 _ARN: Final = "/executions/{arn:path}"

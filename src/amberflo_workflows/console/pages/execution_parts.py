@@ -20,6 +20,7 @@ from amberflo_workflows.console.state import get_console
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.executions.graph import Node
 from amberflo_workflows.operate.executions.model import StateRun, iterate_state_runs
+from amberflo_workflows.operate.executions.payload import Payload, build_payloads
 
 _MAX_ROWS: Final = 200
 _MAX_ITEMS: Final = 50
@@ -45,12 +46,18 @@ def render_panel(request: Request, view: ExecutionView) -> str:
         "view": view,
         "node": node,
         "runs": take_slice(ordered, 0, _MAX_RUNS),
+        "payloads": {} if view.iteration else _build_payloads(view, node, ordered[:_MAX_RUNS]),
         "is_inside": is_inside,
         "outcome": build_outcomes(view.graph, view.execution.states)["states"][name],
         "items": _items(runs, 0),
         "link": build_link(view),
     }
     return views.render(request, "execution_state.html", **values)
+
+
+def _build_payloads(view: ExecutionView, node: Node, runs: Sequence[StateRun]) -> dict[int, Sequence[Payload | None]]:
+    """The payload of each attempt, by the number of its run."""
+    return {number: build_payloads(view.execution, node, run) for number, run in enumerate(runs, start=1)}
 
 
 def show_state(request: Request) -> Response:

@@ -1,7 +1,7 @@
 """A workflow's graph, built from its definition in the Amazon States Language."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 Definition = Mapping[str, Any]
@@ -32,7 +32,7 @@ class Edge:
 class Node:
     """A state; ``subgraphs`` has the graph of a Map's items, or those of a Parallel's branches.
 
-    The items of a distributed Map are separate executions.
+    The items of a distributed Map are separate executions. ``parameters`` and ``input_path`` say what a task receives.
     """
 
     name: str
@@ -41,6 +41,8 @@ class Node:
     resource: str
     subgraphs: tuple["Graph", ...] = ()
     is_distributed: bool = False
+    input_path: str = "$"
+    parameters: Any = field(default=None, hash=False)
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,17 @@ def _build_node(name: str, state: Definition) -> Node:
     machines = [processor] if processor else state.get("Branches", [])
     subgraphs = tuple(build_graph(machine) for machine in machines)
     distributed = (processor or {}).get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED"
-    return Node(name, state["Type"], state.get("Comment", ""), state.get("Resource", ""), subgraphs, distributed)
+    return Node(
+        name=name,
+        kind=state["Type"],
+        comment=state.get("Comment", ""),
+        resource=state.get("Resource", ""),
+        subgraphs=subgraphs,
+        is_distributed=distributed,
+        # Neither an empty input, which is a null, nor JSONata's arguments are computed.
+        input_path=state.get("InputPath", "$") or "" if "Arguments" not in state else "",
+        parameters=state.get("Parameters"),
+    )
 
 
 def _build_edges(name: str, state: Definition) -> Iterator[Edge]:
