@@ -14,7 +14,7 @@ from amberflo_workflows.console.state import get_console
 from amberflo_workflows.console.usage_query import parse_seconds
 from amberflo_workflows.operate.cancellation import CancelEstimate, build_rule, estimate_range
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.usage_report import format_number, format_time
+from amberflo_workflows.operate.usage_report import format_number
 
 
 class _CancelForm(NamedTuple):
@@ -85,7 +85,7 @@ def _is_over(form: _CancelForm | None, now: int) -> bool:
 
 
 def _render(request: Request, template: str, **values: Any) -> Response:
-    return HTMLResponse(views.render(request, template, format_number=format_number, format_time=format_time, **values))
+    return HTMLResponse(views.render(request, template, format_number=format_number, **values))
 
 
 ROUTES: Final = (Route("/usage/cancel", preview), Route("/usage", cancel, methods=["DELETE"]))

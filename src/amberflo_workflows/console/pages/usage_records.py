@@ -17,7 +17,7 @@ from amberflo_workflows.console.usage_query import parse_seconds
 from amberflo_workflows.core.meter import ADDITIVE_METER_TYPES
 from amberflo_workflows.operate.errors import OperatorError
 from amberflo_workflows.operate.ledger.explanation import ApiRecords, fetch_records
-from amberflo_workflows.operate.usage_report import format_number, format_time
+from amberflo_workflows.operate.usage_report import format_number
 
 PAGE_SIZE: Final = 100
 
@@ -64,9 +64,7 @@ def show(request: Request) -> Response:
     query = _RecordsQuery.parse(request)
     fields = {"meter": query.meter, "tenant": query.tenant, "group": "customerId", "interval": "hour"}
     usage = urlencode({**fields, "range": "between", "from": query.start, "to": query.end})
-    return views.render_page(
-        request, "usage_records.html", records=query, usage_url=f"/usage?{usage}", format_time=format_time
-    )
+    return views.render_page(request, "usage_records.html", records=query, usage_url=f"/usage?{usage}")
 
 
 def show_rows(request: Request) -> Response:
