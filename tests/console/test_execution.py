@@ -244,4 +244,4 @@ def test_an_unknown_execution_shows_an_error(open_page: OpenPage, console_url: s
     for path in ("executions/nonsense", "executions/arn:aws:states:us-east-1:1:execution:Other:name"):
         response = page.request.get(console_url + path)
         assert response.status == 400
-        assert "not the ARN of an execution" in response.text() or "not belong to this stack" in response.text()
+        assert "not the ARN of an execution" in response.text() or "belongs to another stack" in response.text()
