@@ -49,6 +49,10 @@ class Rules:
         if earlier is None or _parse(earlier.time) < _parse(written.time):
             self._by_id[written.rule.id] = written
 
+    def list_current(self) -> list[WrittenRule]:
+        """Return the current rules, the latest first."""
+        return sorted(self._by_id.values(), key=lambda written: _parse(written.time), reverse=True)
+
     def find(self, meter: str, ingested: str) -> WrittenRule | None:
         """Return a rule that cancels a meter's usage that was ingested at this time (ISO 8601), if there is one.
 

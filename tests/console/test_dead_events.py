@@ -76,10 +76,13 @@ def test_the_page_of_a_dead_event_says_why_and_links_the_execution(
     Runner(system, endpoint=None).run("create_customer", event)
     page = open_page(f"rejected/dead?tenant={tenant}")
     page.locator("[data-row]").click()
-    row = page.locator("table.rejected tbody tr")
-    expect(row.locator(".reason")).to_contain_text("AmberfloUnavailable: ")
+    row = page.locator("table tbody tr")
+    expect(row.locator(".name")).to_contain_text("AmberfloUnavailable: ")
     assert_accessible(page)
     save_screenshot(page, "dead-event")
+    page.set_viewport_size({"width": 390, "height": 844})
+    save_screenshot(page, "dead-event-narrow")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     row.get_by_role("link").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("create_customer")
 

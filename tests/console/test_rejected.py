@@ -58,7 +58,7 @@ def test_usage_with_the_same_reason_is_fixed_together(table: RejectedTable, tena
     texts = create_rejected(table, tenant, *({"meterValue": "five", "n": number} for number in range(3)))
     create_rejected(table, f"{tenant}-2", {"meterValue": "six"}, {})
     page = open_page("rejected/reasons")
-    rows = page.locator(".rejected tbody tr")
+    rows = page.locator("table tbody tr")
     expect(rows).to_have_count(2)
     assert rows.first.locator("td").all_inner_texts()[:4] == [
         "4",
@@ -68,6 +68,9 @@ def test_usage_with_the_same_reason_is_fixed_together(table: RejectedTable, tena
     ]
     assert_accessible(page)
     save_screenshot(page, "rejected-reasons")
+    page.set_viewport_size({"width": 390, "height": 844})
+    save_screenshot(page, "rejected-reasons-narrow")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     rows.first.get_by_role("link").click()
     expect(page.get_by_text("of 4, oldest first")).to_be_visible()
     page.get_by_label("Apply to").select_option("all")

@@ -30,7 +30,7 @@ COMMANDS: Final = {
     ),
     "meters": LazyCommand("amberflo_workflows.cli.meters", "List, create, show, update and delete meters."),
     "customers": LazyCommand("amberflo_workflows.cli.customers", "List and show the customers of tenants."),
-    "usage": LazyCommand("amberflo_workflows.cli.usage", "Fetch, chart, explain and cancel usage."),
+    "usage": LazyCommand("amberflo_workflows.cli.usage", "Fetch, chart, explain, cancel and restore usage."),
     "trace": LazyCommand(
         "amberflo_workflows.cli.trace",
         "Show what became of a usage: when it was counted, rejected or cancelled, and by which execution.",

@@ -13,13 +13,14 @@ from amberflo_workflows.cli.options import Json, Meter, parse_time_option, rejec
 from amberflo_workflows.cli.output import fail, show_status
 from amberflo_workflows.cli.usage_cancel import cancel
 from amberflo_workflows.cli.usage_explain import explain
+from amberflo_workflows.cli.usage_rules import restore, rules
 from amberflo_workflows.cli.usage_views import show_as_bars, show_as_table
 from amberflo_workflows.operate import usage_report
 from amberflo_workflows.operate.api_client import Query
 from amberflo_workflows.operate.times import InvalidTime, parse_duration
 from amberflo_workflows.operate.usage_report import MeterUsage
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Fetch, chart, explain and cancel usage.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Fetch, chart, explain, cancel and restore usage.")
 
 DEFAULT_LAST: Final = "24h"
 
@@ -78,6 +79,8 @@ app.command("chart", help="Show a meter's usage as a bar chart: a bar for each i
 )
 app.command()(cancel)
 app.command()(explain)
+app.command()(rules)
+app.command()(restore)
 
 
 def _parse_range(start_text: str | None, end_text: str | None, last: str | None) -> tuple[int, int]:

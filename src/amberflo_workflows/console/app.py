@@ -33,6 +33,7 @@ from amberflo_workflows.console.pages import (
     usage_cancel,
     usage_latest,
     usage_records,
+    usage_rules,
 )
 from amberflo_workflows.console.problems import describe, describe_plainly
 from amberflo_workflows.console.state import Console
@@ -42,7 +43,7 @@ from amberflo_workflows.operate.loopback import LOOPBACK
 
 _STATIC: Final = Path(__file__).parent / "static"
 _PAGES: Final = (
-    *(overview, executions, execution, start, usage, usage_cancel, usage_latest, usage_records),
+    *(overview, executions, execution, start, usage, usage_cancel, usage_rules, usage_latest, usage_records),
     *(meters, tenants, reconciliations, rejected, rejected_reasons, dead_events, rejected_item, search),
 )
 

@@ -1,8 +1,10 @@
 """The usage queue of a deployment: what waits in it, and whether a function takes it."""
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from amberflo_workflows.operate.deployment import Deployment
+if TYPE_CHECKING:
+    # It imports boto3, which the help of a command need not wait for.
+    from amberflo_workflows.operate.deployment import Deployment
 
 _VISIBLE: Final = "ApproximateNumberOfMessages"
 _IN_FLIGHT: Final = "ApproximateNumberOfMessagesNotVisible"
@@ -28,13 +30,15 @@ class UsageQueue(NamedTuple):
         )
 
 
-def read_usage_queue(deployment: Deployment) -> UsageQueue:
+def read_usage_queue(deployment: "Deployment") -> UsageQueue:
     """Read the state of the queue. Raises botocore's errors."""
     attributes = deployment.client("sqs").get_queue_attributes(
         QueueUrl=deployment.outputs["UsageQueueUrl"], AttributeNames=[_VISIBLE, _IN_FLIGHT, "QueueArn"]
     )["Attributes"]
-    mappings = deployment.client("lambda").list_event_source_mappings(
-        EventSourceArn=attributes["QueueArn"], FunctionName=deployment.outputs["IngestQueueFunctionName"]
-    )["EventSourceMappings"]
-    is_read = any(mapping["State"] in _READING for mapping in mappings)
+    pages = (
+        deployment.client("lambda")
+        .get_paginator("list_event_source_mappings")
+        .paginate(EventSourceArn=attributes["QueueArn"], FunctionName=deployment.outputs["IngestQueueFunctionName"])
+    )
+    is_read = any(state in _READING for state in pages.search("EventSourceMappings[].State"))
     return UsageQueue(int(attributes[_VISIBLE]), int(attributes[_IN_FLIGHT]), is_read)
