@@ -131,6 +131,7 @@ def test_the_shell_completes_meters_and_executions(shell: Shell) -> None:
     assert set(names) <= set(_complete(shell, "metering executions show "))
     # Listing the meters for the completion is not among what people started.
     assert not any(name.startswith("console-") for name in names)
+    assert shell("meters", "delete", "completed-calls", "--yes").returncode == 0
 
 
 def test_faults_are_set_and_cleared(shell: Shell) -> None:

