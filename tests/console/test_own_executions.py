@@ -21,6 +21,7 @@ NEEDS_PARAMETERS = {
     "/usage/records": "?meter=api-calls&tenant=acme&from=2h&to=1h",
     "/usage/records/rows": "",
     "/usage/cancel": "",
+    "/usage/rules/confirm": "",
     "/usage/export.csv": "",
     "/usage/export.json": "",
     "/rejected/confirm": "",
