@@ -23,7 +23,7 @@ def dynamodb_client() -> "DynamoDBClient":
 
 def set_lock(meter_id: str, execution_arn: str) -> bool:
     """Return whether the execution has the lock now, or already had it. Raises botocore's ``ClientError``."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - loads with boto3, see core/aws.py
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - slow, and rarely needed
 
     now = int(time.time())
     lock = {"id": meter_id, "executionArn": execution_arn}

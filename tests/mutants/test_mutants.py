@@ -9,8 +9,11 @@ from typing import Final
 import pytest
 
 from tests.mutants.conftest import ROOT
-from tests.mutants.mutants import MUTANTS, Mutant
+from tests.mutants.ledger import LEDGER
+from tests.mutants.mutant import Mutant
+from tests.mutants.sending import SENDING
 
+MUTANTS: Final = (*SENDING, *LEDGER)
 _HISTORIES: Final = 300
 _ALL_PASSED: Final = 0
 _TESTS_FAILED: Final = 1

@@ -7,7 +7,7 @@ from amberflo_workflows.core.ledger.replay_request import ReplayRange, ReplayRec
 from amberflo_workflows.core.ledger.requests import ReconciliationRequest
 from amberflo_workflows.core.meter import MeterFields, NewMeter
 from amberflo_workflows.tasks.cancel_usage import CancelRecords, FilteringRule
-from tools.openapi import schemas
+from tools.openapi import operation_schemas, schemas
 from tools.openapi.parameters import FETCH_USAGE, IDEMPOTENCY_KEY, LIST_CUSTOMERS, LIST_METERS, LIST_RECORDS, Parameter
 
 
@@ -126,7 +126,7 @@ CALLS: Final = {
     ),
     "reconcile_usage": Call(
         summary="Compare the ledger with Amberflo.",
-        responses=(schemas.StartedAnswer,),
+        responses=(operation_schemas.StartedAnswer,),
         problems=(400,),
         description="Starts the comparison of full hours and does not wait for it. Get its outcome with its `id`. With "
         "`lateUsage`, all hours of usage that was counted or cancelled in the range are compared, too. A difference is "
@@ -137,7 +137,7 @@ CALLS: Final = {
     ),
     "replay_usage": Call(
         summary="Send usage of the ledger to Amberflo again.",
-        responses=(schemas.StartedAnswer,),
+        responses=(operation_schemas.StartedAnswer,),
         problems=(400,),
         description="Starts to send the usage of a range, or of the hours that the report of a reconciliation calls "
         "missing, and does not wait for it. Get its outcome with its `id`. What Amberflo has already counts once. With "
@@ -148,21 +148,21 @@ CALLS: Final = {
     ),
     "replay_usage_status": Call(
         summary="Read the outcome of a replay.",
-        responses=(schemas.ReplayAnswer,),
+        responses=(operation_schemas.ReplayAnswer,),
         problems=(400, 404),
         description="`status` is `running`, `succeeded` with a `result`, or `failed` with an `error`. Step Functions "
         "keeps it for 90 days.",
     ),
     "reconcile_usage_status": Call(
         summary="Read the outcome of a reconciliation.",
-        responses=(schemas.ReconciliationAnswer,),
+        responses=(operation_schemas.ReconciliationAnswer,),
         problems=(400, 404),
         description="`status` is `running`, `succeeded` with a `result`, or `failed` with an `error`. Step Functions "
         "keeps it for 90 days, and the ledger the complete report.",
     ),
     "close_period": Call(
         summary="Tell whether a billing period is ready to be invoiced.",
-        responses=(schemas.StartedAnswer,),
+        responses=(operation_schemas.StartedAnswer,),
         problems=(400,),
         description="Starts a reconciliation of the period, which is a month in UTC or a range of full hours, and "
         "does not wait for it. Get the outcome with its `id`.",
@@ -172,7 +172,7 @@ CALLS: Final = {
     ),
     "close_period_status": Call(
         summary="Read whether a billing period is ready to be invoiced.",
-        responses=(schemas.PeriodAnswer,),
+        responses=(operation_schemas.PeriodAnswer,),
         problems=(400, 404),
         description="A period is ready if the reconciliation agrees, no usage of it was rejected, no event is dead, "
         "and none from before its end is in the queue. Otherwise `reasons` say why not.",

@@ -1,61 +1,37 @@
-"""Small breaks of the path of usage, each of which a test must notice: a text, and what replaces it."""
+"""Breaks of the path of usage to Amberflo."""
 
-from typing import Final, NamedTuple
+from typing import Final
 
-HISTORIES: Final = "tests/histories/test_histories.py"
-CHUNKS: Final = "tests/core/test_chunks.py"
-RECORDS: Final = "tests/core/test_usage_record.py"
+from tests.mutants.mutant import Mutant
 
-REQUESTS: Final = "tests/tasks/test_requests.py"
-OUTCOMES: Final = "tests/tasks/test_send_usages.py"
-RESPONSES: Final = "tests/entrypoints/test_api_response.py"
-OVERSIZED: Final = "tests/entrypoints/test_oversized.py"
-IDENTITIES: Final = "tests/entrypoints/test_call_identity.py"
-REDRIVEN: Final = "tests/operate/rejected/test_redrive.py"
-RECEIPTS: Final = "tests/tasks/test_write_receipt.py"
-LEDGER_USAGES: Final = "tests/core/ledger/test_usages.py"
-RULES: Final = "tests/core/ledger/test_rules.py"
-TOTALS: Final = "tests/core/ledger/test_totals.py"
-STORE: Final = "tests/core/ledger/test_store.py"
-DRIFT: Final = "tests/core/ledger/test_comparison.py"
-PAGES: Final = "tests/core/ledger/test_record_page.py"
-REBUILT: Final = "tests/core/ledger/test_replay.py"
-SENT_AGAIN: Final = "tests/entrypoints/replay/test_send_usages_again.py"
-MESSAGES: Final = "tests/entrypoints/test_usage_message.py"
-PLAIN_RECORDS: Final = "tests/core/test_plain_record.py"
+_CHUNKS: Final = "tests/core/test_chunks.py"
+_RECORDS: Final = "tests/core/test_usage_record.py"
+_REQUESTS: Final = "tests/tasks/test_requests.py"
+_OUTCOMES: Final = "tests/tasks/test_send_usages.py"
+_RESPONSES: Final = "tests/entrypoints/test_api_response.py"
+_OVERSIZED: Final = "tests/entrypoints/test_oversized.py"
+_IDENTITIES: Final = "tests/entrypoints/test_call_identity.py"
+_REDRIVEN: Final = "tests/operate/rejected/test_redrive.py"
+_MESSAGES: Final = "tests/entrypoints/test_usage_message.py"
+_PLAIN_RECORDS: Final = "tests/core/test_plain_record.py"
 
 _QUEUE: Final = "entrypoints/ingest_queue.py"
 _MESSAGE: Final = "entrypoints/usage_message.py"
 _SEND: Final = "tasks/send_usages.py"
 _CLIENT: Final = "tasks/amberflo/client.py"
 _WORKFLOW: Final = "workflows/ingest_usage.asl.json"
-_RECEIPT: Final = "tasks/write_receipt.py"
-_PAGE: Final = "core/ledger/record_page.py"
-_REPLAY: Final = "core/ledger/replay.py"
 _REDRIVE: Final = "src/amberflo_workflows/operate/rejected/redrive.py"
 _TABLE: Final = "src/amberflo_workflows/operate/rejected/table.py"
 _DEAD: Final = "src/amberflo_workflows/operate/rejected/dead_letters.py"
 
-
-class Mutant(NamedTuple):
-    name: str
-    file: str
-    before: str
-    after: str
-    killed_by: str = HISTORIES
-
-    def __str__(self) -> str:
-        return self.name.replace(" ", "-")
-
-
-MUTANTS: Final = (
+SENDING: Final = (
     Mutant("acknowledge what was not sent", _QUEUE, "            if reason:\n", "            if reason is None:\n"),
     Mutant("the message's id as identity", _MESSAGE, "event_id=event.id,", 'event_id=record["messageId"],'),
     Mutant("the message's time as time", _MESSAGE, "event_time=event.time)", "event_time='2026-01-01')"),
-    Mutant("the message's id as identity, if odd", _MESSAGE, 'event.get("id"), default', "None, default", MESSAGES),
-    Mutant("the message's time as time, if odd", _MESSAGE, 'event.get("time"), default', "None, default", MESSAGES),
-    Mutant("the first of two values is dropped", _MESSAGE, "quotes == body.count", "quotes <= body.count", MESSAGES),
-    Mutant("a quote hides that a value was dropped", _MESSAGE, "if has_escapes and", "if False and", MESSAGES),
+    Mutant("the message's id as identity, if odd", _MESSAGE, 'event.get("id"), default', "None, default", _MESSAGES),
+    Mutant("the message's time as time, if odd", _MESSAGE, 'event.get("time"), default', "None, default", _MESSAGES),
+    Mutant("the first of two values is dropped", _MESSAGE, "quotes == body.count", "quotes <= body.count", _MESSAGES),
+    Mutant("a quote hides that a value was dropped", _MESSAGE, "if has_escapes and", "if False and", _MESSAGES),
     Mutant("the rest of a batch is sent", _QUEUE, "in read_usages(record)", "in read_usages(record)[:2]"),
     Mutant(
         "identity with a random part",
@@ -70,7 +46,11 @@ MUTANTS: Final = (
         "len(chunk) > MAX_CHUNK_USAGES",
     ),
     Mutant(
-        "a chunk with one byte too many", "core/chunks.py", "(size > free_bytes or", "(size > free_bytes + 1 or", CHUNKS
+        "a chunk with one byte too many",
+        "core/chunks.py",
+        "(size > free_bytes or",
+        "(size > free_bytes + 1 or",
+        _CHUNKS,
     ),
     Mutant(
         "the last usage after full chunks is left out",
@@ -147,7 +127,7 @@ MUTANTS: Final = (
         _REDRIVE,
         "rejected_id=item.id)",
         "rejected_id=item.id, event_id=item.id)",
-        REDRIVEN,
+        _REDRIVEN,
     ),
     Mutant(
         "redrive without a claim",
@@ -162,7 +142,7 @@ MUTANTS: Final = (
         'if item.status != "rejected":\n            raise OperatorError(f"{item.id} is {item.status}; '
         'only rejected usage can be edited.")',
         'if item.status == "redriven":\n            raise OperatorError("no")',
-        REDRIVEN,
+        _REDRIVEN,
     ),
     Mutant(
         "usage on its way can be dropped",
@@ -190,128 +170,62 @@ MUTANTS: Final = (
         "core/usage_record.py",
         "in sorted(members):",
         "in members:",
-        RECORDS,
+        _RECORDS,
     ),
     Mutant(
         "dimensions of an odd usage in the order of the report",
         "core/usage_record.py",
         "in sorted(dimensions.items()) if value}",
         "in dimensions.items() if value}",
-        PLAIN_RECORDS,
+        _PLAIN_RECORDS,
     ),
     Mutant(
         "a text in another form is canonical",
         "core/canonical.py",
         'return unicodedata.is_normalized("NFC", text)',
         "return True",
-        PLAIN_RECORDS,
+        _PLAIN_RECORDS,
     ),
     Mutant(
         "only the first request can be rejected",
         _SEND,
         "        if error is None:\n            continue\n",
         "        if error is None:\n            break\n",
-        OUTCOMES,
+        _OUTCOMES,
     ),
-    Mutant("a rejected record without its place", _SEND, "batch[0].place, reason", "0, reason", OUTCOMES),
-    Mutant("an id with a slash is another path", _CLIENT, 'quote(part, safe="")', "quote(part)", REQUESTS),
+    Mutant("a rejected record without its place", _SEND, "batch[0].place, reason", "0, reason", _OUTCOMES),
+    Mutant("an id with a slash is another path", _CLIENT, 'quote(part, safe="")', "quote(part)", _REQUESTS),
     Mutant(
         "a request without its body after the wait",
         _CLIENT,
         "            time.sleep(wait)\n            response = self._attempt(method, url, payload, params, deadline)",
         "            time.sleep(wait)\n            response = self._attempt(method, url, None, params, deadline)",
-        REQUESTS,
+        _REQUESTS,
     ),
-    Mutant("a conflict is a failure", _CLIENT, "{400, 404, 409, 413, 422}", "{400, 404, 413, 422}", REQUESTS),
+    Mutant("a conflict is a failure", _CLIENT, "{400, 404, 409, 413, 422}", "{400, 404, 413, 422}", _REQUESTS),
     Mutant(
         "a message of the runtime reaches the caller",
         "entrypoints/api_response.py",
         "{500: _INTERNAL_ERROR, 504: _TIMED_OUT}",
         "{504: _TIMED_OUT}",
-        RESPONSES,
+        _RESPONSES,
     ),
     Mutant(
         "an input over the limit is started",
         "entrypoints/workflows.py",
         "len(text) > MAX_INPUT_BYTES",
         "len(text) > MAX_INPUT_BYTES + 1",
-        RESPONSES,
+        _RESPONSES,
     ),
     Mutant(
         "a redelivery overwrites a usage that is too large",
         "entrypoints/oversized.py",
         'ConditionExpression="attribute_not_exists(id)", ',
         "",
-        OVERSIZED,
+        _OVERSIZED,
     ),
     Mutant(
-        "callers share their keys", "entrypoints/call_identity.py", '"key": [caller, key]', '"key": [key]', IDENTITIES
+        "callers share their keys", "entrypoints/call_identity.py", '"key": [caller, key]', '"key": [key]', _IDENTITIES
     ),
     Mutant("usage counts without a receipt", _WORKFLOW, '"Default": "WriteReceipt"', '"Default": "WereUsagesRejected"'),
-    Mutant(
-        "a receipt that is not written is ignored",
-        "core/ledger/stream.py",
-        "    except AwsError as error:\n        reason =",
-        "    except AwsError as error:\n        return None\n        reason =",
-    ),
-    Mutant("rejected usage is counted in the receipt", _RECEIPT, "if place in rejected_places:", "if False:", RECEIPTS),
-    Mutant(
-        "a receipt with another time",
-        _RECEIPT,
-        "event_time=reported.event_time",
-        "event_time=step_input.time",
-        RECEIPTS,
-    ),
-    Mutant(
-        "a redelivered record counts twice",
-        "core/ledger/runs.py",
-        "itemgetter(0, 1)",
-        "itemgetter(0, 1, 2)",
-        LEDGER_USAGES,
-    ),
-    Mutant(
-        "a cancelled record is added up",
-        "core/ledger/totals.py",
-        "if not usage.cancelled_by:",
-        "if True:",
-        TOTALS,
-    ),
-    Mutant(
-        "a replaced rule still cancels",
-        "core/ledger/rules.py",
-        "if earlier is None or",
-        "if earlier is None and",
-        RULES,
-    ),
-    Mutant(
-        "receipts of the hour before are not read",
-        "core/ledger/store.py",
-        "(RECEIPTS_PREFIX, start - MAX_BUFFER_SECONDS",
-        "(RECEIPTS_PREFIX, start",
-        STORE,
-    ),
-    Mutant(
-        "every difference is within the tolerance",
-        "core/ledger/comparison.py",
-        "rel_tol=_TOLERANCE",
-        "rel_tol=1",
-        DRIFT,
-    ),
-    Mutant(
-        "cancelled usage is sent again",
-        "entrypoints/replay/send_usages_again.py",
-        "if usage.cancelled_by:",
-        "if usage.cancelled_by is None:",
-        SENT_AGAIN,
-    ),
-    Mutant(
-        "a record is sent in another form", _REPLAY, "if _encode_record(reported) == usage.content", "if True", REBUILT
-    ),
-    Mutant(
-        "records of other tenants", "core/ledger/usages.py", "self._tenant in {None, record.customer_id}", "True", PAGES
-    ),
-    Mutant("a page has its first record again", _PAGE, "if after and after.digest and", "if False and", PAGES),
-    Mutant("a page skips the hour after it", _PAGE, "Position(next_hour * 1000)", "Position(next_hour * 1001)", PAGES),
-    Mutant("a later page reads earlier hours", _PAGE, "after.time // 1000 if after else ", "", PAGES),
-    Mutant("values are sent in any order", _REPLAY, "sorted(group, key=_get_first_time)", "group", SENT_AGAIN),
 )
