@@ -9,6 +9,7 @@ from amberflo_workflows.core import aws, aws_call
 from amberflo_workflows.local.emulator import Emulator, running_emulator
 from amberflo_workflows.local.system import System, running_system
 from amberflo_workflows.sandbox.client import SandboxClient
+from tests.polling import wait_until
 
 # Powertools reads these when a handler's module is imported, which a test may do before any fixture.
 os.environ["POWERTOOLS_SERVICE_NAME"] = "tests"
@@ -85,6 +86,9 @@ def empty(system: System) -> None:
 
     A rule in a receipt would cancel usage of a later test, although the sandbox no longer has the rule.
     """
+    for queue in ("UsageQueueUrl", "UsageDeadLetterQueueUrl", "TenantDeadLetterQueueUrl"):
+        system.client("sqs").purge_queue(QueueUrl=system.outputs[queue])
+    _wait_for_sending(system)
     sandbox_of(system).reset()
     s3 = system.client("s3")
     for output in ("BackfillBucketName", "LedgerBucketName"):
@@ -96,8 +100,14 @@ def empty(system: System) -> None:
     for page in dynamodb.get_paginator("scan").paginate(TableName=table, ProjectionExpression="id"):
         for item in page["Items"]:
             dynamodb.delete_item(TableName=table, Key=item)
-    for queue in ("UsageQueueUrl", "UsageDeadLetterQueueUrl", "TenantDeadLetterQueueUrl"):
-        system.client("sqs").purge_queue(QueueUrl=system.outputs[queue])
+
+
+def _wait_for_sending(system: System) -> None:
+    """Wait for executions that an earlier test did not wait for, since they would send usage during the next one."""
+    sandbox_of(system).clear_faults()
+    client, arn = system.client("stepfunctions"), system.state_machine_arns["ingest_usage"]
+    query = {"stateMachineArn": arn, "statusFilter": "RUNNING", "maxResults": 1}
+    assert wait_until(lambda: not client.list_executions(**query)["executions"])
 
 
 def sandbox_of(system: System) -> SandboxClient:

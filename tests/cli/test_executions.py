@@ -1,26 +1,23 @@
+"""``metering executions`` but for ``list``."""
+
 import csv
 import io
 import json
 import os
-import shlex
 import subprocess
 import sys
 import time
-import uuid
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from amberflo_workflows.local import home
 from amberflo_workflows.local import system as systems
 from amberflo_workflows.local.system import System
+from tests.cli.executions import build_usages, fault, parse_name, run_failing, run_workflow
 from tests.cli.metering import Metering
 from tests.conftest import sandbox_of
-from tests.workflows.runner import Runner
+from tests.workflows.tenant_events import ONBOARDING
 
 pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls")]
 
@@ -28,114 +25,13 @@ pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls")]
 HOSTILE = "[red]red[/red] \x1b[2J\x1b]0;title\x07 \x9b31m <script>alert(1)</script> \u202e \r"
 
 
-ONBOARDING = {
-    "id": "e",
-    "time": "2026-01-01T00:00:00Z",
-    "detail-type": "onboardingRequest",
-    "source": "tests",
-    "detail": {"tenantId": "t", "tenantData": {"tenantName": "T"}},
-}
-
-
 @pytest.fixture
 def metering(system: System, tmp_path: Path) -> Metering:
     return Metering(system, tmp_path)
 
 
-@contextmanager
-def _fault(metering: Metering, **fault: Any) -> Iterator[None]:
-    sandbox_of(metering.system).set_faults([fault])
-    yield
-    sandbox_of(metering.system).clear_faults()
-
-
-def _name(arn: str) -> str:
-    return arn.rsplit(":", 1)[1]
-
-
-def _run(metering: Metering, workflow: str, request: Any) -> str:
-    """Run a workflow, and return the name of its execution."""
-    return _name(Runner(metering.system, endpoint=None).run(workflow, request).arn)
-
-
-def _run_failing(metering: Metering, request: Any = None) -> str:
-    with _fault(metering, kind="status", status=503):
-        return _run(metering, "list_meters", request or {})
-
-
-def test_the_list_shows_the_status_in_words(metering: Metering) -> None:
-    _run(metering, "list_meters", {})
-    good, bad = _run(metering, "list_meters", {"limit": 7}), _run_failing(metering)
-    done = metering("executions", "list", "--since", "10m", "--limit", "2")
-    assert done.returncode == 0, done.stderr
-    head, *lines = done.stdout.splitlines()
-    assert head.split() == ["execution", "workflow", "status", "started", "duration", "input"]
-    assert [(line.split()[0], line.split()[1:3]) for line in lines] == [
-        (bad[:8], ["list_meters", "FAILED"]),
-        (good[:8], ["list_meters", "succeeded"]),
-    ]
-    assert '{"limit": 7}' in lines[1]
-    assert "metering --stack AmberfloMetering executions list --since 10m --limit 2 --page-token" in done.stderr
-
-
-def test_the_list_can_be_filtered(metering: Metering) -> None:
-    meter = f"meter-{uuid.uuid4()}"
-    good, bad = _run(metering, "get_meter", {"meterId": meter}), _run_failing(metering)
-    (item,) = metering.json("executions", "list", "--contains", meter)
-    assert (item["name"], item["status"], item["workflow"]) == (good, "succeeded", "get_meter")
-    failed = metering.json("executions", "list", "--status", "failed", "--workflow", "list_meters", "--limit", "1")
-    assert [item["name"] for item in failed] == [bad]
-    done = metering("executions", "list", "--contains", "no such text", "--since", "1m")
-    assert done.stdout == "No executions match.\n"
-
-
-def test_the_pages_of_a_list_neither_repeat_nor_skip_executions_of_one_second(metering: Metering) -> None:
-    text = f"page-{uuid.uuid4()}"
-    client, machine = metering.system.client("stepfunctions"), metering.system.state_machine_arns["get_meter"]
-    with ThreadPoolExecutor(8) as pool:
-        request = json.dumps({"meterId": text})
-        started = list(
-            pool.map(lambda _: client.start_execution(stateMachineArn=machine, input=request)["executionArn"], range(8))
-        )
-    done = metering("executions", "list", "--contains", text, "--limit", "3", "--csv")
-    names: list[str] = []
-    while True:
-        assert done.returncode == 0, done.stderr
-        names += [row["name"] for row in csv.DictReader(io.StringIO(done.stdout))]
-        if "--page-token" not in done.stderr:
-            break
-        done = metering(*shlex.split(done.stderr.strip().rpartition("see: ")[2])[3:], "--csv")
-        assert len(names) <= len(started), names
-    assert sorted(names) == sorted(map(_name, started))
-
-
-def test_a_response_with_an_error_is_shown_and_searched_for(metering: Metering) -> None:
-    meter, tenant = f"meter-{uuid.uuid4()}", f"tenant-{uuid.uuid4()}"
-    name = _run(metering, "get_meter", {"meterId": meter})
-    done = metering("executions", "list", "--contains", meter)
-    assert "succeeded · 404 NOT FOUND" in done.stdout
-    assert f"get_meter  {name}  succeeded · 404 NOT FOUND after" in metering("executions", "show", name).stdout
-    assert metering.json("executions", "show", name)["response_status"] == 404
-    for filters, names in (
-        (("--response-status", "404"), [name]),
-        (("--response-status", "4xx"), [name]),
-        (("--response-status", "error", "--error", "NOT FOUND"), [name]),
-        (("--error", "no such text"), []),
-        (("--response-status", "2xx"), []),
-    ):
-        listed = metering.json("executions", "list", "--contains", meter, *filters)
-        assert [(item["name"], item["response_status"]) for item in listed] == [(name, 404) for name in names]
-    request = {"usages": [{**_usages(1)["usages"][0], "usage": {"tenantId": tenant, "meterApiName": "api-calls"}}]}
-    own = _run(metering, "ingest_usage", request)
-    assert [item["name"] for item in metering.json("executions", "list", "--tenant", tenant)] == [own]
-    assert metering.json("executions", "list", "--tenant", tenant[:-1], "--since", "1m") == []
-    failed = _run_failing(metering)
-    listed = metering.json("executions", "list", "--error", "amberflounavailable", "--since", "1m", "--limit", "1")
-    assert [(item["name"], item["error"]) for item in listed] == [(failed, "AmberfloUnavailable")]
-
-
 def test_an_execution_is_shown_as_a_graph_and_a_timeline(metering: Metering) -> None:
-    name = _run_failing(metering)
+    name = run_failing(metering)
     done = metering("executions", "show", name[:13])
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -153,7 +49,7 @@ def test_an_execution_is_shown_as_a_graph_and_a_timeline(metering: Metering) -> 
 
 
 def test_a_state_is_shown_in_full_with_the_logs_of_its_task(metering: Metering) -> None:
-    name = _run_failing(metering)
+    name = run_failing(metering)
     done = metering("executions", "show", name, "--state", "ListMeters")
     assert '"secretId": "AmberfloApiKey"' in done.stdout
     assert "error\nAmberfloUnavailable: Amberflo returned status 503.\n      File" in done.stdout
@@ -162,15 +58,6 @@ def test_a_state_is_shown_in_full_with_the_logs_of_its_task(metering: Metering) 
     shown = metering.json("executions", "show", name, "--state", "ListMeters")
     assert [attempt["error"] for attempt in shown["states"][0]["tries"]] == ["AmberfloUnavailable"] * 3
     assert {json.loads(line["text"])["correlation_id"] for line in shown["log_lines"]} == {name}
-
-
-def _usages(count: int) -> dict[str, Any]:
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    usage = {"tenantId": "acme", "meterApiName": "api-calls", "meterValue": 1}
-    ids = [str(uuid.uuid4()) for _ in range(count)]
-    return {
-        "usages": [{"eventId": id_, "eventTime": now, "index": index, "usage": usage} for index, id_ in enumerate(ids)]
-    }
 
 
 def test_an_item_of_a_map_is_shown_if_the_history_has_it(metering: Metering) -> None:
@@ -182,22 +69,22 @@ def test_an_item_of_a_map_is_shown_if_the_history_has_it(metering: Metering) -> 
         "meterTimeInMillis": time.time_ns() // 10**6,
     }
     metering.system.client("s3").put_object(Bucket=bucket, Key="one.ndjson", Body=json.dumps(usage).encode())
-    name = _run(metering, "backfill_usage", {"bucket": bucket, "key": "one.ndjson"})
+    name = run_workflow(metering, "backfill_usage", {"bucket": bucket, "key": "one.ndjson"})
     shown = metering("executions", "show", name).stdout
     assert "SendRanges          Map       succeeded, 1 item" in shown
     assert "  iteration 0" in shown
     iteration = metering("executions", "show", name, "--iteration", "0", "--state", "SendRange").stdout
     assert iteration.startswith("SendRange  succeeded, 1 attempt")
     assert "range sent" in iteration
-    with _fault(metering, kind="status", status=400, path="/ingest", body='{"errorMessage": "no"}', times=1):
-        refused = _run(metering, "ingest_usage", _usages(2))
+    with fault(metering, kind="status", status=400, path="/ingest", body='{"errorMessage": "no"}', times=1):
+        refused = run_workflow(metering, "ingest_usage", build_usages(2))
     done = metering("executions", "show", refused, "--iteration", "0", "--state", "SendUsage")
     assert (done.returncode, "The history has no iterations" in done.stderr) == (1, True)
 
 
 @pytest.mark.meters
 def test_a_running_execution_is_followed_line_by_line(metering: Metering) -> None:
-    with _fault(metering, kind="delay", seconds=3, times=1):
+    with fault(metering, kind="delay", seconds=3, times=1):
         started = metering.json("executions", "start", "list_meters", "--no-wait")
         assert started["status"] == "running"
         done = metering("executions", "follow", started["arn"])
@@ -210,7 +97,7 @@ def test_a_running_execution_is_followed_line_by_line(metering: Metering) -> Non
 
 
 def test_following_a_failed_execution_fails(metering: Metering) -> None:
-    name = _run_failing(metering)
+    name = run_failing(metering)
     done = metering("executions", "follow", name)
     assert done.returncode == 1
     assert "TaskFailed  AmberfloUnavailable: Amberflo returned status 503." in done.stdout
@@ -222,7 +109,7 @@ def test_the_timeline_is_redrawn_on_a_terminal(metering: Metering) -> None:
     ours, theirs = os.openpty()
     environment = {**metering.environment, "TERM": "xterm", "LINES": "60"}
     # The execution cannot end before the screen has shown that it is running.
-    with _fault(metering, kind="hang", seconds=60):
+    with fault(metering, kind="hang", seconds=60):
         request = json.dumps({"meterId": HOSTILE})
         arn = metering.json("executions", "start", "get_meter", "--input", request, "--no-wait")["arn"]
         command = metering.command("executions", "follow", arn)
@@ -264,12 +151,12 @@ def test_a_workflow_starts_with_an_example_or_an_input(metering: Metering, tmp_p
     result = metering.json("executions", "start", "list_meters", "--input", str(file))
     assert (result["status"], json.loads(result["output"])) == ("succeeded", response)
     piped = metering.run_with_input('{"limit": 4}', "executions", "start", "list_meters", "--input", "-", "--json")
-    again = metering("executions", "start", "--like", _name(json.loads(piped.stdout)["arn"]))
+    again = metering("executions", "start", "--like", parse_name(json.loads(piped.stdout)["arn"]))
     assert (again.returncode, 'Starting list_meters with {"limit": 4}' in again.stderr) == (0, True)
 
 
 def test_starting_an_execution_that_fails_fails(metering: Metering) -> None:
-    with _fault(metering, kind="status", status=503):
+    with fault(metering, kind="status", status=503):
         done = metering("executions", "start", "list_meters", "--input", "{}")
     assert (done.returncode, "list_meters FAILED: AmberfloUnavailable: Amberflo" in done.stdout) == (1, True)
 
@@ -281,8 +168,8 @@ def test_start_waits_for_a_standard_workflow(metering: Metering) -> None:
 
 def test_a_standard_execution_is_stopped_after_confirmation(metering: Metering) -> None:
     client, machine = metering.system.client("stepfunctions"), metering.system.state_machine_arns["create_customer"]
-    with _fault(metering, kind="hang", seconds=120):
-        name = _name(client.start_execution(stateMachineArn=machine, input=json.dumps(ONBOARDING))["executionArn"])
+    with fault(metering, kind="hang", seconds=120):
+        name = parse_name(client.start_execution(stateMachineArn=machine, input=json.dumps(ONBOARDING))["executionArn"])
         done = metering.run_with_input("n\n", "executions", "stop", name)
         assert (done.returncode, "nothing was changed" in done.stderr) == (1, True), done
         assert metering("executions", "stop", name, "--json").returncode == 2
@@ -294,13 +181,13 @@ def test_a_standard_execution_is_stopped_after_confirmation(metering: Metering) 
     assert (done.returncode, "The execution has already ended: aborted." in done.stderr) == (1, True)
     done = metering("executions", "redrive", name, "--yes")
     assert (done.returncode, "emulator of the local system cannot redrive" in done.stderr) == (1, True)
-    express = _run(metering, "list_meters", {})
+    express = run_workflow(metering, "list_meters", {})
     done = metering("executions", "stop", express, "--yes")
     assert (done.returncode, "Express executions cannot be stopped" in done.stderr) == (1, True)
 
 
 def test_the_history_is_printed_in_full(metering: Metering) -> None:
-    name = _run(metering, "get_meter", {"meterId": "x" * 500})
+    name = run_workflow(metering, "get_meter", {"meterId": "x" * 500})
     events = metering.json("executions", "show", name, "--history")
     assert events[0]["type"] == "ExecutionStarted"
     assert json.loads(events[0]["details"]["input"]) == {"meterId": "x" * 500}
@@ -314,7 +201,7 @@ def test_the_history_is_printed_in_full(metering: Metering) -> None:
 
 
 def test_control_characters_in_data_are_escaped(metering: Metering) -> None:
-    name = _run(metering, "get_meter", {"meterId": HOSTILE})
+    name = run_workflow(metering, "get_meter", {"meterId": HOSTILE})
     outputs = [
         metering("executions", *arguments)
         for arguments in (
@@ -354,7 +241,7 @@ def test_an_error_is_one_line(metering: Metering, arguments: tuple[str, ...], co
 
 
 def test_an_unknown_state_or_map_is_answered_with_the_known_ones(metering: Metering) -> None:
-    name = _run(metering, "list_meters", {})
+    name = run_workflow(metering, "list_meters", {})
     done = metering("executions", "show", name, "--state", "Nothing")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "state 'Nothing' was not found; the states are ResolveApiKey, ListMeters," in done.stderr
@@ -369,6 +256,6 @@ def test_executions_are_those_of_the_local_system_without_stack(system: System, 
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, "metering up" in done.stderr) == (3, True)
     home.save_state(tmp_path, systems._to_state(system))
-    name = _run(Metering(system, tmp_path), "list_meters", {})
+    name = run_workflow(Metering(system, tmp_path), "list_meters", {})
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert [item["name"] for item in json.loads(done.stdout)] == [name]

@@ -21,6 +21,7 @@ from tests.console.axe import assert_accessible
 from tests.console.conftest import OpenPage, save_screenshot
 from tests.operate.executions.histories import BEGIN, FAILED, History, add_task
 from tests.workflows.runner import Runner
+from tests.workflows.tenant_events import ONBOARDING
 
 
 def _history() -> History:
@@ -209,15 +210,6 @@ def test_the_graph_is_zoomed_and_moved(system: System, open_page: OpenPage) -> N
     assert after != before
     page.get_by_role("button", name="Fit to window").click()
     assert graph.evaluate("element => element.scrollWidth <= element.clientWidth + 1")
-
-
-ONBOARDING = {
-    "id": "e",
-    "time": "2026-01-01T00:00:00Z",
-    "detail-type": "onboardingRequest",
-    "source": "tests",
-    "detail": {"tenantId": "t", "tenantData": {"tenantName": "T"}},
-}
 
 
 @pytest.mark.emulator

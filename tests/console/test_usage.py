@@ -1,4 +1,4 @@
-"""The page of usage and the cancellation of usage, in a real browser."""
+"""The page of usage, in a real browser."""
 
 import csv
 import html
@@ -6,54 +6,22 @@ import time
 
 import pytest
 import requests
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from amberflo_workflows.local.system import System
 from tests.cli.local_metering import count_usages, create_meter
 from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible
 from tests.console.conftest import OpenPage, save_screenshot
+from tests.console.usage_samples import HOSTILE, HOUR, NOW, count, create_usage, read_cells
 
 pytestmark = pytest.mark.emulator
-
-HOSTILE = "<img src=x onerror=\"document.title='taken over'\">"
-HOUR = 3600
-NOW = int(time.time())
 
 
 @pytest.fixture
 def system_with_usage(system: System) -> System:
-    """A system with usage of three tenants, of a meter with dimensions."""
-    create_meter(system, "api-calls", dimensions=["region", "method"], unit="calls")
-    _count(
-        system,
-        "api-calls",
-        ("acme", 3, 3, "eu"),
-        ("acme", 2, 17.5, "us"),
-        ("globex", 2, 5, "eu"),
-        (HOSTILE, 3, 0.25, "us"),
-    )
+    create_usage(system)
     return system
-
-
-def _count(system: System, meter: str, *usages: tuple[str, int, float, str]) -> None:
-    """Count usages, each a tuple of tenant, hours ago, value and region."""
-    records = [
-        {
-            "tenantId": tenant,
-            "meterApiName": meter,
-            "meterValue": value,
-            "region": region,
-            "meterTimeInMillis": (NOW // HOUR - hours) * HOUR * 1000 + 500,
-            "uniqueId": f"{meter}-{number}",
-        }
-        for number, (tenant, hours, value, region) in enumerate(usages)
-    ]
-    count_usages(system, records)
-
-
-def _cells(rows: Locator) -> list[list[str]]:
-    return [row.locator("th, td").all_inner_texts() for row in rows.all()]
 
 
 def _bars(page: Page) -> list[str]:
@@ -74,9 +42,9 @@ def test_chart_and_table_agree_with_the_counted_usage(system_with_usage: System,
     page = open_page("usage?meter=api-calls&range=24h&group=customerId")
     totals = sandbox_of(system_with_usage).totals("api-calls")
     assert totals == {"acme": 20.5, "globex": 5, HOSTILE: 0.25}
-    assert dict(_cells(page.locator(".totals tbody tr"))) == {name: f"{total:g}" for name, total in totals.items()}
-    assert _cells(page.locator(".totals tfoot tr")) == [["All groups", "25.75"]]
-    first, second = _cells(page.locator(".intervals tbody tr"))
+    assert dict(read_cells(page.locator(".totals tbody tr"))) == {name: f"{total:g}" for name, total in totals.items()}
+    assert read_cells(page.locator(".totals tfoot tr")) == [["All groups", "25.75"]]
+    first, second = read_cells(page.locator(".intervals tbody tr"))
     assert (first[1:], second[1:]) == (["3", "·", "0.25", "3.25"], ["17.5", "5", "·", "22.5"])
     # Each total stands once.
     expect(page.locator(".intervals tfoot")).to_have_count(0)
@@ -103,10 +71,10 @@ def test_the_options_are_in_the_url(system_with_usage: System, open_page: OpenPa
     page.get_by_label("Tenants").fill("acme\nnobody")
     page.get_by_role("button", name="Apply").click()
     expect(page.locator(".totals tbody tr")).to_have_count(1)
-    cells = _cells(page.locator(".totals tbody tr"))
+    cells = read_cells(page.locator(".totals tbody tr"))
     assert cells == [["acme", "3"]]
     shared = open_page(page.url.split("/", 3)[3])
-    assert _cells(shared.locator(".totals tbody tr")) == cells
+    assert read_cells(shared.locator(".totals tbody tr")) == cells
     expect(shared.get_by_label("Filter by region")).to_have_value("eu")
 
 
@@ -119,7 +87,7 @@ def test_a_comma_is_part_of_a_filters_value(system_with_usage: System, open_page
         page.get_by_label(label).fill(text)
         page.get_by_role("button", name="Apply").click()
         expect(page.locator(".totals tbody tr")).to_have_count(1)
-        assert _cells(page.locator(".totals tbody tr")) == [["acme, globex", "1,000"]]
+        assert read_cells(page.locator(".totals tbody tr")) == [["acme, globex", "1,000"]]
         expect(page.get_by_label(label)).to_have_value(text)
 
 
@@ -127,23 +95,23 @@ def test_a_comma_is_part_of_a_filters_value(system_with_usage: System, open_page
 def test_a_time_range_can_be_precise_to_the_second(open_page: OpenPage) -> None:
     start, end = (time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime((NOW // HOUR - hours) * HOUR)) for hours in (3, 2))
     page = open_page(f"usage?meter=api-calls&range=between&from={start}&to={end}&interval=hour")
-    assert [row[1] for row in _cells(page.locator(".intervals tbody tr"))] == ["3.25"]
+    assert [row[1] for row in read_cells(page.locator(".intervals tbody tr"))] == ["3.25"]
     expect(page.get_by_label("From (UTC)", exact=True)).to_have_value(start[:16])
 
 
 def test_the_smallest_groups_are_one_series(system: System, open_page: OpenPage) -> None:
     create_meter(system, "many")
-    _count(system, "many", *((f"t{number:02}", 1, 100 - number, "") for number in range(12)))
+    count(system, "many", *((f"t{number:02}", 1, 100 - number, "") for number in range(12)))
     page = open_page("usage?meter=many&range=24h&group=customerId")
     expect(page.locator(".totals tbody tr")).to_have_count(12)
     assert page.locator(".legend li").last.inner_text().split() == ["4", "others"]
-    assert _cells(page.locator(".intervals tbody tr"))[0][-2:] == ["362", "1,134"]
+    assert read_cells(page.locator(".intervals tbody tr"))[0][-2:] == ["362", "1,134"]
     assert len(set(_marks(page, "fill"))) == 9
 
 
 def test_groups_that_cannot_be_added_up_have_no_total(system: System, open_page: OpenPage) -> None:
     create_meter(system, "seats", meterType="active_users", aggregationDimensions=["customerId"], dimensions=["region"])
-    _count(system, "seats", ("acme", 1, 1, "eu"), ("acme", 1, 1, "us"))
+    count(system, "seats", ("acme", 1, 1, "eu"), ("acme", 1, 1, "us"))
     page = open_page("usage?meter=seats&range=24h&group=region")
     expect(page.get_by_text("cannot be added up")).to_be_visible()
     expect(page.locator(".totals tfoot")).to_have_count(0)
@@ -153,9 +121,9 @@ def test_groups_that_cannot_be_added_up_have_no_total(system: System, open_page:
 
 def test_large_negative_and_fractional_values_share_one_scale(system: System, open_page: OpenPage) -> None:
     create_meter(system, "odd")
-    _count(system, "odd", ("acme", 3, 1234567890123.25, ""), ("acme", 2, -617283945061.5, ""), ("acme", 1, 0.1, ""))
+    count(system, "odd", ("acme", 3, 1234567890123.25, ""), ("acme", 2, -617283945061.5, ""), ("acme", 1, 0.1, ""))
     page = open_page("usage?meter=odd&range=24h", narrow=True)
-    rows = [row[1] for row in _cells(page.locator(".intervals tbody tr"))]
+    rows = [row[1] for row in read_cells(page.locator(".intervals tbody tr"))]
     assert rows == ["1,234,567,890,123.25", "-617,283,945,061.5", "0.1"]
     assert page.locator(".axis text").all_text_contents() == ["1.5 T", "1 T", "500 B", "0", "-500 B", "-1 T"]
     (positive, negative, _), (top, zero, _) = (
@@ -202,58 +170,6 @@ def test_without_meters_the_page_links_to_create_one(open_page: OpenPage) -> Non
     expect(page.get_by_role("link", name="Create a meter")).to_be_visible()
 
 
-def _open_cancel_dialog(page: Page) -> Locator:
-    """Open the confirmation dialog for a time range from five hours ago to ten minutes from now."""
-    page.locator(".cancel summary").click()
-    end = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 600))
-    page.get_by_label("Ingested before (UTC)").fill(end)
-    page.get_by_label("Ingested from (UTC)").fill(time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(NOW - 5 * HOUR)))
-    page.get_by_label("Rule ID").fill("my-rule")
-    page.get_by_role("button", name="Preview…").click()
-    dialog = page.get_by_role("dialog", name="Cancel usage of api-calls?")
-    expect(dialog).to_be_visible()
-    return dialog
-
-
-def test_cancelling_shows_an_estimate_and_asks_for_confirmation(system_with_usage: System, open_page: OpenPage) -> None:
-    page = open_page("usage?meter=api-calls")
-    dialog = _open_cancel_dialog(page)
-    for text in ("The usage of all tenants", "not by the time of its ingestion", "has not ended yet", "my-rule"):
-        expect(dialog).to_contain_text(text)
-    assert _cells(dialog.locator("tbody tr")) == [["acme", "20.5"], ["globex", "5"], [HOSTILE, "0.25"]]
-    assert_accessible(page)
-    save_screenshot(page, "usage-cancel")
-    expect(page.get_by_role("button", name="Keep usage")).to_be_focused()
-    page.keyboard.press("Enter")
-    expect(dialog).to_be_hidden()
-    assert sandbox_of(system_with_usage).totals("api-calls") != {}
-    page.get_by_role("button", name="Preview…").click()
-    dialog.get_by_role("button", name="Cancel this usage").click()
-    expect(page.locator("#result .success")).to_contain_text("Created rule my-rule.")
-    assert sandbox_of(system_with_usage).totals("api-calls") == {}
-    assert _cells(page.locator(".changes tbody tr")) == [
-        ["acme", "20.5", "0"],
-        ["globex", "5", "0"],
-        [HOSTILE, "0.25", "0"],
-        ["All tenants", "25.75", "0"],
-    ]
-    page.get_by_text("API response").click()
-    expect(page.locator("#result pre")).to_contain_text('"my-rule"')
-
-
-@pytest.mark.usefixtures("system_with_usage")
-def test_an_invalid_time_range_is_not_cancelled(console_url: str) -> None:
-    response = requests.get(f"{console_url}usage/cancel?meter=api-calls&from=1h&to=2h", timeout=30)
-    assert "The start of the time range must be before its end." in response.text
-    assert "hx-delete" not in response.text
-
-
-def test_nothing_is_cancelled_without_the_token(system_with_usage: System, console_url: str) -> None:
-    params = {"meter": "api-calls", "from": "5h", "to": str(int(time.time()) + 600)}
-    assert requests.delete(f"{console_url}usage", params=params, timeout=30).status_code == 403
-    assert sandbox_of(system_with_usage).totals("api-calls") != {}
-
-
 @pytest.mark.usefixtures("system_with_usage")
 def test_arrow_keys_move_between_bars(open_page: OpenPage) -> None:
     page = open_page("usage?meter=api-calls&range=24h")
@@ -284,17 +200,17 @@ def test_the_page_is_accessible_and_fits(open_page: OpenPage, narrow: bool, dark
 def test_usage_is_compared_with_the_period_before(system: System, open_page: OpenPage) -> None:
     create_meter(system, "api-calls")
     # Two hours, and the two hours before.
-    _count(system, "api-calls", ("acme", 1, 6, ""), ("acme", 3, 4, ""), ("globex", 2, 1, ""), ("acme", 9, 99, ""))
+    count(system, "api-calls", ("acme", 1, 6, ""), ("acme", 3, 4, ""), ("globex", 2, 1, ""), ("acme", 9, 99, ""))
     start, end = (time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime((NOW // HOUR - hours) * HOUR)) for hours in (2, 0))
     path = f"usage?meter=api-calls&range=between&from={start}&to={end}&interval=hour&compare=before"
     page = open_page(path)
     expect(page.get_by_text("Total 7, +3 (+75%) against 4 in the period before")).to_be_visible()
     page = open_page(f"{path}&group=customerId")
-    assert sorted(_cells(page.locator(".totals tbody tr"))) == [
+    assert sorted(read_cells(page.locator(".totals tbody tr"))) == [
         ["acme", "6", "4", "+2 (+50%)"],
         ["globex", "1", "0", "+1"],
     ]
-    assert _cells(page.locator(".totals tfoot tr")) == [["All groups", "7", "4", "+3 (+75%)"]]
+    assert read_cells(page.locator(".totals tfoot tr")) == [["All groups", "7", "4", "+3 (+75%)"]]
     expect(page.get_by_label("Compare with")).to_have_value("before")
 
 

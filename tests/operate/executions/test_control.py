@@ -22,14 +22,7 @@ from amberflo_workflows.operate.executions.reader import NoSuchExecution
 from tests.conftest import sandbox_of
 from tests.http_server import serving
 from tests.polling import wait_until
-
-EVENT = {
-    "id": "e",
-    "time": "2026-01-01T00:00:00Z",
-    "detail-type": "onboardingRequest",
-    "source": "tests",
-    "detail": {"tenantId": "t", "tenantData": {"tenantName": "T"}},
-}
+from tests.workflows.tenant_events import ONBOARDING
 
 
 @contextmanager
@@ -46,7 +39,7 @@ def _running(system: System, workflow: str, request: Any) -> Iterator[str]:
 @pytest.mark.emulator
 def test_a_standard_execution_is_stopped_with_the_cause(system: System) -> None:
     executions = Executions(system)
-    with _running(system, "create_customer", EVENT) as arn:
+    with _running(system, "create_customer", ONBOARDING) as arn:
         stop_execution(system, executions, arn, "wrong tenant")
         execution = executions.get(arn)
     assert (execution.summary.status, execution.error, execution.cause) == (Status.ABORTED, STOP_ERROR, "wrong tenant")

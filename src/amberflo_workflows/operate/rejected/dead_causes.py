@@ -4,11 +4,11 @@ EventBridge says in the message that it could not deliver an event. For usage, `
 messages that it returns to the queue, with the execution that failed. A tenant event is the input of its executions.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from amberflo_workflows.core.json_text import parse_json
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.executions.error_causes import parse_error_message
 from amberflo_workflows.operate.executions.executions import Executions
@@ -81,17 +81,9 @@ def _read_queue_log(deployment: Deployment, event: DeadEvent, sent: datetime) ->
         )
     )
     for logged in pages.search("events[]"):
-        line = _parse_line(logged["message"])
-        if event.message_id in line.get("message_ids", ()):
+        line = parse_json(logged["message"])
+        # The emulator ignores the filter pattern and returns every line.
+        if isinstance(line, dict) and event.message_id in line.get("message_ids", ()):
             at = datetime.fromtimestamp(logged["timestamp"] / 1000, UTC)
             reason = line.get("error") or line.get("exception_name") or line.get("message")
             yield FailedAttempt(at, str(reason), str(line.get("execution_arn", "")))
-
-
-def _parse_line(text: str) -> dict[str, Any]:
-    # The emulator ignores the filter pattern and returns every line.
-    try:
-        line = json.loads(text)
-    except ValueError:
-        return {}
-    return line if isinstance(line, dict) else {}
