@@ -106,7 +106,7 @@ def _call(request: GatewayRequest, context: LambdaContext) -> ApiResponse:
         return build_error(404, "Not found")
     workflow, build_input = _WORKFLOWS[route]
     is_read = request.method == "GET"
-    # What a user of the console changes is no concern of the console's.
+    # Only reads are marked: what a person changes in the console is that person's own call.
     name = f"{CONSOLE_PREFIX}{uuid.uuid4()}" if is_read and request.headers.get("x-started-by") == "console" else ""
     return run_for_caller(_machine_arns()[workflow], build_input(request), repeatable=is_read, name=name)
 

@@ -22,6 +22,7 @@ from amberflo_workflows.operate.executions.reader import (
     Query,
     build_page_token,
     parse_page_time,
+    to_millis,
 )
 from amberflo_workflows.operate.executions.task_logs import fetch_task_log_lines
 from amberflo_workflows.operate.executions.throttling import retry_throttled
@@ -113,8 +114,8 @@ class LogReader:
         pages = self._client.get_paginator("filter_log_events").paginate(
             logGroupName=machine.log_group,
             filterPattern=f"{{ {pattern} }}",
-            startTime=_to_millis(window[0] - MAX_DURATION),
-            endTime=_to_millis(window[1] + MAX_DURATION),
+            startTime=to_millis(window[0] - MAX_DURATION),
+            endTime=to_millis(window[1] + MAX_DURATION),
         )
         for line in pages.search("events[]"):
             logged = parse_log_event(line["message"])
@@ -136,10 +137,6 @@ def _parse_page_time(page_token: str) -> datetime | None:
     if not page_token:
         return None
     return parse_page_time(page_token) + timedelta(milliseconds=1)
-
-
-def _to_millis(time: datetime) -> int:
-    return int(time.timestamp() * 1000)
 
 
 def _now() -> datetime:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from amberflo_workflows.operate.deployment import Deployment
 from amberflo_workflows.operate.executions.machines import Machine
 from amberflo_workflows.operate.executions.model import Execution, LogLine
+from amberflo_workflows.operate.executions.reader import to_millis
 from amberflo_workflows.operate.executions.throttling import retry_throttled
 
 # Clocks differ a little, and a task may log after it has timed out.
@@ -33,9 +34,9 @@ def fetch_task_log_lines(deployment: Deployment, machine: Machine, execution: Ex
 def _fetch_lines(functions: Any, logs: Any, resource: str, execution: Execution) -> Iterator[LogLine]:
     configuration = functions.get_function_configuration(FunctionName=resource)
     summary = execution.summary
-    span = {"startTime": _to_millis(summary.started - _MARGIN_BEFORE)}
+    span = {"startTime": to_millis(summary.started - _MARGIN_BEFORE)}
     if summary.stopped:
-        span["endTime"] = _to_millis(summary.stopped + _MARGIN_AFTER)
+        span["endTime"] = to_millis(summary.stopped + _MARGIN_AFTER)
     pages = logs.get_paginator("filter_log_events").paginate(
         logGroupName=configuration["LoggingConfig"]["LogGroup"],
         filterPattern=f'{{ $.correlation_id = "{execution.log_name}" }}',
@@ -66,7 +67,3 @@ def _parse_timestamp(members: dict[str, Any], event: Any) -> datetime:
         return datetime.strptime(str(members.get("timestamp")), _TIMESTAMP_FORMAT).astimezone(UTC)
     except ValueError:
         return datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
-
-
-def _to_millis(time: datetime) -> int:
-    return int(time.timestamp() * 1000)
