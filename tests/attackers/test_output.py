@@ -58,25 +58,33 @@ def test_untrusted_text_cannot_forge_a_log_line(system: System, mark: str) -> No
     started, hostile = time.time(), f"{mark} {HOSTILE}"
     deliver(system, event(usage(tenantId=hostile), usage(meterApiName=hostile)), hostile, json.dumps({"id": hostile}))
     deliver(system, event(usage(tenantId=hostile, note="x" * 150_000)))
-    Runner(system, endpoint=None).run("get_meter", {"meterId": hostile[:200]})
-    Api(system).call("GET", f"usage/x?meterApiName={mark}&groupBy={mark}%0A{json.dumps(FORGED_LINE)}")
+
+    def call_steps() -> None:
+        Runner(system, endpoint=None).run("get_meter", {"meterId": hostile[:200]})
+        Api(system).call("GET", f"usage/x?meterApiName={mark}&groupBy={mark}%0A{json.dumps(FORGED_LINE)}")
+        deliver(system, event(usage(), usage(tenantId="t2")))
+
     # When Amberflo rejects several usages in one call, the step raises an error, which the runtime logs.
     _fail_with_message(system, hostile, "/ingest")
-    deliver(system, event(usage(), usage(tenantId="t2")))
+    call_steps()
 
     def error_lines() -> list[str]:
         return [line for line in _log_lines(system, started) if mark in line and line.startswith("[ERROR]")]
 
-    # The emulator stores log lines after the function has returned.
-    assert wait_until(lambda: error_lines() != [])
-    assert not set("".join(error_lines())) & {*CONTROL_CHARACTERS, "\n"}
-
     def function_lines() -> list[str]:
         return [line for line in _log_lines(system, started) if not RUNTIME_LINE.match(line)]
 
+    def has_each_step_logged() -> bool:
+        services = {json.loads(line).get("service") for line in function_lines()}
+        if services >= {"fetch_usage", "get_meter", "send_usages"} and error_lines():
+            return True
+        # The emulator may store the last lines of an invocation with those of the next one.
+        call_steps()
+        return False
+
     # A step that is warm logs little, but each of these logs its call of Amberflo.
-    steps = {"fetch_usage", "get_meter", "send_usages"}
-    assert wait_until(lambda: steps <= {json.loads(line).get("service") for line in function_lines()})
+    assert wait_until(has_each_step_logged)
+    assert not set("".join(error_lines())) & {*CONTROL_CHARACTERS, "\n"}
     assert [line for line in function_lines() if not isinstance(json.loads(line), dict)] == []
     assert [line for line in function_lines() if json.loads(line).get("message") == FORGED_LINE["message"]] == []
 
