@@ -65,7 +65,7 @@ pictures: setup ## Draw docs/workflows.md and the README's picture from the ASL 
 	@$(BIN)/python -m tools.workflow_pictures
 	@$(BIN)/python -m tools.room_picture
 
-screenshot: setup ## Make docs/console.png from the live console
+screenshot: setup ## Make docs/console.png and docs/overview.png from the live console
 	@$(BIN)/python -m tools.console_screenshot
 
 openapi: setup ## Generate entrypoints/openapi.json from the API's types

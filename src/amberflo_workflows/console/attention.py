@@ -74,10 +74,10 @@ class Watch:
 def _list_dead(counts: QueueCounts) -> Iterator[Concern]:
     link = ("/rejected/dead", "Show dead events")
     if counts.dead_usage:
-        meaning = "They failed five times, and their usage is not counted until they are redriven."
+        meaning = "Processing failed five times. The usage is not counted until it is redriven."
         yield Concern(format_count(counts.dead_usage, "dead usage event"), meaning, *link)
     if counts.dead_tenant_events:
-        meaning = "The customers of their tenants are out of date until they are redriven."
+        meaning = "Processing failed. The customer in Amberflo is out of date until it is redriven."
         yield Concern(format_count(counts.dead_tenant_events, "dead tenant event"), meaning, *link)
 
 
@@ -92,7 +92,7 @@ def _list_failing(activities: Sequence[Activity]) -> Iterator[Concern]:
 def _list_rejected(counts: QueueCounts) -> Iterator[Concern]:
     if counts.rejected:
         title = f"{counts.rejected_text} rejected {'usage' if counts.rejected == 1 else 'usages'}"
-        yield Concern(title, "Not billed until they are fixed and redriven.", "/rejected", "Show rejected usage")
+        yield Concern(title, "Not billed until fixed and redriven.", "/rejected", "Show rejected usage")
 
 
 def _list_drift(console: Console) -> Iterator[Concern]:
