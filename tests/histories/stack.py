@@ -185,6 +185,8 @@ def running_stack() -> Iterator[Stack]:
         # Nobody checks the signatures, and to compute them takes a tenth of the time.
         patch.setattr(RequestSigner, "sign", lambda *_args, **_options: None)
         patch.setattr(aws_call, "sign", lambda headers, *_: headers)
+        # Nothing connects, and the certificates take a third of the time of each new process of a Lambda.
+        patch.setattr(aws_call, "tls_context", lambda: None)
         patch.setattr(stepfunctions, "_SFN_WAIT_SCALE", 0)
         # As in the local system.
         patch.setattr(stepfunctions, "copy", SimpleNamespace(**{**vars(copy), "deepcopy": deepcopy_by_pickle}))

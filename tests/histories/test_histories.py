@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.histories.machine import IngestMachine
@@ -16,7 +16,9 @@ pytestmark = pytest.mark.long
 # Another number, and no shrinking of what fails: for the mutants, whose counterexamples nobody reads.
 MUTANT_HISTORIES = os.environ.get("METERING_HISTORIES")
 SOAK = bool(os.environ.get("METERING_SOAK"))
-HISTORIES = int(MUTANT_HISTORIES or (100_000 if SOAK else 1_000))
+# A test for each part of the long form, so that several processes can share it and each part that passes is reported
+PARTS = 100 if SOAK and not MUTANT_HISTORIES else 1
+HISTORIES = int(MUTANT_HISTORIES or 1_000)
 MAX_RULES = 12 if SOAK or MUTANT_HISTORIES else 8
 SETTINGS = settings(
     max_examples=HISTORIES,
@@ -37,6 +39,7 @@ def stack() -> Iterator[Stack]:
         yield running
 
 
-def test_no_history_loses_a_usage_or_counts_it_twice(stack: Stack) -> None:
-    factory: Any = lambda: IngestMachine(stack)  # noqa: E731 - a class by its type, and anything that builds a machine
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_history_loses_a_usage_or_counts_it_twice(stack: Stack, part: int) -> None:
+    factory: Any = seed(part)(lambda: IngestMachine(stack))
     run_state_machine_as_test(factory, settings=SETTINGS)
