@@ -17,7 +17,7 @@ MOTO := tests/workflows/test_executions.py tests/workflows/test_tenants.py
 # Each process would compile every module that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo up down test coverage test-unit bench soak lint format pictures screenshot openapi wheel synth deploy sbt-bindings attach lock audit clean
+.PHONY: help setup demo up down test coverage test-unit bench soak lint format pictures screenshot gallery openapi wheel synth deploy sbt-bindings attach lock audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ pictures: setup ## Draw docs/workflows.md and the README's picture from the ASL 
 
 screenshot: setup ## Make docs/console.png and docs/overview.png from the live console
 	@$(BIN)/python -m tools.console_screenshot
+
+gallery: setup ## Take pictures of every page of the console, empty, full and failing, and report problems; takes half an hour
+	@$(BIN)/python -m tests.gallery $(ARGS)
 
 openapi: setup ## Generate entrypoints/openapi.json from the API's types
 	@$(BIN)/python -m tools.openapi

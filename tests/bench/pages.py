@@ -2,24 +2,17 @@
 
 import json
 import statistics
-import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any, Final
 
-import uvicorn
 from playwright.sync_api import Browser, sync_playwright
 
-from amberflo_workflows.console.app import create_app
-from amberflo_workflows.console.packages import install_packages
-from amberflo_workflows.local.processes import find_free_port
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.executions.executions import Executions
 from amberflo_workflows.operate.executions.reader import Query
-from amberflo_workflows.operate.loopback import LOOPBACK
 from tools.chromium import CHROMIUM_ARGUMENTS, CHROMIUM_MISSING, find_chromium
+from tools.console import serve_console
 
 EXECUTIONS: Final = 10_000
 RUNS: Final = 5
@@ -33,8 +26,7 @@ def measure(system: System) -> list[dict[str, Any]]:
     path = find_chromium()
     if path is None:
         return [{"page": f"not measured: {CHROMIUM_MISSING}", "loaded_ms": 0, "largest_paint_ms": 0}]
-    machine = system.state_machine_arns["get_meter"]
-    _start_executions(system, machine)
+    start_executions(system)
     executions = Executions(system)
     (newest,) = executions.list_page(Query(workflow="get_meter", limit=1)).summaries
     pages = {
@@ -46,15 +38,17 @@ def measure(system: System) -> list[dict[str, Any]]:
         "usage": "usage",
         "rejected": "rejected",
     }
-    with _serve(system) as url, sync_playwright() as playwright:
+    with serve_console(system) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
         rows = [_measure_page(browser, name, url + page) for name, page in pages.items()]
         browser.close()
     return rows
 
 
-def _start_executions(system: System, machine: str) -> None:
-    client = system.client("stepfunctions")
+def start_executions(system: System) -> None:
+    """Start the executions of ``get_meter``, whose definition is another one until they have ended."""
+    client, machine = system.client("stepfunctions"), system.state_machine_arns["get_meter"]
+    definition = client.describe_state_machine(stateMachineArn=machine)["definition"]
     client.update_state_machine(stateMachineArn=machine, definition=json.dumps(_QUICK_DEFINITION))
 
     def start(number: int) -> None:
@@ -63,21 +57,7 @@ def _start_executions(system: System, machine: str) -> None:
     with ThreadPoolExecutor(_CONCURRENCY) as pool:
         list(pool.map(start, range(EXECUTIONS)))
     time.sleep(2)
-
-
-@contextmanager
-def _serve(system: System) -> Iterator[str]:
-    port = find_free_port()
-    config = uvicorn.Config(create_app(system, install_packages(), port), host=LOOPBACK, port=port, log_level="warning")
-    config.timeout_graceful_shutdown = 1
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://{LOOPBACK}:{port}/"
-    server.should_exit = True
-    thread.join()
+    client.update_state_machine(stateMachineArn=machine, definition=definition)
 
 
 def _measure_page(browser: Browser, name: str, url: str) -> dict[str, Any]:

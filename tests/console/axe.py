@@ -18,13 +18,18 @@ def _axe() -> str:
 
 def assert_accessible(page: Page) -> None:
     """Assert that axe finds nothing on the page."""
+    violations = list_violations(page)
+    assert violations == [], "\n".join(violations)
+
+
+def list_violations(page: Page) -> list[str]:
+    """Return what axe finds on the page: the rule, the element and what is wrong with it."""
     # Evaluated, since the console's content security policy blocks other scripts.
     page.evaluate(_axe())
     options = "{resultTypes: ['violations'], rules: {'target-size': {enabled: true}}}"
     results: dict[str, Any] = page.evaluate(f"() => axe.run(document, {options})")
-    violations = [
+    return [
         f"{rule['id']} ({rule['impact']}): {rule['help']}\n  {node['html'][:200]}\n  {node['failureSummary']}"
         for rule in results["violations"]
         for node in rule["nodes"]
     ]
-    assert violations == [], "\n".join(violations)

@@ -34,8 +34,12 @@ class Concern(NamedTuple):
 
 @dataclass
 class Watch:
-    """What the overview remembers between its updates."""
+    """What the overview remembers between its updates.
 
+    ``reconciliation`` is the id of the latest reconciliation that ended, empty if there is none.
+    """
+
+    reconciliation: str = field(default="", init=False)
     waiting_since: float | None = field(default=None, init=False)
     _rare: tuple[float, Sequence[Concern]] | None = field(default=None, init=False)
 
@@ -67,8 +71,27 @@ class Watch:
 
     def _list_rare(self, console: Console, now: float) -> Sequence[Concern]:
         if self._rare is None or now - self._rare[0] >= _MAX_AGE_SECONDS:
-            self._rare = now, [*_list_drift(console), *_list_alarms(console)]
+            self._rare = now, [*self._list_drift(console), *_list_alarms(console)]
         return self._rare[1]
+
+    def _list_drift(self, console: Console) -> Iterator[Concern]:
+        """Whether the latest reconciliation that ended found differences, or failed."""
+        self.reconciliation = ""
+        try:
+            run = next((run for run in list_runs(console.executions, _MAX_RUNS) if not run.is_running), None)
+        except (OperatorError, BotoCoreError, ClientError) as error:
+            yield Concern(
+                "The latest reconciliation cannot be read", describe(error), "/reconciliations", "Reconciliations"
+            )
+            return
+        if run is None:
+            return
+        self.reconciliation = run.id
+        link = (f"/reconciliations/{run.id}", "Show the reconciliation")
+        if run.result is None:
+            yield Concern("The latest reconciliation has no result", run.problem, *link)
+        elif run.result.has_drift:
+            yield Concern("Amberflo reports other usage than the ledger has", "A tenant's bill would be wrong.", *link)
 
 
 def _list_dead(counts: QueueCounts) -> Iterator[Concern]:
@@ -93,24 +116,6 @@ def _list_rejected(counts: QueueCounts) -> Iterator[Concern]:
     if counts.rejected:
         title = f"{counts.rejected_text} rejected {'usage' if counts.rejected == 1 else 'usages'}"
         yield Concern(title, "Not billed until fixed and redriven.", "/rejected", "Show rejected usage")
-
-
-def _list_drift(console: Console) -> Iterator[Concern]:
-    """Whether the latest reconciliation that ended found differences, or failed."""
-    try:
-        run = next((run for run in list_runs(console.executions, _MAX_RUNS) if not run.is_running), None)
-    except (OperatorError, BotoCoreError, ClientError) as error:
-        yield Concern(
-            "The latest reconciliation cannot be read", describe(error), "/reconciliations", "Reconciliations"
-        )
-        return
-    if run is None:
-        return
-    link = (f"/reconciliations/{run.id}", "Show the reconciliation")
-    if run.result is None:
-        yield Concern("The latest reconciliation has no result", run.problem, *link)
-    elif run.result.has_drift:
-        yield Concern("Amberflo reports other usage than the ledger has", "A tenant's bill would be wrong.", *link)
 
 
 def _list_alarms(console: Console) -> Iterator[Concern]:

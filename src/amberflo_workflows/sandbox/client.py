@@ -16,6 +16,8 @@ def _session() -> "requests.Session":
 
     session = requests.Session()
     session.trust_env = False
+    # The server closes an idle connection after some seconds, perhaps while the next request is on its way.
+    session.headers["Connection"] = "close"
     return session
 
 

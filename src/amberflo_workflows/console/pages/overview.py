@@ -73,8 +73,14 @@ def show_meters(request: Request) -> Response:
 def _load_values(request: Request, max_reads: int = 0) -> dict[str, Any]:
     console = get_console(request)
     counts, activities = fetch_counts(console), _load_activities(console, max_reads)
-    concerns = request.app.state.watch.list_concerns(console, counts, activities, time.monotonic())
-    return {"counts": counts, "activities": activities, "concerns": concerns, "max_counted": MAX_COUNTED}
+    watch = request.app.state.watch
+    return {
+        "counts": counts,
+        "activities": activities,
+        "concerns": watch.list_concerns(console, counts, activities, time.monotonic()),
+        "reconciliation": watch.reconciliation,
+        "max_counted": MAX_COUNTED,
+    }
 
 
 def _load_activities(console: Console, max_reads: int) -> Sequence[Activity]:

@@ -1,0 +1,1 @@
+"""Pictures of every page of the console, with problems that can be detected: ``make gallery``."""
