@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -48,6 +49,7 @@ def test_the_demo_with_a_file_succeeds_and_leaves_no_process(tmp_path: Path) -> 
     assert process.returncode == 0, process.stdout + process.stderr
     assert "All totals are as expected." in process.stdout
     assert "differs" not in process.stdout
+    assert re.findall(r"\b1\d{9}\b", process.stdout) == [], "a time as a number"
     processes = [process.info for process in psutil.process_iter(["cmdline", "cwd"])]
     assert [info for info in processes if str(tmp_path) in str(info)] == []
 

@@ -17,7 +17,7 @@ from amberflo_workflows.operate.api_client import ApiClient
 from amberflo_workflows.operate.ledger.reconciliation import start_reconciliation
 from amberflo_workflows.operate.loopback import loopback_session
 from amberflo_workflows.operate.usage_files import Totals, Usage, compute_totals
-from amberflo_workflows.operate.usage_report import format_number
+from amberflo_workflows.operate.usage_report import format_number, format_time
 
 # Totals are final if they do not change for this time while the queue is empty.
 QUIET_SECONDS: Final = 5.0
@@ -146,7 +146,10 @@ class Demo:
             "ingestionTimeRange": {"startTimeInSeconds": start, "endTimeInSeconds": end},
         }
         self._call("DELETE", "usage", 200, json=rule)
-        self._console.print(f"Cancelled the usage of {meter} that was ingested from {start} to {end}: DELETE usage\n")
+        first, last = format_time(start), format_time(end)
+        self._console.print(
+            f"Cancelled the usage of {meter} that was ingested from {first} to {last} UTC: DELETE usage\n"
+        )
 
     def _reconcile(self) -> bool:
         """Compare the ledger with the sandbox, hour by hour; whether they agree."""
