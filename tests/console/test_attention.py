@@ -1,17 +1,22 @@
 """What the overview says needs a person."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+import requests
 
 from amberflo_workflows.console.activity import build_activity
 from amberflo_workflows.console.attention import Watch
 from amberflo_workflows.console.counts import QueueCounts
 from amberflo_workflows.console.state import Console
 from amberflo_workflows.local.system import System
-from amberflo_workflows.operate.executions.model import ExecutionSummary, Status
+from amberflo_workflows.operate.executions.executions import Executions
+from amberflo_workflows.operate.executions.model import ExecutionResult, ExecutionSummary, Status
 from tests.console.reconciliation_samples import build_request, count_with_drift, start_reconciliation
 from tests.polling import wait_until
+from tools.console import serve_console
 
 pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls")]
 
@@ -47,6 +52,33 @@ def test_drift_is_listed_until_a_reconciliation_finds_none(system: System, tenan
     assert reconcile(tenant) == ["Amberflo reports other usage than the ledger has"]
     # Nothing is rejected, dead, failing or different: the overview says that all is well.
     assert reconcile(f"{tenant}-other") == []
+
+
+class NoFailures(Executions):
+    """The executions of a system, without those of other tests."""
+
+    def list_recent(self, *_: Any, **__: Any) -> Sequence[ExecutionSummary]:
+        return ()
+
+
+class NoReconciliations(NoFailures):
+    def list_results(self, *_: Any) -> Sequence[ExecutionResult]:
+        return ()
+
+
+@pytest.mark.usefixtures("empty_dead_letter_queues")
+def test_the_overview_says_whether_a_reconciliation_found_no_difference(system: System, tenant: str) -> None:
+    def read(executions: Executions) -> str:
+        with serve_console(system, executions) as url:
+            text = requests.get(url, timeout=30).text
+        assert "<strong>All is well.</strong>" in text
+        return text
+
+    assert 'No <a href="/reconciliations">reconciliation</a> has compared' in read(NoReconciliations(system))
+    name = start_reconciliation(system, build_request(tenant))
+    executions = NoFailures(system)
+    assert wait_until(lambda: bool(executions.get_result("reconcile_usage", name).summary.stopped))
+    assert f'The <a href="/reconciliations/{name}">latest reconciliation</a> found no difference.' in read(executions)
 
 
 def test_usage_is_late_after_five_minutes_in_the_queue(system: System) -> None:

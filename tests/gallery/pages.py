@@ -49,7 +49,7 @@ PAGES: Final = (
     GalleryPage("meter", "meters/{meter}"),
     GalleryPage("tenants", "tenants"),
     GalleryPage("tenant", "tenants/{tenant}", _click("button", "Show usage")),
-    GalleryPage("usage", "usage?meter={meter_name}&group=tenant"),
+    GalleryPage("usage", "usage?meter={meter_name}&group=customerId"),
     GalleryPage("usage-no-meter", "usage"),
     GalleryPage("usage-latest", "usage/latest"),
     GalleryPage("usage-records", "usage/records?meter={meter_name}&tenant={tenant}&from=6h&to=0h"),

@@ -127,7 +127,7 @@ def _cause_problems(system: System, api: Api) -> Samples:
 def _cancel_and_reconcile(system: System, api: Api) -> Samples:
     """Cancel usage with a rule, and find differences in a reconciliation."""
     now = int(time.time())
-    rule = {"id": f"the rule of a mistaken import of {LONG_METER}", "meterApiName": "api-calls", "allowFuture": True}
+    rule = {"id": f"the rule of a mistaken import of {LONG_METER}", "meterApiName": "meter-00", "allowFuture": True}
     rule["ingestionTimeRange"] = {"startTimeInSeconds": now - 60, "endTimeInSeconds": now + 60}
     _succeed(api.call("DELETE", "usage", rule))
     count_with_drift(system, LONG_TENANT)

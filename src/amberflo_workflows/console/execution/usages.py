@@ -10,6 +10,7 @@ import msgspec
 
 from amberflo_workflows.core.reported_usage import ReportedUsage, build_rejected_usage
 from amberflo_workflows.operate.executions.model import Execution
+from amberflo_workflows.operate.usage_report import format_number
 
 WORKFLOW: Final = "ingest_usage"
 
@@ -54,7 +55,7 @@ def _build_usage_row(reported: Any, counted: set[str], rejected: Mapping[str, An
         unique_id=unique_id,
         tenant=_format_value(_member(usage, "tenantId")),
         meter=_format_value(_member(usage, "meterApiName")),
-        value=_format_value(_member(usage, "meterValue")),
+        value=_format_meter_value(_member(usage, "meterValue")),
         time=_parse_time(_member(usage, "meterTimeInMillis") or _member(reported, "eventTime")),
         status=status,
         reason=_format_value(rejected.get(unique_id)),
@@ -95,3 +96,12 @@ def _format_value(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _format_meter_value(value: Any) -> str:
+    """Format a number as on the other pages, and what is not a number as it was reported."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    try:
+        return format_number(value) if is_number else _format_value(value)
+    except (ValueError, OverflowError):
+        return _format_value(value)
