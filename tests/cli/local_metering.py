@@ -37,3 +37,10 @@ def count_usages(system: System, usages: list[dict[str, Any]]) -> None:
     """Count usages through the API."""
     response = Api(system).call("POST", "ingest", {"records": usages})
     assert (response.status, response.body["data"]["rejected"]) == (200, []), response
+
+
+def delete_meter(system: System, name: str) -> None:
+    """Delete a meter through the API. Its usage stays in the ledger."""
+    api = Api(system)
+    (meter,) = (meter for meter in api.call("GET", "meters").body["data"] if meter["meterApiName"] == name)
+    assert api.call("DELETE", f"meters/{meter['id']}").status == 200

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from amberflo_workflows.console.pages.usage_records import PAGE_SIZE
 from amberflo_workflows.local.system import System
 from tests.cli.ledger.usages import HOUR, HOUR_SECONDS, build_usage
-from tests.cli.local_metering import count_usages, create_meter
+from tests.cli.local_metering import count_usages, create_meter, delete_meter
 from tests.console.axe import assert_accessible
 from tests.console.conftest import OpenPage, save_screenshot
 from tests.entrypoints.calls import Api
@@ -33,6 +33,15 @@ def _build_path(tenant: str, start: int = HOUR, end: int = HOUR + HOUR_SECONDS) 
 
 def _list_ids(page: Page) -> list[str]:
     return page.locator("#records .id > bdi").all_inner_texts()
+
+
+def test_the_records_of_a_deleted_meter_are_shown(system: System, open_page: OpenPage, tenant: str) -> None:
+    count_usages(system, [build_usage(tenant, 1)])
+    delete_meter(system, "api-calls")
+    page = open_page(_build_path(tenant))
+    expect(page.locator("#more")).to_contain_text("Amberflo has no meter of this name.")
+    expect(page.locator("#more")).to_contain_text("1 record.")
+    assert _list_ids(page) == [f"{tenant}/1"]
 
 
 @pytest.mark.parametrize(("interval", "hours"), [("hour", 1), ("day", 24)])
@@ -149,9 +158,10 @@ def test_an_invalid_url_is_an_error_in_words(open_page: OpenPage, query: str, me
     expect(page.locator("main .problem")).to_contain_text(message)
 
 
-def test_an_unknown_meter_is_an_error_in_words(open_page: OpenPage) -> None:
+def test_an_unknown_meter_is_described(open_page: OpenPage) -> None:
     page = open_page(_build_path("t").replace("api-calls", "unknown"))
-    expect(page.locator("#more .problem")).to_contain_text("The meter 'unknown' was not found")
+    expect(page.locator("#more")).to_contain_text("Amberflo has no meter of this name. It was deleted, or the name is")
+    expect(page.locator("#more")).to_contain_text("The ledger has no usage of this tenant and meter")
 
 
 @pytest.mark.parametrize("dark", [False, True])

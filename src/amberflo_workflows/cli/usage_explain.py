@@ -2,7 +2,7 @@
 
 import json
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -12,11 +12,11 @@ from amberflo_workflows.cli.options import HoursEnd, Json, Meter, parse_hour, pa
 from amberflo_workflows.cli.output import fail, say, show_status, show_table
 from amberflo_workflows.core.meter import ADDITIVE_METER_TYPES
 from amberflo_workflows.operate import usage_report
-from amberflo_workflows.operate.ledger.explanation import Explanation, explain_usage
+from amberflo_workflows.operate.ledger.explanation import Explanation, explain_usage, find_meter
 from amberflo_workflows.operate.usage_report import format_number, format_time
 
 if TYPE_CHECKING:
-    from amberflo_workflows.operate.api_client import Query
+    from amberflo_workflows.operate.api_client import ApiClient, Query
 
 
 def explain(
@@ -39,7 +39,7 @@ def explain(
     first, last = _parse_range(start, end, hour, now)
     with reported_errors(), show_status("Reading the ledger") as update:
         client = get_api_client(context)
-        amberflo_meter = client.get_meter(meter)
+        amberflo_meter = find_meter(client.get_meter, meter)
         explanation = explain_usage(
             client,
             amberflo_meter,
@@ -47,17 +47,31 @@ def explain(
             (first, last),
             on_progress=lambda count: update(f"Reading the ledger: {count:,} records"),
         )
-        query: Query = {"groupBy": "customerId", "tenantId": [tenant]}
-        usage = usage_report.fetch_usage(client, amberflo_meter, (first, min(last, now)), "HOUR", query)
-    reported = sum(group.total for group in usage.groups)
+        reported = _fetch_reported(client, amberflo_meter, tenant, (first, min(last, now)))
+        if reported is None and not explanation.records:
+            # Nobody knows this meter: this raises the error that says so.
+            client.get_meter(meter)
     if as_json:
         print(json.dumps(_describe(explanation, reported), indent=2))
         return
     _show(explanation)
-    if amberflo_meter.get("meterType") in ADDITIVE_METER_TYPES:
+    if reported is None:
+        say(f"Amberflo has no meter {meter}, so there is nothing to compare. It was deleted, or the name is wrong.")
+    elif amberflo_meter["meterType"] in ADDITIVE_METER_TYPES:
         say(f"The ledger has {format_number(explanation.total)}, Amberflo reports {format_number(reported)}.")
     else:
         say(f"The values of this type of meter have no sum. Amberflo reports {format_number(reported)}.")
+
+
+def _fetch_reported(
+    client: "ApiClient", meter: dict[str, Any], tenant: str, time_range: tuple[int, int]
+) -> float | None:
+    """Return what Amberflo reports, or ``None`` if it has no such meter."""
+    if "meterType" not in meter:
+        return None
+    query: Query = {"groupBy": "customerId", "tenantId": [tenant]}
+    usage = usage_report.fetch_usage(client, meter, time_range, "HOUR", query)
+    return sum(group.total for group in usage.groups)
 
 
 def _parse_range(start: str | None, end: str | None, hour: str | None, now: int) -> tuple[int, int]:
@@ -68,7 +82,7 @@ def _parse_range(start: str | None, end: str | None, hour: str | None, now: int)
     return parse_hour("--hour", hour)
 
 
-def _describe(explanation: Explanation, reported: float) -> dict[str, object]:
+def _describe(explanation: Explanation, reported: float | None) -> dict[str, object]:
     return {
         "usages": msgspec.to_builtins(explanation.records),
         "total": explanation.total,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.cli.ledger.usages import HOUR, HOUR_SECONDS, build_usage
-from tests.cli.local_metering import LocalMetering, count_usages
+from tests.cli.local_metering import LocalMetering, count_usages, delete_meter
 from tests.entrypoints.calls import Api
 from tests.workflows.runner import Runner
 
@@ -52,6 +52,21 @@ def test_cancelled_usage_is_explained_and_not_added_up(metering: LocalMetering, 
         "counted",
     ]
     assert printed[-1] == "The ledger has 2, Amberflo reports 2."
+
+
+def test_the_usage_of_a_deleted_meter_is_explained(metering: LocalMetering, tenant: str) -> None:
+    count_usages(metering.system, [build_usage(tenant, 1)])
+    delete_meter(metering.system, "api-calls")
+    explained = _explain(metering, tenant)
+    assert [usage["record"]["uniqueId"] for usage in explained["usages"]] == [f"{tenant}/1"]
+    assert explained["reportedByAmberflo"] is None
+    printed = metering("usage", "explain", "api-calls", tenant, "--from", str(HOUR)).stdout.splitlines()
+    assert printed[-1].startswith("Amberflo has no meter api-calls, so there is nothing to compare.")
+
+
+def test_a_meter_that_nobody_knows_is_an_error(metering: LocalMetering, tenant: str) -> None:
+    done = metering("usage", "explain", "api-cals", tenant)
+    assert (done.returncode, "'api-cals' was not found" in done.stderr) == (1, True), done.stderr
 
 
 def test_an_hour_and_more_records_than_a_page(metering: LocalMetering, tenant: str) -> None:

@@ -16,7 +16,7 @@ from amberflo_workflows.console.state import get_console
 from amberflo_workflows.console.usage_query import parse_seconds
 from amberflo_workflows.core.meter import ADDITIVE_METER_TYPES
 from amberflo_workflows.operate.errors import OperatorError
-from amberflo_workflows.operate.ledger.explanation import ApiRecords, fetch_records
+from amberflo_workflows.operate.ledger.explanation import ApiRecords, fetch_records, find_meter
 from amberflo_workflows.operate.usage_report import format_number
 
 PAGE_SIZE: Final = 100
@@ -70,13 +70,14 @@ def show(request: Request) -> Response:
 def show_rows(request: Request) -> Response:
     """Serve the rows of a page of records, and the button for the next page; or the reason why there are none."""
     query = _RecordsQuery.parse(request)
-    values: dict[str, Any] = {"items": [], "problem": "", "next": query, "has_sum": False}
+    values: dict[str, Any] = {"items": [], "problem": "", "next": query, "has_sum": False, "is_at_amberflo": True}
     try:
         api = get_console(request).api
-        meter = get_console(request).get_meter(query.meter)
+        meter = find_meter(get_console(request).get_meter, query.meter)
         time_range = (query.start, query.end)
         page = fetch_records(api, meter, query.tenant, time_range, next_token=query.token or None, limit=PAGE_SIZE)
         values |= {"items": page.data, "next": _advance(query, page)}
+        values["is_at_amberflo"] = "meterType" in meter
         values["has_sum"] = meter.get("meterType") in ADDITIVE_METER_TYPES
     except OperatorError as error:
         values["problem"] = describe(error)

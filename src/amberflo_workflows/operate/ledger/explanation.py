@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
 from amberflo_workflows.core.ledger.record_page import CountedRecord
 from amberflo_workflows.core.ledger.totals import ExactSum
-from amberflo_workflows.operate.api_client import ApiClient, Query
+from amberflo_workflows.operate.api_client import ApiClient, ApiError, Query
 from amberflo_workflows.operate.errors import OperatorError
 
 
@@ -34,6 +35,19 @@ class ApiRecords(msgspec.Struct):
     data: list[CountedRecord]
     total: float
     next_token: str | None
+
+
+def find_meter(get_meter: Callable[[str], dict[str, Any]], name_or_id: str) -> dict[str, Any]:
+    """Return what ``get_meter`` returns, or a meter without a type if Amberflo has none.
+
+    The ledger has the usage of a deleted meter, under its name. Raises what ``get_meter`` raises for other reasons.
+    """
+    try:
+        return get_meter(name_or_id)
+    except ApiError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        return {"id": name_or_id, "meterApiName": name_or_id}
 
 
 def fetch_records(
