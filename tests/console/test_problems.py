@@ -4,9 +4,13 @@ import pytest
 import requests
 
 from amberflo_workflows.console.problems import describe, describe_plainly
+from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.api_client import ApiError
 from amberflo_workflows.operate.errors import OperatorError
+from tests.conftest import sandbox_of
 
+# What these pages show does not come from Amberflo.
+NEEDS_NO_AMBERFLO = {"tenants/acme/history", "usage/latest", "usage/rules", "reconciliations"}
 ARN = "arn:aws:states:us-east-1:000000000000:express:Get:a:b"
 
 
@@ -48,3 +52,24 @@ def test_no_error_page_names_a_command(console_url: str, address: str, link: str
     main = text[text.index("<main") :]
     assert "metering " not in main
     assert link in main
+
+
+@pytest.mark.emulator
+@pytest.mark.meters("api-calls")
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("meters", "meters/an-id", "tenants", "tenants/acme", "tenants/acme/usage", "tenants/acme/history"),
+        *("usage", "usage?meter=api-calls", "usage/latest", "usage/rules", "overview/meters", "reconciliations"),
+        "usage/records/rows?meter=api-calls&tenant=acme&from=2h&to=1h",
+    ],
+)
+def test_while_amberflo_is_down_a_page_has_links_and_no_commands(
+    system: System, console_url: str, address: str
+) -> None:
+    sandbox_of(system).set_faults([{"kind": "status", "status": 503}])
+    response = requests.get(f"{console_url}{address}", timeout=60)
+    assert response.status_code in {200, 400, 502}, response.text
+    assert "executions show " not in response.text
+    if address not in NEEDS_NO_AMBERFLO:
+        assert "Open the execution" in response.text

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
+from amberflo_workflows.console.problems import describe
 from amberflo_workflows.core.meter import ADDITIVE_METER_TYPES
 from amberflo_workflows.operate.api_client import ApiClient
 from amberflo_workflows.operate.errors import OperatorError
@@ -48,7 +49,7 @@ def fetch_meters(api: ApiClient, meters: Sequence[dict[str, Any]], tenant: str, 
             time_range = (now // _DAY - DAYS + 1) * _DAY, now + 1
             return _build(fetch_usage(api, meter, time_range, "DAY", {"tenantId": [tenant]}))
         except OperatorError as error:
-            return MeterOfTenant(meter, problem=str(error))
+            return MeterOfTenant(meter, problem=describe(error))
 
     with ThreadPoolExecutor(_MAX_WORKERS) as pool:
         return list(pool.map(fetch, meters[:MAX_METERS]))

@@ -15,7 +15,7 @@ from amberflo_workflows.console import live, views
 from amberflo_workflows.console.activity import SPAN, Activity, build_activity
 from amberflo_workflows.console.counts import fetch_counts
 from amberflo_workflows.console.execution.graph_data import build_graph_data
-from amberflo_workflows.console.problems import describe
+from amberflo_workflows.console.problems import describe, describe_plainly
 from amberflo_workflows.console.state import Console, get_console
 from amberflo_workflows.operate import usage_report
 from amberflo_workflows.operate.errors import OperatorError
@@ -28,6 +28,12 @@ MAX_READS: Final = 50
 # Each update makes one request per workflow, and AWS limits the request rate.
 POLL_SECONDS: Final = 5.0
 _MAX_WORKERS: Final = 4
+# The values of the button that loads the usage
+_LOAD: Final[dict[str, Any]] = {
+    "load_url": "/overview/meters",
+    "load_target": "#usage-today",
+    "load_remark": f"This starts an execution of list_meters, and one of fetch_usage for up to {MAX_METERS} meters.",
+}
 
 
 class MeterToday(NamedTuple):
@@ -41,9 +47,7 @@ class MeterToday(NamedTuple):
 def show(request: Request) -> Response:
     machines = get_console(request).executions.machines
     graphs = {machine.workflow: json.dumps(build_graph_data(machine.graph)) for machine in machines.all}
-    return views.render_page(
-        request, "overview.html", **_load_values(request), graphs=graphs, max_meters=MAX_METERS, problem=""
-    )
+    return views.render_page(request, "overview.html", **_load_values(request), **_LOAD, graphs=graphs, problem="")
 
 
 def follow(request: Request) -> Response:
@@ -63,7 +67,7 @@ def show_meters(request: Request) -> Response:
     try:
         meters = console.meters.list()
     except OperatorError as error:
-        return HTMLResponse(views.render(request, "overview_load.html", problem=describe(error)))
+        return HTMLResponse(views.render(request, "usage_load.html", **_LOAD, problem=describe(error)))
     with ThreadPoolExecutor(_MAX_WORKERS) as pool:
         today = list(pool.map(lambda meter: _load_usage_today(console, meter), meters[:MAX_METERS]))
     values = {"meters": today, "more": max(len(meters) - MAX_METERS, 0)}
@@ -103,7 +107,7 @@ def _load_usage_today(console: Console, meter: dict[str, Any]) -> MeterToday:
     try:
         usage = usage_report.fetch_usage(console.api, meter, time_range, "DAY", {})
     except OperatorError as error:
-        return MeterToday(meter, "", str(error))
+        return MeterToday(meter, "", describe_plainly(error))
     return MeterToday(meter, usage_report.format_number(sum(group.total for group in usage.groups)))
 
 

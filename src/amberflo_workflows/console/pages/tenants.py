@@ -3,7 +3,7 @@
 import time
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from botocore.exceptions import BotoCoreError, ClientError
 from starlette.requests import Request
@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from amberflo_workflows.console import tenant_usage, views
+from amberflo_workflows.console.problems import describe
 from amberflo_workflows.console.state import Console, get_console
 from amberflo_workflows.operate.api_client import ApiError
 from amberflo_workflows.operate.errors import OperatorError
@@ -36,7 +37,7 @@ def show_list(request: Request) -> Response:
         if page.get("next_token"):
             values["next_query"] = urlencode({"text": search, "after": page["next_token"]})
     except OperatorError as error:
-        values["problem"] = str(error)
+        values["problem"] = describe(error)
     return views.render_page(request, "tenants.html", **values, read_time=_read_time)
 
 
@@ -47,7 +48,7 @@ def show(request: Request) -> Response:
         values["customer"] = get_console(request).api.get_customer(tenant)
     except OperatorError as error:
         is_missing = isinstance(error, ApiError) and error.status == 404
-        values["problem"] = "" if is_missing else str(error)
+        values["problem"] = "" if is_missing else describe(error)
     links = {"tenant": tenant}
     return views.render_page(
         request,
@@ -57,7 +58,7 @@ def show(request: Request) -> Response:
         rejected_url=f"/rejected?{urlencode({**links, 'status': 'all'})}",
         executions_url=f"/executions?{urlencode(links)}",
         days=tenant_usage.DAYS,
-        max_meters=tenant_usage.MAX_METERS,
+        **_build_load(tenant),
         read_time=_read_time,
     )
 
@@ -79,10 +80,22 @@ def show_history(request: Request) -> Response:
 def show_usage(request: Request) -> Response:
     """Serve the tenant's usage of each meter, or why it cannot be read. It takes an execution for each meter."""
     tenant, console = request.path_params["id"], get_console(request)
-    meters = console.meters.list()
+    try:
+        meters = console.meters.list()
+    except OperatorError as error:
+        return HTMLResponse(views.render(request, "usage_load.html", **_build_load(tenant), problem=describe(error)))
     usages = tenant_usage.fetch_meters(console.api, meters, tenant, int(time.time()))
     more = max(len(meters) - tenant_usage.MAX_METERS, 0)
     return HTMLResponse(views.render(request, "tenant_usage.html", tenant=tenant, usages=usages, more=more))
+
+
+def _build_load(tenant: str) -> dict[str, Any]:
+    """The values of the button that loads the usage."""
+    return {
+        "load_url": f"/tenants/{quote(tenant)}/usage",
+        "load_target": "#tenant-usage",
+        "load_remark": f"This starts an execution of fetch_usage for each of up to {tenant_usage.MAX_METERS} meters.",
+    }
 
 
 def _list_executions(console: Console, tenant: str, *workflows: str) -> list[Any]:

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from amberflo_workflows.console import live, views
 from amberflo_workflows.console.counts import fetch_counts
+from amberflo_workflows.console.problems import describe
 from amberflo_workflows.console.state import get_console
 from amberflo_workflows.core.ledger.receipt import UnreadableObject
 from amberflo_workflows.operate.errors import OperatorError
@@ -26,7 +27,7 @@ def show(request: Request) -> Response:
     try:
         values, problem = _load_values(request), ""
     except (OperatorError, BotoCoreError, ClientError) as error:
-        values, problem = {}, str(error)
+        values, problem = {}, describe(error)
     return views.render_page(request, "usage_latest.html", **values, problem=problem)
 
 
