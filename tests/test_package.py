@@ -15,6 +15,8 @@ import amberflo_workflows
 from amberflo_workflows.infra.operations import OPERATIONS
 from tests.packages import ROOT, build_own_wheel, create_environment, run_in_environment
 
+pytestmark = pytest.mark.long
+
 # The example for SBT needs the bindings and is tested in tests/infra/sbt.
 EXAMPLES = sorted(path.parent.name for path in ROOT.glob("examples/*/app.py") if "sbt" not in path.parent.name)
 

@@ -10,6 +10,8 @@ import uv
 
 from amberflo_workflows.infra.app import OUT
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize(
     ("arguments", "message"),

@@ -10,6 +10,8 @@ from tests.infra import cfn_lint, iam_lint
 from tests.infra.every_setting import DEEP, SETTINGS, WITH_POOL
 from tests.infra.resolved import resolve_template
 
+pytestmark = pytest.mark.long
+
 Templates = dict[str, dict[str, Any]]
 Findings = dict[str, list[cfn_lint.Finding]]
 NAMES = ("Plain", "Attach", *(settings.stack_name for settings in SETTINGS), DEEP)

@@ -10,6 +10,8 @@ import pytest
 from tests.infra.variants import synth_for_region
 from tests.workflows.asl import FILES
 
+pytestmark = pytest.mark.long
+
 REGIONS = {"aws": "eu-central-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 URL_SUFFIXES = {"aws": "amazonaws.com", "aws-cn": "amazonaws.com.cn", "aws-us-gov": "amazonaws.com"}
 # Names of services in policies are the same in every partition.

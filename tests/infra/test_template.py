@@ -19,6 +19,8 @@ from aws_cdk.aws_logs import RetentionDays  # noqa: E402 - as above
 
 from amberflo_workflows.infra.state_machines import StateMachines  # noqa: E402 - as above
 
+pytestmark = pytest.mark.long
+
 TABLE = "AWS::DynamoDB::Table"
 
 

@@ -12,6 +12,8 @@ from amberflo_workflows.infra.settings import Settings
 from amberflo_workflows.local.assembly import PLACEHOLDER, compute_fingerprint, write_assembly
 from amberflo_workflows.operate.errors import OperatorError
 
+pytestmark = pytest.mark.long
+
 SETTINGS = Settings(amberflo_base_url=PLACEHOLDER)
 URL = "http://127.0.0.1:12345"
 

@@ -23,7 +23,7 @@ from tests.runbook.alarms import Alarm, fetch_deployed, sum_emitted
 from tests.runbook.sending import METER, build_usages, count_messages, expected_totals, send_usages
 from tests.workflows.runner import Runner
 
-pytestmark = [pytest.mark.system, pytest.mark.meters("api-calls")]
+pytestmark = [pytest.mark.long, pytest.mark.system, pytest.mark.meters("api-calls")]
 
 Alarms = dict[str, Alarm]
 UNAVAILABLE = {"kind": "status", "status": 503}

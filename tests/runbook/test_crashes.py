@@ -24,7 +24,7 @@ from tests.conftest import empty, sandbox_of
 from tests.polling import wait_until as poll
 from tests.runbook.sending import METER, build_usages, count_messages, expected_totals, send_usages
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.long, pytest.mark.system]
 
 TIMEOUT_SECONDS = 150
 KEY = "key-1"

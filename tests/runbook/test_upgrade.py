@@ -15,7 +15,7 @@ from tests.conftest import sandbox_of
 from tests.polling import wait_until
 from tests.runbook.sending import METER, build_usages, count_messages, expected_totals, send_usages
 
-pytestmark = [pytest.mark.system, pytest.mark.meters("api-calls")]
+pytestmark = [pytest.mark.long, pytest.mark.system, pytest.mark.meters("api-calls")]
 
 UPGRADED = "Upgraded"
 OLDER = "Older release."

@@ -16,6 +16,8 @@ from tests.infra.sbt.conftest import ControlPlaneAssembly, SbtEnvironment
 from tests.infra.sizes import measure
 from tests.packages import ROOT
 
+pytestmark = pytest.mark.long
+
 AUTHORIZER = {"Ref": "ControlPlanecontrolPlaneApicontrolPlaneAPItenantsAuthorizer311EC9C0"}
 READ_ROUTES = {"GET /meters", "GET /meters/{meterId}", "GET /usage/{meterId}"}
 WRITE_ROUTES = {"POST /meters", "PUT /meters/{meterId}", "DELETE /meters/{meterId}", "DELETE /usage"}

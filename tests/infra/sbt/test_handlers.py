@@ -19,7 +19,7 @@ from tests.infra.sbt.conftest import AMBERFLO_URL, SbtEnvironment
 from tests.infra.sbt.parts import select_metering
 from tests.polling import wait_until
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.long, pytest.mark.emulator]
 
 STACK = "MyStack"
 PASSWORD = "Correct-horse-battery-1"
