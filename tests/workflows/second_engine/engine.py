@@ -5,9 +5,9 @@ Its calls to AWS go to a stand-in, and its waits are left out. Everything else i
 
 import json
 import logging
-import time
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +24,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service impor
 )
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.backend import execution_worker
+from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
 from tests.workflows.asl import workflow_name
@@ -73,12 +74,13 @@ class MotoEngine:
     def run(self, workflow: Path, request: Any, aws: AwsCalls) -> MotoExecution:
         arn = self._arns.get(workflow) or self._create(workflow)
         self._executions += 1
-        with replaced_calls(lambda **_service: aws), mock.patch.object(execution_worker, *self._parser):
+        ended = threading.Event()
+        with ExitStack() as patches:
+            patches.enter_context(replaced_calls(lambda **_service: aws))
+            patches.enter_context(mock.patch.object(execution_worker, *self._parser))
+            patches.enter_context(_announced_end(ended))
             execution = self._backend.start_execution(arn, f"execution-{self._executions}", json.dumps(request))
-            limit = time.monotonic() + MAX_SECONDS
-            while execution.exec_status == ExecutionStatus.RUNNING:
-                assert time.monotonic() < limit, f"{workflow_name(workflow)} does not end"
-                time.sleep(0.001)
+            assert ended.wait(MAX_SECONDS), f"{workflow_name(workflow)} does not end"
         events = execution.to_history_output()["events"]
         details = [event.get("stateEnteredEventDetails") for event in events]
         return MotoExecution(
@@ -93,6 +95,17 @@ class MotoEngine:
         name, definition = workflow_name(workflow), json.dumps(build_definition(workflow))
         self._arns[workflow] = str(self._backend.create_state_machine(name, definition, ROLE).arn)
         return self._arns[workflow]
+
+
+def _announced_end(ended: threading.Event) -> AbstractContextManager[object]:
+    """Set an event after an execution has ended: its thread sets the status first, and then the output or the error."""
+    terminated = BaseExecutionWorkerCommunication.terminated
+
+    def announce(communication: BaseExecutionWorkerCommunication) -> None:
+        terminated(communication)
+        ended.set()
+
+    return mock.patch.object(BaseExecutionWorkerCommunication, "terminated", announce)
 
 
 @contextmanager
