@@ -1,4 +1,4 @@
-"""What a rule cancels: usage that was first counted in its range."""
+"""What a rule cancels: usage that was first counted in its range; and the list of rules."""
 
 import pytest
 
@@ -26,3 +26,8 @@ def test_a_rule_replaces_the_rule_with_its_id(is_reversed: bool) -> None:
         entries.reverse()
     rules = Rules(entries)
     assert [_find(rules, second) for second in (5, 55)] == ["", "r"]
+
+
+def test_current_rules_are_listed_with_the_latest_first() -> None:
+    entries = [build_entry("rule", at, build_rule(name, 0, 60)) for at, name in ((30, "a"), (50, "b"), (40, "c"))]
+    assert [written.rule.id for written in Rules(entries).list_current()] == ["b", "c", "a"]
