@@ -139,7 +139,7 @@ def test_usage_that_amberflo_rejects_is_in_the_rejected_table(runner: Runner) ->
     ("request_members", "status", "field"),
     [
         ({"startTimeInSeconds": HOUR + HOUR_SECONDS}, 400, "startTimeInSeconds"),
-        ({"endTimeInSeconds": HOUR + 8 * HOUR_SECONDS}, 400, "endTimeInSeconds"),
+        ({"endTimeInSeconds": HOUR + 24 * HOUR_SECONDS}, 400, "endTimeInSeconds"),
         ({"tenantId": ""}, 400, "tenantId"),
         ({"reconciliation": "../r"}, 400, "reconciliation"),
         ({"reconciliation": "r"}, 404, None),
