@@ -143,7 +143,7 @@ def _parse_with_format(text: str, options: TimeOptions) -> FileTime:
 
 
 def _strptime(text: str, time_format: str) -> datetime:
-    return datetime.strptime(text, time_format)  # noqa: DTZ007 - a zone is added later, if the text has none
+    return datetime.strptime(text, time_format)  # noqa: DTZ007 - _add_zone adds a zone to a time without one
 
 
 def _add_zone(time: datetime, zone: str, form: str) -> FileTime:

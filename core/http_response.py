@@ -42,7 +42,7 @@ class Response(HTTPResponse):
 
     def _read_next_chunk_size(self) -> int:
         # The library would read all that the server sends for a size of -1.
-        size: int = super()._read_next_chunk_size()  # type: ignore[misc] # not in the stubs
+        size: int = super()._read_next_chunk_size()  # type: ignore[misc] # typeshed lacks this method
         if size < 0:
             raise InvalidResponse("a chunk of negative size")
         return size

@@ -131,7 +131,7 @@ class LedgerStore:
 
     def download(self, key: str) -> IO[bytes]:
         """Return the content of an object as a temporary file, for the caller to close."""
-        file = TemporaryFile()  # noqa: SIM115 - the caller reads it
+        file = TemporaryFile()  # noqa: SIM115 - returned open, for the caller to close
         shutil.copyfileobj(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"], file)
         file.seek(0)
         return file

@@ -84,7 +84,7 @@ class UnsortedUsage:
                 file.close()
 
     def _write_run(self, hour: int, items: Iterable[RunItem]) -> None:
-        file = TemporaryFile()  # noqa: SIM115 - closed when its hour was read
+        file = TemporaryFile()  # noqa: SIM115 - stays open until its hour is read, then closed
         write_run(items, file)
         file.seek(0)
         self.runs[hour].append(file)

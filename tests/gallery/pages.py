@@ -26,9 +26,7 @@ class GalleryPage:
 
 def _click(role: str, name: str) -> Callable[[Page], None]:
     def click(page: Page) -> None:
-        control = page.get_by_role(role, name=name)  # type: ignore[arg-type] # one of the roles of ARIA
-        if control.count():
-            control.first.click()
+        page.get_by_role(role, name=name).first.click()  # type: ignore[arg-type] # one of the roles of ARIA
 
     return click
 

@@ -74,7 +74,7 @@ def test_dead_events_block_a_period(runner: Runner, queue: str, code: str) -> No
 
 
 def test_a_period_that_is_not_over_is_not_ready(runner: Runner) -> None:
-    # A day ahead, in case that the hour ends during the tests.
+    # A day ahead, since the hour may end during the tests.
     request = {"startTimeInSeconds": NOW, "endTimeInSeconds": NOW + 24 * HOUR_SECONDS}
     assert _list_reasons(runner, request) == {"notOver": 1}
 

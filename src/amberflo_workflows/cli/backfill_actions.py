@@ -120,7 +120,7 @@ def _send(
 
 def _describe_earlier_run(context: typer.Context, source: UsageSource, layout: FileLayout) -> list[str]:
     """Return a warning if the file was sent with other options, or if that cannot be checked."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow, and rarely needed
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import, and most commands do without it
 
     try:
         deployment, first = find_deployment(context), _read_first_row(source, layout)

@@ -23,7 +23,7 @@ def find_deployment(context: typer.Context) -> Deployment | None:
 
 def fetch_known_meters(context: typer.Context) -> KnownMeters:
     """Fetch the meters of the deployment that the command is for. Raises :class:`MetersNotChecked`."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow, and rarely needed
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import, and most commands do without it
 
     try:
         deployment = find_deployment(context)

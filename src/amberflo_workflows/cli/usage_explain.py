@@ -49,7 +49,7 @@ def explain(
         )
         reported = _fetch_reported(client, amberflo_meter, tenant, (first, min(last, now)))
         if reported is None and not explanation.records:
-            # Nobody knows this meter: this raises the error that says so.
+            # Neither has this meter, so the error of the lookup is raised after all.
             client.get_meter(meter)
     if as_json:
         print(json.dumps(_describe(explanation, reported), indent=2))

@@ -64,7 +64,7 @@ def test_the_usage_of_a_deleted_meter_is_explained(metering: LocalMetering, tena
     assert printed[-1].startswith("Amberflo has no meter api-calls, so there is nothing to compare.")
 
 
-def test_a_meter_that_nobody_knows_is_an_error(metering: LocalMetering, tenant: str) -> None:
+def test_a_meter_without_records_that_amberflo_lacks_is_an_error(metering: LocalMetering, tenant: str) -> None:
     done = metering("usage", "explain", "api-cals", tenant)
     assert (done.returncode, "'api-cals' was not found" in done.stderr) == (1, True), done.stderr
 
