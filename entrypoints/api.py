@@ -165,11 +165,12 @@ def _list_query(request: GatewayRequest) -> dict[str, Any]:
     return {name: _join(name, value) for name, value in request.query.items() if value}
 
 
+def _all_usage_query(request: GatewayRequest) -> dict[str, Any]:
+    return {name: _join(name, value) for name, value in request.query.items() if value or name not in _DEFAULT_IF_EMPTY}
+
+
 def _usage_query(request: GatewayRequest) -> dict[str, Any]:
-    query = {
-        name: _join(name, value) for name, value in request.query.items() if value or name not in _DEFAULT_IF_EMPTY
-    }
-    return {**query, "meterId": request.resource_id}
+    return {**_all_usage_query(request), "meterId": request.resource_id}
 
 
 def _join(name: str, value: str | list[str]) -> str | list[str]:
@@ -219,6 +220,7 @@ _WORKFLOWS: Final[dict[tuple[str, str], tuple[str, Callable[[GatewayRequest], di
     ("DELETE", "/meters/{meterId}"): ("delete_meter", _meter_id),
     ("GET", "/customers"): ("list_customers", _list_query),
     ("GET", "/customers/{customerId}"): ("get_customer", _customer_id),
+    ("GET", "/usage"): ("list_usage", _all_usage_query),
     ("GET", "/usage/{meterId}"): ("fetch_usage", _usage_query),
     ("GET", "/usage/{meterId}/records"): ("list_records", _usage_query),
     ("DELETE", "/usage"): ("cancel_usage", _parse_body),

@@ -17,6 +17,7 @@ MEMORY_MB: Final[Mapping[str, int]] = MappingProxyType(
         "FetchUsage": 512,
         "ListCustomers": 512,
         "ListMeters": 512,
+        "ListUsage": 512,
         # Up to a million records have to be read for a page while the caller waits, so it has a full core.
         "ReadRecords": 1769,
         # Batches of up to 6 MB: with half of the processor time, five pollers would process fewer of them.

@@ -97,6 +97,7 @@ OPERATIONS: Final = (
     Operation("delete_meter", OperationKind.SYNCHRONOUS, Route("DELETE", "/meters/{meterId}")),
     Operation("list_customers", OperationKind.SYNCHRONOUS, Route("GET", "/customers")),
     Operation("get_customer", OperationKind.SYNCHRONOUS, Route("GET", "/customers/{customerId}")),
+    Operation("list_usage", OperationKind.SYNCHRONOUS, Route("GET", "/usage")),
     Operation("fetch_usage", OperationKind.SYNCHRONOUS, Route("GET", "/usage/{meterId}")),
     Operation("list_records", OperationKind.SYNCHRONOUS, RECORDS),
     Operation("cancel_usage", OperationKind.SYNCHRONOUS, Route("DELETE", "/usage")),

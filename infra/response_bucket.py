@@ -12,7 +12,7 @@ from amberflo_workflows.infra.nag import acknowledge, get_logical_id
 from amberflo_workflows.infra.storage import build_bucket
 
 # The steps whose responses can be large.
-WRITERS: Final = ("FetchUsage", "ListCustomers", "ListMeters", "ReadRecords")
+WRITERS: Final = ("FetchUsage", "ListCustomers", "ListMeters", "ListUsage", "ReadRecords")
 
 
 class ResponseBucket(Construct):

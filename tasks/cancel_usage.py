@@ -22,7 +22,7 @@ from amberflo_workflows.core.meter import ApiName
 from amberflo_workflows.core.response import StepResponse, error_response, success
 from amberflo_workflows.core.usage_record import InvalidUsage, UsageRecord, build_record
 from amberflo_workflows.tasks.amberflo.meter_lookup import has_meter
-from amberflo_workflows.tasks.fetch_usage import Seconds
+from amberflo_workflows.tasks.amberflo.time_range import Seconds
 from amberflo_workflows.tasks.step import Step, step
 
 # The only known rule type (from the npm package).

@@ -11,7 +11,6 @@ The value of a filter is taken as it is: a comma may be part of a tenant's name.
 the filter one customer would see the usage of all.
 """
 
-import time
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -23,9 +22,9 @@ from amberflo_workflows.core.meter import ApiName, MeterId
 from amberflo_workflows.core.response import ClaimResponse, StepResponse, success
 from amberflo_workflows.tasks.amberflo.errors import AmberfloUnavailable
 from amberflo_workflows.tasks.amberflo.meter_lookup import check_meter_name
+from amberflo_workflows.tasks.amberflo.time_range import Interval, Seconds, build_time_range
 from amberflo_workflows.tasks.step import Step, step
 
-DEFAULT_RANGE_SECONDS: Final = 24 * 60 * 60
 # The end of the message of a 413.
 TOO_LARGE_ADVICE: Final = (
     "Use a shorter range, a longer timeGroupingInterval, fewer groups (take, filter.KEY) or no groupBy."
@@ -34,9 +33,6 @@ TOO_LARGE_ADVICE: Final = (
 # If these were ignored when empty, the report would have more than the caller limited it to.
 _LIMITS: Final = ("startTimeInSeconds", "endTimeInSeconds", "take")
 
-# Epoch seconds until the year 2286. A time in milliseconds is later, and is rejected.
-Seconds = Annotated[int, Meta(ge=0, lt=10_000_000_000)]
-Interval = Literal["HOUR", "DAY", "WEEK", "MONTH"]
 Aggregation = Literal["SUM", "COUNT", "MIN", "MAX"]
 
 
@@ -78,7 +74,7 @@ def _build_query(request: Any) -> MeterQuery:
     question = msgspec.convert(fields, UsageQuestion, strict=False)
     body: dict[str, Any] = {
         "meterApiName": question.meter_api_name,
-        "timeRange": _build_time_range(question),
+        "timeRange": build_time_range(question.start_time_in_seconds, question.end_time_in_seconds),
         "timeGroupingInterval": question.time_grouping_interval,
     }
     # Without it Amberflo uses the meter's own aggregation; a default of ours would be wrong for distinct counts.
@@ -91,19 +87,6 @@ def _build_query(request: Any) -> MeterQuery:
     if question.take:
         body["take"] = {"limit": question.take, "isAscending": False}
     return MeterQuery(body, question.meter_id if members.get("meterApiName") else None)
-
-
-def _build_time_range(question: UsageQuestion) -> dict[str, int]:
-    now = int(time.time())
-    end = now if question.end_time_in_seconds is None else min(question.end_time_in_seconds, now)
-    start = question.start_time_in_seconds
-    if start is None:
-        start = max(end - DEFAULT_RANGE_SECONDS, 0)
-    if start >= end:
-        raise msgspec.ValidationError(
-            "The range is empty: it must start before its end and before now - at `$.startTimeInSeconds`"
-        )
-    return {"startTimeInSeconds": start, "endTimeInSeconds": end}
 
 
 def _build_filters(parameters: dict[str, Any]) -> dict[str, list[str]]:

@@ -94,6 +94,27 @@ def test_fetch_prints_csv(metering_with_usage: LocalMetering) -> None:
     assert (done.returncode, "use --json or --csv, not both" in done.stderr) == (2, True)
 
 
+def test_list_shows_the_total_of_each_meter(metering_with_usage: LocalMetering) -> None:
+    create_meter(metering_with_usage.system, "unused")
+    done = metering_with_usage("usage", "list")
+    assert [line.split()[-1] for line in done.stdout.splitlines() if line.startswith(("api-calls", "unused"))] == [
+        "25.25",
+        "0",
+    ]
+    options = ("usage", "list", "--tenant", "acme", "--from", str(SECOND))
+    totals = {
+        usage["meter"]["meterApiName"]: usage["groups"][0]["total"] for usage in metering_with_usage.json(*options)
+    }
+    assert totals == {"api-calls": 17, "unused": 0}
+    done = metering_with_usage(*options, "--csv")
+    assert done.stdout.splitlines() == ["meterApiName,total", "api-calls,17.0", "unused,0.0"]
+
+
+def test_list_without_meters_says_how_to_create_one(system: System, tmp_path: Path) -> None:
+    done = LocalMetering.of(system, tmp_path / "home")("usage", "list")
+    assert "There are no meters. Create one with: metering meters create" in done.stdout
+
+
 def test_json_has_all_intervals_and_the_query(metering_with_usage: LocalMetering) -> None:
     time_range = ("--from", str(FIRST), "--to", str(SECOND + 3600), "--interval", "hour")
     # The filter excludes other tenants, and --take acme's usage in the other region.
@@ -239,6 +260,8 @@ def test_a_cancellation_that_fails_reports_its_progress(metering: LocalMetering,
         (("fetch", "m", "--from", ""), 2, "--from: '' is not a valid time"),
         (("fetch", "m", "--to", ""), 2, "--to: '' is not a valid time"),
         (("fetch", "m", "--last", ""), 2, "--last: '' is not a valid duration"),
+        (("list", "--tenant", ""), 2, "--tenant is empty; set a value, or omit the option"),
+        (("list", "--last", "1x"), 2, "--last: '1x' is not a valid duration"),
         (("chart", "m", "--filter", "region"), 2, "--filter must be KEY=VALUE, not 'region'"),
         (("chart", "m", "--filter", "a=1", "--filter", "a= "), 2, "--filter must be KEY=VALUE, not 'a= '"),
         (("fetch", "m", "--tenant", ""), 2, "--tenant is empty; set a value, or omit the option"),

@@ -71,10 +71,15 @@ def test_shows_the_usage_of_each_meter_today(system: System, open_page: OpenPage
     name = _create_meter(system)
     usage = {"tenantId": "acme", "meterApiName": name, "meterValue": 1234.5}
     assert Api(system).call("POST", "ingest", usage).status == 200
+    sandbox_of(system).create_meters("a-meter-without-usage")
+    sandbox_of(system).clear_requests()
     page = open_page("")
     page.get_by_role("button", name="Show usage").click()
     row = page.locator("tr", has_text=name)
     expect(row).to_contain_text("1,234.5", timeout=15_000)
+    # The meters with usage come first, and one query is for all.
+    assert name in page.locator("#usage-today tbody tr").first.inner_text()
+    assert {call["path"] for call in sandbox_of(system).requests()["counts"]} == {"/meters", "/usage/all"}
     expect(row).to_contain_text(LABEL)
     assert page.title() == "Overview · Metering"
     save_screenshot(page, "overview")

@@ -33,6 +33,7 @@ def test_a_call_ends_before_api_gateway_times_out(aws: dict[str, Any]) -> None:
         "get_meter",
         "update_meter",
         "delete_meter",
+        "list_usage",
         "fetch_usage",
         "list_records",
         "list_customers",

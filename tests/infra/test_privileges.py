@@ -99,6 +99,7 @@ ROLES: dict[str, Grants] = dict(
         _expect_task("ListMeters", **{"AnswersLarge/*": "s3:PutObject"}),
         _expect_task("ListCustomers", **{"AnswersLarge/*": "s3:PutObject"}),
         _expect_task("GetCustomer"),
+        _expect_task("ListUsage", **{"AnswersLarge/*": "s3:PutObject"}),
         _expect_task("FetchUsage", **{"AnswersLarge/*": "s3:PutObject"}),
         _expect_reader("ReadRecords", **{"AnswersLarge/*": "s3:PutObject"}),
         _expect_function(
@@ -162,6 +163,7 @@ ROLES: dict[str, Grants] = dict(
         _expect_machine("DeleteMeter", *CHANGE_METER, "DeleteMeter", **UNLOCK),
         _expect_machine("ListCustomers", "ResolveApiKey", "ListCustomers"),
         _expect_machine("GetCustomer", "ResolveApiKey", "GetCustomer"),
+        _expect_machine("ListUsage", "ResolveApiKey", "ListUsage"),
         _expect_machine("FetchUsage", "ResolveApiKey", "GetMeter", "FetchUsage"),
         _expect_machine("ListRecords", "ResolveApiKey", "GetMeter", "ReadRecords"),
         _expect_machine("CancelUsage", "ResolveApiKey", "CancelUsage", "WriteCancellation"),

@@ -39,7 +39,7 @@ def test_the_local_template_differs_only_in_the_runtime(aws: dict[str, Any], loc
             assert len(architectures) == 1
             # The bundle has byte code and binaries for its runtime, so its hash differs.
             assert function.pop("Code").keys() == {"S3Bucket", "S3Key"}
-    assert len(get_functions(aws)) == 32
+    assert len(get_functions(aws)) == 33
     assert aws == local
 
 

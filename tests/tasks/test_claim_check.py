@@ -75,6 +75,15 @@ def test_a_response_above_the_limit_is_an_error_with_advice(steps: Steps) -> Non
     assert _keys(steps) == []
 
 
+def test_the_usage_of_all_meters_is_stored_or_too_large(steps: Steps) -> None:
+    _set_response(steps, [_build_report(MAX_BODY_BYTES - len("[]"))])
+    response = steps.run("list_usage", {})
+    assert (response["statusCode"], response["claim"]["bytes"]) == (200, MAX_BODY_BYTES)
+    _set_response(steps, [_build_report(MAX_BODY_BYTES)])
+    response = steps.run("list_usage", {})
+    assert (response["statusCode"], "GET /usage/{meterId}" in response["body"]["message"]) == (413, True)
+
+
 def test_size_is_counted_with_all_but_ascii_escaped(steps: Steps) -> None:
     for size, member in ((MAX_INLINE_BYTES // 3 - 100, "body"), (MAX_INLINE_BYTES // 3 + 100, "claim")):
         _set_response(steps, _build_report(size, "é"))

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.emulator
 METER = {"label": "API calls", "meterApiName": "api-calls", "meterType": "sum_of_all_usage"}
 SYNCHRONOUS = [
     "create_meter", "get_meter", "list_meters", "update_meter", "delete_meter", "fetch_usage", "list_records",
-    "cancel_usage", "list_customers", "get_customer",
+    "cancel_usage", "list_usage", "list_customers", "get_customer",
 ]  # fmt: skip
 REFRESHED = ["WasApiKeyRefreshed", "RefreshApiKey"]
 
@@ -31,7 +31,7 @@ def _create_meter(runner: Runner) -> Any:
 
 def _request(runner: Runner, workflow: str) -> Any:
     """A request that succeeds; creates the meter that it needs."""
-    without_meter = {"create_meter", "list_meters", "list_customers", "get_customer"}
+    without_meter = {"create_meter", "list_meters", "list_usage", "list_customers", "get_customer"}
     meter_id = "" if workflow in without_meter else _create_meter(runner)["id"]
     window = {"startTimeInSeconds": 1, "endTimeInSeconds": 2}
     if workflow == "get_customer":
@@ -42,6 +42,7 @@ def _request(runner: Runner, workflow: str) -> Any:
         "get_meter": {"meterId": meter_id},
         "update_meter": {"meterId": meter_id, "label": "new"},
         "delete_meter": {"meterId": meter_id},
+        "list_usage": {},
         "fetch_usage": {"meterId": meter_id},
         "list_records": {"meterId": meter_id, "tenantId": "t1", **window},
         "list_customers": {},

@@ -78,7 +78,7 @@ def test_every_operation_has_a_workflow() -> None:
     assert {workflow_name(path) for path in FILES} >= {
         "create_meter", "get_meter", "list_meters", "update_meter", "delete_meter",
         "fetch_usage", "list_records", "cancel_usage", "ingest_usage", "backfill_usage",
-        "list_customers", "get_customer", "create_customer", "delete_customer",
+        "list_usage", "list_customers", "get_customer", "create_customer", "delete_customer",
         "reconcile_usage", "replay_usage", "close_period",
     }  # fmt: skip
 
@@ -156,7 +156,7 @@ def test_a_step_gets_the_time_limit_of_its_state(path: Path) -> None:
     for name, task in iter_tasks(load_workflow(path)):
         if _calls_amberflo(task):
             # A large response has to be stored in its bucket before the state times out.
-            reserve = 1 if name in {"FetchUsage", "ListMeters", "ListCustomers"} else 0
+            reserve = 1 if name in {"FetchUsage", "ListUsage", "ListMeters", "ListCustomers"} else 0
             # A step that makes many calls has a limit for each of them.
             limit = 30 if name == "CompareHours" else task["TimeoutSeconds"] - reserve
             assert task["Parameters"]["timeoutSeconds"] == limit, name

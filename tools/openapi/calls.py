@@ -8,7 +8,15 @@ from amberflo_workflows.core.ledger.requests import ReconciliationRequest
 from amberflo_workflows.core.meter import MeterFields, NewMeter
 from amberflo_workflows.tasks.cancel_usage import CancelRecords, FilteringRule
 from tools.openapi import operation_schemas, schemas
-from tools.openapi.parameters import FETCH_USAGE, IDEMPOTENCY_KEY, LIST_CUSTOMERS, LIST_METERS, LIST_RECORDS, Parameter
+from tools.openapi.parameters import (
+    FETCH_USAGE,
+    IDEMPOTENCY_KEY,
+    LIST_CUSTOMERS,
+    LIST_METERS,
+    LIST_RECORDS,
+    LIST_USAGE,
+    Parameter,
+)
 
 
 class Call(NamedTuple):
@@ -87,8 +95,16 @@ CALLS: Final = {
         problems=(400, 404),
         description="The customer as Amberflo returns it.",
     ),
+    "list_usage": Call(
+        summary="Fetch the usage of all meters.",
+        responses=(schemas.UsageReports,),
+        problems=(400,),
+        description="One query of Amberflo for all meters. Amberflo extends the range to complete intervals in UTC. "
+        "New usage appears after a delay.",
+        parameters=LIST_USAGE,
+    ),
     "fetch_usage": Call(
-        summary="Fetch usage.",
+        summary="Fetch the usage of a meter.",
         responses=(schemas.UsageAnswer,),
         problems=(400, 404),
         description="Amberflo extends the range to complete intervals in UTC. New usage appears after a delay.",

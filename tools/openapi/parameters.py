@@ -11,6 +11,7 @@ from amberflo_workflows.entrypoints.call_identity import MAX_KEY_LENGTH
 from amberflo_workflows.tasks.fetch_usage import UsageQuestion
 from amberflo_workflows.tasks.list_customers import ListCustomers
 from amberflo_workflows.tasks.list_meters import ListMeters
+from amberflo_workflows.tasks.list_usage import AllUsageQuestion
 from amberflo_workflows.tasks.read_records import MAX_RECORDS, RecordQuestion
 
 Parameter: TypeAlias = dict[str, Any]
@@ -32,6 +33,10 @@ _DESCRIPTIONS: Final = {
 _CUSTOMER_DESCRIPTIONS: Final = {
     "limit": "Customers per page.",
     "search": "A part of the id, the name or the email, in upper or lower case.",
+}
+_ALL_USAGE_DESCRIPTIONS: Final = {
+    "groupBy": "By customer.",
+    "tenantId": "One tenant. A comma is part of the tenant's ID.",
 }
 _RECORD_DESCRIPTIONS: Final = {
     "meterApiName": "The name of the meter. Default: it is looked up by the ID, unless the meter was deleted.",
@@ -82,6 +87,7 @@ CUSTOMER_ID: Final[Parameter] = {
 }
 LIST_CUSTOMERS: Final = _build_query(ListCustomers, {**_DESCRIPTIONS, **_CUSTOMER_DESCRIPTIONS})
 LIST_METERS: Final = _build_query(ListMeters, _DESCRIPTIONS)
+LIST_USAGE: Final = _build_query(AllUsageQuestion, {**_DESCRIPTIONS, **_ALL_USAGE_DESCRIPTIONS})
 LIST_RECORDS: Final = _build_query(
     RecordQuestion, _RECORD_DESCRIPTIONS, required=("tenantId", "startTimeInSeconds", "endTimeInSeconds")
 )

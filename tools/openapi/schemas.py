@@ -120,6 +120,12 @@ class UsageAnswer(Struct):
     data: UsageReport
 
 
+class UsageReports(Struct):
+    """A usage report of each meter, whose `metadata.meterApiName` names the meter."""
+
+    data: list[UsageReport]
+
+
 class RecordPage(Struct):
     """Records in the order of their times. `total` is the sum of the page's values without what was cancelled.
 

@@ -1,5 +1,6 @@
 """Options that several commands have."""
 
+import time
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -7,7 +8,7 @@ import typer
 
 from amberflo_workflows.cli.completion import complete_meter
 from amberflo_workflows.cli.output import fail, note
-from amberflo_workflows.operate.times import InvalidTime, parse_time
+from amberflo_workflows.operate.times import InvalidTime, parse_duration, parse_time
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
@@ -24,7 +25,16 @@ HoursStart = Annotated[
 ]
 HoursEnd = Annotated[str | None, typer.Option("--to", help="End, like --from. Default: now.")]
 
+RangeStart = Annotated[
+    str | None, typer.Option("--from", help="Start: ISO 8601, epoch seconds, or a time ago like 7d.")
+]
+RangeEnd = Annotated[str | None, typer.Option("--to", help="End, like --from. Default: now.")]
+RangeLength = Annotated[
+    str | None, typer.Option("--last", help="Length of time before the end, like 7d. Default: 24h.")
+]
+
 _HOUR: Final = 3600
+_DEFAULT_LAST: Final = "24h"
 
 OptionText = TypeVar("OptionText", str | None, list[str] | None)
 
@@ -40,12 +50,26 @@ def reject_empty(parameter: typer.CallbackParam, value: OptionText) -> OptionTex
 def parse_time_option(option: str, text: str, now: int) -> int:
     """Parse an option's time into epoch seconds. Prints a note if it has no zone and this machine's is assumed."""
     try:
-        time = parse_time(text, now)
+        parsed = parse_time(text, now)
     except InvalidTime as error:
         raise fail(f"{option}: {error}", 2) from None
-    if time.assumed:
-        note(f"{option} {text} is taken as {time.assumed}, in the time zone of this machine.")
-    return time.seconds
+    if parsed.assumed:
+        note(f"{option} {text} is taken as {parsed.assumed}, in the time zone of this machine.")
+    return parsed.seconds
+
+
+def parse_range(start_text: str | None, end_text: str | None, last: str | None) -> tuple[int, int]:
+    """Parse the options ``--from``, ``--to`` and ``--last`` into start and end, in epoch seconds."""
+    if start_text is not None and last is not None:
+        raise fail("--from and --last both set the start; use one of them", 2)
+    now = int(time.time())
+    end = parse_time_option("--to", end_text, now) if end_text is not None else now
+    if start_text is not None:
+        return parse_time_option("--from", start_text, now), end
+    try:
+        return end - parse_duration(_DEFAULT_LAST if last is None else last), end
+    except InvalidTime as error:
+        raise fail(f"--last: {error}", 2) from None
 
 
 def parse_hour(option: str, text: str) -> tuple[int, int]:

@@ -1,28 +1,33 @@
 """``metering usage``: fetch, chart and cancel usage through the HTTP API, and explain it from the ledger."""
 
 import json
-import time
 from collections.abc import Callable
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from amberflo_workflows.cli.context import get_api_client, reported_errors
 from amberflo_workflows.cli.csv_output import Csv, print_csv, reject_two_formats
-from amberflo_workflows.cli.options import Json, Meter, parse_time_option, reject_empty
+from amberflo_workflows.cli.options import (
+    Json,
+    Meter,
+    RangeEnd,
+    RangeLength,
+    RangeStart,
+    parse_range,
+    reject_empty,
+)
 from amberflo_workflows.cli.output import fail, show_status
 from amberflo_workflows.cli.usage_cancel import cancel
 from amberflo_workflows.cli.usage_explain import explain
+from amberflo_workflows.cli.usage_list import list_
 from amberflo_workflows.cli.usage_rules import restore, rules
 from amberflo_workflows.cli.usage_views import show_as_bars, show_as_table
 from amberflo_workflows.operate import usage_report
 from amberflo_workflows.operate.api_client import Query
-from amberflo_workflows.operate.times import InvalidTime, parse_duration
 from amberflo_workflows.operate.usage_report import MeterUsage
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Fetch, chart, explain, cancel and restore usage.")
-
-DEFAULT_LAST: Final = "24h"
 
 
 def _build_command(show: Callable[[MeterUsage], None]) -> Callable[..., None]:
@@ -32,11 +37,9 @@ def _build_command(show: Callable[[MeterUsage], None]) -> Callable[..., None]:
         context: typer.Context,
         *,
         meter: Meter,
-        start: Annotated[
-            str | None, typer.Option("--from", help="Start: ISO 8601, epoch seconds, or a time ago like 7d.")
-        ] = None,
-        end: Annotated[str | None, typer.Option("--to", help="End, like --from. Default: now.")] = None,
-        last: Annotated[str | None, typer.Option(help="Length of time before the end, like 7d. Default: 24h.")] = None,
+        start: RangeStart = None,
+        end: RangeEnd = None,
+        last: RangeLength = None,
         interval: Annotated[
             Literal["hour", "day", "week", "month"], typer.Option(help="Time grouping interval, in UTC.")
         ] = "day",
@@ -57,7 +60,7 @@ def _build_command(show: Callable[[MeterUsage], None]) -> Callable[..., None]:
     ) -> None:
         reject_two_formats(as_json, as_csv)
         query = _build_query(group_by, filters, tenants, take)
-        time_range = _parse_range(start, end, last)
+        time_range = parse_range(start, end, last)
         with reported_errors(), show_status("Fetching the usage"):
             client = get_api_client(context)
             usage = usage_report.fetch_usage(client, client.get_meter(meter), time_range, interval.upper(), query)
@@ -71,6 +74,7 @@ def _build_command(show: Callable[[MeterUsage], None]) -> Callable[..., None]:
     return command
 
 
+app.command("list")(list_)
 app.command("fetch", help="Show a meter's usage as a table: non-zero usage by group and interval, and totals.")(
     _build_command(show_as_table)
 )
@@ -81,20 +85,6 @@ app.command()(cancel)
 app.command()(explain)
 app.command()(rules)
 app.command()(restore)
-
-
-def _parse_range(start_text: str | None, end_text: str | None, last: str | None) -> tuple[int, int]:
-    """Parse the options into start and end, in epoch seconds."""
-    if start_text is not None and last is not None:
-        raise fail("--from and --last both set the start; use one of them", 2)
-    now = int(time.time())
-    end = parse_time_option("--to", end_text, now) if end_text is not None else now
-    if start_text is not None:
-        return parse_time_option("--from", start_text, now), end
-    try:
-        return end - parse_duration(DEFAULT_LAST if last is None else last), end
-    except InvalidTime as error:
-        raise fail(f"--last: {error}", 2) from None
 
 
 def _build_query(

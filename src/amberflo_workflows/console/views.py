@@ -12,6 +12,7 @@ from amberflo_workflows.console.times import render_time, render_zone
 from amberflo_workflows.operate.executions.content import describe_response_status
 from amberflo_workflows.operate.executions.error_causes import parse_error_message, parse_stack_trace
 from amberflo_workflows.operate.executions.model import ExecutionSummary, Status
+from amberflo_workflows.operate.usage_report import format_number
 
 # A sign for each status, so that colour is not the only difference.
 SIGNS: Final = {
@@ -79,6 +80,7 @@ def render_page(request: Request, template: str, status: int = 200, **values: An
 
 _TEMPLATES.filters.update(
     duration=format_duration,
+    number=format_number,
     execution_seconds=execution_seconds,
     time=render_time,
     sign=SIGNS.__getitem__,

@@ -1,6 +1,6 @@
 """Read Amberflo's usage report: groups with a value for each interval."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, NamedTuple
@@ -56,6 +56,14 @@ class _Report(Struct, rename="camel"):
     client_meters: list[Group]
 
 
+class _Metadata(Struct, rename="camel"):
+    meter_api_name: str
+
+
+class _NamedReport(_Report, rename="camel"):
+    metadata: _Metadata
+
+
 class MeterUsage(NamedTuple):
     """Usage of a meter in a range. Times are epoch seconds; ``interval`` is the API's ``timeGroupingInterval``."""
 
@@ -64,6 +72,11 @@ class MeterUsage(NamedTuple):
     end: int
     interval: str
     groups: list[Group]
+
+    @property
+    def total(self) -> float:
+        """The total of all groups."""
+        return sum(group.total for group in self.groups)
 
     @property
     def columns(self) -> list[str]:
@@ -113,6 +126,34 @@ def fetch_usage(
         return MeterUsage(meter, start, end, interval, msgspec.convert(report, _Report).client_meters)
     except msgspec.ValidationError as error:
         raise OperatorError(f"The API's response is not a usage report: {error}") from None
+
+
+def fetch_all_usage(
+    client: ApiClient, meters: Sequence[dict[str, Any]], time_range: tuple[int, int], interval: str, query: Query
+) -> list[MeterUsage]:
+    """Fetch the usage of all meters between epoch seconds in one call, sorted by the meters' names.
+
+    ``query`` is passed to the API. A meter that is not in ``meters`` has only its name. Raises :class:`OperatorError`.
+    """
+    start, end = time_range
+    parameters = {
+        "startTimeInSeconds": start,
+        "endTimeInSeconds": end,
+        "timeGroupingInterval": interval,
+        **query,
+    }
+    response = client.call("GET", "usage", query=parameters)["data"]
+    by_name = {meter["meterApiName"]: meter for meter in meters}
+    try:
+        reports = msgspec.convert(response, list[_NamedReport])
+    except msgspec.ValidationError as error:
+        raise OperatorError(f"The API's response is not a list of usage reports: {error}") from None
+    usages = []
+    for report in sorted(reports, key=lambda report: report.metadata.meter_api_name):
+        name = report.metadata.meter_api_name
+        meter = by_name.get(name, {"meterApiName": name})
+        usages.append(MeterUsage(meter, start, end, interval, report.client_meters))
+    return usages
 
 
 def choose_interval(seconds: int) -> str:

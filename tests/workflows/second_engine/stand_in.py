@@ -60,6 +60,7 @@ OUTPUTS: dict[str, Output] = {
     "GetCustomer": lambda _event: {"statusCode": 200, "body": {"data": {"customerId": "a"}}},
     "UpdateMeter": lambda _event: _METER,
     "DeleteMeter": lambda _event: _ACCEPTED,
+    "ListUsage": lambda _event: {"statusCode": 200, "body": {"data": []}},
     "FetchUsage": lambda _event: {"statusCode": 200, "body": {"data": {"clientMeters": []}}},
     "ReadRecords": lambda _event: {"statusCode": 200, "body": {"data": [], "total": 0, "next_token": None}},
     "CancelUsage": lambda _event: _ACCEPTED,

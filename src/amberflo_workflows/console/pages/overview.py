@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -15,14 +15,15 @@ from amberflo_workflows.console import live, views
 from amberflo_workflows.console.activity import SPAN, Activity, build_activity
 from amberflo_workflows.console.counts import fetch_counts
 from amberflo_workflows.console.execution.graph_data import build_graph_data
-from amberflo_workflows.console.problems import describe, describe_plainly
+from amberflo_workflows.console.problems import describe
 from amberflo_workflows.console.state import Console, get_console
-from amberflo_workflows.operate import usage_report
 from amberflo_workflows.operate.errors import OperatorError
+from amberflo_workflows.operate.usage_report import fetch_all_usage
 
 # At most this many executions per workflow are counted, so that the page loads within a second.
 MAX_COUNTED: Final = 900
-MAX_METERS: Final = 20
+# The rows of the table of usage: more would hide what is below it.
+MAX_METERS: Final = 50
 # The responses that an update reads for each workflow, and caches: the first one is for the page to be quick.
 MAX_READS: Final = 50
 # Each update makes one request per workflow, and AWS limits the request rate.
@@ -32,16 +33,8 @@ _MAX_WORKERS: Final = 4
 _LOAD: Final[dict[str, Any]] = {
     "load_url": "/overview/meters",
     "load_target": "#usage-today",
-    "load_remark": f"This starts an execution of list_meters, and one of fetch_usage for up to {MAX_METERS} meters.",
+    "load_remark": "This starts an execution of list_usage, and one of list_meters.",
 }
-
-
-class MeterToday(NamedTuple):
-    """A meter and its usage since midnight UTC, or the ``problem`` that prevented its query."""
-
-    meter: dict[str, Any]
-    usage: str
-    problem: str = ""
 
 
 def show(request: Request) -> Response:
@@ -62,15 +55,17 @@ def follow(request: Request) -> Response:
 
 
 def show_meters(request: Request) -> Response:
-    """Serve today's usage, or why it cannot be read. It takes one query per meter, so it is loaded on request."""
-    console = get_console(request)
+    """Serve today's usage, of all tenants, or why it cannot be read. It takes an execution, so it is on request."""
+    console, now = get_console(request), datetime.now(UTC)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    time_range = int(midnight.timestamp()), int(now.timestamp()) + 1
     try:
-        meters = console.meters.list()
+        usages = fetch_all_usage(console.api, console.meters.list(), time_range, "DAY", {})
     except OperatorError as error:
         return HTMLResponse(views.render(request, "usage_load.html", **_LOAD, problem=describe(error)))
-    with ThreadPoolExecutor(_MAX_WORKERS) as pool:
-        today = list(pool.map(lambda meter: _load_usage_today(console, meter), meters[:MAX_METERS]))
-    values = {"meters": today, "more": max(len(meters) - MAX_METERS, 0)}
+    # The sort is stable: meters with usage come first, each part by name.
+    usages.sort(key=lambda usage: not usage.total)
+    values = {"usages": usages[:MAX_METERS], "more": max(len(usages) - MAX_METERS, 0)}
     return HTMLResponse(views.render(request, "overview_meters.html", **values))
 
 
@@ -98,17 +93,6 @@ def _load_activities(console: Console, max_reads: int) -> Sequence[Activity]:
     with ThreadPoolExecutor(_MAX_WORKERS) as pool:
         activities = list(pool.map(load, [machine.workflow for machine in console.executions.machines.all]))
     return sorted(activities, key=lambda activity: (-activity.bad, -activity.total, activity.workflow))
-
-
-def _load_usage_today(console: Console, meter: dict[str, Any]) -> MeterToday:
-    now = datetime.now(UTC)
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    time_range = int(midnight.timestamp()), int(now.timestamp()) + 1
-    try:
-        usage = usage_report.fetch_usage(console.api, meter, time_range, "DAY", {})
-    except OperatorError as error:
-        return MeterToday(meter, "", describe_plainly(error))
-    return MeterToday(meter, usage_report.format_number(sum(group.total for group in usage.groups)))
 
 
 ROUTES: Final = (

@@ -21,6 +21,7 @@ from amberflo_workflows.operate.rejected.table import RejectedTable
 
 PAGE_SIZE: Final = 100
 MAX_LISTED: Final = 20
+MAX_METERS: Final = 50
 # The workflows of a tenant's events, and that which cancels single usages.
 _TENANT_WORKFLOWS: Final = ("create_customer", "delete_customer")
 _CANCELLING_WORKFLOW: Final = "cancel_usage"
@@ -78,15 +79,14 @@ def show_history(request: Request) -> Response:
 
 
 def show_usage(request: Request) -> Response:
-    """Serve the tenant's usage of each meter, or why it cannot be read. It takes an execution for each meter."""
+    """Serve the tenant's usage of each meter, or why it cannot be read. It takes an execution, so it is on request."""
     tenant, console = request.path_params["id"], get_console(request)
     try:
-        meters = console.meters.list()
+        usages = tenant_usage.fetch_meters(console.api, console.meters.list(), tenant, int(time.time()))
     except OperatorError as error:
         return HTMLResponse(views.render(request, "usage_load.html", **_build_load(tenant), problem=describe(error)))
-    usages = tenant_usage.fetch_meters(console.api, meters, tenant, int(time.time()))
-    more = max(len(meters) - tenant_usage.MAX_METERS, 0)
-    return HTMLResponse(views.render(request, "tenant_usage.html", tenant=tenant, usages=usages, more=more))
+    values = {"usages": usages[:MAX_METERS], "more": max(len(usages) - MAX_METERS, 0)}
+    return HTMLResponse(views.render(request, "tenant_usage.html", tenant=tenant, **values))
 
 
 def _build_load(tenant: str) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def _build_load(tenant: str) -> dict[str, Any]:
     return {
         "load_url": f"/tenants/{quote(tenant)}/usage",
         "load_target": "#tenant-usage",
-        "load_remark": f"This starts an execution of fetch_usage for each of up to {tenant_usage.MAX_METERS} meters.",
+        "load_remark": "This starts an execution of list_usage, and one of list_meters.",
     }
 
 

@@ -60,6 +60,7 @@ _EXAMPLES: Final[dict[str, Example]] = {
     "delete_meter": _constant({"meterId": _UNKNOWN_METER}),
     "list_customers": _constant({}),
     "get_customer": _constant({"customerId": TENANT}),
+    "list_usage": _constant({}),
     "fetch_usage": _constant({"meterApiName": METER}),
     "list_records": _build_list_records_input,
     "cancel_usage": _constant(
