@@ -19,6 +19,10 @@ from amberflo_workflows.tasks.amberflo.errors import AmberfloUnavailable
 from amberflo_workflows.tasks.amberflo.time_range import Interval, Seconds, build_time_range
 from amberflo_workflows.tasks.step import Step, step
 
+# Amberflo computes each interval of each meter, also if nothing was used.
+MAX_INTERVALS: Final = 1_000
+# A month is at least as long.
+_INTERVAL_SECONDS: Final[dict[Interval, int]] = {"HOUR": 3_600, "DAY": 86_400, "WEEK": 7 * 86_400, "MONTH": 28 * 86_400}
 TOO_LARGE_ADVICE: Final = "Use a shorter range, a longer timeGroupingInterval, a tenantId, or GET /usage/{meterId}."
 
 
@@ -40,6 +44,7 @@ def _build_parameters(request: Any) -> dict[str, str]:
         members["timeGroupingInterval"] = interval.upper()
     question = msgspec.convert(members, AllUsageQuestion, strict=False)
     time_range = build_time_range(question.start_time_in_seconds, question.end_time_in_seconds)
+    _check_length(time_range["endTimeInSeconds"] - time_range["startTimeInSeconds"], question.time_grouping_interval)
     parameters = {name: str(seconds) for name, seconds in time_range.items()}
     parameters["timeGroupingInterval"] = question.time_grouping_interval
     if question.group_by:
@@ -47,6 +52,15 @@ def _build_parameters(request: Any) -> dict[str, str]:
     if question.tenant_id is not None:
         parameters["customerId"] = normalize_text(question.tenant_id)
     return parameters
+
+
+def _check_length(seconds: int, interval: Interval) -> None:
+    intervals = seconds // _INTERVAL_SECONDS[interval]
+    if intervals > MAX_INTERVALS:
+        raise msgspec.ValidationError(
+            f"The range has {intervals:,} intervals ({interval}); at most {MAX_INTERVALS:,} are allowed for all meters "
+            "at once. Use a shorter range or a longer timeGroupingInterval - at `$.startTimeInSeconds`"
+        )
 
 
 @step(_build_parameters)

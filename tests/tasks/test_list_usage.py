@@ -66,6 +66,22 @@ def test_the_range_and_the_interval_are_those_of_the_query(counted: Steps) -> No
     assert [value["secondsSinceEpochUtc"] for value in group["values"]] == list(range(start, start + DAY, 3_600))
 
 
+@pytest.mark.parametrize(("interval", "seconds"), [("HOUR", 3_600), ("DAY", DAY), ("WEEK", 7 * DAY)])
+def test_the_number_of_intervals_is_limited(steps: Steps, interval: str, seconds: int) -> None:
+    # The response of a single meter is not stored in the bucket.
+    steps.sandbox.create_meters("api-calls")
+    question = {"startTimeInSeconds": NOW - 1_000 * seconds, "endTimeInSeconds": NOW, "timeGroupingInterval": interval}
+    assert len(_list(steps, **question)["api-calls"]["secondsSinceEpochIntervals"]) in {1_000, 1_001}
+    question["startTimeInSeconds"] = NOW - 1_001 * seconds
+    response = steps.run("list_usage", question)
+    message = f"The range has 1,001 intervals ({interval}); at most 1,000"
+    assert (response["statusCode"], message in response["body"]["message"]) == (400, True)
+
+
+def test_all_months_since_1970_are_allowed(counted: Steps) -> None:
+    assert _totals(_list(counted, startTimeInSeconds=0, timeGroupingInterval="MONTH")["storage"]) == {"": 5}
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -76,6 +92,7 @@ def test_the_range_and_the_interval_are_those_of_the_query(counted: Steps) -> No
         ("groupBy", "region"),
         ("startTimeInSeconds", ""),
         ("startTimeInSeconds", NOW + DAY),
+        ("startTimeInSeconds", NOW - 1_002 * DAY),
         ("endTimeInSeconds", NOW * 1_000),
         ("timeGroupingInterval", "YEAR"),
         ("meterApiName", "api-calls"),

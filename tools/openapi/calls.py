@@ -99,8 +99,8 @@ CALLS: Final = {
         summary="Fetch the usage of all meters.",
         responses=(schemas.UsageReports,),
         problems=(400,),
-        description="One query of Amberflo for all meters. Amberflo extends the range to complete intervals in UTC. "
-        "New usage appears after a delay.",
+        description="One query of Amberflo for all meters, of at most 1,000 intervals. Amberflo extends the range to "
+        "complete intervals in UTC. New usage appears after a delay.",
         parameters=LIST_USAGE,
     ),
     "fetch_usage": Call(

@@ -187,13 +187,8 @@ async def _report_all_usage(sandbox: Sandbox, request: Request) -> Response:
         "groupBy": [params["groupBy"]] if params.get("groupBy") else [],
         "filter": {"customerId": [params["customerId"]]} if params.get("customerId") else {},
     }
-    names = [meter["meterApiName"] for meter in meters.list_meters(sandbox.store, None, None)]
-    reports = [
-        await run_in_threadpool(
-            usage.build_report, sandbox.store, sandbox.settings, {**query, "meterApiName": name}, sparse=False
-        )
-        for name in names
-    ]
+    all_meters = meters.list_meters(sandbox.store, None, None)
+    reports = await run_in_threadpool(usage.build_all_reports, sandbox.store, sandbox.settings, all_meters, query)
     return JSONResponse(reports)
 
 

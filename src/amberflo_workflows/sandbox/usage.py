@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -73,9 +73,40 @@ def build_report(store: Store, settings: SandboxSettings, body: Any, *, sparse: 
 
     Raises :class:`RequestRejected`, or msgspec's error for a part of the wrong type.
     """
-    query = _parse_query(store, body)
+    if not isinstance(body, dict):
+        raise RequestRejected("Invalid request: the body must be an object")
+    meters = store.documents("meter").values()
+    meter = next((meter for meter in meters if meter["meterApiName"] == body.get("meterApiName")), None)
+    if meter is None:
+        raise RequestRejected(f"Invalid request: meter '{body.get('meterApiName')}' does not exist")
+    return _build_report(store, settings, _parse_query(meter, body), body, sparse=sparse)
+
+
+def build_all_reports(
+    store: Store, settings: SandboxSettings, meters: Sequence[dict[str, Any]], body: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Build a report for each meter. Raises as :func:`build_report`."""
+    used = {name for (name,) in store.query("SELECT DISTINCT meter FROM records", [])}
+    reports = []
+    for meter in meters:
+        name = meter["meterApiName"]
+        named = {**body, "meterApiName": name}
+        query = _parse_query(meter, named)
+        reports.append(_build_report(store, settings, query, named, sparse=False, has_records=name in used))
+    return reports
+
+
+def _build_report(
+    store: Store,
+    settings: SandboxSettings,
+    query: ReportQuery,
+    body: dict[str, Any],
+    *,
+    sparse: bool,
+    has_records: bool = True,
+) -> dict[str, Any]:
     intervals = list(_interval_starts(query))
-    by_bucket, totals = _read_groups(store, settings, query, intervals)
+    by_bucket, totals = _read_groups(store, settings, query, intervals) if has_records else ({}, {})
     _check_sums(chain(totals.values(), *(by_start.values() for by_start in by_bucket.values())))
     # Groups with the same total are in the order of their names, so that `take` always returns the same ones.
     sign = 1 if query.ascending else -1
@@ -124,13 +155,7 @@ def _parameters(settings: SandboxSettings, meter: str) -> dict[str, Any]:
     }
 
 
-def _parse_query(store: Store, body: Any) -> ReportQuery:
-    if not isinstance(body, dict):
-        raise RequestRejected("Invalid request: the body must be an object")
-    meters = store.documents("meter").values()
-    meter = next((meter for meter in meters if meter["meterApiName"] == body.get("meterApiName")), None)
-    if meter is None:
-        raise RequestRejected(f"Invalid request: meter '{body.get('meterApiName')}' does not exist")
+def _parse_query(meter: dict[str, Any], body: dict[str, Any]) -> ReportQuery:
     known = {"customerId", *(meter.get("dimensions") or [])}
     parts = msgspec.convert(body, _RequestParts, strict=False)
     group_by, filters, take = parts.groupBy or [], parts.filter or {}, parts.take or _Take()
