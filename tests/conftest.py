@@ -1,4 +1,5 @@
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,16 @@ from amberflo_workflows.local.emulator import Emulator, running_emulator
 from amberflo_workflows.local.system import System, running_system
 from amberflo_workflows.sandbox.client import SandboxClient
 from tests.polling import wait_until
+from tests.service_models import share_service_models
 
 # Powertools reads these when a handler's module is imported, which a test may do before any fixture.
 os.environ["POWERTOOLS_SERVICE_NAME"] = "tests"
+share_service_models()
+
+
+def pytest_configure() -> None:
+    """Let tests interrupt commands: a shell lets the jobs that it starts in the background ignore that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple, Protocol
 from unittest import mock
 
+from jsonpath_ng.ext.parser import parse
 from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
@@ -23,6 +24,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service impor
     state_task_service_sqs,
 )
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.utils import json_path
 from moto.stepfunctions.parser.backend import execution_worker
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
@@ -66,7 +68,8 @@ class MotoEngine:
 
     def __init__(self) -> None:
         self._backend = StepFunctionsParserBackend(REGION, ACCOUNT)
-        # A program holds nothing of an execution. To parse it takes longer than to run it.
+        # A program and a path hold nothing of an execution. To parse them takes longer than to run them.
+        self._parse_path = cache(parse)
         self._parser = ("AmazonStateLanguageParser", SimpleNamespace(parse=cache(AmazonStateLanguageParser.parse)))
         self._arns: dict[Path, str] = {}
         self._executions = 0
@@ -78,6 +81,7 @@ class MotoEngine:
         with ExitStack() as patches:
             patches.enter_context(replaced_calls(lambda **_service: aws))
             patches.enter_context(mock.patch.object(execution_worker, *self._parser))
+            patches.enter_context(mock.patch.object(json_path, "parse", self._parse_path))
             patches.enter_context(_announced_end(ended))
             execution = self._backend.start_execution(arn, f"execution-{self._executions}", json.dumps(request))
             assert ended.wait(MAX_SECONDS), f"{workflow_name(workflow)} does not end"
