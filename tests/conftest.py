@@ -15,6 +15,8 @@ from tests.service_models import share_service_models
 
 # Powertools reads these when a handler's module is imported, which a test may do before any fixture.
 os.environ["POWERTOOLS_SERVICE_NAME"] = "tests"
+# CDK's validation takes half of the time of a synthesis, and one test runs it.
+os.environ["CDK_VALIDATION"] = "false"
 share_service_models()
 
 

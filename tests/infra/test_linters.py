@@ -1,10 +1,19 @@
-"""cfn-lint and parliament over the templates of all variants. SBT's are in ``sbt/test_control_plane.py``."""
+"""CDK's own validation, and cfn-lint and parliament over the templates of all variants.
+
+Those of SBT are in ``sbt/test_control_plane.py``.
+"""
 
 import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from amberflo_workflows.infra.app import OUT
 from amberflo_workflows.infra.settings import Settings
 from tests.infra import cfn_lint, iam_lint
 from tests.infra.every_setting import DEEP, SETTINGS, WITH_POOL
@@ -22,6 +31,14 @@ POOLS = {"Plain", WITH_POOL, DEEP}
 def test_the_variants_together_have_another_value_than_the_default_for_every_setting() -> None:
     names = [field.name for field in dataclasses.fields(Settings)]
     assert [name for name in names if all(getattr(item, name) == getattr(Settings(), name) for item in SETTINGS)] == []
+
+
+def test_the_validation_of_cdk_reports_nothing(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "CDK_VALIDATION"}
+    command = [sys.executable, "-m", "amberflo_workflows.infra.app"]
+    subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True)
+    report = json.loads((tmp_path / OUT / "validation-report.json").read_text())
+    assert report["pluginReports"] == []
 
 
 @pytest.fixture(scope="session")
