@@ -10,6 +10,8 @@ from pathlib import Path
 import uv
 
 ROOT = Path(__file__).parents[1]
+# The variables that an isolated process inherits: where packages are, and that CDK does not validate.
+INHERITED = ("UV_", "SSL_", "PIP_", "CDK_VALIDATION")
 
 
 def read_source(module: str) -> str:
@@ -54,9 +56,11 @@ def create_environment(folder: Path, *packages: str, unlocked: str = "") -> Path
 def run_in_environment(
     python: Path, folder: Path, *arguments: str, **variables: str
 ) -> "subprocess.CompletedProcess[str]":
-    """Run an interpreter in a folder, with no Node on the PATH and with an empty cache."""
+    """Run an interpreter in a folder, with no Node on the PATH and with an empty cache of ours."""
     environment = {"PATH": os.defpath, "HOME": str(folder), "CDK_OUTDIR": "out", **variables}
-    inherited = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_", "PIP_"))}
+    # jsii would unpack CDK again, which takes many seconds.
+    environment["JSII_RUNTIME_PACKAGE_CACHE_ROOT"] = str(Path.home() / ".cache" / "aws" / "jsii" / "package-cache")
+    inherited = {name: value for name, value in os.environ.items() if name.startswith(INHERITED)}
     command = [str(python), *arguments]
     return subprocess.run(
         command, cwd=folder, env={**inherited, **environment}, capture_output=True, text=True, check=False

@@ -9,6 +9,7 @@ import pytest
 import uv
 
 from amberflo_workflows.infra.app import OUT
+from tests.packages import INHERITED
 
 pytestmark = pytest.mark.long
 
@@ -60,7 +61,7 @@ def test_an_invalid_setting_is_reported_in_one_line(arguments: list[str], messag
 
 
 def test_a_user_without_a_home_directory_synthesises(tmp_path: Path) -> None:
-    inherited = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_", "PIP_"))}
+    inherited = {name: value for name, value in os.environ.items() if name.startswith(INHERITED)}
     # What uv has downloaded, so that the test downloads nothing.
     uv_cache = {"UV_CACHE_DIR": subprocess.check_output([uv.find_uv_bin(), "cache", "dir"], text=True).strip()}
     (tmp_path / "temporary").mkdir()
