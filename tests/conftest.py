@@ -78,28 +78,26 @@ def shared_system(system_folder: Path) -> Iterator[System]:
 
 
 @pytest.fixture
-def system(shared_system: System, request: pytest.FixtureRequest) -> Iterator[System]:
+def system(shared_system: System, request: pytest.FixtureRequest) -> System:
     """The shared local system, emptied of what earlier tests left; the waits of its workflows are left out.
 
     A test that sends usage needs its meters: it creates them, or names them in the marker ``meters(NAME, …)``. The
     marker of a test replaces that of its module.
     """
-    empty(shared_system)
     marker = request.node.get_closest_marker("meters")
-    sandbox_of(shared_system).create_meters(*(marker.args if marker else ()))
-    yield shared_system
-    sandbox_of(shared_system).clear_faults()
+    empty(shared_system, *(marker.args if marker else ()))
+    return shared_system
 
 
-def empty(system: System) -> None:
-    """Delete meters, usage, faults, rejected items, files, receipts, and queued and dead events.
+def empty(system: System, *meters: str) -> None:
+    """Delete usage, faults, rejected items, files, receipts, and queued and dead events, and all other meters.
 
     A rule in a receipt would cancel usage of a later test, although the sandbox no longer has the rule.
     """
     for queue in ("UsageQueueUrl", "UsageDeadLetterQueueUrl", "TenantDeadLetterQueueUrl"):
         system.client("sqs").purge_queue(QueueUrl=system.outputs[queue])
     _wait_for_sending(system)
-    sandbox_of(system).reset()
+    sandbox_of(system).reset(*meters)
     s3 = system.client("s3")
     for output in ("BackfillBucketName", "LedgerBucketName"):
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=system.outputs[output]):

@@ -5,6 +5,7 @@ It has AWS's table of actions in its package, and so needs no network.
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from parliament import analyze_policy_string
@@ -84,11 +85,16 @@ def list_findings(policy: Policy) -> list[Finding]:
         resource = {"Resource": "arn:aws:iam::000000000000:role/itself"}
         document = {**document, "Statement": [{**statement, **resource} for statement in document["Statement"]]}
     # The community's rules are about what a role may do, not about who may assume it.
-    report = analyze_policy_string(json.dumps(document), include_community_auditors=not is_trust)
+    items = _analyze(json.dumps(document), include_community_auditors=not is_trust)
     return [
-        Finding(item.issue, _render_actions(item), f"{policy.place}: {item.detail} {item.location}")
-        for item in report.findings
+        Finding(item.issue, _render_actions(item), f"{policy.place}: {item.detail} {item.location}") for item in items
     ]
+
+
+# Templates have many policies in common.
+@cache
+def _analyze(document: str, *, include_community_auditors: bool) -> list[Any]:
+    return list(analyze_policy_string(document, include_community_auditors=include_community_auditors).findings)
 
 
 def _render_actions(item: Any) -> str:

@@ -94,9 +94,9 @@ class SandboxClient:
         customers: dict[str, dict[str, Any]] = self._call("GET", "customers")
         return customers
 
-    def reset(self) -> None:
-        """Delete all data and reset the counts; faults and keys stay."""
-        self._call("POST", "reset")
+    def reset(self, *meter_api_names: str) -> None:
+        """Delete all data, reset the counts, and create meters as :meth:`create_meters` does; faults and keys stay."""
+        self._call("POST", "reset", list(meter_api_names))
 
     def _call(self, method: str, path: str, body: object = None) -> Any:
         response = _session().request(method, f"{self.url}/_sandbox/{path}", json=body, timeout=30)

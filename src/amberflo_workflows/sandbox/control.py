@@ -99,7 +99,9 @@ async def _create_meters(sandbox: "Sandbox", request: Request) -> Response:
 
 
 async def _reset(sandbox: "Sandbox", request: Request) -> Response:
+    names = msgspec.json.decode(await request.body() or b"[]", type=list[str])
     sandbox.store.clear()
+    meters.add_missing_meters(sandbox.store, names)
     return await _clear_requests(sandbox, request)
 
 
