@@ -4,8 +4,8 @@ BIN := .venv/bin
 UV := $(BIN)/python -P infra/package_index.py
 # Arguments for the command of a target: make test ARGS="-k usage"
 ARGS ?=
-# Test processes, each with a local system of its own. They wait so often that two cores have time for a third one
-WORKERS ?= 3
+# Test processes, each with a local system of its own. They wait so often that two cores are busy with four
+WORKERS ?= 4
 # A test that takes ten minutes hangs. The run fails with its name and the stack of each thread.
 HANGS := -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true --max-worker-restart 0
 # A CSV or NDJSON file of your own usage for the demo

@@ -12,14 +12,12 @@ from amberflo_workflows.console.state import Console
 from amberflo_workflows.local.processes import find_free_port
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.rejected.table import RejectedTable
-from tests.packages import ROOT
 from tools.chromium import CHROMIUM_ARGUMENTS, CHROMIUM_MISSING, find_chromium
 from tools.console import serve_app
 
 # Assertions need longer timeouts on a busy machine.
 expect.set_options(timeout=20_000)
 
-SCREENSHOTS = ROOT / "build" / "screenshots"
 NARROW = {"width": 390, "height": 844}
 WIDE = {"width": 1280, "height": 900}
 
@@ -100,12 +98,6 @@ def open_page(browser: Browser, console_url: str) -> Iterator[OpenPage]:
     for context in contexts:
         context.close()
     assert errors == []
-
-
-def save_screenshot(page: Page, name: str) -> None:
-    """Save a screenshot of the page in ``build/screenshots``."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
 
 @pytest.fixture

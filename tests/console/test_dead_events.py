@@ -13,7 +13,7 @@ from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, save_screenshot
+from tests.console.conftest import OpenPage
 from tests.console.rejected_samples import HOSTILE, METER, create_rejected, fetch_totals, send_dead_event
 from tests.polling import wait_until
 from tests.workflows.runner import Runner
@@ -52,7 +52,6 @@ def test_dead_events_of_both_queues_are_dropped_with_a_reason(
     expect(rows.filter(has_text="2 usages")).to_contain_text(tenant)
     expect(page.locator(".counts div").last).to_have_text("Dead tenant events 1")
     assert_accessible(page)
-    save_screenshot(page, "dead")
     page.get_by_label("Select all").check()
     page.get_by_role("button", name="Drop…").click()
     dialog = page.get_by_role("dialog", name="Drop 2 dead events?")
@@ -79,9 +78,7 @@ def test_the_page_of_a_dead_event_says_why_and_links_the_execution(
     row = page.locator("table tbody tr")
     expect(row.locator(".name")).to_contain_text("AmberfloUnavailable: ")
     assert_accessible(page)
-    save_screenshot(page, "dead-event")
     page.set_viewport_size({"width": 390, "height": 844})
-    save_screenshot(page, "dead-event-narrow")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     row.get_by_role("link").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("create_customer")

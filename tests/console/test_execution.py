@@ -15,7 +15,7 @@ from amberflo_workflows.local.system import System
 from tests.cli.local_metering import create_meter
 from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, save_screenshot
+from tests.console.conftest import OpenPage
 from tests.workflows.runner import Runner
 
 pytestmark = pytest.mark.emulator
@@ -73,7 +73,6 @@ def test_a_failed_execution_shows_the_state_the_error_and_the_attempts(system: S
     page.get_by_text("Event history").click()
     expect(page.locator("#history tbody tr").first).to_contain_text("ExecutionStarted")
     assert_accessible(page)
-    save_screenshot(page, "execution-failed")
 
 
 def test_a_click_selects_a_state_and_keeps_it_in_the_url(system: System, open_page: OpenPage) -> None:
@@ -127,7 +126,6 @@ def test_a_retried_execution_shows_its_attempts(system: System, open_page: OpenP
     page.get_by_text("Event history").click()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert_accessible(page)
-    save_screenshot(page, "execution-retried")
 
 
 def test_an_ingest_execution_shows_the_status_of_each_usage(system: System, open_page: OpenPage) -> None:
@@ -153,7 +151,6 @@ def test_an_ingest_execution_shows_the_status_of_each_usage(system: System, open
     _node(page, "SaveRejectedUsages").locator(".name").click()
     expect(page.locator("#state")).to_contain_text("1 task ran inside this state")
     assert_accessible(page)
-    save_screenshot(page, "execution-ingest")
     rows.get_by_role("link", name="rejected").click()
     page.wait_for_url("**/rejected/*")
     expect(page.locator("main")).to_contain_text(request["usages"][1]["eventId"])
@@ -168,7 +165,6 @@ def test_an_item_of_a_distributed_map_is_a_child_execution(system: System, open_
     expect(_node(page, "SendRanges").locator(".status-text")).to_have_text("✓ succeeded, 1 item")
     expect(_node(page, "SendRange").locator(".status-text")).to_have_text("· child executions")
     assert_accessible(page)
-    save_screenshot(page, "execution-distributed")
     page.locator("#state .items").get_by_role("link", name="item 0").click()
     expect(page.get_by_text("This is the child execution")).to_be_visible()
     expect(page.get_by_role("button", name="Run again")).to_have_count(0)

@@ -10,7 +10,7 @@ from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.executions.model import Execution
 from amberflo_workflows.operate.executions.reader import NoSuchExecution
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, save_screenshot
+from tests.console.conftest import OpenPage
 from tests.console.sample_executions import (
     FAILED_ITEM,
     HOSTILE,
@@ -58,7 +58,6 @@ def test_markup_in_names_and_data_stays_text(open_page: OpenPage, samples_url: s
     expect(panel.locator("#input-1")).to_have_text(f"not JSON {HOSTILE}")
     assert page.title() == TITLE
     assert page.locator("main script, main img").count() == 0
-    save_screenshot(page, "execution-hostile")
 
 
 def test_large_data_is_rendered_when_it_is_opened(open_page: OpenPage, samples_url: str) -> None:
@@ -93,7 +92,6 @@ def test_the_failed_item_of_many_comes_first_and_can_be_opened(open_page: OpenPa
     expect(page.locator(".lead")).to_contain_text("failed")
     page.locator("#graph [data-state='One']").click()
     expect(page.locator("#input-1")).to_contain_text(f'"item": {FAILED_ITEM}')
-    save_screenshot(page, "execution-item")
     page.get_by_role("link", name="Show the parent execution").click()
     expect(page.locator("#graph [data-state='Each']")).to_be_visible()
 

@@ -18,7 +18,7 @@ from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.errors import OperatorError
 from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, save_screenshot
+from tests.console.conftest import OpenPage
 from tests.operate.executions.histories import BEGIN, FAILED, History, add_task
 from tests.workflows.runner import Runner
 from tests.workflows.tenant_events import ONBOARDING
@@ -172,7 +172,6 @@ def test_the_states_are_a_graph_a_table_and_a_definition(system: System, open_pa
     assert_accessible(page)
     page.reload()
     expect(definition).to_be_visible()
-    save_screenshot(page, "execution-definition")
 
 
 def _width(page: Page) -> float:

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from amberflo_workflows.local.system import System
 from amberflo_workflows.operate.executions.reader import MAX_EXAMINED
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, save_screenshot
+from tests.console.conftest import OpenPage
 from tests.entrypoints.calls import Api
 
 pytestmark = pytest.mark.emulator
@@ -75,7 +75,6 @@ def test_filters_apply_at_once_and_are_in_the_address(system: System, open_page:
     page.go_back()
     expect(page.get_by_label("Status")).to_have_value("succeeded")
     expect(_names(page)).to_have_count(1)
-    save_screenshot(page, "executions")
     page.get_by_role("link", name="Clear filters").click()
     expect(page.get_by_label("Workflow")).to_have_value("")
 

@@ -7,7 +7,7 @@ from amberflo_workflows.local.system import System
 from tests.cli.local_metering import create_meter
 from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, save_screenshot
+from tests.console.conftest import OpenPage
 from tests.entrypoints.calls import Api
 
 pytestmark = pytest.mark.emulator
@@ -80,4 +80,3 @@ def test_the_pages_are_accessible_and_fit(system: System, open_page: OpenPage, n
         page = open_page(path, narrow=narrow, dark=dark)
         assert_accessible(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-        save_screenshot(page, f"{path.split('/')[0]}{'-form' if '/' in path else ''}-{'narrow' if narrow else 'wide'}")

@@ -10,7 +10,7 @@ from amberflo_workflows.infra.operations import OPERATIONS
 from amberflo_workflows.local.system import System
 from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, save_screenshot
+from tests.console.conftest import OpenPage
 from tests.entrypoints.calls import Api
 
 pytestmark = pytest.mark.emulator
@@ -82,7 +82,6 @@ def test_shows_the_usage_of_each_meter_today(system: System, open_page: OpenPage
     assert {call["path"] for call in sandbox_of(system).requests()["counts"]} == {"/meters", "/usage/all"}
     expect(row).to_contain_text(LABEL)
     assert page.title() == "Overview · Metering"
-    save_screenshot(page, "overview")
 
 
 def test_opening_the_overview_starts_no_execution(system: System, open_page: OpenPage) -> None:
@@ -115,7 +114,6 @@ def test_the_page_is_accessible_and_fits(
     page = open_page(path, narrow=narrow, dark=dark)
     assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    save_screenshot(page, f"{path or 'overview'}-{'narrow' if narrow else 'wide'}-{'dark' if dark else 'light'}")
 
 
 def test_keyboard_shortcuts_open_pages_and_move_between_rows(system: System, open_page: OpenPage) -> None:

@@ -19,7 +19,7 @@ from amberflo_workflows.operate.ledger.reconciliation_runs import Reconciliation
 from tests.cli.ledger.usages import HOUR, HOUR_SECONDS, build_usage
 from tests.cli.local_metering import count_usages, create_meter
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, save_screenshot
+from tests.console.conftest import OpenPage
 from tests.console.reconciliation_samples import (
     HOSTILE,
     LABEL,
@@ -170,7 +170,6 @@ def test_a_running_reconciliation_is_followed(
         expect(problem).to_contain_text("The state cannot be read. It cannot be reached. This page tries again.")
         expect(page.locator("dl.run")).to_contain_text(tenant)
         assert_accessible(page)
-        save_screenshot(page, "reconciliation-problem")
     expect(page.locator("h2").first).to_contain_text("no drift", timeout=TIMEOUT_MS)
     expect(problem).to_have_count(0)
     expect(page.get_by_role("status").first).to_contain_text("succeeded")

@@ -14,7 +14,7 @@ from amberflo_workflows.local.system import System
 from tests.cli.ledger.usages import HOUR, HOUR_SECONDS, build_usage, send_elsewhere
 from tests.cli.local_metering import count_usages, create_meter
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, save_screenshot
+from tests.console.conftest import OpenPage
 from tests.console.reconciliation_samples import (
     HOSTILE,
     TIMEOUT_MS,
@@ -158,5 +158,4 @@ def test_the_pages_are_accessible(
         if path != name:
             expect(page.locator(".differences tbody tr")).to_have_count(3, timeout=TIMEOUT_MS)
         assert_accessible(page)
-        save_screenshot(page, f"{name}{'-narrow' if narrow else ''}{'-dark' if dark else ''}")
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

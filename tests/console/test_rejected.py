@@ -11,7 +11,7 @@ from amberflo_workflows.core.rejected_item import STATUSES
 from amberflo_workflows.operate.rejected.item_filter import ItemFilter
 from amberflo_workflows.operate.rejected.table import RejectedTable
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, save_screenshot
+from tests.console.conftest import OpenPage
 from tests.console.rejected_samples import HOSTILE, METER, create_rejected, fetch_totals, reload_item
 
 pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls")]
@@ -67,9 +67,7 @@ def test_usage_with_the_same_reason_is_fixed_together(table: RejectedTable, tena
         METER,
     ]
     assert_accessible(page)
-    save_screenshot(page, "rejected-reasons")
     page.set_viewport_size({"width": 390, "height": 844})
-    save_screenshot(page, "rejected-reasons-narrow")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     rows.first.get_by_role("link").click()
     expect(page.get_by_text("of 4, oldest first")).to_be_visible()
@@ -107,7 +105,6 @@ def test_redrives_all_filtered_usage_after_confirmation(table: RejectedTable, te
     expect(dialog).to_contain_text("all usage that matches the filter")
     expect(dialog).to_contain_text("on all pages. 1 item is excluded")
     assert_accessible(page)
-    save_screenshot(page, "rejected-redrive")
     dialog.get_by_role("button", name="Redrive 4").click()
     expect(page.locator("#result .success")).to_contain_text("3 counted, 1 rejected again.")
     expect(page.locator("#result .details")).to_contain_text(f"{other.id}: meterValue is missing")
@@ -239,9 +236,7 @@ def test_the_page_is_accessible_and_fits(
     (item, *_) = create_rejected(
         table, tenant, {"meterValue": "five", "meterApiName": "m" * 80}, "text", {"tenantId": HOSTILE}
     )
-    suffix = f"{'narrow' if narrow else 'wide'}-{'dark' if dark else 'light'}"
-    for path, name in (("rejected", "rejected"), (f"rejected/{item.id}", "rejected-item")):
+    for path in ("rejected", f"rejected/{item.id}"):
         page = open_page(path, narrow=narrow, dark=dark)
         assert_accessible(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        save_screenshot(page, f"{name}-{suffix}")

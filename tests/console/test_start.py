@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from amberflo_workflows.local.system import STACK, System
 from amberflo_workflows.operate.deployment import AwsDeployment
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, save_screenshot
+from tests.console.conftest import OpenPage
 from tests.workflows.runner import Runner
 from tools.console import serve_console
 
@@ -57,7 +57,6 @@ def test_invalid_json_shows_an_error_and_is_not_started(open_page: OpenPage) -> 
         expect(editor).to_be_focused()
     assert "POST" not in methods
     assert_accessible(page)
-    save_screenshot(page, "start-invalid")
     editor.fill("{}")
     expect(page.locator("#check")).to_have_text("✓ Valid JSON")
 
@@ -111,5 +110,4 @@ def test_on_aws_the_page_warns_about_real_effects(
         expect(page.locator(".warning")).to_contain_text(f"You are working on {STACK} on AWS")
         expect(page.locator(".warning")).to_contain_text("usage that is billed")
         assert_accessible(page)
-        save_screenshot(page, "start-on-aws")
         page.goto("about:blank")

@@ -9,7 +9,7 @@ from amberflo_workflows.local.system import System
 from tests.cli.local_metering import count_usages, create_meter
 from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, save_screenshot
+from tests.console.conftest import OpenPage
 from tests.entrypoints.calls import Api
 from tests.workflows.runner import Runner
 
@@ -47,7 +47,6 @@ def test_the_list_leads_to_a_tenant_with_all_that_is_known_of_it(
     expect(page.locator("#tenant-usage tbody tr")).to_contain_text("7 calls")
     assert f"{time.strftime('%Y-%m-', time.gmtime())}" in (page.locator(".spark").get_attribute("aria-label") or "")
     assert_accessible(page)
-    save_screenshot(page, "tenant")
 
 
 def test_a_tenant_without_a_customer_still_has_a_page(system: System, open_page: OpenPage) -> None:
@@ -73,4 +72,3 @@ def test_the_pages_are_accessible_and_fit(system: System, open_page: OpenPage, n
         expect(page.get_by_text("Loading executions")).to_have_count(0)
         assert_accessible(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-        save_screenshot(page, f"tenants{'-one' if '/' in path else ''}-{'narrow' if narrow else 'wide'}")

@@ -12,7 +12,7 @@ from amberflo_workflows.local.system import System
 from tests.cli.local_metering import count_usages, create_meter
 from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, save_screenshot
+from tests.console.conftest import OpenPage
 from tests.console.usage_samples import HOSTILE, HOUR, NOW, count, create_usage, read_cells
 
 pytestmark = pytest.mark.emulator
@@ -56,7 +56,6 @@ def test_chart_and_table_agree_with_the_counted_usage(system_with_usage: System,
     assert sum(heights[2:]) / sum(heights[:2]) == pytest.approx(22.5 / 3.25, rel=0.01)
     expect(page.locator(".legend li")).to_have_count(3)
     assert page.title() == "Usage · Metering"
-    save_screenshot(page, "usage")
 
 
 def test_the_options_are_in_the_url(system_with_usage: System, open_page: OpenPage) -> None:
@@ -143,7 +142,6 @@ def test_a_chart_of_a_thousand_intervals_scrolls(open_page: OpenPage) -> None:
     assert widths[0] == 1009 * 4
     # The chart is scrolled to its newest end.
     assert widths[2] == widths[0] - widths[1]
-    save_screenshot(page, "usage-hours")
 
 
 INVALID_QUERIES = (
@@ -194,7 +192,6 @@ def test_the_page_is_accessible_and_fits(open_page: OpenPage, narrow: bool, dark
     page.locator(".cancel summary").click()
     assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    save_screenshot(page, f"usage-{'narrow' if narrow else 'wide'}-{'dark' if dark else 'light'}")
 
 
 def test_usage_is_compared_with_the_period_before(system: System, open_page: OpenPage) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from amberflo_workflows.local.system import System
 from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, save_screenshot
+from tests.console.conftest import OpenPage
 from tests.console.usage_samples import HOSTILE, HOUR, NOW, create_usage, read_cells
 
 pytestmark = pytest.mark.emulator
@@ -41,7 +41,6 @@ def test_cancelling_shows_an_estimate_and_asks_for_confirmation(system_with_usag
         expect(dialog).to_contain_text(text)
     assert read_cells(dialog.locator("tbody tr")) == [["acme", "20.5"], ["globex", "5"], [HOSTILE, "0.25"]]
     assert_accessible(page)
-    save_screenshot(page, "usage-cancel")
     expect(page.get_by_role("button", name="Keep usage")).to_be_focused()
     page.keyboard.press("Enter")
     expect(dialog).to_be_hidden()

@@ -7,7 +7,7 @@ from amberflo_workflows.local.system import System
 from tests.cli.local_metering import count_usages
 from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, save_screenshot
+from tests.console.conftest import OpenPage
 from tests.entrypoints.calls import Api
 
 pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls", "storage")]
@@ -46,4 +46,3 @@ def test_the_page_is_accessible_and_fits(
     expect(page.locator("tbody tr")).to_contain_text("counted")
     assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    save_screenshot(page, f"usage-latest-{'narrow' if narrow else 'wide'}")

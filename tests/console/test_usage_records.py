@@ -12,7 +12,7 @@ from amberflo_workflows.local.system import System
 from tests.cli.ledger.usages import HOUR, HOUR_SECONDS, build_usage
 from tests.cli.local_metering import count_usages, create_meter, delete_meter
 from tests.console.axe import assert_accessible
-from tests.console.conftest import OpenPage, save_screenshot
+from tests.console.conftest import OpenPage
 from tests.entrypoints.calls import Api
 from tests.workflows.faults.cells import changed_environment
 
@@ -131,7 +131,6 @@ def test_a_ledger_that_cannot_be_read_is_explained_and_read_again(
             "The records cannot be shown. The API responded with 502: The ledger cannot be used: "
         )
         assert_accessible(page)
-        save_screenshot(page, "usage-records-problem")
     assert len(_list_ids(page)) == PAGE_SIZE
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("#more")).to_contain_text(f"{PAGE_SIZE + 1} records")
@@ -174,5 +173,4 @@ def test_the_page_is_accessible(system: System, open_page: OpenPage, tenant: str
     page = open_page(_build_path(tenant), narrow=narrow, dark=dark)
     expect(page.locator("#more")).to_contain_text("4 records")
     assert_accessible(page)
-    save_screenshot(page, f"usage-records{'-narrow' if narrow else ''}{'-dark' if dark else ''}")
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

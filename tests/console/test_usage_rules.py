@@ -10,7 +10,7 @@ from tests.cli.ledger.usages import build_usage
 from tests.cli.local_metering import count_usages
 from tests.conftest import sandbox_of
 from tests.console.axe import assert_accessible
-from tests.console.conftest import NARROW, OpenPage, save_screenshot
+from tests.console.conftest import NARROW, OpenPage
 from tests.entrypoints.calls import Api
 
 pytestmark = [pytest.mark.emulator, pytest.mark.meters("api-calls")]
@@ -29,7 +29,6 @@ def test_a_rule_is_undone_after_confirmation(system: System, open_page: OpenPage
     row = page.locator("table tbody tr")
     expect(row).to_contain_text("a <b>rule</b>")
     assert_accessible(page)
-    save_screenshot(page, "usage-rules")
     row.get_by_role("button").click()
     dialog = page.get_by_role("dialog", name="Undo the rule a <b>rule</b>?")
     expect(dialog).to_contain_text("The usage of all tenants of api-calls")
@@ -40,4 +39,3 @@ def test_a_rule_is_undone_after_confirmation(system: System, open_page: OpenPage
     expect(row.get_by_role("button")).to_have_count(0)
     assert sandbox_of(system).totals("api-calls") == {"acme": 2}
     page.set_viewport_size({"width": NARROW["width"], "height": NARROW["height"]})
-    save_screenshot(page, "usage-rules-narrow")
