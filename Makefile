@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV := $(BIN)/python -P infra/package_index.py
 # Arguments for the command of a target: make test ARGS="-k usage"
 ARGS ?=
-# Test processes, each with a local system of its own. They wait so often that two cores are busy with four
+# Test processes, each with a local system of its own. A process often waits, and four keep two cores busy
 WORKERS ?= 4
 # A test that takes ten minutes hangs. The run fails with its name and the stack of each thread.
 HANGS := -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true --max-worker-restart 0

@@ -126,7 +126,7 @@ class _Boto3Client:
         )
 
     def call(self, operation: str, parameters: Mapping[str, Any], *, max_idle_seconds: float) -> dict[str, Any]:
-        from botocore import exceptions, xform_name  # noqa: PLC0415 - slows down cold starts, see aws.py
+        from botocore import exceptions, xform_name  # noqa: PLC0415 - slows down cold starts, see core/aws.py
 
         if max_idle_seconds < math.inf:
             self._client.close()

@@ -56,7 +56,7 @@ def redeem(claim: Claim) -> dict[str, Any]:
     The bucket is always this deployment's own, whatever the claim says. A body that cannot be deleted is returned
     all the same: the bucket deletes it after a day.
     """
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slows down cold starts, see aws.py
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slows down cold starts, see core/aws.py
 
     bucket, key = os.environ["ANSWERS_BUCKET_NAME"], claim["key"]
     # An attempt that times out is not repeated: the caller's time is nearly over by then.
@@ -77,7 +77,7 @@ def _fetch(s3: "S3Client", bucket: str, key: str) -> bytes:
 
 
 def _store(body: bytes, execution: str) -> Claim:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slows down cold starts, see aws.py
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slows down cold starts, see core/aws.py
 
     bucket, key = os.environ["ANSWERS_BUCKET_NAME"], f"{execution}/{uuid.uuid4()}.json"
     s3: S3Client = aws.client("s3", connect_seconds=1, read_seconds=1, attempts=2)

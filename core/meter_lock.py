@@ -23,7 +23,7 @@ def dynamodb_client() -> "DynamoDBClient":
 
 def set_lock(meter_id: str, execution_arn: str) -> bool:
     """Return whether the execution has the lock now, or already had it. Raises botocore's ``ClientError``."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - slows down cold starts, see aws.py
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - slows down cold starts, see core/aws.py
 
     now = int(time.time())
     lock = {"id": meter_id, "executionArn": execution_arn}

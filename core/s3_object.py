@@ -53,7 +53,7 @@ def read_object(s3: "S3Client", s3_object: S3Object, start: int = 0) -> Iterator
 
 def _read_from(s3: "S3Client", s3_object: S3Object, start: int, last: int | None = None) -> Iterator[bytes]:
     """Yield the bytes of an object from ``start``, to ``last`` or its end."""
-    from botocore.exceptions import (  # noqa: PLC0415 - slows down cold starts, see aws.py
+    from botocore.exceptions import (  # noqa: PLC0415 - slows down cold starts, see core/aws.py
         ClientError,
         ReadTimeoutError,
         ResponseStreamingError,

@@ -19,7 +19,7 @@ from amberflo_workflows.tasks.amberflo.errors import AmberfloUnavailable
 from amberflo_workflows.tasks.amberflo.time_range import Interval, Seconds, build_time_range
 from amberflo_workflows.tasks.step import Step, step
 
-# Amberflo computes each interval of each meter, also if nothing was used.
+# A report has every interval of every meter, even those without usage.
 MAX_INTERVALS: Final = 1_000
 # A month is at least as long.
 _INTERVAL_SECONDS: Final[dict[Interval, int]] = {"HOUR": 3_600, "DAY": 86_400, "WEEK": 7 * 86_400, "MONTH": 28 * 86_400}

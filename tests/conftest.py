@@ -21,7 +21,7 @@ share_service_models()
 
 
 def pytest_configure() -> None:
-    """Let tests interrupt commands: a shell lets the jobs that it starts in the background ignore that."""
+    """Restore the handling of Ctrl+C, which tests send to commands: a shell turns it off for jobs in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

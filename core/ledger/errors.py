@@ -11,7 +11,7 @@ class LedgerUnavailable(Exception):
 @contextmanager
 def ledger_errors() -> Iterator[None]:
     """Raise :class:`LedgerUnavailable` for errors of AWS."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slows down cold starts, see aws.py
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slows down cold starts, see core/aws.py
 
     try:
         yield
