@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 from collections import Counter
@@ -23,6 +24,12 @@ share_service_models()
 def pytest_configure() -> None:
     """Restore the handling of Ctrl+C, which tests send to commands: a shell turns it off for jobs in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Let garbage collection ignore the modules and tests, which remain until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)
