@@ -11,7 +11,7 @@ import requests
 from playwright.sync_api import Locator, Page, expect
 
 from amberflo_workflows.local.system import System
-from amberflo_workflows.operate.executions.reader import MAX_EXAMINED
+from amberflo_workflows.operate.executions import api_reader
 from tests.console.axe import assert_accessible
 from tests.console.conftest import OpenPage
 from tests.entrypoints.calls import Api
@@ -150,7 +150,11 @@ def test_the_search_for_an_execution_of_another_stack_says_so(console_url: str) 
     assert (response.status_code, "belongs to another stack" in response.text) == (400, True)
 
 
-def test_a_search_goes_on_where_it_has_stopped(system: System, open_page: OpenPage) -> None:
+def test_a_search_goes_on_where_it_has_stopped(
+    system: System, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Instead of 500 executions.
+    monkeypatch.setattr(api_reader, "MAX_EXAMINED", 50)
     meter = f"m-{uuid.uuid4()}"
     machine, client = system.state_machine_arns["get_meter"], system.client("stepfunctions")
     arn = _get_meter(system, meter)
@@ -159,7 +163,7 @@ def test_a_search_goes_on_where_it_has_stopped(system: System, open_page: OpenPa
         client.start_execution(stateMachineArn=machine, input='{"meterId": "none"}')
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(start, range(MAX_EXAMINED + 20)))
+        list(pool.map(start, range(70)))
     page = open_page(f"executions?workflow=get_meter&text={meter}")
     expect(page.locator("tbody tr").first).to_have_text("No match so far")
     expect(page.locator("#more")).to_contain_text("Searched back to")

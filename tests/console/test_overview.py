@@ -104,11 +104,10 @@ def test_usage_that_cannot_be_read_says_why_and_can_be_tried_again(system: Syste
     expect(today.locator("tr", has_text=name)).to_be_visible(timeout=30_000)
 
 
-@pytest.mark.parametrize("narrow", [False, True], ids=["wide", "narrow"])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(("narrow", "dark"), [(False, False), (True, True)])
 @pytest.mark.parametrize("path", ["", "executions"], ids=["overview", "executions"])
 def test_the_page_is_accessible_and_fits(
-    system: System, open_page: OpenPage, path: str, dark: bool, narrow: bool
+    system: System, open_page: OpenPage, path: str, narrow: bool, dark: bool
 ) -> None:
     _fail(system)
     page = open_page(path, narrow=narrow, dark=dark)

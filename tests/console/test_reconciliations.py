@@ -138,8 +138,7 @@ def test_older_reconciliations_are_among_the_executions(
     expect(page.locator(f"[data-row][title='{names[0]}']")).to_be_visible()
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("narrow", [False, True])
+@pytest.mark.parametrize(("narrow", "dark"), [(False, False), (True, True)])
 def test_the_pages_are_accessible(
     system: System, open_page: OpenPage, tenant: str, *, narrow: bool, dark: bool
 ) -> None:

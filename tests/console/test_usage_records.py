@@ -163,8 +163,7 @@ def test_an_unknown_meter_is_described(open_page: OpenPage) -> None:
     expect(page.locator("#more")).to_contain_text("The ledger has no usage of this tenant and meter")
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("narrow", [False, True])
+@pytest.mark.parametrize(("narrow", "dark"), [(False, False), (True, True)])
 def test_the_page_is_accessible(system: System, open_page: OpenPage, tenant: str, *, narrow: bool, dark: bool) -> None:
     usages = [build_usage(tenant, number, 12_345.5, region="eu", method="GET") for number in range(4)]
     count_usages(system, usages)

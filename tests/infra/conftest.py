@@ -24,13 +24,24 @@ def synth_template(folder: Path, target: Target, settings: Settings = SETTINGS) 
 
 
 @pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return synth_template(tmp_path_factory.mktemp("aws") / "out", "aws")
+def targets(run_folder: Path) -> Iterator[Templates]:
+    """The templates of the standalone stack for AWS and for the local system, by the target."""
+    with _shared_templates(run_folder, "targets", _synth_targets) as templates:
+        yield templates
+
+
+def _synth_targets(folder: Path) -> Templates:
+    return {"aws": synth_template(folder / "aws", "aws"), "local": synth_template(folder / "local", "local")}
 
 
 @pytest.fixture(scope="session")
-def local(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return synth_template(tmp_path_factory.mktemp("local") / "out", "local")
+def aws(targets: Templates) -> dict[str, Any]:
+    return targets["aws"]
+
+
+@pytest.fixture(scope="session")
+def local(targets: Templates) -> dict[str, Any]:
+    return targets["local"]
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Metering deep in the constructs of a stack that has the longest allowed name."""
 
-import shutil
 from pathlib import Path
 from typing import Final
 
@@ -8,7 +7,7 @@ from amberflo_workflows.infra.node import use_packaged_node
 
 use_packaged_node()
 
-from aws_cdk import App, AssetStaging, Stack  # noqa: E402 - needs use_packaged_node first
+from aws_cdk import Stack  # noqa: E402 - needs use_packaged_node first
 from aws_cdk import aws_events as events  # noqa: E402 - as above
 from aws_cdk import aws_logs as logs  # noqa: E402 - as above
 from constructs import Construct  # noqa: E402 - as above
@@ -17,6 +16,7 @@ from amberflo_workflows.infra.api import MeteringApi, Scopes  # noqa: E402 - as 
 from amberflo_workflows.infra.auth import CognitoPool  # noqa: E402 - as above
 from amberflo_workflows.infra.metering import AmberfloMetering  # noqa: E402 - as above
 from amberflo_workflows.infra.monitoring import Monitoring, add_alarm_topic  # noqa: E402 - as above
+from tests.infra.apps import create_app  # noqa: E402 - as above
 from tests.infra.variants import LONGEST_STACK_NAME  # noqa: E402 - as above
 
 _DEPTH: Final = 12
@@ -24,9 +24,7 @@ _DEPTH: Final = 12
 
 def synth_deep_stack(folder: Path) -> Path:
     """Return the path of the template."""
-    AssetStaging.clear_asset_hash_cache()
-    shutil.rmtree(folder, ignore_errors=True)
-    app = App(outdir=str(folder), analytics_reporting=False)
+    app = create_app(folder)
     scope: Construct = Stack(app, LONGEST_STACK_NAME)
     for level in range(_DEPTH):
         scope = Construct(scope, f"PartOfTheApplicationAtLevel{level}")

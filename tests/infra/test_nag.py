@@ -11,9 +11,11 @@ use_packaged_node()
 from aws_cdk import App, Stack, Validations, aws_sqs  # noqa: E402 - needs use_packaged_node first
 from cdk_nag import AwsSolutionsChecks  # noqa: E402 - as above
 
+from tests.infra.apps import create_app  # noqa: E402 - as above
+
 
 def _build_checked_app(folder: Path) -> App:
-    app = App(outdir=str(folder / "out"), analytics_reporting=False)
+    app = create_app(folder / "out")
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app
 

@@ -10,7 +10,14 @@ from amberflo_workflows.infra.memory import MEMORY_MB, get_memory_mb
 from amberflo_workflows.infra.node import use_packaged_node
 from amberflo_workflows.infra.operations import OPERATIONS, Operation, OperationKind, find_task_timeout, list_routes
 from amberflo_workflows.infra.settings import InvalidSetting, Settings
-from tests.infra.conftest import get_event_rules, get_functions, get_resources, get_role_statements, synth_template
+from tests.infra.conftest import (
+    Templates,
+    get_event_rules,
+    get_functions,
+    get_resources,
+    get_role_statements,
+    synth_template,
+)
 
 use_packaged_node()
 
@@ -233,11 +240,10 @@ def test_every_alarm_has_a_description(aws: dict[str, Any]) -> None:
     assert all(len(alarm["AlarmDescription"]) > 80 for alarm in alarms)
 
 
-def test_the_ingest_host_is_used_with_the_default_base_url_only(tmp_path: Path) -> None:
+def test_the_ingest_host_is_used_with_the_default_base_url_only(variants: Templates) -> None:
     assert Settings().ingest_url == "https://ingest.amberflo.io"
     assert Settings(amberflo_base_url="https://example.com").ingest_url == "https://example.com"
-    template = synth_template(tmp_path / "out", "aws", Settings())
-    variables = get_functions(template)["send_usages"]["Environment"]["Variables"]
+    variables = get_functions(variants["Plain"])["send_usages"]["Environment"]["Variables"]
     assert variables["AMBERFLO_BASE_URL"] == "https://app.amberflo.io"
     assert variables["AMBERFLO_INGEST_URL"] == "https://ingest.amberflo.io"
 

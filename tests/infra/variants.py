@@ -9,7 +9,7 @@ from amberflo_workflows.infra.node import use_packaged_node
 
 use_packaged_node()
 
-from aws_cdk import App, AssetStaging, Environment, Stack, aws_kms, aws_sns  # noqa: E402 - needs use_packaged_node first
+from aws_cdk import App, Environment, Stack, aws_kms, aws_sns  # noqa: E402 - needs use_packaged_node first
 from aws_cdk.aws_apigatewayv2 import HttpApi  # noqa: E402 - as above
 from aws_cdk.aws_events import EventBus  # noqa: E402 - as above
 
@@ -18,6 +18,7 @@ from amberflo_workflows.infra.metering import AmberfloMetering  # noqa: E402 - a
 from amberflo_workflows.infra.monitoring import Monitoring  # noqa: E402 - as above
 from amberflo_workflows.infra.settings import Runtime, Settings  # noqa: E402 - as above
 from amberflo_workflows.infra.stack import MeteringStack  # noqa: E402 - as above
+from tests.infra.apps import create_app  # noqa: E402 - as above
 
 # The longest name that CloudFormation accepts.
 LONGEST_STACK_NAME: Final = "S" * 128
@@ -76,8 +77,7 @@ def _add_regional(app: App, env: Environment | None) -> None:
 
 
 def _synth(folder: Path, add_stacks: Callable[[App], None]) -> dict[str, dict[str, Any]]:
-    AssetStaging.clear_asset_hash_cache()
-    app = App(outdir=str(folder), analytics_reporting=False)
+    app = create_app(folder)
     add_stacks(app)
     app.synth()
     return {path.name.split(".")[0]: json.loads(path.read_text()) for path in sorted(folder.glob("*.template.json"))}

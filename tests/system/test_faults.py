@@ -26,7 +26,7 @@ from tests.workflows.payloads import check_all_executions
 pytestmark = [pytest.mark.system, pytest.mark.long]
 
 SOAK = bool(os.environ.get("METERING_SOAK"))
-COUNT, OUTAGE_SECONDS, KILL_INTERVAL_SECONDS = (38_732, 60, 15) if SOAK else (3_000, 6, 3)
+COUNT, OUTAGE_SECONDS, KILL_INTERVAL_SECONDS = (38_732, 60, 15) if SOAK else (2_000, 5, 3)
 # A limit for a system that hangs. A fast machine needs a tenth of it.
 TIMEOUT_SECONDS = 1_800 if SOAK else 600
 MIN_KILLS = 3

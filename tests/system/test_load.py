@@ -28,7 +28,7 @@ from tests.workflows.payloads import check_all_executions
 pytestmark = [pytest.mark.system, pytest.mark.long]
 
 SOAK = bool(os.environ.get("METERING_SOAK"))
-COUNT, CALLS, IDLE_CALLS, CONCURRENCY = (200_000, 1_000, 200, 16) if SOAK else (6_000, 100, 40, 6)
+COUNT, CALLS, IDLE_CALLS, CONCURRENCY = (200_000, 1_000, 200, 16) if SOAK else (4_000, 100, 40, 6)
 # A limit for a system that hangs. A fast machine needs a tenth of it.
 TIMEOUT_SECONDS, SAMPLE_INTERVAL_SECONDS = (3_600, 2.0) if SOAK else (600, 0.5)
 METERS = ("api-calls", "storage-bytes", "model-tokens")

@@ -17,7 +17,7 @@ from amberflo_workflows.local.deploy import deploy
 from amberflo_workflows.local.emulator import Emulator
 from amberflo_workflows.local.processes import Server, find_free_port
 from tests.infra.control_plane import STACK, synth_control_plane
-from tests.packages import ROOT
+from tests.packages import INHERITED, ROOT
 
 pytestmark = [pytest.mark.system, pytest.mark.long]
 
@@ -46,8 +46,8 @@ def _read_blocks(*starts: str) -> str:
 def _run(script: str, project: Path) -> "subprocess.CompletedProcess[str]":
     # The commands of the project come first, and after them the AWS CLI of the test requirements.
     path = os.pathsep.join([str(project / ".venv" / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
-    # The machine's settings for PyPI and npm, and what was fetched or built already.
-    settings = ("UV_", "SSL_", "PIP_", "NODE_", "NPM_CONFIG_", "npm_config_")
+    # The machine's settings for PyPI, npm and CDK, and what was fetched or built already.
+    settings = (*INHERITED, "NODE_", "NPM_CONFIG_", "npm_config_")
     inherited = {name: value for name, value in os.environ.items() if name.startswith(settings)}
     cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
     environment = {
