@@ -67,10 +67,30 @@ def test_drift_blocks_a_period(runner: Runner) -> None:
     assert _list_reasons(runner) == {"drift": 1}
 
 
-@pytest.mark.parametrize(("queue", "code"), [("UsageDeadLetterQueueUrl", "dead")])
-def test_dead_events_block_a_period(runner: Runner, queue: str, code: str) -> None:
-    runner.system.client("sqs").send_message(QueueUrl=runner.system.outputs[queue], MessageBody="{}")
-    assert _list_reasons(runner) == {code: 1}
+def test_dead_events_block_a_period(runner: Runner) -> None:
+    url = runner.system.outputs["UsageDeadLetterQueueUrl"]
+    runner.system.client("sqs").send_message(QueueUrl=url, MessageBody="{}")
+    assert _list_reasons(runner) == {"dead": 1}
+
+
+def test_events_in_the_queue_block_a_period_unless_all_are_from_after_it(runner: Runner) -> None:
+    system = runner.system
+    url = system.outputs["UsageQueueUrl"]
+    # Its consumer does not receive it during the test.
+    system.client("sqs").send_message(QueueUrl=url, MessageBody="{}", DelaySeconds=900)
+    # CloudWatch has no age of it yet.
+    assert _list_reasons(runner) == {"queued": 1}
+    # The largest value of a minute counts.
+    for age_seconds, expected in ((1, {}), (24 * HOUR_SECONDS, {"queued": 1})):
+        _put_age(system, url.rpartition("/")[2], age_seconds)
+        assert _list_reasons(runner) == expected
+
+
+def _put_age(system: System, queue: str, seconds: int) -> None:
+    """Put the age of the oldest message, as SQS does on AWS."""
+    name, dimension = "ApproximateAgeOfOldestMessage", {"Name": "QueueName", "Value": queue}
+    data = [{"MetricName": name, "Dimensions": [dimension], "Value": seconds, "Unit": "Seconds"}]
+    system.client("cloudwatch").put_metric_data(Namespace="AWS/SQS", MetricData=data)
 
 
 def test_a_period_that_is_not_over_is_not_ready(runner: Runner) -> None:
