@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # The limit of a Lambda's response, and so of what a caller can get.
 MAX_BODY_BYTES: Final = 6 * 1024 * 1024
+# For a connection to S3, and for each read. The workflow has used most of the caller's time.
+TIMEOUT_SECONDS: Final = 1
 
 
 class ResponseNotStored(Exception):
@@ -60,7 +62,7 @@ def redeem(claim: Claim) -> dict[str, Any]:
 
     bucket, key = os.environ["ANSWERS_BUCKET_NAME"], claim["key"]
     # An attempt that times out is not repeated: the caller's time is nearly over by then.
-    s3: S3Client = aws.client("s3", connect_seconds=1, read_seconds=1, attempts=1)
+    s3: S3Client = aws.client("s3", connect_seconds=TIMEOUT_SECONDS, read_seconds=TIMEOUT_SECONDS, attempts=1)
     try:
         body = aws.repeat_if_disconnected(lambda: _fetch(s3, bucket, key))
     except (BotoCoreError, ClientError) as error:
@@ -80,7 +82,7 @@ def _store(body: bytes, execution: str) -> Claim:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slows down cold starts, see core/aws.py
 
     bucket, key = os.environ["ANSWERS_BUCKET_NAME"], f"{execution}/{uuid.uuid4()}.json"
-    s3: S3Client = aws.client("s3", connect_seconds=1, read_seconds=1, attempts=2)
+    s3: S3Client = aws.client("s3", connect_seconds=TIMEOUT_SECONDS, read_seconds=TIMEOUT_SECONDS, attempts=2)
     try:
         s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
     except ClientError as error:

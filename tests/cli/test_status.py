@@ -69,10 +69,14 @@ def test_token_options_work_on_the_local_system_only(metering: Metering) -> None
 
 def test_logs_prints_the_logs_of_the_functions(metering: Metering) -> None:
     arn = Api(metering.system).call("GET", "meters").headers["x-execution-arn"]
-    lines = metering("logs", "--minutes", "1").stdout.splitlines()
-    assert any(arn.split(":")[7] in line for line in lines)
-    assert any(line.startswith("REPORT RequestId") for line in lines)
-    facts = [json.loads(line) for line in metering("logs", "--minutes", "1", "--json").stdout.splitlines()]
+
+    def are_logged() -> bool:
+        text = metering("logs", "--minutes", "5").stdout
+        return arn.split(":")[7] in text and "\nREPORT RequestId" in text
+
+    # The logs are written after the response.
+    assert wait_until(are_logged)
+    facts = [json.loads(line) for line in metering("logs", "--minutes", "5", "--json").stdout.splitlines()]
     assert {frozenset(fact) for fact in facts} == {frozenset({"timestamp", "log_group", "message"})}
     assert [fact["timestamp"] for fact in facts] == sorted(fact["timestamp"] for fact in facts)
 
