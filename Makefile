@@ -51,7 +51,7 @@ soak: setup ## Run the long forms of the fault, load, matrix, fuzz, history, mod
 	@METERING_SOAK=1 $(BIN)/python -m pytest -q -s $(or $(ARGS),$(SOAK))
 	@$(if $(ARGS),,STEP_FUNCTIONS_ENDPOINT=moto $(BIN)/python -m pytest -q $(MOTO))
 
-# Otherwise each test process compiles all tests and what they import. mypy leaves a processor free for it.
+# Compile all tests and what they import once, instead of in each test process. It runs next to mypy, which uses one core.
 compile: setup
 	@mkdir -p build; $(BIN)/python -m pytest --collect-only -q >build/tests.log || { tail build/tests.log; exit 1; }
 

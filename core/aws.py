@@ -20,8 +20,8 @@ def client(
 
     More keyword arguments are botocore's ``Config``.
     """
-    import boto3  # noqa: PLC0415 - slows down cold starts, see the docstring above
-    from botocore.config import Config  # noqa: PLC0415 - slows down cold starts, see the docstring above
+    import boto3  # noqa: PLC0415 - slows down cold starts, see the module's docstring
+    from botocore.config import Config  # noqa: PLC0415 - slows down cold starts, see the module's docstring
 
     if attempts is not None:
         config["retries"] = {"mode": "standard", "total_max_attempts": attempts}
@@ -37,7 +37,7 @@ def repeat_if_disconnected(call: Callable[[], Response]) -> Response:
     has connections that the service has closed since, and learns of it from the first call that uses them. Raises what
     the second call raises.
     """
-    from botocore.exceptions import (  # noqa: PLC0415 - slows down cold starts, see the docstring above
+    from botocore.exceptions import (  # noqa: PLC0415 - slows down cold starts, see the module's docstring
         ConnectionClosedError,
         EndpointConnectionError,
         ResponseStreamingError,

@@ -153,7 +153,7 @@ def test_the_search_for_an_execution_of_another_stack_says_so(console_url: str) 
 def test_a_search_goes_on_where_it_has_stopped(
     system: System, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Instead of 500 executions.
+    # A search examines 500 executions at once, which would take half a minute to create.
     monkeypatch.setattr(api_reader, "MAX_EXAMINED", 50)
     meter = f"m-{uuid.uuid4()}"
     machine, client = system.state_machine_arns["get_meter"], system.client("stepfunctions")

@@ -83,7 +83,7 @@ def test_queued_usage_is_sent_on_a_new_connection_and_counts_once(system: System
 def test_a_large_response_is_fetched_again(
     system: System, proxy: ResettingProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A busy emulator may need more than the second that S3 has.
+    # The emulator may be slower than S3, for which a second is enough.
     monkeypatch.setattr(claim_check, "TIMEOUT_SECONDS", 60)
     bucket = system.outputs["BackfillBucketName"]
     system.client("s3").put_object(Bucket=bucket, Key="body.json", Body=b'{"data": [1, 2, 3]}')

@@ -79,7 +79,7 @@ class Amberflo:
         self.records = {}
         sent: set[tuple[Any, ...]] = set()
         cancelled: set[tuple[Any, ...]] = set()
-        # Each distinct one once: Python is faster at it than DuckDB, for so few records.
+        # Each distinct record once. For so few records, Python is faster at this than DuckDB.
         for record in dict.fromkeys(sandbox.store.query(_RECORDS)):
             *identity, dimensions, cancels = record
             self.records.setdefault(json.loads(dimensions)["name"], []).append(record)

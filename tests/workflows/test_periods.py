@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -80,17 +81,21 @@ def test_events_in_the_queue_block_a_period_unless_all_are_from_after_it(runner:
     system.client("sqs").send_message(QueueUrl=url, MessageBody="{}", DelaySeconds=900)
     # CloudWatch has no age of it yet.
     assert _list_reasons(runner) == {"queued": 1}
-    # The largest value of a minute counts.
-    for age_seconds, expected in ((1, {}), (24 * HOUR_SECONDS, {"queued": 1})):
-        _put_age(system, url.rpartition("/")[2], age_seconds)
+    # The latest age counts. Each has a minute of its own, since the largest of a minute is read.
+    for minutes_ago, age_seconds, expected in ((4, 1, {}), (3, 24 * HOUR_SECONDS, {"queued": 1}), (2, 1, {})):
+        _put_age(system, url.rpartition("/")[2], age_seconds, minutes_ago)
         assert _list_reasons(runner) == expected
 
 
-def _put_age(system: System, queue: str, seconds: int) -> None:
-    """Put the age of the oldest message, as SQS does on AWS."""
-    name, dimension = "ApproximateAgeOfOldestMessage", {"Name": "QueueName", "Value": queue}
-    data = [{"MetricName": name, "Dimensions": [dimension], "Value": seconds, "Unit": "Seconds"}]
-    system.client("cloudwatch").put_metric_data(Namespace="AWS/SQS", MetricData=data)
+def _put_age(system: System, queue: str, seconds: int, minutes_ago: int) -> None:
+    """Put the age of the oldest message of a queue, as SQS does on AWS."""
+    value = {
+        "MetricName": "ApproximateAgeOfOldestMessage",
+        "Dimensions": [{"Name": "QueueName", "Value": queue}],
+        "Timestamp": datetime.now(UTC) - timedelta(minutes=minutes_ago),
+        "Value": seconds,
+    }
+    system.client("cloudwatch").put_metric_data(Namespace="AWS/SQS", MetricData=[value])
 
 
 def test_a_period_that_is_not_over_is_not_ready(runner: Runner) -> None:
